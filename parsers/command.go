@@ -1,0 +1,672 @@
+package parsers
+
+import (
+	"fmt"
+	"strings"
+
+	"mvdan.cc/sh/v3/syntax"
+)
+
+// EnvVar is one variable of a pod's or a unit's environment. Value's origin is
+// the place of the assignment.
+type EnvVar struct {
+	Name  string `json:"name"`
+	Value Text   `json:"value"`
+}
+
+// Flag is one flag of a command line. Name has no dashes in front and "-" for
+// every "_"; a flag that stands alone has the value "true".
+type Flag struct {
+	Name   string `json:"name"`
+	Value  string `json:"value"`
+	Origin Origin `json:"origin,omitzero"`
+}
+
+// Command is one program and the flags it is started with, in their order.
+type Command struct {
+	// Program is the base name of the program, and empty where the words begin
+	// with a flag because the image's entry point names the program.
+	Program string `json:"program"`
+	Flags   []Flag `json:"flags,omitempty"`
+}
+
+// Flag returns the value in effect, which is the last one given, or the zero
+// Text where the flag is absent.
+func (c Command) Flag(name string) Text {
+	all := c.FlagAll(name)
+	if len(all) == 0 {
+		return Text{}
+	}
+	return all[len(all)-1]
+}
+
+// FlagAll returns every value given to the flag, in order; nil if there is none.
+func (c Command) FlagAll(name string) []Text {
+	var all []Text
+	for _, f := range c.Flags {
+		if f.Name == name {
+			all = append(all, Text{Value: f.Value, Origin: f.Origin})
+		}
+	}
+	return all
+}
+
+// The limits of one command line. Both hold for the words given and again for
+// all that expansion makes of them, since a variable can double itself.
+const (
+	maxWords        = 10_000
+	maxCommandBytes = 4 << 20
+)
+
+// The limits of one shell script. Every nesting of the shell's grammar needs
+// one of the signs that [scriptOpeners] counts, so their number bounds the
+// recursion of the parser.
+const (
+	maxScriptBytes   = 64 << 10
+	maxScriptOpeners = 2_000
+	maxShellsNested  = 4
+)
+
+// shells are the programs whose -c option takes a script.
+var shells = map[string]bool{"sh": true, "bash": true, "dash": true, "ash": true}
+
+// printers are commands of the shell that read no flag of a component, so that
+// an expansion among their words hides nothing.
+var printers = map[string]bool{
+	"[": true, "cd": true, "echo": true, "exit": true, "kill": true, "mkdir": true, "printf": true,
+	"return": true, "set": true, "sleep": true, "test": true, "trap": true, "wait": true,
+}
+
+// hyperkube maps the subcommands of hyperkube to the component that each runs.
+var hyperkube = map[string]string{
+	"apiserver":          "kube-apiserver",
+	"controller-manager": "kube-controller-manager",
+	"proxy":              "kube-proxy",
+	"scheduler":          "kube-scheduler",
+}
+
+// booleans are the flags of the Kubernetes components and of etcd that take no
+// value from the next word.
+var booleans = setOf(
+	// etcd
+	"auto-tls", "client-cert-auth", "debug", "enable-grpc-gateway", "enable-log-rotation", "enable-pprof",
+	"enable-v2", "experimental-compact-hash-check-enabled", "experimental-enable-distributed-tracing",
+	"experimental-enable-lease-checkpoint", "experimental-initial-corrupt-check", "experimental-memory-mlock",
+	"experimental-peer-skip-client-san-verification", "experimental-stop-grpc-service-on-defrag",
+	"force-new-cluster", "initial-election-tick-advance", "peer-auto-tls", "peer-client-cert-auth", "pre-vote",
+	"socket-reuse-address", "socket-reuse-port", "strict-reconfig-check", "unsafe-no-fsync",
+	// kube-apiserver
+	"allow-privileged", "anonymous-auth", "audit-log-compress", "audit-log-truncate-enabled",
+	"contention-profiling", "disable-http2-serving", "enable-aggregator-routing",
+	"enable-bootstrap-token-auth", "enable-garbage-collector", "enable-logs-handler",
+	"enable-priority-and-fairness", "enable-swagger-ui", "encryption-provider-config-automatic-reload",
+	"kubelet-https", "permit-address-sharing", "permit-port-sharing", "profiling",
+	"service-account-extend-token-expiration", "service-account-lookup", "shutdown-send-retry-after",
+	"watch-cache",
+	// kube-controller-manager and kube-scheduler
+	"allocate-node-cidrs", "authentication-skip-lookup", "authentication-tolerate-lookup-failure",
+	"configure-cloud-routes", "disable-attach-detach-reconcile-sync", "enable-dynamic-provisioning",
+	"enable-leader-migration", "leader-elect", "use-service-account-credentials",
+	// kubelet
+	"cgroups-per-qos", "enable-controller-attach-detach", "enable-debugging-handlers", "enable-server",
+	"exit-on-lock-contention", "fail-swap-on", "kernel-memcg-notification", "make-iptables-util-chains",
+	"protect-kernel-defaults", "register-node", "register-schedulable", "require-kubeconfig",
+	"rotate-certificates", "rotate-server-certificates", "runonce", "seccomp-default",
+	"serialize-image-pulls",
+	// kube-proxy
+	"bind-address-hard-fail", "cleanup", "masquerade-all",
+	// logging and help, of all of them
+	"add-dir-header", "alsologtostderr", "help", "logtostderr", "one-output", "skip-headers",
+	"skip-log-headers", "version",
+)
+
+// wrapper describes a program that runs the rest of its command line.
+type wrapper struct {
+	valued      map[string]bool // the options whose value is the next word
+	operands    int             // the words between the options and the program
+	assignments bool            // NAME=value words before the program
+}
+
+var (
+	goRunner = wrapper{valued: setOf("-log-file", "--log-file", "-log-file-size", "--log-file-size",
+		"-flush-interval", "--flush-interval")}
+	wrappers = map[string]wrapper{
+		"exec":            {valued: setOf("-a")},
+		"env":             {valued: setOf("-u", "--unset", "-C", "--chdir"), assignments: true},
+		"nice":            {valued: setOf("-n", "--adjustment")},
+		"ionice":          {valued: setOf("-c", "--class", "-n", "--classdata")},
+		"chroot":          {operands: 1},
+		"nsenter":         {valued: setOf("-t", "--target", "-S", "--setuid", "-G", "--setgid")},
+		"dumb-init":       {valued: setOf("-r", "--rewrite")},
+		"tini":            {valued: setOf("-p", "-e")},
+		"flock":           {valued: setOf("-w", "--wait", "--timeout", "-E", "--conflict-exit-code"), operands: 1},
+		"kube-log-runner": goRunner,
+		"go-runner":       goRunner,
+	}
+)
+
+func setOf(names ...string) map[string]bool {
+	set := make(map[string]bool, len(names))
+	for _, name := range names {
+		set[name] = true
+	}
+	return set
+}
+
+// ParseCommand reads argv words, such as a container's command and args or the
+// words of an ExecStart, into the commands they start: one, or all the simple
+// commands of the script where a shell runs it, in order. Programs that only
+// run another one (exec, env, nice, kube-log-runner ...) are left out.
+//
+// References of the form $(VAR) are expanded from env as Kubernetes does, where
+// later entries win. Each flag has the path and the line of its word, with the
+// flag as the field. No words give nil, nil.
+func ParseCommand(words []Text, env []EnvVar) ([]Command, []Problem) {
+	if len(words) == 0 {
+		return nil, nil
+	}
+	p := commandParser{env: environment(env), budget: budget{words: maxWords, bytes: maxCommandBytes}}
+	argv := make([]word, 0, min(len(words), maxWords))
+	for _, w := range words {
+		value, ok := expandReferences(w.Value, p.env, &p.budget)
+		if !ok {
+			return nil, []Problem{commandLimit(w.Origin)}
+		}
+		if clean, found := blankKeys(value); found {
+			value = clean
+			p.problem(w.Origin, KindUnsupported, "a private key stands in a command line; it was not read")
+		}
+		argv = append(argv, word{Text: Text{Value: value, Origin: w.Origin}})
+	}
+	p.budget = budget{words: maxWords, bytes: maxCommandBytes}
+	p.command(argv, 0)
+	return p.commands, p.problems
+}
+
+func commandLimit(o Origin) Problem {
+	return Problem{Origin: o, Kind: KindLimit, Detail: fmt.Sprintf(
+		"the command line has more than %d words or %d bytes", maxWords, maxCommandBytes)}
+}
+
+// budget is what may still be produced.
+type budget struct{ words, bytes int }
+
+func (b *budget) take(words, bytes int) bool {
+	if b.words < words || b.bytes < bytes {
+		b.words, b.bytes = 0, 0
+		return false
+	}
+	b.words -= words
+	b.bytes -= bytes
+	return true
+}
+
+// environment is the lookup of env, whose later entries win.
+func environment(env []EnvVar) map[string]Text {
+	vars := make(map[string]Text, len(env))
+	for _, v := range env {
+		vars[v.Name] = v.Value
+	}
+	return vars
+}
+
+// expandReferences expands $(VAR) and the escape $$ the way Kubernetes does
+// (k8s.io/kubernetes/third_party/forked/golang/expansion): a reference to an
+// unknown variable stays as it is. It reports false where b does not suffice.
+func expandReferences(s string, vars map[string]Text, b *budget) (string, bool) {
+	if !b.take(1, len(s)) {
+		return "", false
+	}
+	closer := strings.LastIndexByte(s, ')') // beyond it no reference is complete
+	var out strings.Builder
+	for i := 0; i < len(s); i++ {
+		rest := s[i:]
+		switch {
+		case strings.HasPrefix(rest, "$$"):
+			out.WriteByte('$')
+			i++
+		case strings.HasPrefix(rest, "$(") && i < closer:
+			end := strings.IndexByte(rest, ')')
+			expansion := rest[:end+1]
+			if v, known := vars[rest[2:end]]; known {
+				expansion = v.Value
+			}
+			if !b.take(0, len(expansion)) {
+				return "", false
+			}
+			out.WriteString(expansion)
+			i += end
+		default:
+			out.WriteByte(s[i])
+		}
+	}
+	return out.String(), true
+}
+
+// word is one word of a command line. unknown is the expansion in it whose
+// value is not known here, and empty for the others.
+type word struct {
+	Text
+	unknown string
+}
+
+type commandParser struct {
+	env      map[string]Text // the variables; a script's assignments change it
+	budget   budget
+	commands []Command
+	problems []Problem
+}
+
+func (p *commandParser) problem(o Origin, kind Kind, format string, args ...any) {
+	p.problems = appendProblem(p.problems, Problem{Origin: o, Kind: kind, Detail: fmt.Sprintf(format, args...)})
+}
+
+// command appends what words start; shells counts the scripts around them.
+func (p *commandParser) command(words []word, shells int) {
+	words = unwrap(words)
+	if len(words) == 0 {
+		return
+	}
+	if script, ok := shellScript(words); ok {
+		p.script(script, shells+1)
+		return
+	}
+	c := Command{}
+	if !strings.HasPrefix(words[0].Value, "-") {
+		c.Program = baseName(words[0].Value)
+		if strings.ContainsAny(c.Program, "$`") && words[0].unknown != "" {
+			p.unknown(words[0].Origin, words[0].unknown)
+		}
+		words = words[1:]
+	}
+	if c.Program == "hyperkube" && len(words) > 0 && !strings.HasPrefix(words[0].Value, "-") {
+		c.Program = words[0].Value
+		if component, ok := hyperkube[c.Program]; ok {
+			c.Program = component
+		}
+		words = words[1:]
+	}
+	c.Flags = p.flags(words, printers[c.Program])
+	p.commands = append(p.commands, c)
+}
+
+func (p *commandParser) unknown(o Origin, expansion string) {
+	p.problem(o, KindUnsupported, "the value of %q is not known before the shell runs", excerpt(expansion))
+}
+
+// baseName is the name of a program without its path.
+func baseName(program string) string { return program[strings.LastIndexByte(program, '/')+1:] }
+
+// unwrap strips the wrappers from the front of words.
+func unwrap(words []word) []word {
+	for len(words) > 0 {
+		w, ok := wrappers[baseName(words[0].Value)]
+		if !ok {
+			break
+		}
+		words = w.strip(words[1:])
+	}
+	return words
+}
+
+// strip returns what follows the wrapper's own words.
+func (w wrapper) strip(words []word) []word {
+	for len(words) > 0 {
+		value := words[0].Value
+		switch {
+		case value == "--":
+			return words[min(1+w.operands, len(words)):]
+		case w.valued[value]:
+			words = words[min(2, len(words)):]
+		case strings.HasPrefix(value, "-"), w.assignments && strings.Contains(value, "="):
+			words = words[1:]
+		default:
+			return words[min(w.operands, len(words)):]
+		}
+	}
+	return nil
+}
+
+// shellScript returns the script where words are a shell with the option -c,
+// alone or among others ("-ec"). A "o" in the options takes the next word, the
+// name of an option ("-euo pipefail -c").
+func shellScript(words []word) (word, bool) {
+	if !shells[baseName(words[0].Value)] {
+		return word{}, false
+	}
+	command := false
+	for i := 1; i < len(words); i++ {
+		option := words[i].Value
+		switch {
+		case option == "--":
+		case strings.HasPrefix(option, "--"):
+		case len(option) > 1 && (option[0] == '-' || option[0] == '+'):
+			command = command || strings.Contains(option, "c")
+			if strings.Contains(option, "o") {
+				i++
+			}
+		default:
+			return words[i], command
+		}
+	}
+	return word{}, false
+}
+
+// flags reads the flags among words and drops the rest. quiet says that an
+// unknown expansion in a word that is no flag does not matter.
+func (p *commandParser) flags(words []word, quiet bool) []Flag {
+	var flags []Flag
+	for i := 0; i < len(words) && words[i].Value != "--"; i++ {
+		w := words[i]
+		name, value, hasValue := splitFlag(w.Value)
+		if name == "" {
+			if w.unknown != "" && strings.HasPrefix(w.Value, w.unknown) && !quiet {
+				p.unknown(w.Origin, w.unknown)
+			}
+			continue
+		}
+		unknown := w.unknown
+		switch {
+		case hasValue:
+		case booleans[name] || i+1 == len(words) || strings.HasPrefix(words[i+1].Value, "-"):
+			value = "true"
+		default:
+			i++
+			value, unknown = words[i].Value, words[i].unknown
+		}
+		f := Flag{Name: name, Origin: w.Origin}
+		f.Origin.Field = "--" + name
+		if unknown != "" {
+			p.unknown(f.Origin, unknown)
+		}
+		if inner, quoted := unquote(value); quoted {
+			p.problem(f.Origin, KindSyntax, "the quotes are part of the value %q: no shell removes them", excerpt(value))
+			value = inner
+		}
+		f.Value = value
+		flags = append(flags, f)
+	}
+	return flags
+}
+
+// splitFlag splits "--name=value", with one dash or two. The name is empty
+// where s is no flag. "_" becomes "-" as in the components
+// (k8s.io/component-base/cli/flag, WordSepNormalizeFunc).
+func splitFlag(s string) (name, value string, hasValue bool) {
+	name, ok := strings.CutPrefix(s, "-")
+	if !ok {
+		return "", "", false
+	}
+	name, value, hasValue = strings.Cut(strings.TrimPrefix(name, "-"), "=")
+	if strings.HasPrefix(name, "-") {
+		return "", "", false
+	}
+	return strings.ReplaceAll(name, "_", "-"), value, hasValue
+}
+
+// unquote returns s without the quotes around it, if there are any.
+func unquote(s string) (string, bool) {
+	if len(s) < 2 || s[0] != s[len(s)-1] || s[0] != '"' && s[0] != '\'' {
+		return s, false
+	}
+	return s[1 : len(s)-1], true
+}
+
+// scriptOpeners counts the signs and words of a script that can begin a nested
+// construct, whether quoted or not.
+func scriptOpeners(script string) int {
+	n := 0
+	for _, sign := range []string{"(", "{", "[", "`", "!", "<<"} {
+		n += strings.Count(script, sign)
+	}
+	notLetter := func(r rune) bool { return r < 'a' || r > 'z' }
+	for name := range strings.FieldsFuncSeq(script, notLetter) {
+		switch name {
+		case "if", "elif", "for", "while", "until", "case", "select", "function", "time", "coproc":
+			n++
+		}
+	}
+	return n
+}
+
+// script appends the simple commands of a shell script. All of them have the
+// origin of the word that holds the script: where a line of a folded scalar
+// stood cannot be known.
+func (p *commandParser) script(text word, depth int) {
+	switch {
+	case text.unknown != "" && strings.TrimSpace(text.Value) == text.unknown:
+		p.unknown(text.Origin, text.unknown)
+		return
+	case len(text.Value) > maxScriptBytes:
+		p.problem(text.Origin, KindLimit, "the shell script has more than %d bytes", maxScriptBytes)
+		return
+	case scriptOpeners(text.Value) > maxScriptOpeners || depth > maxShellsNested:
+		p.problem(text.Origin, KindLimit, "the shell script is nested too deeply")
+		return
+	}
+	file, err := syntax.NewParser(syntax.Variant(syntax.LangBash)).Parse(strings.NewReader(text.Value), "")
+	if err != nil {
+		p.problem(text.Origin, KindSyntax, "the shell script cannot be parsed: %v", err)
+		return
+	}
+	s := script{commandParser: p, source: text, depth: depth}
+	syntax.Walk(file, s.visit)
+	if s.exhausted {
+		p.problems = appendProblem(p.problems, commandLimit(text.Origin))
+	}
+}
+
+// script is the walk over one shell script.
+type script struct {
+	*commandParser
+	source      word
+	depth       int
+	open        []bool // for each node around: does it run its parts always, and once, in this shell?
+	conditional int    // the number of those that do not
+	exhausted   bool   // the budget was
+}
+
+func (s *script) visit(node syntax.Node) bool {
+	if node == nil {
+		last := len(s.open) - 1
+		if s.open[last] {
+			s.conditional--
+		}
+		s.open = s.open[:last]
+		return false
+	}
+	if s.exhausted {
+		return false
+	}
+	conditional := false
+	switch n := node.(type) {
+	case *syntax.IfClause, *syntax.WhileClause, *syntax.ForClause, *syntax.CaseClause, *syntax.FuncDecl,
+		*syntax.Subshell, *syntax.CmdSubst, *syntax.ProcSubst, *syntax.BinaryCmd, *syntax.CoprocClause:
+		conditional = true
+	case *syntax.WordIter:
+		delete(s.env, n.Name.Value)
+	case *syntax.DeclClause:
+		s.assign(n.Args)
+	case *syntax.CallExpr:
+		if len(n.Args) == 0 {
+			s.assign(n.Assigns)
+		} else {
+			s.call(n)
+		}
+	}
+	s.open = append(s.open, conditional)
+	if conditional {
+		s.conditional++
+	}
+	return true
+}
+
+// assign sets the variables that are given a value known here, and forgets the
+// others: what a branch assigns is known only when the script runs.
+func (s *script) assign(assigns []*syntax.Assign) {
+	for _, a := range assigns {
+		if a.Name == nil || a.Naked {
+			continue
+		}
+		value, known := s.value(a)
+		if !known || s.conditional > 0 {
+			delete(s.env, a.Name.Value)
+			continue
+		}
+		s.env[a.Name.Value] = Text{Value: value, Origin: s.source.Origin}
+	}
+}
+
+// value is the value that a simple assignment gives.
+func (s *script) value(a *syntax.Assign) (string, bool) {
+	if a.Append || a.Index != nil || a.Array != nil {
+		return "", false
+	}
+	if a.Value == nil {
+		return "", true
+	}
+	var f fields
+	s.parts(&f, a.Value.Parts, true)
+	return f.current.String(), f.unknown == ""
+}
+
+// call appends the command that n runs.
+func (s *script) call(n *syntax.CallExpr) {
+	var f fields
+	for _, arg := range n.Args {
+		s.parts(&f, arg.Parts, false)
+		f.flush()
+	}
+	for i := range f.words {
+		f.words[i].Origin = s.source.Origin
+		if !s.budget.take(1, len(f.words[i].Value)) {
+			s.exhausted = true
+			return
+		}
+	}
+	s.command(f.words, s.depth)
+}
+
+// fields collects the words that the shell makes of one word, which are more
+// than one where the value of an unquoted variable holds white space.
+type fields struct {
+	words   []word
+	current strings.Builder
+	started bool // there is a current word, be it empty
+	unknown string
+}
+
+func (f *fields) write(s string) {
+	f.current.WriteString(s)
+	f.started = true
+}
+
+func (f *fields) flush() {
+	if f.started {
+		f.words = append(f.words, word{Text: Text{Value: f.current.String()}, unknown: f.unknown})
+	}
+	f.current.Reset()
+	f.started, f.unknown = false, ""
+}
+
+// split writes the value of an unquoted variable.
+func (f *fields) split(value string) {
+	const space = " \t\n"
+	for {
+		trimmed := strings.TrimLeft(value, space)
+		if len(trimmed) < len(value) {
+			f.flush()
+		}
+		if trimmed == "" {
+			return
+		}
+		end := strings.IndexAny(trimmed, space)
+		if end < 0 {
+			end = len(trimmed)
+		}
+		f.write(trimmed[:end])
+		value = trimmed[end:]
+	}
+}
+
+// parts writes the parts of a word. quoted says that variables are not split.
+func (s *script) parts(f *fields, parts []syntax.WordPart, quoted bool) {
+	for _, part := range parts {
+		switch part := part.(type) {
+		case *syntax.Lit:
+			f.write(unescapeShell(part.Value, ""))
+		case *syntax.SglQuoted:
+			f.write(part.Value)
+			if part.Dollar && strings.Contains(part.Value, `\`) {
+				f.unknown = part.Value
+			}
+		case *syntax.DblQuoted:
+			f.write("")
+			s.quotedParts(f, part.Parts)
+		default:
+			s.expansion(f, part, quoted)
+		}
+	}
+}
+
+// quotedParts writes what stands between double quotes.
+func (s *script) quotedParts(f *fields, parts []syntax.WordPart) {
+	for _, part := range parts {
+		if lit, ok := part.(*syntax.Lit); ok {
+			f.write(unescapeShell(lit.Value, "$`\"\\"))
+		} else {
+			s.expansion(f, part, true)
+		}
+	}
+}
+
+// expansion writes the value of a variable, or the text of an expansion whose
+// value is not known.
+func (s *script) expansion(f *fields, part syntax.WordPart, quoted bool) {
+	if param, ok := part.(*syntax.ParamExp); ok && simple(param) {
+		if v, known := s.env[param.Param.Value]; known {
+			if !s.budget.take(0, len(v.Value)) {
+				s.exhausted = true
+				return
+			}
+			if quoted {
+				f.write(v.Value)
+			} else {
+				f.split(v.Value)
+			}
+			return
+		}
+	}
+	text := s.source.Value[part.Pos().Offset():part.End().Offset()]
+	f.write(text)
+	f.unknown = text
+}
+
+// simple reports whether p is $NAME or ${NAME}.
+func simple(p *syntax.ParamExp) bool {
+	return p.Param != nil && !p.Excl && !p.Length && !p.Width && p.Index == nil &&
+		p.Slice == nil && p.Repl == nil && p.Names == 0 && p.Exp == nil
+}
+
+// unescapeShell removes the backslashes of s that quote one of the signs
+// special, or any sign if that is empty. A backslash and a newline are nothing.
+func unescapeShell(s, special string) string {
+	if !strings.Contains(s, `\`) {
+		return s
+	}
+	var out strings.Builder
+	for i := 0; i < len(s); i++ {
+		if s[i] == '\\' && i+1 < len(s) {
+			next := s[i+1]
+			switch {
+			case next == '\n':
+				i++
+				continue
+			case special == "" || strings.IndexByte(special, next) >= 0:
+				i++
+			}
+		}
+		out.WriteByte(s[i])
+	}
+	return out.String()
+}

@@ -1,0 +1,211 @@
+package parsers
+
+import (
+	"encoding/base64"
+	"fmt"
+	"path"
+	"strings"
+)
+
+// Kubeconfig is a kubectl configuration file (k8s.io/client-go
+// tools/clientcmd/api/v1).
+type Kubeconfig struct {
+	Path           string        `json:"path"`
+	CurrentContext Text          `json:"currentContext,omitzero"`
+	Clusters       []KubeCluster `json:"clusters,omitempty"`
+	Users          []KubeUser    `json:"users,omitempty"`
+	Contexts       []KubeContext `json:"contexts,omitempty"`
+	Problems       []Problem     `json:"problems,omitempty"`
+}
+
+// KubeCluster is one API server and how it is verified.
+type KubeCluster struct {
+	Name                  string   `json:"name"`
+	Origin                Origin   `json:"origin"`
+	Server                Text     `json:"server,omitzero"`
+	CAFile                Text     `json:"caFile,omitzero"`
+	CAData                Embedded `json:"caData,omitzero"`
+	InsecureSkipTLSVerify bool     `json:"insecureSkipTLSVerify,omitempty"`
+	TLSServerName         Text     `json:"tlsServerName,omitzero"`
+	ProxyURL              Text     `json:"proxyURL,omitzero"`
+}
+
+// KubeUser is one set of credentials.
+type KubeUser struct {
+	Name            string   `json:"name"`
+	Origin          Origin   `json:"origin"`
+	CertificateFile Text     `json:"certificateFile,omitzero"`
+	KeyFile         Text     `json:"keyFile,omitzero"`
+	CertificateData Embedded `json:"certificateData,omitzero"`
+	KeyData         Embedded `json:"keyData,omitzero"`
+	// TokenAuth: a token, token file or password takes part.
+	TokenAuth bool `json:"tokenAuth,omitempty"`
+	// Exec: a plugin provides the credentials.
+	Exec bool `json:"exec,omitempty"`
+}
+
+// KubeContext pairs a user with a cluster.
+type KubeContext struct {
+	Name    string `json:"name"`
+	Origin  Origin `json:"origin"`
+	Cluster string `json:"cluster"`
+	User    string `json:"user"`
+}
+
+// Embedded is the material that a field holds in base64.
+type Embedded struct {
+	Origin   Origin   `json:"origin"`
+	Material Material `json:"material"`
+}
+
+// IsZero reports whether the field was absent or empty.
+func (e Embedded) IsZero() bool { return e.Origin == Origin{} }
+
+// Kubeconfig returns the document as a kubeconfig, and false where it is none.
+// A second entry of one name is a problem, since client-go refuses the file,
+// and is left out.
+func (d Document) Kubeconfig() (Kubeconfig, bool) {
+	if kind := d.Kind(); kind != "Config" && (kind != "" || len(d.At("clusters")) == 0 && len(d.At("users")) == 0) {
+		return Kubeconfig{}, false
+	}
+	k := Kubeconfig{Path: d.path}
+	it := d.item(&k.Problems)
+	k.CurrentContext = it.textOf("current-context")
+	for _, named := range named(it, "clusters", "cluster") {
+		k.Clusters = append(k.Clusters, kubeCluster(named))
+	}
+	for _, named := range named(it, "users", "user") {
+		k.Users = append(k.Users, kubeUser(named))
+	}
+	for _, named := range named(it, "contexts", "context") {
+		k.Contexts = append(k.Contexts, KubeContext{Name: named.name, Origin: named.body.origin(),
+			Cluster: named.body.textOf("cluster").Value, User: named.body.textOf("user").Value})
+	}
+	return k, true
+}
+
+type namedItem struct {
+	name string
+	body item
+}
+
+// named returns the entries of one of the three lists, each name once.
+func named(it item, list, key string) []namedItem {
+	var out []namedItem
+	first := map[string]int{}
+	for _, e := range it.list(list) {
+		name := e.textOf("name").Value
+		if line, twice := first[name]; twice {
+			e.problem(KindSyntax, fmt.Sprintf("the name %q is taken by the entry on line %d, and client-go refuses the file", name, line))
+			continue
+		}
+		first[name] = e.node.Line
+		if body, ok := e.get(key); ok {
+			out = append(out, namedItem{name, body})
+		}
+	}
+	return out
+}
+
+func kubeCluster(n namedItem) KubeCluster {
+	return KubeCluster{Name: n.name, Origin: n.body.origin(),
+		Server:                n.body.textOf("server"),
+		CAFile:                n.body.textOf("certificate-authority"),
+		CAData:                embedded(n.body, "certificate-authority-data"),
+		InsecureSkipTLSVerify: n.body.truth("insecure-skip-tls-verify"),
+		TLSServerName:         n.body.textOf("tls-server-name"),
+		ProxyURL:              n.body.textOf("proxy-url"),
+	}
+}
+
+func kubeUser(n namedItem) KubeUser {
+	has := func(keys ...string) bool {
+		for _, k := range keys {
+			if _, ok := n.body.get(k); ok {
+				return true
+			}
+		}
+		return false
+	}
+	return KubeUser{Name: n.name, Origin: n.body.origin(),
+		CertificateFile: n.body.textOf("client-certificate"),
+		KeyFile:         n.body.textOf("client-key"),
+		CertificateData: embedded(n.body, "client-certificate-data"),
+		KeyData:         embedded(n.body, "client-key-data"),
+		TokenAuth:       has("token", "tokenFile", "username"),
+		Exec:            has("exec", "auth-provider"),
+	}
+}
+
+// embedded decodes a field of base64 and the material in it.
+func embedded(it item, key string) Embedded {
+	t := it.textOf(key)
+	if t.Value == "" {
+		return Embedded{}
+	}
+	e := Embedded{Origin: t.Origin}
+	data, err := base64.StdEncoding.DecodeString(t.Value)
+	if err != nil {
+		e.Material.Problems = []Problem{{t.Origin, KindSyntax, notBase64(t.Value, err)}}
+		return e
+	}
+	e.Material = ParseMaterial(t.Origin, data)
+	clear(data)
+	return e
+}
+
+// notBase64 says why a field is no base64. It never repeats the field, which
+// may be half a key.
+func notBase64(value string, err error) string {
+	switch {
+	case value == "DATA+OMITTED" || value == "REDACTED":
+		return "is a placeholder; kubectl config view prints the data only with --raw"
+	case strings.Contains(value, "-----BEGIN"):
+		return "is PEM; the field takes base64 of PEM"
+	case strings.ContainsAny(value, "<>${}"):
+		return "is a placeholder, not base64"
+	}
+	return "is not base64: " + err.Error()
+}
+
+// Current returns the cluster and user of the current context; false where the
+// context or its cluster is not there.
+func (k Kubeconfig) Current() (KubeCluster, KubeUser, bool) {
+	for _, c := range k.Contexts {
+		if c.Name == k.CurrentContext.Value {
+			cluster, ok := k.Cluster(c.Cluster)
+			user, _ := k.User(c.User)
+			return cluster, user, ok
+		}
+	}
+	return KubeCluster{}, KubeUser{}, false
+}
+
+// Cluster returns the cluster of a name.
+func (k Kubeconfig) Cluster(name string) (KubeCluster, bool) {
+	for _, c := range k.Clusters {
+		if c.Name == name {
+			return c, true
+		}
+	}
+	return KubeCluster{}, false
+}
+
+// User returns the user of a name.
+func (k Kubeconfig) User(name string) (KubeUser, bool) {
+	for _, u := range k.Users {
+		if u.Name == name {
+			return u, true
+		}
+	}
+	return KubeUser{}, false
+}
+
+// ResolvePath resolves a path that a file names: a relative one against the
+// file's folder.
+func ResolvePath(file, name string) string {
+	if path.IsAbs(name) {
+		return path.Clean(name)
+	}
+	return path.Join(path.Dir(file), name)
+}
