@@ -1,0 +1,187 @@
+package audit
+
+import (
+	"crypto/x509"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"certaudit/parsers"
+)
+
+// Check is one rule. Selection says to what it applies, the body judges.
+type Check struct {
+	// ID is "family/name"; it never changes and says nothing of severity.
+	ID string
+	// Severity is the usual one; a finding may differ where its consequence does.
+	Severity Severity
+	// Summary says in one line what is wrong where the check finds something.
+	Summary string
+	// Why says what follows from it.
+	Why string
+	// Example is how it comes about.
+	Example string
+	// Remedy is what to do, in general; a finding holds the exact commands.
+	Remedy string
+	// Source is where the rule is from.
+	Source string
+	run    func(*pass)
+}
+
+// subjectNode is what the checks share of a node; it is read only.
+type subjectNode struct {
+	inv     *Inventory
+	facts   nodeFacts
+	entries []*entry
+	reqs    map[string][]Requirement
+	table   *Requirements
+	now     time.Time
+	name    string
+}
+
+func newSubjectNode(inv *Inventory, o Options) *subjectNode {
+	n := &subjectNode{inv: inv, facts: factsOf(inv, o.Overrides), entries: entriesOf(inv), table: o.requirements(), now: o.At}
+	n.reqs = map[string][]Requirement{}
+	for _, r := range n.table.Select(n.facts.profile, n.facts.version.Value) {
+		n.reqs[r.Role] = append(n.reqs[r.Role], r)
+	}
+	if names := n.facts.values["nodeName"]; len(names) > 0 {
+		n.name = names[0]
+	}
+	return n
+}
+
+// requirements of a role that state a fact.
+func (n *subjectNode) requirements(role string, fact Fact) []Requirement {
+	var out []Requirement
+	for _, r := range n.reqs[role] {
+		if r.Fact == fact {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// decoded returns the entries that have a certificate and that keep selects.
+func (n *subjectNode) decoded(keep func(*entry) bool) []*entry {
+	var out []*entry
+	for _, e := range n.entries {
+		if e.cert != nil && keep(e) {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+// anyEntry selects every entry.
+func anyEntry(*entry) bool { return true }
+
+// pass is one run of one check over one node.
+type pass struct {
+	*subjectNode
+	check    Check
+	findings []Finding
+	examined int
+	reasons  []string
+	lost     bool
+}
+
+// examine counts a thing that is judged.
+func (p *pass) examine() { p.examined++ }
+
+// unjudged tells why something was passed over.
+func (p *pass) unjudged(format string, args ...any) {
+	if reason := fmt.Sprintf(format, args...); !slices.Contains(p.reasons, reason) {
+		p.reasons = append(p.reasons, reason)
+	}
+}
+
+// finding is what a check says of one place; the pass fills in the rest.
+type finding struct {
+	severity  Severity
+	component string
+	at        parsers.Origin
+	sha256    string
+	message   string
+	remedy    remedy
+	reference string
+}
+
+func (p *pass) report(f finding) {
+	severity := f.severity
+	if severity == "" {
+		severity = p.check.Severity
+	}
+	reference := f.reference
+	if reference == "" {
+		reference = p.check.Source
+	}
+	p.findings = append(p.findings, Finding{Check: p.check.ID, Severity: severity, Node: p.name, Component: f.component,
+		Path: f.at.Path, Line: f.at.Line, Field: f.at.Field, SHA256: f.sha256,
+		Message: f.message, Remedy: strings.Join(f.remedy, "\n"), Reference: reference})
+}
+
+// reportEntry reports a certificate. Its field is the flag that names it, so
+// that a reader knows who is hurt.
+func (p *pass) reportEntry(e *entry, f finding) {
+	f.component = e.component
+	f.at = e.place
+	if f.at.Field == "" && len(e.refs) > 0 {
+		f.at.Field = e.refs[0].Label()
+	}
+	if e.cert != nil {
+		f.sha256 = e.cert.SHA256()
+	}
+	p.report(f)
+}
+
+func (p *pass) outcome() Outcome {
+	o := Outcome{Check: p.check.ID, Node: p.name, State: Done, Examined: p.examined, Reason: strings.Join(p.reasons, "; ")}
+	switch {
+	case p.lost:
+		o.State = Incomplete
+	case p.examined == 0:
+		o.State = NotApplicable
+	}
+	return o
+}
+
+// run runs a check. A panic costs that check alone.
+func (c Check) runOn(n *subjectNode) (findings []Finding, o Outcome) {
+	p := &pass{subjectNode: n, check: c}
+	defer func() {
+		if r := recover(); r != nil {
+			p.lost = true
+			p.unjudged("the check failed: %v; please report it", r)
+			findings, o = p.findings, p.outcome()
+		}
+	}()
+	c.run(p)
+	return p.findings, p.outcome()
+}
+
+// usageNames are the words for the extended key usages that matter here.
+var usageNames = map[x509.ExtKeyUsage]string{
+	x509.ExtKeyUsageAny: "any", x509.ExtKeyUsageServerAuth: "server auth", x509.ExtKeyUsageClientAuth: "client auth",
+	x509.ExtKeyUsageCodeSigning: "code signing", x509.ExtKeyUsageEmailProtection: "email protection",
+	x509.ExtKeyUsageTimeStamping: "time stamping", x509.ExtKeyUsageOCSPSigning: "ocsp signing",
+}
+
+// usages lists the extended key usages of a certificate in words, and
+// "cert sign" for one that may sign others.
+func usages(c *x509.Certificate) []string {
+	out := []string{}
+	if c.IsCA && (c.KeyUsage == 0 || c.KeyUsage&x509.KeyUsageCertSign != 0) {
+		out = append(out, "cert sign")
+	}
+	for _, u := range c.ExtKeyUsage {
+		if name, ok := usageNames[u]; ok {
+			out = append(out, name)
+		}
+	}
+	for _, oid := range c.UnknownExtKeyUsage {
+		out = append(out, oid.String())
+	}
+	return out
+}

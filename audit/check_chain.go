@@ -1,0 +1,291 @@
+package audit
+
+import (
+	"crypto/x509"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strings"
+
+	"certaudit/parsers"
+)
+
+// issuance is what verifying an entry against the bundle it belongs to gave.
+type issuance struct {
+	bundle bundle
+	err    error
+	source string
+}
+
+// issuanceOf verifies an entry against the bundle that the requirement table
+// names for it. ok is false where there is nothing to verify or to verify with.
+func (p *pass) issuanceOf(e *entry) (i issuance, ok bool) {
+	for _, r := range p.requirements(e.role.name, FactIssuer) {
+		b, found := bundleNamed(p.inv, r.Values)
+		if !found {
+			p.unjudged("no CA is in view that %s could be verified with", e.role.name)
+			continue
+		}
+		return issuance{b, verify(e.cert.Certificate, e.chain, b, p.now), r.Source}, true
+	}
+	return issuance{}, false
+}
+
+func checkWrongIssuer(p *pass) { p.checkIssuer(false) }
+
+func checkUntrusted(p *pass) { p.checkIssuer(true) }
+
+// checkIssuer reports the certificates that do not verify: those that name the
+// CA which was expected, or those that name another.
+func (p *pass) checkIssuer(sameName bool) {
+	for _, e := range p.decoded((*entry).isLeaf) {
+		i, ok := p.issuanceOf(e)
+		if !ok {
+			continue
+		}
+		p.examine()
+		if i.err == nil || refusedAlgorithm(i.err) || i.bundle.sameName(e.cert.Certificate) != sameName {
+			continue
+		}
+		seen := fmt.Sprintf("is issued by %q", issuerName(e.cert.Certificate))
+		if sameName {
+			seen = fmt.Sprintf("names %q as its issuer, but was not signed with that CA's key (%s)", issuerName(e.cert.Certificate), i.err)
+		}
+		message := fmt.Sprintf("%s%s; expected a signature by %s of %s", seen, p.realSigner(e), listOr(i.bundle.names(), "a CA"), i.bundle.place.Path)
+		p.reportEntry(e, finding{severity: e.role.soften(Critical), message: message, remedy: p.reissue(e), reference: i.source})
+	}
+}
+
+// realSigner names the CA in view that did sign an entry.
+func (n *subjectNode) realSigner(e *entry) string {
+	for _, ca := range n.authorities() {
+		if len(signers(e.cert.Certificate, []*x509.Certificate{ca.Certificate})) > 0 && ca.SHA256() != e.cert.SHA256() {
+			return fmt.Sprintf(" (signed by %q of %s)", issuerName(e.cert.Certificate), ca.Origin.Path)
+		}
+	}
+	return ""
+}
+
+// reissue returns the commands for a certificate of the wrong CA. A renewal
+// signs with the right one and keeps the rest, so it is the shorter way.
+func (n *subjectNode) reissue(e *entry) remedy { return n.renew(e.role) }
+
+func issuerName(c *x509.Certificate) string {
+	if c.Issuer.CommonName != "" {
+		return c.Issuer.CommonName
+	}
+	return c.Issuer.String()
+}
+
+// names are the common names in a bundle, each once.
+func (b bundle) names() []string {
+	var out []string
+	for _, c := range b.certs {
+		if !slices.Contains(out, c.Subject.CommonName) {
+			out = append(out, c.Subject.CommonName)
+		}
+	}
+	return out
+}
+
+func checkSharedCA(p *pass) {
+	front, okFront := bundleNamed(p.inv, []string{"kube-apiserver --requestheader-client-ca-file"})
+	clients, okClients := bundleNamed(p.inv, []string{"kube-apiserver --client-ca-file"})
+	if !okFront || !okClients {
+		return
+	}
+	p.examine()
+	shared := sharedKey(front.certs, clients.certs)
+	if shared == nil {
+		return
+	}
+	allowed := p.inv.setting("kube-apiserver", "requestheader-allowed-names")
+	f := finding{component: "kube-apiserver", at: p.inv.setting("kube-apiserver", "requestheader-client-ca-file").Origin,
+		message: fmt.Sprintf("the request-header CA %q is also a client CA: with --requestheader-allowed-names=%q, whoever gets a certificate of that name from it can speak for anybody; expected a CA of its own", shared.Subject.CommonName, allowed.Value),
+		remedy:  remedy{"# make a front-proxy CA of its own, sign front-proxy-client.crt with it and name it in --requestheader-client-ca-file"}}
+	if len(p.facts.values["allowedNames"]) == 0 {
+		f.severity = Critical
+		f.message = fmt.Sprintf("the request-header CA %q is also a client CA and --requestheader-allowed-names is empty: every client certificate can speak for anybody; expected a CA of its own", shared.Subject.CommonName)
+	}
+	p.report(f)
+}
+
+// sharedKey returns a certificate of a whose key is also in b.
+func sharedKey(a, b []*x509.Certificate) *x509.Certificate {
+	for _, x := range a {
+		for _, y := range b {
+			if string(x.RawSubjectPublicKeyInfo) == string(y.RawSubjectPublicKeyInfo) {
+				return x
+			}
+		}
+	}
+	return nil
+}
+
+func checkSigningBundle(p *pass) {
+	judged := map[string]bool{}
+	for _, ref := range p.inv.References {
+		if ref.Holds != HoldsSigner || judged[ref.Path] {
+			continue
+		}
+		judged[ref.Path] = true
+		certs := p.inv.material(ref).Certificates
+		if len(certs) == 0 {
+			continue // files/missing or files/malformed
+		}
+		p.examine()
+		f := finding{component: ref.Component, at: parsers.Origin{Path: ref.Path, Field: ref.Label()}, sha256: certs[0].SHA256(),
+			remedy: append(remedy{"# put the one CA certificate that signs, and the key that is its own, into files that only the signing flags name"}, p.restartComponent(ref.Component)...)}
+		if len(certs) != 1 {
+			f.message = fmt.Sprintf("holds %d certificates; kube-controller-manager signs with a file of exactly one and does not start the signer with any other", len(certs))
+			p.report(f)
+			continue
+		}
+		if key, path, ok := p.privateKey(ref); ok && key.PublicKeySHA256 != certs[0].PublicKeySHA256() {
+			f.message = fmt.Sprintf("the key in %s is not that of this certificate; kube-controller-manager cannot sign with the pair", path)
+			p.report(f)
+		}
+	}
+}
+
+// privateKey returns the private key of the reference that is paired with one,
+// and the place it lies in.
+func (n *subjectNode) privateKey(ref Reference) (parsers.Key, string, bool) {
+	if ref.Pair == "" {
+		return parsers.Key{}, "", false
+	}
+	for _, other := range n.inv.References {
+		if other.Pair != ref.Pair || other.Holds != HoldsPrivateKey && other.Holds != HoldsSignerKey {
+			continue
+		}
+		for _, k := range n.inv.material(other).Keys {
+			if k.Private {
+				return k, other.place().Path, true
+			}
+		}
+	}
+	return parsers.Key{}, "", false
+}
+
+func checkDuplicateSerial(p *pass) {
+	cas := p.authorities()
+	first := map[string]*entry{}
+	reported := map[string]bool{}
+	for _, e := range p.decoded(func(e *entry) bool { return !isSelfSigned(e.cert.Certificate) }) {
+		p.examine()
+		key := issuerKey(e.cert.Certificate, cas) + "/" + e.cert.SerialNumber.Text(16)
+		old, taken := first[key]
+		if !taken {
+			first[key] = e
+			continue
+		}
+		sum := e.cert.SHA256()
+		if old.cert.SHA256() == sum || reported[sum] {
+			continue
+		}
+		reported[sum] = true
+		p.reportEntry(e, finding{severity: e.role.soften(Warning), remedy: p.renew(e.role),
+			message: fmt.Sprintf("has the serial number %s, as has %s of the same CA; they cannot be told apart when one is revoked", e.cert.SerialNumber.Text(16), old.place.Path)})
+	}
+}
+
+// issuerKey identifies the key that signed a certificate: the signer's where it
+// is in view, else what the certificate itself says of it.
+func issuerKey(c *x509.Certificate, cas []parsers.Certificate) string {
+	for _, ca := range cas {
+		if len(signers(c, []*x509.Certificate{ca.Certificate})) > 0 {
+			return ca.PublicKeySHA256()
+		}
+	}
+	return hex.EncodeToString(c.AuthorityKeyId) + string(c.RawIssuer)
+}
+
+func checkRotation(p *pass) {
+	told := map[string]bool{}
+	for _, e := range p.decoded(func(e *entry) bool { return e.index == 0 && clusterCAs[e.role.name] && len(e.chain) > 0 }) {
+		p.examine()
+		if told[e.place.Path] {
+			continue
+		}
+		told[e.place.Path] = true
+		p.reportEntry(e, finding{severity: Info, message: p.rotationState(e),
+			remedy: remedy{"# once nothing needs the old CA, remove it from the bundle and from the kubeconfigs: https://kubernetes.io/docs/tasks/tls/manual-rotation-of-ca-certificates/"}})
+	}
+}
+
+// clusterCAs are the roles of the CAs that a kubeadm cluster is made of.
+var clusterCAs = map[string]bool{roleKubernetesCA: true, roleEtcdCA: true, roleFrontProxyCA: true}
+
+// rotationState says which CA of a bundle signed how many of the certificates
+// in view.
+func (n *subjectNode) rotationState(e *entry) string {
+	var parts []string
+	for _, ca := range append([]*x509.Certificate{e.cert.Certificate}, e.chain...) {
+		var users []string
+		for _, leaf := range n.decoded((*entry).isLeaf) {
+			if name := leaf.role.name; len(signers(leaf.cert.Certificate, []*x509.Certificate{ca})) > 0 && !slices.Contains(users, name) {
+				users = append(users, name)
+			}
+		}
+		used := "signed nothing in view"
+		if len(users) > 0 {
+			used = "signed " + strings.Join(users, ", ")
+		}
+		parts = append(parts, fmt.Sprintf("%q until %s %s", ca.Subject.CommonName, ca.NotAfter.UTC().Format("2006-01-02"), used))
+	}
+	return fmt.Sprintf("the bundle holds %d CAs, as during a rotation: %s", len(parts), strings.Join(parts, "; "))
+}
+
+func checkExtendedKeyUsage(p *pass) {
+	for _, e := range p.decoded((*entry).isLeaf) {
+		rows := p.wants(e, FactUsage)
+		if len(rows) == 0 {
+			continue
+		}
+		p.examine()
+		have := usages(e.cert.Certificate)
+		if unrestricted(e.cert.Certificate) {
+			continue
+		}
+		for _, w := range rows {
+			var missing []string
+			for _, u := range w.values {
+				if !slices.Contains(have, u) {
+					missing = append(missing, u)
+				}
+			}
+			if len(missing) > 0 {
+				p.reportEntry(e, finding{severity: e.role.soften(Critical), reference: w.Source, remedy: p.remake(e),
+					message: fmt.Sprintf("the extended key usages are %s; expected %s among them", listOr(have, "none"), strings.Join(quoted(missing), " and "))})
+			}
+		}
+	}
+}
+
+// unrestricted reports whether a certificate may be used for any purpose: the
+// extension is absent or says so (RFC 5280 4.2.1.12).
+func unrestricted(c *x509.Certificate) bool {
+	return len(c.ExtKeyUsage) == 0 && len(c.UnknownExtKeyUsage) == 0 || slices.Contains(c.ExtKeyUsage, x509.ExtKeyUsageAny)
+}
+
+func checkNotACA(p *pass) {
+	for _, e := range p.decoded(func(e *entry) bool { return e.role.isCA() }) {
+		p.examine()
+		what := ""
+		switch {
+		case !e.cert.BasicConstraintsValid || !e.cert.IsCA:
+			what = "has no basic constraint CA:TRUE"
+		case e.cert.KeyUsage != 0 && e.cert.KeyUsage&x509.KeyUsageCertSign == 0:
+			what = "has a key usage without certificate signing"
+		default:
+			continue
+		}
+		f := finding{message: fmt.Sprintf("stands in a CA's place and %s: nothing that it signed is accepted", what), remedy: p.remake(e)}
+		if e.role.lent {
+			// A server's own certificate among the roots is accepted as itself.
+			f.severity = Info
+			f.message = fmt.Sprintf("stands among the trusted certificates and %s: only it itself is accepted, nothing that it signed", what)
+		}
+		p.reportEntry(e, f)
+	}
+}

@@ -1,0 +1,325 @@
+package audit
+
+import (
+	"fmt"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"certaudit/parsers"
+)
+
+// group is a file with everything that names it, so that one fault of it is one
+// finding.
+type group struct {
+	path string
+	refs []Reference
+	file File
+}
+
+// groups returns the files that references lead to, in the order in which they
+// are first named.
+func (n *subjectNode) groups() []group {
+	var out []group
+	at := map[string]int{}
+	for _, ref := range n.inv.References {
+		if ref.Path == "" {
+			continue
+		}
+		i, known := at[ref.Path]
+		if !known {
+			i = len(out)
+			at[ref.Path] = i
+			out = append(out, group{path: ref.Path, file: n.inv.Files[ref.Path]})
+		}
+		out[i].refs = append(out[i].refs, ref)
+	}
+	return out
+}
+
+func (g group) first() Reference { return g.refs[0] }
+
+// required reports whether something needs the file.
+func (g group) required() bool {
+	return slices.ContainsFunc(g.refs, func(r Reference) bool { return !r.Optional })
+}
+
+// role is that of the first reference which has one.
+func (g group) role() role {
+	for _, r := range g.refs {
+		if r.Role != "" {
+			return roleByName[r.Role]
+		}
+	}
+	return role{}
+}
+
+// namedBy lists the references with the places they stand in.
+func (g group) namedBy() string {
+	var out []string
+	for _, r := range g.refs {
+		s := r.Label()
+		if r.Origin.Path != "" {
+			s += fmt.Sprintf(" (%s)", where(r.Origin))
+		}
+		if !slices.Contains(out, s) {
+			out = append(out, s)
+		}
+	}
+	return strings.Join(out, ", ")
+}
+
+func where(o parsers.Origin) string {
+	if o.Line == 0 {
+		return o.Path
+	}
+	return fmt.Sprintf("%s:%d", o.Path, o.Line)
+}
+
+func (g group) at() parsers.Origin { return parsers.Origin{Path: g.path, Field: g.first().Label()} }
+
+// component is the one that needs the file.
+func (g group) component() string { return g.first().Component }
+
+func checkMissing(p *pass) {
+	for _, g := range p.groups() {
+		if !g.required() {
+			continue
+		}
+		p.examine()
+		f := finding{severity: g.role().soften(Critical), component: g.component(), at: g.at(), remedy: p.restore(g)}
+		switch {
+		case g.first().Unmounted:
+			f.message = fmt.Sprintf("no volume of the pod brings this path into the container; it is named by %s", g.namedBy())
+			f.remedy = remedy{fmt.Sprintf("# add a hostPath volume and a volumeMount for %s to %s, or correct the flag", path.Dir(g.path), g.first().Origin.Path)}
+		case g.file.State == Missing:
+			f.message = "does not exist; it is named by " + g.namedBy()
+			if p.notJoined(g) {
+				f.severity = Warning
+				f.message = "does not exist, for the node has not joined yet: the kubelet makes it with the bootstrap kubeconfig"
+			}
+		default:
+			continue
+		}
+		p.report(f)
+	}
+}
+
+// notJoined reports whether a missing file is the kubelet's kubeconfig while
+// there is one to bootstrap with.
+func (n *subjectNode) notJoined(g group) bool {
+	return g.first().Name == "kubeconfig" && g.component() == "kubelet" &&
+		slices.ContainsFunc(n.inv.References, func(r Reference) bool { return r.Name == "bootstrap-kubeconfig" })
+}
+
+// restore returns the commands that bring a missing file back.
+func (n *subjectNode) restore(g group) remedy {
+	r := g.role()
+	if r.phase != "" && !r.isCA() {
+		return n.remakeAt(r, nil)
+	}
+	if r.name == roleKubeletClient {
+		return n.rejoin()
+	}
+	return append(remedy{"# restore the file from a backup or from another control-plane node, or correct what names it"}, n.restart(r)...)
+}
+
+func checkDanglingLink(p *pass) {
+	for _, g := range p.groups() {
+		if g.file.Link != "" || g.file.State == LinkLoop {
+			p.examine()
+		}
+		if g.file.State == DanglingLink || g.file.State == LinkLoop {
+			p.report(finding{severity: g.role().soften(Critical), component: g.component(), at: g.at(),
+				message: fmt.Sprintf("%s; it is named by %s", g.file.Reason, g.namedBy()), remedy: p.relink(g)})
+		}
+	}
+}
+
+// relink returns the command that leads a link to the newest file it could mean.
+func (n *subjectNode) relink(g group) remedy {
+	if newest := n.newestRotated(g.path); newest != "" {
+		return remedy{fmt.Sprintf("ln -sfn %s %s", path.Join(path.Dir(g.path), newest), g.path), "systemctl restart kubelet"}
+	}
+	return n.restore(g)
+}
+
+func checkMalformed(p *pass) {
+	for _, g := range p.groups() {
+		if g.file.State == NotRegular || g.file.State == TooLarge {
+			p.examine()
+			p.report(finding{severity: g.role().soften(Critical), component: g.component(), at: g.at(),
+				message: fmt.Sprintf("%s; expected %s for %s", g.file.Reason, holdingWords[g.first().Holds], g.namedBy()), remedy: p.restore(g)})
+			continue
+		}
+		if m, read := p.inv.Materials[g.path]; read {
+			p.examine()
+			p.malformed(g, m)
+		}
+	}
+	for _, ref := range p.inv.References {
+		if ref.Embedded != nil {
+			p.examine()
+			p.malformed(group{path: ref.Origin.Path, refs: []Reference{ref}}, *ref.Embedded)
+		}
+	}
+}
+
+// malformed reports what is wrong in one file or field.
+func (p *pass) malformed(g group, m parsers.Material) {
+	told := false
+	for _, problem := range m.Problems {
+		f := finding{severity: g.role().soften(Critical), component: g.component(), at: problem.Origin, message: problem.Detail, remedy: p.restore(g)}
+		switch {
+		case problem.Kind == parsers.KindUnsupported && len(m.Certificates)+len(m.Keys) > 0:
+			f.severity = Info
+		case problem.Kind == parsers.KindEncrypted:
+			f.remedy = append(remedy{"# no component asks for a passphrase: decrypt the key", fmt.Sprintf("openssl pkey -in %s -out KEY", g.path)}, p.restart(g.role())...)
+			told = true
+		default:
+			told = true
+		}
+		if f.at.Field == "" {
+			f.at.Field = g.first().Label()
+		}
+		p.report(f)
+	}
+	if told {
+		return
+	}
+	for _, ref := range g.refs {
+		if !holds(ref.Holds, m) {
+			p.report(finding{severity: g.role().soften(Critical), component: ref.Component, at: parsers.Origin{Path: ref.place().Path, Line: ref.place().Line, Field: ref.Label()},
+				message: fmt.Sprintf("holds %s; expected %s", contents(m), holdingWords[ref.Holds]), remedy: p.restore(g)})
+			return
+		}
+	}
+}
+
+// holdingWords say what a reference should lead to.
+var holdingWords = map[Holding]string{
+	HoldsCertificate: "a certificate", HoldsBundle: "certificates", HoldsSigner: "a certificate",
+	HoldsPrivateKey: "a private key", HoldsSignerKey: "a private key", HoldsTokenKey: "a private key",
+	HoldsTokenVerifier: "public keys or certificates", HoldsKubeconfig: "a kubeconfig", HoldsConfig: "a configuration file",
+}
+
+// holds reports whether material has what a reference needs of it.
+func holds(h Holding, m parsers.Material) bool {
+	switch h {
+	case HoldsCertificate, HoldsBundle, HoldsSigner:
+		return len(m.Certificates) > 0
+	case HoldsPrivateKey, HoldsSignerKey, HoldsTokenKey:
+		return slices.ContainsFunc(m.Keys, func(k parsers.Key) bool { return k.Private })
+	case HoldsTokenVerifier:
+		return len(m.Keys)+len(m.Certificates) > 0
+	}
+	return true
+}
+
+func contents(m parsers.Material) string {
+	switch {
+	case len(m.Certificates) > 0 && len(m.Keys) == 0:
+		return "only certificates"
+	case len(m.Keys) > 0 && len(m.Certificates) == 0:
+		return "only keys"
+	}
+	return "something else"
+}
+
+func checkPermissions(p *pass) {
+	for _, g := range p.groups() {
+		if g.file.State != Readable {
+			continue
+		}
+		p.examine()
+		if severity, expected := permissions(g); severity != "" {
+			p.report(finding{severity: severity, component: g.component(), at: g.at(),
+				message: fmt.Sprintf("has the mode %04o; expected %04o or less, %s", g.file.Mode.Perm(), expected.mode, expected.why),
+				remedy:  remedy{fmt.Sprintf("chmod %04o %s", expected.mode, target(g.file))}, reference: expected.source})
+		}
+	}
+}
+
+// target is what chmod has to change.
+func target(f File) string {
+	if f.Link != "" {
+		return f.Resolved
+	}
+	return f.Path
+}
+
+// permission is the widest mode that a sort of file may have.
+type permission struct {
+	mode        uint32
+	why, source string
+}
+
+var (
+	secretMode = permission{0o600, "for whoever reads it can act in its name", "CIS Kubernetes Benchmark 1.1.13, 1.1.15, 1.1.17, 1.1.21, 4.1.5"}
+	publicMode = permission{0o644, "for whoever changes it decides whom the cluster trusts", "CIS Kubernetes Benchmark 1.1.20, 4.1.7"}
+)
+
+// permissions returns what is too wide about a file's mode, and "" for nothing.
+// A group that may read a secret is a choice that some make; one that may write
+// it, or anybody else, is none.
+func permissions(g group) (Severity, permission) {
+	mode := uint32(g.file.Mode.Perm())
+	if !g.secret() {
+		if mode&0o022 != 0 {
+			return Warning, publicMode
+		}
+		return "", permission{}
+	}
+	switch {
+	case mode&0o027 != 0:
+		return Warning, secretMode
+	case mode&0o040 != 0:
+		return Info, secretMode
+	}
+	return "", permission{}
+}
+
+// secret reports whether a file holds a private key.
+func (g group) secret() bool {
+	return slices.ContainsFunc(g.refs, func(r Reference) bool {
+		switch r.Holds {
+		case HoldsPrivateKey, HoldsSignerKey, HoldsTokenKey, HoldsKubeconfig:
+			return true
+		}
+		return false
+	})
+}
+
+// rotated matches what the kubelet's rotation leaves behind (client-go
+// util/certificate/certificate_store.go).
+var rotated = regexp.MustCompile(`^kubelet-(client|server)-\d{4}(-\d{2}){5}\.pem$`)
+
+func checkUnreferenced(p *pass) {
+	named := map[string]bool{}
+	for name, f := range p.inv.Files {
+		named[name], named[f.Resolved] = true, true
+	}
+	for _, dir := range sortedKeys(p.inv.Folders) {
+		var old []string
+		for _, name := range p.inv.Folders[dir] {
+			p.examine()
+			full := path.Join(dir, name)
+			switch {
+			case named[full]:
+			case rotated.MatchString(name):
+				old = append(old, name)
+			default:
+				p.report(finding{at: parsers.Origin{Path: full}, message: "is named by no component; it was not judged",
+					remedy: remedy{"# remove the file, or correct the flag that should name it"}})
+			}
+		}
+		if len(old) > 0 {
+			p.report(finding{component: "kubelet", at: parsers.Origin{Path: dir},
+				message: fmt.Sprintf("holds %d certificates that the kubelet has replaced, %s the newest of them; it never removes them", len(old), old[len(old)-1]),
+				remedy:  remedy{"# they may be removed; keep what kubelet-client-current.pem and kubelet-server-current.pem lead to"}})
+		}
+	}
+}
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(mapKeys(m)) }

@@ -1,0 +1,104 @@
+package audit
+
+import (
+	"fmt"
+
+	"certaudit/parsers"
+)
+
+func checkUnreadable(p *pass) {
+	told := map[string]bool{}
+	unreadable := func(component string, at parsers.Origin, reason string) {
+		if told[at.Path] {
+			return
+		}
+		told[at.Path] = true
+		p.lost = true
+		p.report(finding{component: component, at: at, message: reason + "; what it holds was not judged",
+			remedy: remedy{"# run as root, or give this user the right to read the file"}})
+	}
+	for _, g := range p.groups() {
+		p.examine()
+		if g.file.State == Unreadable {
+			unreadable(g.component(), g.at(), g.file.Reason)
+		}
+	}
+	for _, problem := range p.inv.Problems {
+		if problem.Kind == kindUnreadable {
+			p.examine()
+			unreadable(problem.Component, problem.Origin, problem.Detail)
+		}
+	}
+	if p.lost {
+		p.unjudged("some files could not be read")
+	}
+}
+
+// undecodable are the kinds of problem that mean bytes were not of the format
+// they should be.
+var undecodable = map[parsers.Kind]bool{parsers.KindSyntax: true, parsers.KindEmpty: true, parsers.KindLimit: true,
+	parsers.KindBlock: true, parsers.KindCertificate: true, parsers.KindKey: true, parsers.KindEncrypted: true}
+
+func checkUndecodable(p *pass) {
+	for _, problem := range p.inv.Problems {
+		if !undecodable[problem.Kind] {
+			continue
+		}
+		p.inputProblem(problem, remedy{"# correct the file; a component that reads it does not start, or ignores it"})
+	}
+	p.examineInputs()
+}
+
+func checkUnsupported(p *pass) {
+	for _, problem := range p.inv.Problems {
+		if problem.Kind == parsers.KindUnsupported {
+			p.inputProblem(problem, remedy{"# look at it by hand: this program does not understand it"})
+		}
+	}
+	p.examineInputs()
+}
+
+func (p *pass) inputProblem(problem InputProblem, r remedy) {
+	if problem.Lost {
+		p.lost = true
+		p.unjudged("some input could not be understood")
+	}
+	p.report(finding{component: problem.Component, at: problem.Origin, message: problem.Detail, remedy: r})
+}
+
+// examineInputs counts the files that were read.
+func (p *pass) examineInputs() {
+	for _, f := range p.inv.Files {
+		if f.State == Readable {
+			p.examine()
+		}
+	}
+}
+
+func checkDuplicateComponent(p *pass) {
+	for range p.inv.Components {
+		p.examine()
+	}
+	for _, problem := range p.inv.Problems {
+		if problem.Kind == kindDuplicate {
+			p.report(finding{component: problem.Component, at: problem.Origin, message: problem.Detail,
+				remedy: remedy{fmt.Sprintf("mv %s /root/  # the kubelet runs every file of its manifest folder, copies too", problem.Origin.Path)}})
+		}
+	}
+}
+
+func checkUnknownVersion(p *pass) {
+	version := p.facts.version
+	if version.Value == "" {
+		if _, ok := p.inv.component("kube-apiserver"); ok {
+			p.unjudged("no image tag tells the Kubernetes version; say it with --kubernetes-version")
+		}
+		return
+	}
+	p.examine()
+	if !p.table.covered(version.Value) {
+		p.report(finding{component: "kube-apiserver", at: version.Origin,
+			message: fmt.Sprintf("Kubernetes %s is outside of what the requirement table covers, %s up to but not including %s; the nearest version was taken", version.Value, p.table.Covers.Since, p.table.Covers.Until),
+			remedy:  remedy{"# look for a newer certaudit, or check what changed in the release notes"}})
+	}
+}

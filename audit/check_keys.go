@@ -1,0 +1,217 @@
+package audit
+
+import (
+	"crypto/x509"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"certaudit/parsers"
+)
+
+func checkKeyMismatch(p *pass) {
+	for _, e := range p.decoded((*entry).isFirst) {
+		for _, ref := range e.refs {
+			key, path, ok := p.privateKey(ref)
+			if !ok || ref.Holds == HoldsSigner || p.isSigningPair(ref.Path, path) {
+				continue
+			}
+			p.examine()
+			if key.PublicKeySHA256 == e.cert.PublicKeySHA256() || e.role.isCA() && holdsKey(e.chain, key) {
+				continue
+			}
+			f := finding{severity: e.role.soften(Critical), remedy: p.remake(e),
+				message: fmt.Sprintf("the private key of %s is not that of this certificate; expected a pair", p.keyPlace(ref, path))}
+			if e.role.isCA() {
+				f.severity = Warning
+				f.message = fmt.Sprintf("the private key of %s is not that of this CA; kubeadm can issue nothing with the pair", path)
+			}
+			p.reportEntry(e, f)
+			break
+		}
+	}
+}
+
+// isSigningPair reports whether the controller-manager signs with a pair:
+// chain/signing-bundle judges it.
+func (n *subjectNode) isSigningPair(cert, key string) bool {
+	for _, ref := range n.inv.References {
+		if ref.Holds == HoldsSigner && ref.Path == cert {
+			_, path, ok := n.privateKey(ref)
+			return ok && path == key
+		}
+	}
+	return false
+}
+
+func holdsKey(certs []*x509.Certificate, key parsers.Key) bool {
+	return slices.ContainsFunc(certs, func(c *x509.Certificate) bool {
+		return parsers.Certificate{Certificate: c}.PublicKeySHA256() == key.PublicKeySHA256
+	})
+}
+
+// keyPlace is where the other half of a pair stands: a file, or a field.
+func (n *subjectNode) keyPlace(ref Reference, path string) string {
+	if ref.Embedded == nil {
+		return path
+	}
+	for _, other := range n.inv.References {
+		if other.Pair == ref.Pair && other.Holds == HoldsPrivateKey {
+			return other.Label()
+		}
+	}
+	return path
+}
+
+func checkWeakKey(p *pass) {
+	seen := map[string]bool{}
+	for _, e := range p.decoded(anyEntry) {
+		seen[e.cert.PublicKeySHA256()] = true
+		p.examine()
+		if severity := weakness(keyAlgorithm(e.cert.Certificate)); severity != "" {
+			p.reportEntry(e, finding{severity: e.role.soften(severity), message: weakWords(keyAlgorithm(e.cert.Certificate)), remedy: p.renew(e.role)})
+		}
+	}
+	for _, ref := range p.inv.References {
+		if ref.Holds != HoldsTokenKey && ref.Holds != HoldsTokenVerifier {
+			continue
+		}
+		for _, k := range p.inv.material(ref).Keys {
+			if seen[k.PublicKeySHA256] {
+				continue
+			}
+			seen[k.PublicKeySHA256] = true
+			p.examine()
+			if severity := weakness(k.Algorithm); severity != "" {
+				p.report(finding{severity: severity, component: ref.Component, at: parsers.Origin{Path: ref.Path, Line: k.Origin.Line, Field: ref.Label()},
+					message: weakWords(k.Algorithm), remedy: remedy{"# make a new pair, add its public half to the verifying keys first: https://kubernetes.io/docs/reference/access-authn-authz/service-accounts-admin/"}})
+			}
+		}
+	}
+}
+
+// weakness is what a key's size is worth: below 1024 bits Go refuses to work
+// with an RSA key at all (crypto/rsa); NIST SP 800-131A allows none below 2048,
+// nor curves below 224 bits.
+func weakness(algorithm string) Severity {
+	kind, size, _ := strings.Cut(algorithm, "-")
+	bits, err := strconv.Atoi(strings.TrimPrefix(size, "P"))
+	switch {
+	case err != nil:
+		return ""
+	case kind == "RSA" && bits < 1024:
+		return Critical
+	case kind == "RSA" && bits < 2048:
+		return Warning
+	}
+	return ""
+}
+
+func weakWords(algorithm string) string {
+	return fmt.Sprintf("the key is %s; expected RSA of 2048 bits or more, ECDSA or Ed25519", algorithm)
+}
+
+func checkWeakSignature(p *pass) {
+	for _, e := range p.decoded(anyEntry) {
+		if e.role.name == roleTokenVerifier || isRoot(e) {
+			continue // nobody verifies the signature
+		}
+		p.examine()
+		if weakSignatures[e.cert.SignatureAlgorithm] {
+			p.reportEntry(e, finding{severity: e.role.soften(Critical), remedy: p.renew(e.role),
+				message: fmt.Sprintf("is signed with %s, which Go programs refuse; expected SHA-256 or better", e.cert.SignatureAlgorithm)})
+		}
+	}
+}
+
+// isRoot reports whether an entry is trusted as it stands.
+func isRoot(e *entry) bool {
+	return e.role.isCA() && string(e.cert.RawSubject) == string(e.cert.RawIssuer)
+}
+
+// weakSignatures are refused by crypto/x509 (since Go 1.18 SHA-1 as well).
+var weakSignatures = map[x509.SignatureAlgorithm]bool{
+	x509.MD2WithRSA: true, x509.MD5WithRSA: true, x509.SHA1WithRSA: true, x509.DSAWithSHA1: true, x509.ECDSAWithSHA1: true,
+}
+
+func checkReusedKey(p *pass) {
+	first := map[string]*entry{}
+	reported := map[string]bool{}
+	for _, e := range p.decoded((*entry).isLeaf) {
+		p.examine()
+		key, sum := e.cert.PublicKeySHA256(), e.cert.SHA256()
+		old, taken := first[key]
+		if !taken {
+			first[key] = e
+			continue
+		}
+		if old.cert.SHA256() == sum || reported[sum] || e.role.name == roleTokenVerifier || old.role.name == e.role.name {
+			continue
+		}
+		reported[sum] = true
+		p.reportEntry(e, finding{severity: e.role.soften(Warning), remedy: p.renew(e.role),
+			message: fmt.Sprintf("has the same key as %s (%s); who steals one can use both; expected a key of its own", old.place.Path, old.role.name)})
+	}
+}
+
+func checkServiceAccount(p *pass) {
+	verifiers, where := p.verifyingKeys()
+	if len(verifiers) == 0 {
+		return
+	}
+	judged := map[string]bool{}
+	for _, ref := range p.inv.References {
+		if ref.Holds != HoldsTokenKey || ref.Component == "kubeadm" || judged[ref.Path] {
+			continue
+		}
+		for _, k := range p.inv.material(ref).Keys {
+			if !k.Private {
+				continue
+			}
+			judged[ref.Path] = true
+			p.examine()
+			if !slices.Contains(verifiers, k.PublicKeySHA256) {
+				p.report(finding{component: ref.Component, at: parsers.Origin{Path: ref.Path, Line: k.Origin.Line, Field: ref.Label()},
+					message: fmt.Sprintf("signs service account tokens, and its public half is not in %s: the API server refuses every token", strings.Join(where, ", ")),
+					remedy: slices.Concat(remedy{"# copy sa.key and sa.pub from a control-plane node where tokens work, or:",
+						fmt.Sprintf("openssl pkey -in %s -pubout -out %s", ref.Path, where[0])}, p.restartComponent("kube-apiserver"), p.restartComponent("kube-controller-manager"))})
+			}
+			break
+		}
+	}
+}
+
+// verifyingKeys are the hashes of the keys that the API server verifies service
+// account tokens with, and the files they are from. Without a flag that names
+// some it takes its serving key (kubernetes
+// pkg/kubeapiserver/options/authentication.go).
+func (n *subjectNode) verifyingKeys() (keys, files []string) {
+	add := func(ref Reference) {
+		m := n.inv.material(ref)
+		for _, k := range m.Keys {
+			keys = append(keys, k.PublicKeySHA256)
+		}
+		for _, c := range m.Certificates {
+			keys = append(keys, c.PublicKeySHA256())
+		}
+		files = append(files, ref.Path)
+	}
+	selected := func(name string) []Reference {
+		var out []Reference
+		for _, ref := range n.inv.References {
+			if ref.Component == "kube-apiserver" && ref.Name == name {
+				out = append(out, ref)
+			}
+		}
+		return out
+	}
+	refs := selected("service-account-key-file")
+	if len(refs) == 0 {
+		refs = selected("tls-private-key-file")
+	}
+	for _, ref := range refs {
+		add(ref)
+	}
+	return keys, files
+}

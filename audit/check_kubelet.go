@@ -1,0 +1,98 @@
+package audit
+
+import (
+	"fmt"
+	"path"
+	"strings"
+
+	"certaudit/parsers"
+)
+
+func checkEmbeddedClient(p *pass) {
+	if p.inv.setting("kubelet", "rotate-certificates").Value != "true" {
+		return
+	}
+	for _, ref := range p.inv.References {
+		if ref.Component != "kubelet" || ref.Name != "kubeconfig" {
+			continue
+		}
+		k, ok := p.inv.Kubeconfigs[ref.Path]
+		if !ok {
+			continue
+		}
+		p.examine()
+		if _, user, ok := k.Current(); ok && !user.CertificateData.IsZero() {
+			current := path.Join(kubeletCertDir, "kubelet-client-current.pem")
+			p.report(finding{component: "kubelet", at: user.CertificateData.Origin,
+				message: fmt.Sprintf("embeds the client certificate, which the rotation never updates; expected client-certificate: %s", current),
+				remedy: remedy{fmt.Sprintf("# in %s replace client-certificate-data and client-key-data by", ref.Path),
+					"#   client-certificate: " + current, "#   client-key: " + current, "systemctl restart kubelet"}})
+		}
+	}
+}
+
+func checkLink(p *pass) {
+	for _, g := range p.groups() {
+		base := path.Base(g.path)
+		if base != "kubelet-client-current.pem" && base != "kubelet-server-current.pem" || g.file.State != Readable {
+			continue
+		}
+		p.examine()
+		newest := p.newestRotated(g.path)
+		f := finding{component: "kubelet", at: g.at()}
+		switch {
+		case g.file.Link == "":
+			f.message = "is a file; expected the link that the kubelet's rotation moves to each new certificate"
+			f.remedy = remedy{fmt.Sprintf("mv %s %s", g.path, path.Join(path.Dir(g.path), datedName(base))), fmt.Sprintf("ln -s %s %s", path.Join(path.Dir(g.path), datedName(base)), g.path)}
+		case newest > path.Base(g.file.Link):
+			f.message = fmt.Sprintf("leads to %s; expected the newest, %s", path.Base(g.file.Link), newest)
+			f.remedy = p.relink(g)
+		default:
+			continue
+		}
+		p.report(f)
+	}
+}
+
+func datedName(base string) string {
+	return strings.TrimSuffix(base, "current.pem") + "$(date +%Y-%m-%d-%H-%M-%S).pem"
+}
+
+// newestRotated is the name of the newest file that a link of the kubelet's
+// could lead to, or "".
+func (n *subjectNode) newestRotated(link string) string {
+	prefix := strings.TrimSuffix(path.Base(link), "current.pem")
+	newest := ""
+	for _, name := range n.inv.Folders[path.Dir(link)] {
+		if rotated.MatchString(name) && strings.HasPrefix(name, prefix) {
+			newest = max(newest, name)
+		}
+	}
+	return newest
+}
+
+func checkServingUnapproved(p *pass) {
+	c, ok := p.inv.component("kubelet")
+	if !ok || c.Setting("rotate-server-certificates").Value != "true" || c.Setting("tls-cert-file").Value != "" {
+		return
+	}
+	p.examine()
+	name := path.Join(c.certDir(), "kubelet-server-current.pem")
+	if p.inv.Files[name].State != Missing {
+		return
+	}
+	p.report(finding{component: "kubelet", at: parsers.Origin{Path: name, Field: "kubelet " + c.Setting("rotate-server-certificates").Origin.Field},
+		message: "does not exist although the kubelet asks the cluster for its serving certificate: nobody approved the request; kubectl logs, exec and the metrics server fail",
+		remedy: remedy{"kubectl get csr --field-selector spec.signerName=kubernetes.io/kubelet-serving",
+			"kubectl certificate approve CSR  # after a look at its names"}})
+}
+
+func checkServingSelfSigned(p *pass) {
+	if _, ok := p.inv.component("kubelet"); ok {
+		p.examine()
+	}
+	for _, e := range p.decoded(func(e *entry) bool { return e.role.name == roleKubeletSelf }) {
+		p.reportEntry(e, finding{message: "is the certificate that the kubelet made for itself: no client can verify it, and nothing renews it",
+			remedy: remedy{"# set serverTLSBootstrap: true in the kubelet's configuration and approve its requests: https://kubernetes.io/docs/tasks/administer-cluster/kubeadm/kubeadm-certs/#kubelet-serving-certs"}})
+	}
+}

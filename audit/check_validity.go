@@ -1,0 +1,206 @@
+package audit
+
+import (
+	"crypto/x509"
+	"fmt"
+	"path"
+	"time"
+
+	"certaudit/parsers"
+)
+
+const (
+	// clockSkew is how far ahead a fresh certificate's notBefore may lie.
+	clockSkew = 10 * time.Minute
+	// rotationShare is the part of its life after which a rotating kubelet has
+	// replaced its certificate (client-go util/certificate: between 70 % and 90 %).
+	rotationShare = 0.9
+)
+
+// instant writes a time for a reader.
+func instant(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
+
+// span writes a duration in the two units that matter to a reader.
+func span(d time.Duration) string {
+	switch {
+	case d >= 48*time.Hour:
+		return fmt.Sprintf("%d days", int(d/(24*time.Hour)))
+	case d >= 2*time.Hour:
+		return fmt.Sprintf("%d hours", int(d/time.Hour))
+	}
+	return fmt.Sprintf("%d minutes", int(d/time.Minute))
+}
+
+func checkExpired(p *pass) {
+	for _, e := range p.decoded(anyEntry) {
+		p.examine()
+		if !e.expired(p.now) {
+			continue
+		}
+		f := finding{severity: e.role.soften(Critical), remedy: p.renew(e.role),
+			message: fmt.Sprintf("expired on %s, %s ago; it must be renewed", instant(e.cert.NotAfter), span(p.now.Sub(e.cert.NotAfter)))}
+		if p.superseded(e) {
+			f.severity = Info
+			f.message = fmt.Sprintf("expired on %s; a valid CA stands beside it and nothing needs this one", instant(e.cert.NotAfter))
+			f.remedy = remedy{"# remove the certificate from " + e.place.Path}
+		}
+		p.reportEntry(e, f)
+	}
+}
+
+func (e *entry) expired(now time.Time) bool { return now.After(e.cert.NotAfter) }
+
+// superseded reports whether a CA of a bundle could be left out: another one of
+// the bundle is valid for longer, and no certificate in view was signed by this
+// one alone.
+func (n *subjectNode) superseded(e *entry) bool {
+	if !e.role.isCA() {
+		return false
+	}
+	var longer []*x509.Certificate
+	for _, c := range e.chain {
+		if c.NotAfter.After(e.cert.NotAfter) && !n.now.After(c.NotAfter) {
+			longer = append(longer, c)
+		}
+	}
+	if len(longer) == 0 {
+		return false
+	}
+	for _, leaf := range n.decoded((*entry).isLeaf) {
+		if len(signers(leaf.cert.Certificate, []*x509.Certificate{e.cert.Certificate})) > 0 && len(signers(leaf.cert.Certificate, longer)) == 0 {
+			return false
+		}
+	}
+	return true
+}
+
+func checkExpiring(p *pass) {
+	for _, e := range p.decoded(func(e *entry) bool { return !e.expired(p.now) && !p.rotationOverdue(e) }) {
+		p.examine()
+		severity := p.windowOf(e).severity(e.cert.Certificate, p.now)
+		if severity == "" {
+			continue
+		}
+		f := finding{severity: e.role.soften(severity), remedy: p.renew(e.role),
+			message: fmt.Sprintf("expires on %s, in %s; renew it before", instant(e.cert.NotAfter), span(e.cert.NotAfter.Sub(p.now)))}
+		if p.superseded(e) {
+			f.severity = Info
+			f.message += ", or let it go: another CA stands beside it and nothing needs this one"
+		}
+		p.reportEntry(e, f)
+	}
+}
+
+// windowOf is the role's window, or that of any leaf for a kubelet certificate
+// that nothing rotates.
+func (n *subjectNode) windowOf(e *entry) window {
+	if e.role.window == rotatedWindow && !n.rotates(e) {
+		return leafWindow
+	}
+	return e.role.window
+}
+
+// severity is what the remaining time of a certificate is worth; empty where
+// there is enough.
+func (w window) severity(c *x509.Certificate, now time.Time) Severity {
+	left, life := c.NotAfter.Sub(now), c.NotAfter.Sub(c.NotBefore)
+	within := func(days int, share float64) bool {
+		return left < min(time.Duration(days)*24*time.Hour, time.Duration(share*float64(life)))
+	}
+	switch {
+	case within(w.criticalDays, w.criticalShare):
+		return Critical
+	case within(w.warnDays, w.warnShare):
+		return Warning
+	}
+	return ""
+}
+
+// rotates reports whether the kubelet itself replaces a certificate.
+func (n *subjectNode) rotates(e *entry) bool {
+	on := func(setting string) bool { return n.inv.setting("kubelet", setting).Value == "true" }
+	switch path.Base(e.place.Path) {
+	case "kubelet-client-current.pem":
+		return e.role.name == roleKubeletClient && on("rotate-certificates")
+	case "kubelet-server-current.pem":
+		return e.role.name == roleKubeletServing && on("rotate-server-certificates")
+	}
+	return false
+}
+
+func (n *subjectNode) rotationOverdue(e *entry) bool {
+	if !n.rotates(e) || e.index > 0 || e.expired(n.now) {
+		return false
+	}
+	life := e.cert.NotAfter.Sub(e.cert.NotBefore)
+	return n.now.After(e.cert.NotBefore.Add(time.Duration(rotationShare * float64(life))))
+}
+
+func checkRotationOverdue(p *pass) {
+	for _, e := range p.decoded(p.rotates) {
+		p.examine()
+		if !p.rotationOverdue(e) {
+			continue
+		}
+		severity := e.role.window.severity(e.cert.Certificate, p.now)
+		if severity != Critical {
+			severity = Warning
+		}
+		p.reportEntry(e, finding{severity: severity, message: fmt.Sprintf(
+			"is past 90 %% of its life and was not rotated; it expires on %s, in %s", instant(e.cert.NotAfter), span(e.cert.NotAfter.Sub(p.now))),
+			remedy: remedy{
+				"journalctl -u kubelet | grep -i certificate  # says why the renewal does not come through",
+				"kubectl get csr  # Pending: approve it; none: kube-controller-manager or the kubelet's rights",
+			}})
+	}
+}
+
+func checkNotYetValid(p *pass) {
+	for _, e := range p.decoded(anyEntry) {
+		p.examine()
+		if e.cert.NotBefore.After(p.now.Add(clockSkew)) {
+			p.reportEntry(e, finding{severity: e.role.soften(Critical),
+				message: fmt.Sprintf("is not valid before %s, in %s", instant(e.cert.NotBefore), span(e.cert.NotBefore.Sub(p.now))),
+				remedy:  append(remedy{"timedatectl  # is this node's clock right? if so, the issuer's was not:"}, p.renew(e.role)...)})
+		}
+	}
+}
+
+func checkOutlivesIssuer(p *pass) {
+	cas := p.authorities()
+	for _, e := range p.decoded((*entry).isLeaf) {
+		if e.role.name == roleKubeletSelf || e.role.name == roleTokenVerifier {
+			continue
+		}
+		var last parsers.Certificate
+		for _, ca := range cas {
+			if len(signers(e.cert.Certificate, []*x509.Certificate{ca.Certificate})) > 0 && (last.Certificate == nil || ca.NotAfter.After(last.NotAfter)) {
+				last = ca
+			}
+		}
+		if last.Certificate == nil || p.now.After(last.NotAfter) {
+			continue
+		}
+		p.examine()
+		if e.cert.NotAfter.After(last.NotAfter) {
+			p.reportEntry(e, finding{severity: e.role.soften(Warning),
+				message: fmt.Sprintf("ends on %s, after its CA %q (%s), which ends on %s: from then on it verifies no more",
+					instant(e.cert.NotAfter), last.Subject.CommonName, last.Origin.Path, instant(last.NotAfter)),
+				remedy: remedy{"# replace the CA first: https://kubernetes.io/docs/tasks/tls/manual-rotation-of-ca-certificates/"}})
+		}
+	}
+}
+
+// authorities are the distinct certificates of the node that stand in a CA's
+// place, in the order of the table.
+func (n *subjectNode) authorities() []parsers.Certificate {
+	var out []parsers.Certificate
+	seen := map[string]bool{}
+	for _, e := range n.decoded(func(e *entry) bool { return e.role.isCA() }) {
+		if sum := e.cert.SHA256(); !seen[sum] {
+			seen[sum] = true
+			out = append(out, *e.cert)
+		}
+	}
+	return out
+}

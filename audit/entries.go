@@ -1,0 +1,159 @@
+package audit
+
+import (
+	"cmp"
+	"crypto/x509"
+	"slices"
+
+	"certaudit/parsers"
+)
+
+// entry is a certificate in one role, or the place where one should be.
+type entry struct {
+	role role
+	// component is the role's, or that of the first reference for roles that
+	// belong to no component.
+	component string
+	place     parsers.Origin
+	// cert is nil where the certificate is missing or cannot be decoded.
+	cert *parsers.Certificate
+	// index counts the certificates of one place.
+	index int
+	// chain holds the other certificates of the place, which are sent along.
+	chain []*x509.Certificate
+	refs  []Reference
+	state FileState
+}
+
+// key identifies an entry: a place has one entry for each role and index.
+func (e *entry) key() entryKey {
+	return entryKey{e.place.Path, e.place.Field, e.role.name, e.index}
+}
+
+type entryKey struct {
+	path, field, role string
+	index             int
+}
+
+// isLeaf reports whether the entry is a certificate that is presented.
+func (e *entry) isLeaf() bool { return !e.role.isCA() && e.index == 0 }
+
+// keyed by what comes first in the references, entriesOf lists what the table
+// shows: every certificate that something names, in each of its roles, sorted.
+func entriesOf(inv *Inventory) []*entry {
+	var all []*entry
+	byKey := map[entryKey]*entry{}
+	add := func(e *entry, ref Reference) {
+		if old, ok := byKey[e.key()]; ok {
+			old.refs = append(old.refs, ref)
+			return
+		}
+		e.refs = []Reference{ref}
+		byKey[e.key()] = e
+		all = append(all, e)
+	}
+	for _, ref := range inv.References {
+		for _, e := range entriesOfReference(inv, ref) {
+			add(e, ref)
+		}
+	}
+	all = withoutLent(all)
+	slices.SortStableFunc(all, compareEntries)
+	return all
+}
+
+func compareEntries(a, b *entry) int {
+	return cmp.Or(cmp.Compare(roleOrder[a.role.name], roleOrder[b.role.name]),
+		compareOrigins(a.place, b.place), cmp.Compare(a.index, b.index))
+}
+
+// entriesOfReference returns the certificates of one reference, or the one that
+// is missing.
+func entriesOfReference(inv *Inventory, ref Reference) []*entry {
+	switch ref.Holds {
+	case HoldsCertificate, HoldsBundle, HoldsSigner, HoldsTokenVerifier:
+	default:
+		return nil
+	}
+	m := inv.material(ref)
+	if len(m.Certificates) == 0 {
+		return missingEntry(inv, ref)
+	}
+	out := make([]*entry, 0, len(m.Certificates))
+	for i := range m.Certificates {
+		out = append(out, newEntry(ref, m.Certificates, i))
+	}
+	if ref.Role == roleKubeletSelf {
+		out = out[:1] // behind it lies its throw-away CA, whose key is gone
+	}
+	return out
+}
+
+func newEntry(ref Reference, certs []parsers.Certificate, i int) *entry {
+	e := &entry{place: ref.place(), cert: &certs[i], index: i, state: Readable}
+	e.place.Line = certs[i].Origin.Line
+	e.role = roleByName[roleOf(ref, i)]
+	e.component = cmp.Or(e.role.component, ref.Component)
+	for j := range certs {
+		if j != i {
+			e.chain = append(e.chain, certs[j].Certificate)
+		}
+	}
+	return e
+}
+
+// roleOf is the role of the i-th certificate of a reference: behind a leaf
+// there are only those that lead to its root.
+func roleOf(ref Reference, i int) string {
+	switch {
+	case ref.Holds == HoldsTokenVerifier:
+		return roleTokenVerifier
+	case ref.Holds == HoldsCertificate && i > 0:
+		return roleIntermediate
+	}
+	return ref.Role
+}
+
+// missingEntry stands for a certificate that should be there.
+func missingEntry(inv *Inventory, ref Reference) []*entry {
+	if ref.Optional || ref.Holds == HoldsTokenVerifier || ref.Embedded != nil {
+		return nil
+	}
+	f := inv.Files[ref.Path]
+	e := &entry{role: roleByName[ref.Role], place: ref.place(), state: f.State}
+	if ref.Unmounted {
+		e.state = Missing
+	}
+	e.component = cmp.Or(e.role.component, ref.Component)
+	return []*entry{e}
+}
+
+// withoutLent drops the certificates of the roles that are shown only when
+// nothing else shows them.
+func withoutLent(all []*entry) []*entry {
+	shown := map[string]bool{}
+	for _, e := range all {
+		if e.cert != nil && !e.role.lent {
+			shown[e.cert.SHA256()] = true
+		}
+	}
+	return slices.DeleteFunc(all, func(e *entry) bool {
+		if !e.role.lent || e.cert == nil {
+			return false
+		}
+		seen := shown[e.cert.SHA256()]
+		shown[e.cert.SHA256()] = true
+		return seen
+	})
+}
+
+// usedBy lists the labels of an entry's references, each once, in order.
+func (e *entry) usedBy() []string {
+	labels := []string{}
+	for _, r := range e.refs {
+		if !slices.Contains(labels, r.Label()) {
+			labels = append(labels, r.Label())
+		}
+	}
+	return labels
+}

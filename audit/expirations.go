@@ -1,0 +1,157 @@
+package audit
+
+import "certaudit/parsers"
+
+// authority is one of kubeadm's CAs.
+type authority struct{ name, file, key, role string }
+
+// authorities of kubeadm in the order of its table.
+var authorities = []authority{
+	{"ca", "ca.crt", "ca.key", roleKubernetesCA},
+	{"etcd-ca", "etcd/ca.crt", "etcd/ca.key", roleEtcdCA},
+	{"front-proxy-ca", "front-proxy-ca.crt", "front-proxy-ca.key", roleFrontProxyCA},
+}
+
+// renewable is one row of kubeadm certs check-expiration: the file, and the CA
+// that signs it. Source: kubernetes cmd/kubeadm/app/phases/certs/renewal/manager.go.
+type renewable struct {
+	name, file, authority, role string
+	// etcd: only listed while kubeadm runs etcd on the node.
+	etcd  bool
+	since string
+}
+
+var renewables = []renewable{
+	{name: "admin.conf", file: "admin.conf", authority: "ca", role: roleAdmin},
+	{name: "apiserver", file: "apiserver.crt", authority: "ca", role: roleAPIServerServing},
+	{name: "apiserver-etcd-client", file: "apiserver-etcd-client.crt", authority: "etcd-ca", role: roleAPIServerEtcd, etcd: true},
+	{name: "apiserver-kubelet-client", file: "apiserver-kubelet-client.crt", authority: "ca", role: roleAPIServerKubelet},
+	{name: "controller-manager.conf", file: "controller-manager.conf", authority: "ca", role: roleControllerClient},
+	{name: "etcd-healthcheck-client", file: "etcd/healthcheck-client.crt", authority: "etcd-ca", role: roleEtcdHealthcheck, etcd: true},
+	{name: "etcd-peer", file: "etcd/peer.crt", authority: "etcd-ca", role: roleEtcdPeer, etcd: true},
+	{name: "etcd-server", file: "etcd/server.crt", authority: "etcd-ca", role: roleEtcdServing, etcd: true},
+	{name: "front-proxy-client", file: "front-proxy-client.crt", authority: "front-proxy-ca", role: roleFrontProxyClient},
+	{name: "scheduler.conf", file: "scheduler.conf", authority: "ca", role: roleSchedulerClient},
+	{name: "super-admin.conf", file: "super-admin.conf", authority: "ca", role: roleSuperAdmin, since: "1.29"},
+}
+
+// authorityOf returns kubeadm's CA for the certificates of a role; the zero
+// authority for a role that kubeadm does not sign.
+func authorityOf(role string) authority {
+	for _, r := range renewables {
+		if r.role != role {
+			continue
+		}
+		for _, a := range authorities {
+			if a.name == r.authority {
+				return a
+			}
+		}
+	}
+	return authority{}
+}
+
+// expirations returns the rows of kubeadm certs check-expiration, in its order;
+// none on a node without kubeadm's control plane.
+func expirations(n *subjectNode) []Expiration {
+	if !n.controlPlane() {
+		return nil
+	}
+	external := n.externalEtcd()
+	var rows []Expiration
+	for _, r := range renewables {
+		if r.etcd && external || n.facts.version.Value != "" && !(interval{since: r.since}).holds(n.facts.version.Value) {
+			continue
+		}
+		rows = append(rows, n.expiration(r))
+	}
+	for _, a := range authorities {
+		if a.name == "etcd-ca" && external {
+			continue
+		}
+		row := Expiration{Name: a.name, IsCA: true, Missing: true}
+		if c, ok := n.firstCertificate(n.certPath(a.file)); ok {
+			row = Expiration{Name: a.name, IsCA: true, NotAfter: c.NotAfter.UTC(), ExternallyManaged: n.external(a)}
+		}
+		rows = append(rows, row)
+	}
+	return rows
+}
+
+// controlPlane reports whether kubeadm's control plane lives on the node.
+func (n *subjectNode) controlPlane() bool {
+	if n.facts.profile != ProfileKubeadm {
+		return false
+	}
+	if _, ok := n.inv.component("kube-apiserver"); ok {
+		return true
+	}
+	for _, r := range renewables {
+		if n.inv.Files[n.renewablePath(r)].exists() {
+			return true
+		}
+	}
+	return false
+}
+
+func (n *subjectNode) renewablePath(r renewable) string {
+	if r.isKubeconfig() {
+		return defaultKubeconfigDir + "/" + r.file
+	}
+	return n.certPath(r.file)
+}
+
+func (r renewable) isKubeconfig() bool { return r.name == r.file }
+
+// externalEtcd reports whether etcd runs elsewhere, so that kubeadm renews
+// nothing for it.
+func (n *subjectNode) externalEtcd() bool {
+	_, local := n.inv.component("etcd")
+	return !local && !n.inv.Files[n.certPath("etcd/server.crt")].exists()
+}
+
+func (n *subjectNode) expiration(r renewable) Expiration {
+	row := Expiration{Name: r.name, Authority: r.authority}
+	for _, a := range authorities {
+		if a.name == r.authority {
+			row.ExternallyManaged = n.external(a)
+		}
+	}
+	c, ok := n.renewableCertificate(r)
+	if !ok {
+		return Expiration{Name: r.name, Missing: true}
+	}
+	row.NotAfter = c.NotAfter.UTC()
+	return row
+}
+
+// renewableCertificate is the certificate that kubeadm looks at: the first of a
+// file, or that of the current user of a kubeconfig.
+func (n *subjectNode) renewableCertificate(r renewable) (parsers.Certificate, bool) {
+	path := n.renewablePath(r)
+	if !r.isKubeconfig() {
+		return n.firstCertificate(path)
+	}
+	_, user, ok := n.inv.Kubeconfigs[path].Current()
+	if !ok {
+		return parsers.Certificate{}, false
+	}
+	if certs := user.CertificateData.Material.Certificates; len(certs) > 0 {
+		return certs[0], true
+	}
+	return n.firstCertificate(parsers.ResolvePath(path, user.CertificateFile.Value))
+}
+
+func (n *subjectNode) firstCertificate(path string) (parsers.Certificate, bool) {
+	certs := n.inv.Materials[path].Certificates
+	if len(certs) == 0 {
+		return parsers.Certificate{}, false
+	}
+	return certs[0], true
+}
+
+// external reports whether a CA is there and its key is not.
+func (n *subjectNode) external(a authority) bool {
+	_, ok := n.firstCertificate(n.certPath(a.file))
+	return ok && !n.inv.Files[n.certPath(a.key)].exists()
+}

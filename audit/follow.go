@@ -1,0 +1,305 @@
+package audit
+
+import (
+	"fmt"
+	"path"
+	"strings"
+
+	"certaudit/parsers"
+)
+
+// view translates the paths of a component to the node's.
+type view interface {
+	// host returns the node's path, and false where the component would find
+	// nothing of the node there.
+	host(name string) (string, bool)
+}
+
+// nodeView is that of a component which runs on the node itself.
+type nodeView struct{}
+
+func (nodeView) host(name string) (string, bool) { return path.Clean("/" + name), true }
+
+// mounts is the view from inside a container.
+type mounts struct {
+	pod       parsers.Pod
+	container parsers.Container
+}
+
+func (m mounts) host(name string) (string, bool) { return m.pod.HostPath(m.container, name) }
+
+// foreign reports whether a volume that is no hostPath brings the path into the
+// container, so that nothing can be said of it from the node.
+func (m mounts) foreign(name string) bool {
+	for _, mount := range m.container.Mounts {
+		if name == mount.MountPath || strings.HasPrefix(name, strings.TrimSuffix(mount.MountPath, "/")+"/") {
+			return true
+		}
+	}
+	return false
+}
+
+// component adds a component and everything that it names.
+func (g *gatherer) component(c Component, env []parsers.EnvVar, v view) {
+	if c.Name == "etcd" {
+		c.Settings = g.etcdSettings(c, env, v)
+	}
+	if first, twice := g.inv.component(c.Name); twice {
+		g.noted(c.Name, parsers.Problem{Origin: c.Origin, Kind: kindDuplicate,
+			Detail: fmt.Sprintf("starts %s, as %s does; the kubelet runs whichever it reads last", c.Name, first.Origin.Path)})
+	}
+	g.inv.Components = append(g.inv.Components, c)
+	for _, u := range usesOf(flagUses, c.Name) {
+		for i, value := range effective(c, u) {
+			if u.field == "tls-sni-cert-key" {
+				g.sniPair(c.Name, value, i, v)
+				continue
+			}
+			g.follow(c.Name, u, value, pairKey(c.Name, u, i), v)
+		}
+	}
+}
+
+// effective returns the values of a flag that count: all of a flag that
+// appends, the last of any other; none that is empty, since an empty value
+// turns the flag off.
+func effective(c Component, u use) []parsers.Text {
+	values := parsers.Command{Flags: c.Settings}.FlagAll(u.field)
+	if !appends[u.field] && len(values) > 1 {
+		values = values[len(values)-1:]
+	}
+	kept := values[:0:0]
+	for _, t := range values {
+		if t.Value != "" {
+			kept = append(kept, t)
+		}
+	}
+	return kept
+}
+
+// appends names the flags that may be given several times.
+var appends = map[string]bool{"service-account-key-file": true, "tls-sni-cert-key": true}
+
+func pairKey(component string, u use, index int) string {
+	if u.pair == "" {
+		return ""
+	}
+	return fmt.Sprintf("%s/%s+%s/%d", component, min(u.field, u.pair), max(u.field, u.pair), index)
+}
+
+// sniPair splits --tls-sni-cert-key: certificate, key and, behind a colon, the
+// names it is for (k8s.io/component-base/cli/flag NamedCertKey).
+func (g *gatherer) sniPair(component string, value parsers.Text, index int, v view) {
+	files, _, _ := strings.Cut(value.Value, ":")
+	cert, key, ok := strings.Cut(files, ",")
+	if !ok {
+		g.noted(component, parsers.Problem{Origin: value.Origin, Kind: parsers.KindSyntax,
+			Detail: fmt.Sprintf("%q names no key; it must read certificate,key[:names]", value.Value)})
+		return
+	}
+	pair := fmt.Sprintf("%s/tls-sni-cert-key/%d", component, index)
+	name := "tls-sni-cert-key"
+	g.follow(component, use{component, name, HoldsCertificate, roleAPIServerSNI, name, ""}, parsers.Text{Value: cert, Origin: value.Origin}, pair, v)
+	g.follow(component, use{component, name, HoldsPrivateKey, roleAPIServerSNI, name, ""}, parsers.Text{Value: key, Origin: value.Origin}, pair, v)
+}
+
+// follow adds one reference and reads what it leads to.
+func (g *gatherer) follow(component string, u use, value parsers.Text, pair string, v view) {
+	ref := Reference{Component: component, Name: u.field, Origin: value.Origin, Holds: u.holds, Role: u.role, Pair: pair}
+	host, mounted := v.host(value.Value)
+	if m, inPod := v.(mounts); inPod && !mounted {
+		ref.Path, ref.Unmounted = path.Clean("/"+value.Value), true
+		if m.foreign(ref.Path) {
+			g.noted(component, parsers.Problem{Origin: value.Origin, Kind: parsers.KindUnsupported,
+				Detail: fmt.Sprintf("%q comes from a volume that is no hostPath and cannot be seen from the node", value.Value)})
+			return
+		}
+		g.inv.References = append(g.inv.References, ref)
+		return
+	}
+	ref.Path = host
+	g.inv.References = append(g.inv.References, ref)
+	g.load(ref, u, v)
+}
+
+// load reads the file of a reference by what it holds.
+func (g *gatherer) load(ref Reference, u use, v view) {
+	switch ref.Holds {
+	case HoldsKubeconfig:
+		g.kubeconfig(ref, v)
+	case HoldsConfig:
+		g.configFile(ref, u, v)
+	default:
+		g.material(ref.Path)
+	}
+}
+
+// material reads a file of certificates or keys once.
+func (g *gatherer) material(name string) {
+	if _, seen := g.inv.Files[name]; seen {
+		return
+	}
+	f, data := g.read(name)
+	if f.State == Readable {
+		g.inv.Materials[name] = parsers.ParseMaterial(parsers.Origin{Path: name}, data)
+		clear(data)
+	}
+}
+
+// once reports whether a file is followed for the first time for a component.
+func (g *gatherer) once(component, name string) bool {
+	key := component + " " + name
+	if g.followed[key] {
+		return false
+	}
+	g.followed[key] = true
+	return true
+}
+
+// configFile follows a configuration file to the files that it names in turn.
+func (g *gatherer) configFile(ref Reference, from use, v view) {
+	if !g.once(ref.Component, ref.Path) {
+		return
+	}
+	data, ok := g.config(ref.Path, ref.Component)
+	if !ok {
+		return
+	}
+	docs, problems := parsers.ParseDocuments(ref.Path, data)
+	g.lost(ref.Component, problems...)
+	for _, d := range docs {
+		for _, u := range fieldUses {
+			if u.component == d.Kind() || u.component == "" {
+				g.fields(ref, u, d, v)
+			}
+		}
+	}
+}
+
+func (g *gatherer) fields(ref Reference, u use, d parsers.Document, v view) {
+	for i, value := range d.Find(u.field) {
+		switch {
+		case value.Value == "":
+		case strings.Contains(value.Value, "-----BEGIN"):
+			m := parsers.ParseMaterial(value.Origin, []byte(value.Value))
+			g.inv.References = append(g.inv.References, Reference{Component: ref.Component, Name: u.field,
+				Origin: value.Origin, Holds: u.holds, Role: u.role, Embedded: &m})
+		default:
+			value.Value = parsers.ResolvePath(value.Origin.Path, value.Value)
+			g.follow(ref.Component, u, value, fieldPair(ref, u, i), v)
+		}
+	}
+}
+
+func fieldPair(ref Reference, u use, index int) string {
+	if u.pair == "" {
+		return ""
+	}
+	parent := u.field[:strings.LastIndex(u.field, ".")+1]
+	return fmt.Sprintf("%s/%s/%s/%d", ref.Component, ref.Path, parent, index)
+}
+
+// kubeconfig follows a kubeconfig to the credentials and CAs that it names or
+// embeds.
+func (g *gatherer) kubeconfig(ref Reference, v view) {
+	k, ok := g.parseKubeconfig(ref)
+	if !ok || !g.once(ref.Component, ref.Path) {
+		return
+	}
+	for _, c := range k.Clusters {
+		g.credential(ref, v, credential{"clusters.certificate-authority", HoldsBundle, roleOtherCA, "", c.CAFile, c.CAData})
+	}
+	for _, u := range k.Users {
+		pair := ref.Component + "/" + ref.Path + "/" + u.Name
+		g.credential(ref, v, credential{"users.client-certificate", HoldsCertificate, ref.Role, pair, u.CertificateFile, u.CertificateData})
+		g.credential(ref, v, credential{"users.client-key", HoldsPrivateKey, ref.Role, pair, u.KeyFile, u.KeyData})
+	}
+}
+
+func (g *gatherer) parseKubeconfig(ref Reference) (parsers.Kubeconfig, bool) {
+	if k, seen := g.inv.Kubeconfigs[ref.Path]; seen {
+		return k, true
+	}
+	f, data := g.read(ref.Path)
+	if f.State != Readable {
+		if f.exists() {
+			g.unread(f, ref.Component)
+		}
+		return parsers.Kubeconfig{}, false
+	}
+	docs, problems := parsers.ParseDocuments(ref.Path, data)
+	clear(data)
+	g.lost(ref.Component, problems...)
+	for _, d := range docs {
+		if k, ok := d.Kubeconfig(); ok {
+			g.lost(ref.Component, k.Problems...)
+			g.inv.Kubeconfigs[ref.Path] = k
+			return k, true
+		}
+	}
+	if len(problems) == 0 {
+		g.lost(ref.Component, parsers.Problem{Origin: parsers.Origin{Path: ref.Path}, Kind: parsers.KindUnsupported, Detail: "is not a kubeconfig: it has neither clusters nor users"})
+	}
+	return parsers.Kubeconfig{}, false
+}
+
+// credential is a certificate, key or CA of a kubeconfig: data wins over a
+// file (client-go rest.TLSConfigFor).
+type credential struct {
+	name  string
+	holds Holding
+	role  string
+	pair  string
+	file  parsers.Text
+	data  parsers.Embedded
+}
+
+func (g *gatherer) credential(from Reference, v view, c credential) {
+	u := use{from.Component, c.name, c.holds, c.role, "", ""}
+	switch {
+	case !c.data.IsZero():
+		g.inv.References = append(g.inv.References, Reference{Component: from.Component, Name: c.name,
+			Origin: c.data.Origin, Holds: c.holds, Role: c.role, Pair: c.pair, Embedded: &c.data.Material})
+	case c.file.Value != "":
+		c.file.Value = parsers.ResolvePath(from.Path, c.file.Value)
+		g.follow(from.Component, u, c.file, c.pair, v)
+	}
+}
+
+// etcdSettings returns what etcd is configured with: the file of --config-file
+// alone if there is one, else its flags over its environment (etcd
+// server/etcdmain/config.go).
+func (g *gatherer) etcdSettings(c Component, env []parsers.EnvVar, v view) []parsers.Flag {
+	var vars []parsers.Flag
+	for _, e := range env {
+		if name, ok := strings.CutPrefix(e.Name, "ETCD_"); ok {
+			vars = append(vars, parsers.Flag{Name: strings.ToLower(strings.ReplaceAll(name, "_", "-")), Value: e.Value.Value, Origin: e.Value.Origin})
+		}
+	}
+	all := parsers.Command{Flags: append(vars, c.Settings...)}
+	file := all.Flag("config-file")
+	if file.Value == "" {
+		return all.Flags
+	}
+	host, ok := v.host(file.Value)
+	if !ok {
+		return all.Flags
+	}
+	data, ok := g.config(host, c.Name)
+	if !ok {
+		g.noted(c.Name, parsers.Problem{Origin: file.Origin, Kind: kindUnreadable, Detail: fmt.Sprintf("%q cannot be read, and etcd takes everything from it", host)})
+		return nil
+	}
+	docs, problems := parsers.ParseDocuments(host, data)
+	g.lost(c.Name, problems...)
+	var flags []parsers.Flag
+	for _, d := range docs {
+		for _, s := range etcdSections {
+			for _, t := range d.Find(s.section + "*") {
+				key := t.Origin.Field[strings.LastIndex(t.Origin.Field, ".")+1:]
+				flags = append(flags, parsers.Flag{Name: s.prefix + key, Value: t.Value, Origin: t.Origin})
+			}
+		}
+	}
+	return flags
+}

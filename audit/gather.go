@@ -1,0 +1,192 @@
+package audit
+
+import (
+	"cmp"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"certaudit/parsers"
+)
+
+// Layout says where a node keeps what nothing on it names. Empty fields mean
+// the places that kubeadm and the kubelet packages use.
+type Layout struct {
+	// ManifestDir overrides the kubelet's staticPodPath.
+	ManifestDir string
+	// CertificatesDir overrides kubeadm's certificatesDir.
+	CertificatesDir string
+}
+
+const (
+	defaultManifestDir     = "/etc/kubernetes/manifests"
+	defaultCertificatesDir = "/etc/kubernetes/pki"
+	defaultKubeconfigDir   = "/etc/kubernetes"
+)
+
+// Gather reads the node whose file system lies below dir, "/" for the one it
+// runs on. Every path in the inventory is the node's own, and no link leads out
+// of dir. It fails only when dir itself cannot be opened; what cannot be read
+// below it is part of the inventory.
+func Gather(dir string, layout Layout) (*Inventory, error) {
+	r, err := openRoot(dir)
+	if err != nil {
+		return nil, fmt.Errorf("cannot open the root folder %q: %s; give --root the folder that holds the node's etc and var", dir, bareError(err))
+	}
+	defer r.close()
+	g := newGatherer(r)
+	g.hostname()
+	g.kubelet()
+	g.staticPods(layout)
+	g.kubeadmFiles(layout)
+	g.homes()
+	g.folders()
+	return g.inv, nil
+}
+
+// gatherer collects one inventory.
+type gatherer struct {
+	root *root
+	inv  *Inventory
+	// followed holds the configuration files and kubeconfigs that were followed
+	// already, by component and path: one may name itself.
+	followed map[string]bool
+}
+
+func newGatherer(r *root) *gatherer {
+	return &gatherer{root: r, followed: map[string]bool{}, inv: &Inventory{
+		Files: map[string]File{}, Materials: map[string]parsers.Material{},
+		Kubeconfigs: map[string]parsers.Kubeconfig{}, Folders: map[string][]string{},
+	}}
+}
+
+// read reads a file once and keeps its description.
+func (g *gatherer) read(name string) (File, []byte) {
+	f, data := g.root.read(name)
+	g.inv.Files[f.Path] = f
+	return f, data
+}
+
+// config reads a configuration file whose absence is no fault. ok is false if
+// there is nothing to parse; unless the file is absent, that is a problem.
+func (g *gatherer) config(name, component string) (data []byte, ok bool) {
+	f, data := g.read(name)
+	switch f.State {
+	case Readable:
+		return data, true
+	case Missing:
+		return nil, false
+	}
+	g.unread(f, component)
+	return nil, false
+}
+
+// unread records a file that is there and could not be read.
+func (g *gatherer) unread(f File, component string) {
+	g.lost(component, parsers.Problem{Origin: parsers.Origin{Path: f.Path}, Kind: kindUnreadable, Detail: f.Reason})
+}
+
+// kindUnreadable marks what the file system refused, beside the parsers' kinds.
+const kindUnreadable parsers.Kind = "unreadable"
+
+// kindDuplicate marks a second static pod of one name.
+const kindDuplicate parsers.Kind = "duplicate"
+
+func (g *gatherer) lost(component string, problems ...parsers.Problem) {
+	for _, p := range problems {
+		g.inv.Problems = append(g.inv.Problems, InputProblem{Problem: p, Component: component, Lost: true})
+	}
+}
+
+func (g *gatherer) noted(component string, problems ...parsers.Problem) {
+	for _, p := range problems {
+		g.inv.Problems = append(g.inv.Problems, InputProblem{Problem: p, Component: component})
+	}
+}
+
+// hostname reads the name the kernel goes by, or, in a tree that was copied
+// from a node, the one it boots with.
+func (g *gatherer) hostname() {
+	for _, name := range []string{"/proc/sys/kernel/hostname", "/etc/hostname"} {
+		f, data := g.root.read(name)
+		if host := strings.ToLower(firstWord(data)); f.State == Readable && host != "" {
+			g.inv.Hostname = parsers.Text{Value: host, Origin: parsers.Origin{Path: name, Line: 1}}
+			return
+		}
+	}
+}
+
+func firstWord(data []byte) string {
+	for line := range strings.Lines(string(data[:min(len(data), 1024)])) {
+		if fields := strings.Fields(line); len(fields) > 0 && !strings.HasPrefix(fields[0], "#") {
+			return fields[0]
+		}
+	}
+	return ""
+}
+
+// staticPods reads the kubelet's manifest folder. The kubelet runs every file
+// of it whose name does not start with a dot, whatever its extension
+// (kubernetes pkg/kubelet/config/file.go).
+func (g *gatherer) staticPods(layout Layout) {
+	dir := cmp.Or(layout.ManifestDir, g.inv.setting("kubelet", "pod-manifest-path").Value, defaultManifestDir)
+	g.inv.ManifestDir = path.Clean("/" + dir)
+	names, err := g.root.list(g.inv.ManifestDir)
+	if err != nil {
+		g.lost("kubelet", parsers.Problem{Origin: parsers.Origin{Path: g.inv.ManifestDir}, Kind: kindUnreadable, Detail: "cannot be listed: " + bareError(err)})
+	}
+	for _, name := range names {
+		if !hidden(name) {
+			g.manifest(path.Join(g.inv.ManifestDir, name))
+		}
+	}
+}
+
+func (g *gatherer) manifest(name string) {
+	f, data := g.read(name)
+	if f.State == NotRegular && f.Mode.IsDir() {
+		return // the kubelet does not descend
+	}
+	if f.State != Readable {
+		g.unread(f, "kubelet")
+		return
+	}
+	docs, problems := parsers.ParseDocuments(name, data)
+	g.lost("kubelet", problems...)
+	found := false
+	for _, d := range docs {
+		for _, pod := range d.Pods() {
+			found = true
+			g.pod(pod)
+		}
+	}
+	if !found && len(problems) == 0 {
+		g.noted("kubelet", parsers.Problem{Origin: parsers.Origin{Path: name}, Kind: parsers.KindUnsupported, Detail: "holds no pod, yet the kubelet reads every file of this folder"})
+	}
+}
+
+// programs are the components whose flags are known here.
+var programs = map[string]string{
+	"kube-apiserver": "kube-apiserver", "kube-controller-manager": "kube-controller-manager",
+	"kube-scheduler": "kube-scheduler", "kube-proxy": "kube-proxy", "etcd": "etcd", "kubelet": "kubelet",
+	"apiserver": "kube-apiserver", "controller-manager": "kube-controller-manager", "scheduler": "kube-scheduler", "proxy": "kube-proxy",
+}
+
+func (g *gatherer) pod(pod parsers.Pod) {
+	for key := range pod.Annotations {
+		if strings.HasPrefix(key, "kubeadm.kubernetes.io/") {
+			g.inv.Kubeadm = pod.Origin
+		}
+	}
+	for _, c := range pod.Containers {
+		commands, problems := parsers.ParseCommand(slices.Concat(c.Command, c.Args), c.Env)
+		for _, cmd := range commands {
+			if name, known := programs[cmd.Program]; known {
+				g.noted(name, problems...)
+				g.component(Component{Name: name, Origin: pod.Origin, Image: c.Image, Settings: cmd.Flags, Annotations: pod.Annotations}, c.Env, mounts{pod, c})
+				problems = nil
+			}
+		}
+	}
+}

@@ -1,0 +1,132 @@
+package audit
+
+import (
+	"cmp"
+	"slices"
+
+	"certaudit/parsers"
+)
+
+// Inventory is everything known of one node: what its components are
+// configured with, the files that this names, and the public material in them.
+// It can be kept as JSON and judged elsewhere; it never holds a private key,
+// only the SHA-256 of its public half.
+type Inventory struct {
+	// Hostname is the node's own name for itself; the zero Text if unknown.
+	Hostname   parsers.Text `json:"hostname,omitzero"`
+	Components []Component  `json:"components"`
+	References []Reference  `json:"references"`
+	// Files holds every path that was looked at.
+	Files map[string]File `json:"files"`
+	// Materials holds the certificates and keys of the files that have any.
+	Materials map[string]parsers.Material `json:"materials"`
+	// Kubeconfigs by path.
+	Kubeconfigs map[string]parsers.Kubeconfig `json:"kubeconfigs"`
+	// Folders lists the names in the folders that hold certificates.
+	Folders map[string][]string `json:"folders"`
+	// CertificatesDir is where kubeadm keeps its certificates on this node.
+	CertificatesDir string `json:"certificatesDir"`
+	// ManifestDir is the kubelet's folder of static pods.
+	ManifestDir string `json:"manifestDir"`
+	// Kubeadm tells where it shows that kubeadm made the node; zero if it does not.
+	Kubeadm  parsers.Origin `json:"kubeadm,omitzero"`
+	Problems []InputProblem `json:"problems"`
+}
+
+// Component is one program that runs on the node.
+type Component struct {
+	Name string `json:"name"`
+	// Origin is the manifest or unit that starts it.
+	Origin parsers.Origin `json:"origin"`
+	// Image is the container's image; the zero Text outside a pod.
+	Image parsers.Text `json:"image,omitzero"`
+	// Settings are the flags in effect and the fields of a configuration file
+	// under the name of the flag that says the same. The last of a name wins.
+	Settings []parsers.Flag `json:"settings"`
+	// Annotations of the pod.
+	Annotations map[string]string `json:"annotations,omitempty"`
+}
+
+// Setting returns the value in effect, or the zero Text.
+func (c Component) Setting(name string) parsers.Text {
+	return parsers.Command{Flags: c.Settings}.Flag(name)
+}
+
+// Reference is one flag or field that names certificate material, or embeds it.
+type Reference struct {
+	Component string         `json:"component"`
+	Name      string         `json:"name"`
+	Origin    parsers.Origin `json:"origin"`
+	Holds     Holding        `json:"holds"`
+	Role      string         `json:"role,omitempty"`
+	// Path is the file's path on the node; empty for what is embedded.
+	Path string `json:"path,omitempty"`
+	// Embedded is the material that the field itself holds.
+	Embedded *parsers.Material `json:"embedded,omitempty"`
+	// Pair is equal for the two halves of a certificate and its key, else empty.
+	Pair string `json:"pair,omitempty"`
+	// Optional: the file may be absent without anything being wrong.
+	Optional bool `json:"optional,omitempty"`
+	// Unmounted: the path lies in a container that no volume brings it into.
+	Unmounted bool `json:"unmounted,omitempty"`
+}
+
+// Label is how the reference is shown: "kube-apiserver --tls-cert-file".
+func (r Reference) Label() string {
+	if r.Origin.Field == "" {
+		return r.Component + " " + r.Name
+	}
+	return r.Component + " " + r.Origin.Field
+}
+
+// InputProblem is something that could not be read or understood while the
+// inventory was made.
+type InputProblem struct {
+	parsers.Problem
+	Component string `json:"component,omitempty"`
+	// Lost says that part of the node went unread because of it.
+	Lost bool `json:"lost,omitempty"`
+}
+
+// component returns the first component of a name.
+func (inv *Inventory) component(name string) (Component, bool) {
+	i := slices.IndexFunc(inv.Components, func(c Component) bool { return c.Name == name })
+	if i < 0 {
+		return Component{}, false
+	}
+	return inv.Components[i], true
+}
+
+// setting returns a setting of the first component of a name that has it.
+func (inv *Inventory) setting(component, name string) parsers.Text {
+	for _, c := range inv.Components {
+		if c.Name != component {
+			continue
+		}
+		if t := c.Setting(name); !t.IsZero() {
+			return t
+		}
+	}
+	return parsers.Text{}
+}
+
+// material returns what a reference leads to; the zero Material where there is
+// nothing to read.
+func (inv *Inventory) material(r Reference) parsers.Material {
+	if r.Embedded != nil {
+		return *r.Embedded
+	}
+	return inv.Materials[r.Path]
+}
+
+// place is where the material of a reference lies.
+func (r Reference) place() parsers.Origin {
+	if r.Embedded != nil {
+		return r.Origin
+	}
+	return parsers.Origin{Path: r.Path}
+}
+
+func compareOrigins(a, b parsers.Origin) int {
+	return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Field, b.Field))
+}

@@ -1,0 +1,271 @@
+package audit
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"certaudit/parsers"
+)
+
+// unitFolders are searched for units in this order; the first wins
+// (systemd.unit(5), "Unit File Load Path").
+var unitFolders = []string{
+	"/etc/systemd/system", "/run/systemd/system", "/usr/local/lib/systemd/system",
+	"/usr/lib/systemd/system", "/lib/systemd/system",
+}
+
+// Where the kubelet keeps things when nothing says otherwise (kubernetes
+// cmd/kubelet/app/options, cmd/kubeadm/app/constants).
+const (
+	kubeletConfig    = "/var/lib/kubelet/config.yaml"
+	kubeletFlagsFile = "/var/lib/kubelet/kubeadm-flags.env"
+	kubeletCertDir   = "/var/lib/kubelet/pki"
+	kubeletConf      = "/etc/kubernetes/kubelet.conf"
+	bootstrapConf    = "/etc/kubernetes/bootstrap-kubelet.conf"
+)
+
+// kubeadmDropIn stands in for the packages' 10-kubeadm.conf where the unit
+// files were not copied with the tree. Source: website,
+// setup/production-environment/tools/kubeadm/kubelet-integration.
+const kubeadmDropIn = `[Service]
+Environment="KUBELET_KUBECONFIG_ARGS=--bootstrap-kubeconfig=` + bootstrapConf + ` --kubeconfig=` + kubeletConf + `"
+Environment="KUBELET_CONFIG_ARGS=--config=` + kubeletConfig + `"
+EnvironmentFile=-` + kubeletFlagsFile + `
+EnvironmentFile=-/etc/default/kubelet
+EnvironmentFile=-/etc/sysconfig/kubelet
+ExecStart=/usr/bin/kubelet $KUBELET_KUBECONFIG_ARGS $KUBELET_CONFIG_ARGS $KUBELET_KUBEADM_ARGS $KUBELET_EXTRA_ARGS
+`
+
+// kubelet adds the kubelet, if the node has one.
+func (g *gatherer) kubelet() {
+	unit, found := g.unit("kubelet.service")
+	if !found && !g.hasKubelet() {
+		return
+	}
+	if !found {
+		unit = parsers.ParseUnit("", []byte(kubeadmDropIn))
+	}
+	for _, e := range unit.EnvironmentFiles() {
+		if e.Path.Value == kubeletFlagsFile && g.exists(kubeletFlagsFile) {
+			g.inv.Kubeadm = parsers.Origin{Path: kubeletFlagsFile}
+		}
+	}
+	words, problems := unit.StartWords(g.environment(unit))
+	g.noted("kubelet", problems...)
+	commands, problems := parsers.ParseCommand(words, nil)
+	g.noted("kubelet", problems...)
+	for _, c := range commands {
+		if c.Program == "kubelet" {
+			g.kubeletComponent(c, unit)
+			return
+		}
+	}
+}
+
+func (g *gatherer) hasKubelet() bool {
+	return slices.ContainsFunc([]string{kubeletConfig, kubeletFlagsFile, kubeletConf, bootstrapConf}, g.exists)
+}
+
+func (g *gatherer) exists(name string) bool {
+	rel, err := g.root.resolve(name)
+	if err != nil {
+		return true // a link loop is there, and broken
+	}
+	_, err = g.root.fs.Lstat(rel)
+	return err == nil
+}
+
+// unit reads a unit with its drop-ins.
+func (g *gatherer) unit(name string) (parsers.Unit, bool) {
+	var units []parsers.Unit
+	for _, dir := range unitFolders {
+		if data, ok := g.config(path.Join(dir, name), "kubelet"); ok {
+			units = append(units, parsers.ParseUnit(path.Join(dir, name), data))
+			break
+		}
+	}
+	if len(units) == 0 {
+		return parsers.Unit{}, false
+	}
+	for _, file := range g.dropIns(name + ".d") {
+		if data, ok := g.config(file, "kubelet"); ok {
+			units = append(units, parsers.ParseUnit(file, data))
+		}
+	}
+	merged := parsers.MergeUnits(units...)
+	g.noted("kubelet", merged.Problems...)
+	return merged, true
+}
+
+// dropIns returns the drop-in files of a unit by name, each from the first
+// folder that has it.
+func (g *gatherer) dropIns(folder string) []string {
+	byName := map[string]string{}
+	for _, dir := range unitFolders {
+		names, err := g.root.list(path.Join(dir, folder))
+		if err != nil {
+			g.lost("kubelet", parsers.Problem{Origin: parsers.Origin{Path: path.Join(dir, folder)}, Kind: kindUnreadable, Detail: "cannot be listed: " + bareError(err)})
+		}
+		for _, n := range names {
+			if _, shadowed := byName[n]; !shadowed && strings.HasSuffix(n, ".conf") {
+				byName[n] = path.Join(dir, folder, n)
+			}
+		}
+	}
+	var files []string
+	for _, n := range slices.Sorted(mapKeys(byName)) {
+		files = append(files, byName[n])
+	}
+	return files
+}
+
+// environment returns the variables of a unit: those of its files win over
+// those of Environment= (systemd.exec(5)).
+func (g *gatherer) environment(unit parsers.Unit) []parsers.EnvVar {
+	env := unit.Environment()
+	for _, file := range unit.EnvironmentFiles() {
+		data, ok := g.config(file.Path.Value, "kubelet")
+		if !ok {
+			continue
+		}
+		vars, problems := parsers.ParseEnvFile(file.Path.Value, data)
+		g.noted("kubelet", problems...)
+		env = append(env, vars...)
+	}
+	return env
+}
+
+// kubeletComponent adds the kubelet with its settings: those of the
+// configuration file, then of its drop-ins, then its flags, the later winning
+// (website, tasks/administer-cluster/kubelet-config-file).
+func (g *gatherer) kubeletComponent(cmd parsers.Command, unit parsers.Unit) {
+	origin := parsers.Origin{Path: unit.Path}
+	settings := g.kubeletConfiguration(cmd)
+	settings = append(settings, cmd.Flags...)
+	c := Component{Name: "kubelet", Origin: origin, Settings: settings}
+	g.component(c, nil, nodeView{})
+	g.bootstrap(c)
+	g.kubeletClient(c)
+	g.kubeletServing(c)
+}
+
+func (g *gatherer) kubeletConfiguration(cmd parsers.Command) []parsers.Flag {
+	var settings []parsers.Flag
+	if file := cmd.Flag("config").Value; file != "" {
+		settings = g.kubeletFile(file, settings)
+	}
+	dir := cmd.Flag("config-dir").Value
+	if dir == "" {
+		return settings
+	}
+	names, err := g.root.list(dir)
+	if err != nil {
+		g.lost("kubelet", parsers.Problem{Origin: parsers.Origin{Path: dir}, Kind: kindUnreadable, Detail: "cannot be listed: " + bareError(err)})
+	}
+	for _, n := range names {
+		if strings.HasSuffix(n, ".conf") {
+			settings = g.kubeletFile(path.Join(dir, n), settings)
+		}
+	}
+	return settings
+}
+
+// kubeletFile appends what one configuration file or drop-in sets.
+func (g *gatherer) kubeletFile(name string, settings []parsers.Flag) []parsers.Flag {
+	f, data := g.read(name)
+	if f.State != Readable {
+		g.unread(f, "kubelet")
+		return settings
+	}
+	docs, problems := parsers.ParseDocuments(name, data)
+	g.lost("kubelet", problems...)
+	if len(docs) > 0 && docs[0].Kind() != "KubeletConfiguration" {
+		g.lost("kubelet", parsers.Problem{Origin: parsers.Origin{Path: name, Line: docs[0].Line(), Field: "kind"}, Kind: parsers.KindUnsupported,
+			Detail: fmt.Sprintf("kind is %q; the kubelet expects KubeletConfiguration", docs[0].Kind())})
+		return settings
+	}
+	for _, d := range docs {
+		for _, s := range kubeletSettings {
+			if t := d.First(s.field); !t.IsZero() {
+				t.Value = resolveIfPath(name, s.flag, t.Value)
+				settings = append(settings, parsers.Flag{Name: s.flag, Value: t.Value, Origin: t.Origin})
+			}
+		}
+	}
+	return settings
+}
+
+// resolveIfPath makes a relative path of a KubeletConfiguration absolute
+// against the file's folder (kubernetes pkg/kubelet/kubeletconfig/configfiles).
+func resolveIfPath(file, flag, value string) string {
+	if value == "" || !strings.HasSuffix(flag, "-file") && !strings.HasSuffix(flag, "-path") {
+		return value
+	}
+	return parsers.ResolvePath(file, value)
+}
+
+func (c Component) certDir() string {
+	if dir := c.Setting("cert-dir").Value; dir != "" {
+		return path.Clean("/" + dir)
+	}
+	return kubeletCertDir
+}
+
+// bootstrap follows the bootstrap kubeconfig, which is there only until the
+// node has joined.
+func (g *gatherer) bootstrap(c Component) {
+	value := c.Setting("bootstrap-kubeconfig")
+	if value.Value == "" || !g.exists(value.Value) {
+		return
+	}
+	g.optional(Reference{Component: c.Name, Name: "bootstrap-kubeconfig", Origin: value.Origin,
+		Holds: HoldsKubeconfig, Role: roleKubeletClient, Path: path.Clean("/" + value.Value)})
+}
+
+// optional adds a reference to a file that may be absent.
+func (g *gatherer) optional(ref Reference) {
+	ref.Optional = true
+	g.inv.References = append(g.inv.References, ref)
+	g.load(ref, use{}, nodeView{})
+}
+
+// kubeletClient adds the rotated client certificate of a kubelet whose
+// kubeconfig does not name it: the kubelet uses it all the same
+// (cmd/kubelet/app/server.go, buildKubeletClientConfig).
+func (g *gatherer) kubeletClient(c Component) {
+	current := path.Join(c.certDir(), "kubelet-client-current.pem")
+	named := slices.ContainsFunc(g.inv.References, func(r Reference) bool { return r.Path == current })
+	if named || !g.exists(current) {
+		return
+	}
+	g.pairFile(current, Reference{Component: c.Name, Name: "cert-dir", Origin: c.Setting("cert-dir").Origin, Role: roleKubeletClient})
+}
+
+// pairFile adds a file that holds both a certificate and its key.
+func (g *gatherer) pairFile(name string, ref Reference) {
+	ref.Path, ref.Pair = name, "kubelet/"+name
+	ref.Holds = HoldsCertificate
+	g.optional(ref)
+	ref.Holds = HoldsPrivateKey
+	g.optional(ref)
+}
+
+// kubeletServing adds the serving certificate where no flag names it: the one
+// that was asked for through the Certificates API, or the self-signed default.
+func (g *gatherer) kubeletServing(c Component) {
+	if c.Setting("tls-cert-file").Value != "" {
+		return
+	}
+	dir, bootstrap := c.certDir(), c.Setting("rotate-server-certificates")
+	if bootstrap.Value == "true" {
+		g.pairFile(path.Join(dir, "kubelet-server-current.pem"), Reference{Component: c.Name, Name: "rotate-server-certificates", Origin: bootstrap.Origin, Role: roleKubeletServing})
+		return
+	}
+	ref := Reference{Component: c.Name, Name: "cert-dir", Origin: c.Setting("cert-dir").Origin, Role: roleKubeletSelf, Pair: "kubelet/self"}
+	ref.Path, ref.Holds = path.Join(dir, "kubelet.crt"), HoldsCertificate
+	g.optional(ref)
+	ref.Path, ref.Holds = path.Join(dir, "kubelet.key"), HoldsPrivateKey
+	g.optional(ref)
+}

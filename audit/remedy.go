@@ -1,0 +1,125 @@
+package audit
+
+import (
+	"fmt"
+	"path"
+	"slices"
+)
+
+// remedy is what to do: commands, one to a line, comments behind a #.
+type remedy []string
+
+// renew returns the commands that give a certificate new dates and a new key
+// and leave its subject, names and usages as they are (kubeadm certs renew
+// copies them from the old one).
+func (n *subjectNode) renew(r role) remedy {
+	switch {
+	case r.name == roleKubeletClient:
+		return n.rejoin()
+	case r.isCA():
+		return remedy{"# replace the CA: https://kubernetes.io/docs/tasks/tls/manual-rotation-of-ca-certificates/"}
+	case n.facts.profile != ProfileKubeadm || r.kubeadm == "":
+		return append(remedy{"# have its CA issue the certificate again, with the same subject, names and usages"}, n.restart(r)...)
+	case n.externalCA(r):
+		return append(remedy{"# the CA's key is not on this node: make a request and have the CA's owner sign it",
+			"kubeadm certs generate-csr"}, n.restart(r)...)
+	}
+	return append(remedy{"kubeadm certs renew " + r.kubeadm}, n.restart(r)...)
+}
+
+// remake returns the commands that make a certificate anew from the cluster's
+// configuration: for one whose subject, names or usages are wrong, since a
+// renewal would copy them.
+func (n *subjectNode) remake(e *entry) remedy {
+	var aside remedy
+	for _, name := range []string{e.place.Path, n.keyPath(e)} {
+		if name != "" && !slices.Contains(aside, move(name)) {
+			aside = append(aside, move(name))
+		}
+	}
+	return n.remakeAt(e.role, aside)
+}
+
+func move(name string) string { return fmt.Sprintf("mv %s %s.old", name, name) }
+
+// remakeAt returns the commands that make the certificate of a role. kubeadm
+// keeps what it finds, so the old files are put aside first.
+func (n *subjectNode) remakeAt(r role, aside remedy) remedy {
+	switch {
+	case r.name == roleKubeletClient:
+		return n.rejoin()
+	case n.facts.profile != ProfileKubeadm || r.phase == "":
+		return append(remedy{"# have its CA issue the certificate with what is expected"}, n.restart(r)...)
+	case r.isCA():
+		return remedy{"# restore the CA from a backup or another control-plane node; a new one would break every certificate it signed"}
+	case n.externalCA(r):
+		return append(remedy{"# the CA's key is not on this node: have the CA's owner issue the certificate with what is expected"}, n.restart(r)...)
+	}
+	return slices.Concat(aside, remedy{
+		"kubectl -n kube-system get cm kubeadm-config -o jsonpath='{.data.ClusterConfiguration}' > kubeadm-config.yaml",
+		"kubeadm init phase " + r.phase + " --config kubeadm-config.yaml"}, n.restart(r))
+}
+
+// rejoin returns the commands that give a kubelet a new client certificate.
+// Source: website setup/production-environment/tools/kubeadm/troubleshooting-kubeadm,
+// "Kubelet client certificate rotation fails".
+func (n *subjectNode) rejoin() remedy {
+	name := n.name
+	if name == "" {
+		name = "NODE"
+	}
+	return remedy{
+		"# on a control-plane node that has the CA's key:",
+		fmt.Sprintf("kubeadm kubeconfig user --org system:nodes --client-name system:node:%s > kubelet.conf", name),
+		"# bring it to this node as " + kubeletConf + ", remove " + path.Join(kubeletCertDir, "kubelet-client*") + ", then:",
+		"systemctl restart kubelet",
+	}
+}
+
+// restart returns what makes the running processes take up a new file.
+func (n *subjectNode) restart(r role) remedy {
+	var out remedy
+	for _, name := range r.restart {
+		out = append(out, n.restartComponent(name)...)
+	}
+	if r.name == roleAdmin {
+		out = append(out, "# and copy it again to where it is used: cp "+defaultKubeconfigDir+"/admin.conf ~/.kube/config")
+	}
+	return out
+}
+
+func (n *subjectNode) restartComponent(name string) remedy {
+	if name == "kube-proxy" {
+		return remedy{"# then restart kube-proxy"}
+	}
+	c, ok := n.inv.component(name)
+	if !ok || name == "kubelet" {
+		return remedy{"systemctl restart " + name}
+	}
+	if path.Dir(c.Origin.Path) != n.inv.ManifestDir {
+		return remedy{"systemctl restart " + name}
+	}
+	file := c.Origin.Path
+	return remedy{fmt.Sprintf("mv %s /tmp/ && sleep 20 && mv /tmp/%s %s/  # restarts %s", file, path.Base(file), n.inv.ManifestDir, name)}
+}
+
+// externalCA reports whether the key of the CA that signs a role is kept
+// somewhere else.
+func (n *subjectNode) externalCA(r role) bool {
+	ca := authorityOf(r.name)
+	return ca.file != "" && !n.inv.Files[n.certPath(ca.key)].exists()
+}
+
+func (n *subjectNode) certPath(name string) string { return path.Join(n.inv.CertificatesDir, name) }
+
+// keyPath is where the key of an entry lies, or "".
+func (n *subjectNode) keyPath(e *entry) string {
+	for _, ref := range e.refs {
+		for _, other := range n.inv.References {
+			if ref.Pair != "" && other.Pair == ref.Pair && other.Holds == HoldsPrivateKey {
+				return other.Path
+			}
+		}
+	}
+	return ""
+}

@@ -1,0 +1,154 @@
+package audit
+
+import (
+	"bytes"
+	_ "embed"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+
+	"golang.org/x/mod/semver"
+	"gopkg.in/yaml.v3"
+)
+
+//go:embed requirements.yaml
+var requirementsYAML []byte
+
+// Fact names what a requirement is about.
+type Fact string
+
+// The facts that a requirement can state; requirements.yaml says what each means.
+const (
+	FactCommonName          Fact = "commonName"
+	FactOrganization        Fact = "organization"
+	FactOrganizationAllowed Fact = "organizationAllowed"
+	FactOrganizationLegacy  Fact = "organizationLegacy"
+	FactDNSName             Fact = "dnsName"
+	FactIPAddress           Fact = "ipAddress"
+	FactUsage               Fact = "usage"
+	FactIssuer              Fact = "issuer"
+)
+
+var facts = []Fact{FactCommonName, FactOrganization, FactOrganizationAllowed, FactOrganizationLegacy,
+	FactDNSName, FactIPAddress, FactUsage, FactIssuer}
+
+// Profiles that the requirement table knows.
+const (
+	// ProfileKubeadm is what kubeadm issues.
+	ProfileKubeadm = "kubeadm"
+	// ProfileDocs is the page "PKI certificates and requirements".
+	ProfileDocs = "docs"
+	// ProfileGeneric holds only what every cluster needs, whoever made it.
+	ProfileGeneric = "generic"
+)
+
+// Profiles returns the names that --profile takes.
+func Profiles() []string { return []string{ProfileKubeadm, ProfileDocs, ProfileGeneric} }
+
+// Requirement is one row of the table: one fact about the certificates of one
+// role, for a range of Kubernetes versions.
+type Requirement struct {
+	Role   string   `yaml:"role" json:"role"`
+	Fact   Fact     `yaml:"fact" json:"fact"`
+	Values []string `yaml:"values" json:"values"`
+	// Since and Until bound the versions, [Since, Until); empty is open.
+	Since string `yaml:"since" json:"since,omitempty"`
+	Until string `yaml:"until" json:"until,omitempty"`
+	// Severity replaces that of the check which judges the fact.
+	Severity Severity `yaml:"severity" json:"severity,omitempty"`
+	// Profiles the row holds for; none means all.
+	Profiles []string `yaml:"profiles" json:"profiles,omitempty"`
+	Source   string   `yaml:"source" json:"source"`
+}
+
+func (r Requirement) interval() interval { return interval{r.Since, r.Until} }
+
+// Requirements is a table with the versions that it covers.
+type Requirements struct {
+	Covers struct {
+		Since string `yaml:"since"`
+		Until string `yaml:"until"`
+	} `yaml:"covers"`
+	Rows []Requirement `yaml:"rows"`
+}
+
+// DefaultRequirements returns the table that is part of the program. It is
+// shared: do not change it.
+var DefaultRequirements = sync.OnceValue(func() *Requirements {
+	t, err := parseRequirements(requirementsYAML)
+	if err != nil {
+		panic("requirements.yaml: " + err.Error()) // a test reads it before any user does
+	}
+	return t
+})
+
+// parseRequirements reads a table strictly: a row that says something unknown
+// is an error, since it would judge nothing.
+func parseRequirements(data []byte) (*Requirements, error) {
+	d := yaml.NewDecoder(bytes.NewReader(data))
+	d.KnownFields(true)
+	var t Requirements
+	if err := d.Decode(&t); err != nil {
+		return nil, err
+	}
+	var errs []error
+	for i, r := range t.Rows {
+		if err := r.validate(); err != nil {
+			errs = append(errs, fmt.Errorf("row %d: %w", i+1, err))
+		}
+	}
+	return &t, errors.Join(errs...)
+}
+
+func (r Requirement) validate() error {
+	_, known := roleByName[r.Role]
+	switch {
+	case !known:
+		return fmt.Errorf("unknown role %q", r.Role)
+	case !slices.Contains(facts, r.Fact):
+		return fmt.Errorf("unknown fact %q", r.Fact)
+	case len(r.Values) == 0:
+		return fmt.Errorf("%s of %s has no values", r.Fact, r.Role)
+	case r.Source == "":
+		return fmt.Errorf("%s of %s has no source", r.Fact, r.Role)
+	case r.Severity != "" && r.Severity.Rank() == 0:
+		return fmt.Errorf("unknown severity %q", r.Severity)
+	case r.Since != "" && canonicalVersion(r.Since) == "" || r.Until != "" && canonicalVersion(r.Until) == "":
+		return fmt.Errorf("since %q or until %q is no version", r.Since, r.Until)
+	}
+	return nil
+}
+
+// Select returns the rows that hold for a profile and a version, in the order
+// of the table. An empty version keeps every row that holds for all versions;
+// one outside of what the table covers is judged by the rows nearest to it.
+func (t *Requirements) Select(profile, version string) []Requirement {
+	v := t.clamp(canonicalVersion(version))
+	var out []Requirement
+	for _, r := range t.Rows {
+		if r.forProfile(profile) && (v == "" && r.interval().always() || v != "" && r.interval().holds(v)) {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+func (r Requirement) forProfile(profile string) bool {
+	return len(r.Profiles) == 0 || slices.Contains(r.Profiles, profile)
+}
+
+// clamp moves a version that is too old for the table to the first one that it
+// covers. One that is too new needs no moving: the newest rows have no end.
+func (t *Requirements) clamp(version string) string {
+	since := canonicalVersion(t.Covers.Since)
+	if version != "" && semver.Compare(version, since) < 0 {
+		return since
+	}
+	return version
+}
+
+// covered reports whether the table speaks of a version.
+func (t *Requirements) covered(version string) bool {
+	return interval{t.Covers.Since, t.Covers.Until}.holds(version)
+}

@@ -1,0 +1,206 @@
+package audit
+
+import "time"
+
+// Schema names the form of a [Result] in JSON. Fields are added under this
+// name, never renamed or removed.
+const Schema = "certaudit/v1"
+
+// Result is everything an audit says. It holds public material only, and two
+// runs over the same inventories at the same time give equal Results: every
+// slice is sorted, and none is nil.
+type Result struct {
+	Schema       string        `json:"schema"`
+	At           time.Time     `json:"at"`
+	Nodes        []Node        `json:"nodes"`
+	Certificates []Certificate `json:"certificates"`
+	Connections  []Connection  `json:"connections"`
+	Findings     []Finding     `json:"findings"`
+	Outcomes     []Outcome     `json:"outcomes"`
+	Summary      Summary       `json:"summary"`
+}
+
+// Node is one audited machine.
+type Node struct {
+	Name string `json:"name"`
+	// KubernetesVersion is as the image tags say it, "v1.34.4", or empty where
+	// nothing tells.
+	KubernetesVersion string `json:"kubernetesVersion"`
+	// Profile names the requirement table the node was held against.
+	Profile string `json:"profile"`
+	// Expirations are the rows of kubeadm certs check-expiration for this node.
+	Expirations []Expiration `json:"-"`
+}
+
+// Expiration is one row of kubeadm certs check-expiration.
+type Expiration struct {
+	// Name is kubeadm's own: "admin.conf", "apiserver", "etcd-ca".
+	Name string
+	// Authority is the kubeadm name of the signing CA ("ca", "etcd-ca"); empty
+	// for the CAs themselves.
+	Authority string
+	// NotAfter is the zero time for a file that is missing.
+	NotAfter time.Time
+	// ExternallyManaged says that the CA's key is not on the node.
+	ExternallyManaged bool
+	Missing           bool
+	// IsCA puts the row into the second table.
+	IsCA bool
+}
+
+// Certificate is one row of the certificate table: a certificate in one role.
+// A certificate that should be there and is not has a row as well, with no
+// decoded fields and the status "files/missing".
+type Certificate struct {
+	Node      string `json:"node"`
+	Component string `json:"component"`
+	// Type is the sheet's word: "Server", "Client (etcd)", "Server, Client", "CA".
+	Type string `json:"type"`
+	// Role is what the certificate is, such as "kube-apiserver/serving".
+	Role string `json:"role"`
+	Path string `json:"path"`
+	Line int    `json:"line,omitempty"`
+	// Field is set for what is embedded in a field of Path.
+	Field string `json:"field,omitempty"`
+	// Index counts the certificates of one file or field, from 0.
+	Index         int      `json:"index"`
+	CommonName    string   `json:"commonName"`
+	Organizations []string `json:"organizations"`
+	DNSNames      []string `json:"dnsNames"`
+	IPAddresses   []string `json:"ipAddresses"`
+	// Issuer is the issuer's common name, or its whole name where it has none.
+	Issuer string `json:"issuer"`
+	// Serial and SHA256 are lower-case hexadecimal without separators.
+	Serial       string    `json:"serial"`
+	SHA256       string    `json:"sha256"`
+	KeyAlgorithm string    `json:"keyAlgorithm"`
+	NotBefore    time.Time `json:"notBefore,omitzero"`
+	NotAfter     time.Time `json:"notAfter,omitzero"`
+	// Usages are the extended key usages: "server auth", "client auth"; for a
+	// CA "cert sign".
+	Usages []string `json:"usages"`
+	// UsedBy lists the flags and fields that name this certificate, as
+	// "kube-apiserver --tls-cert-file".
+	UsedBy []string `json:"usedBy"`
+	// Status is "ok", or the check of the worst finding at warning or above.
+	Status string `json:"status"`
+}
+
+// Connection is one edge of the cluster: who talks to whom, and whether the
+// handshake would succeed.
+type Connection struct {
+	Node        string `json:"node"`
+	Client      string `json:"client"`
+	Server      string `json:"server"`
+	Address     string `json:"address"`
+	ServerTrust string `json:"serverTrust"`
+	ClientTrust string `json:"clientTrust"`
+	Identity    string `json:"identity"`
+	Status      string `json:"status"`
+	Reason      string `json:"reason"`
+}
+
+// Severity orders findings by their consequence.
+type Severity string
+
+// The severities, mildest first.
+const (
+	// Info: worth knowing.
+	Info Severity = "info"
+	// Warning: something will stop or may stop.
+	Warning Severity = "warning"
+	// Critical: something has stopped, or somebody has rights they must not have.
+	Critical Severity = "critical"
+)
+
+// Rank is 1 for info, 2 for warning, 3 for critical and 0 for anything else.
+func (s Severity) Rank() int {
+	switch s {
+	case Info:
+		return 1
+	case Warning:
+		return 2
+	case Critical:
+		return 3
+	}
+	return 0
+}
+
+// Finding is one thing that is not as it should be.
+type Finding struct {
+	// Check is the ID of the check that found it, "validity/expired".
+	Check     string   `json:"check"`
+	Severity  Severity `json:"severity"`
+	Node      string   `json:"node"`
+	Component string   `json:"component"`
+	// Path, Line and Field say where to look; Line is 0 where there is none.
+	Path  string `json:"path"`
+	Line  int    `json:"line,omitempty"`
+	Field string `json:"field,omitempty"`
+	// SHA256 is the certificate's, where the finding is about one.
+	SHA256 string `json:"sha256,omitempty"`
+	// Message says what was seen, then what was expected.
+	Message string `json:"message"`
+	// Remedy is what to do: commands, one to a line, comments behind a #.
+	Remedy string `json:"remedy"`
+	// Reference is the source of the rule.
+	Reference string `json:"reference"`
+}
+
+// State says how far a check got.
+type State string
+
+// The states of an outcome.
+const (
+	// Done: everything the check applies to was examined.
+	Done State = "done"
+	// NotApplicable: nothing here for the check to look at.
+	NotApplicable State = "not-applicable"
+	// Incomplete: something could not be judged; Reason says why.
+	Incomplete State = "incomplete"
+)
+
+// Outcome says what a check looked at, so that "clean" is never mistaken for
+// "not looked at".
+type Outcome struct {
+	Check string `json:"check"`
+	Node  string `json:"node"`
+	State State  `json:"state"`
+	// Examined counts the things the check judged.
+	Examined int `json:"examined"`
+	// Reason is set when State is [Incomplete], or when part was left unjudged
+	// because a fact (version, node name, domain) cannot be known.
+	Reason string `json:"reason,omitempty"`
+}
+
+// Summary counts.
+type Summary struct {
+	Certificates int `json:"certificates"`
+	Critical     int `json:"critical"`
+	Warning      int `json:"warning"`
+	Info         int `json:"info"`
+	// NextExpiry is the earliest notAfter that is still to come; zero for none.
+	NextExpiry time.Time `json:"nextExpiry,omitzero"`
+}
+
+// AtOrAbove counts the findings at or above severity s.
+func (r Result) AtOrAbove(s Severity) int {
+	n := 0
+	for _, f := range r.Findings {
+		if f.Severity.Rank() >= s.Rank() {
+			n++
+		}
+	}
+	return n
+}
+
+// Incomplete reports whether something could not be read or judged as a whole,
+// or whether there was nothing to examine.
+func (r Result) Incomplete() bool {
+	for _, o := range r.Outcomes {
+		if o.State == Incomplete {
+			return true
+		}
+	}
+	return len(r.Certificates) == 0
+}

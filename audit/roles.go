@@ -1,0 +1,166 @@
+package audit
+
+import "cmp"
+
+// Roles: what a certificate is. A CA is a role of its own; what is wrong with
+// a CA is said once, however many flags name its file.
+const (
+	roleKubernetesCA     = "kubernetes/ca"
+	roleEtcdCA           = "etcd/ca"
+	roleFrontProxyCA     = "front-proxy/ca"
+	roleOtherCA          = "other/ca"
+	roleIntermediate     = "intermediate/ca"
+	roleAPIServerServing = "kube-apiserver/serving"
+	roleAPIServerSNI     = "kube-apiserver/sni"
+	roleAPIServerKubelet = "kube-apiserver/kubelet-client"
+	roleAPIServerEtcd    = "kube-apiserver/etcd-client"
+	roleFrontProxyClient = "kube-apiserver/front-proxy-client"
+	roleEtcdServing      = "etcd/serving"
+	roleEtcdPeer         = "etcd/peer"
+	roleEtcdClient       = "etcd/client"
+	roleEtcdHealthcheck  = "etcd/healthcheck-client"
+	roleControllerClient = "kube-controller-manager/client"
+	roleControllerServe  = "kube-controller-manager/serving"
+	roleSchedulerClient  = "kube-scheduler/client"
+	roleSchedulerServe   = "kube-scheduler/serving"
+	roleKubeletClient    = "kubelet/client"
+	roleKubeletServing   = "kubelet/serving"
+	roleKubeletSelf      = "kubelet/serving-self-signed"
+	roleProxyClient      = "kube-proxy/client"
+	roleAdmin            = "admin/client"
+	roleSuperAdmin       = "super-admin/client"
+	roleUser             = "user/client"
+	roleOutbound         = "outbound/client"
+	roleTokenVerifier    = "service-account/verifier"
+)
+
+// Types, in the words of the certificate health-check sheet.
+const (
+	typeCA         = "CA"
+	typeServer     = "Server"
+	typeBoth       = "Server, Client"
+	typeToAPI      = "Client (kube-apiserver)"
+	typeToEtcd     = "Client (etcd)"
+	typeToKubelet  = "Client (kubelet)"
+	typeFrontProxy = "Client (front-proxy)"
+	typeClient     = "Client"
+	typeVerifier   = "Service account"
+)
+
+// window says when a certificate counts as expiring: when less than days of it
+// are left, or share of its lifetime where that is shorter, so that a
+// certificate of ten days is not expiring from its first hour.
+type window struct {
+	warnDays, criticalDays   int
+	warnShare, criticalShare float64
+}
+
+var (
+	// A leaf is renewed in minutes, by kubeadm or by hand.
+	leafWindow = window{30, 7, 0.30, 0.10}
+	// A CA is replaced in weeks: every kubeconfig and every pod has to learn it.
+	caWindow = window{180, 30, 0.20, 0.05}
+	// The kubelet renews by itself between 70 % and 90 % of the lifetime
+	// (client-go util/certificate); only what lies past that is news.
+	rotatedWindow = window{30, 7, 0.10, 0.03}
+)
+
+// role describes one role.
+type role struct {
+	name      string
+	component string
+	kind      string
+	window    window
+	// server and client say what the certificate is presented for.
+	server, client bool
+	// kubeadm is the name that kubeadm certs renew knows, or "".
+	kubeadm string
+	// phase is the kubeadm init phase that makes the file anew.
+	phase string
+	// restart lists what must be restarted to serve or present a new file.
+	restart []string
+	// harm is the worst that a fault of the certificate does; empty means
+	// critical.
+	harm Severity
+	// lent marks a CA role that is only shown when its certificate has no
+	// other row: the file is usually one of the three CAs.
+	lent bool
+}
+
+// roles in the order of the table: the CAs, then who serves, then who calls.
+var roles = []role{
+	{name: roleKubernetesCA, component: "kubernetes", kind: typeCA, window: caWindow, phase: "certs ca",
+		restart: []string{"kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet"}},
+	{name: roleEtcdCA, component: "etcd", kind: typeCA, window: caWindow, phase: "certs etcd-ca",
+		restart: []string{"etcd", "kube-apiserver"}},
+	{name: roleFrontProxyCA, component: "front-proxy", kind: typeCA, window: caWindow, phase: "certs front-proxy-ca",
+		restart: []string{"kube-apiserver", "kube-controller-manager"}},
+	{name: roleAPIServerServing, component: "kube-apiserver", kind: typeServer, window: leafWindow, server: true,
+		kubeadm: "apiserver", phase: "certs apiserver", restart: []string{"kube-apiserver"}},
+	{name: roleAPIServerSNI, component: "kube-apiserver", kind: typeServer, window: leafWindow, server: true,
+		restart: []string{"kube-apiserver"}},
+	{name: roleAPIServerEtcd, component: "kube-apiserver", kind: typeToEtcd, window: leafWindow, client: true,
+		kubeadm: "apiserver-etcd-client", phase: "certs apiserver-etcd-client", restart: []string{"kube-apiserver"}},
+	{name: roleAPIServerKubelet, component: "kube-apiserver", kind: typeToKubelet, window: leafWindow, client: true,
+		kubeadm: "apiserver-kubelet-client", phase: "certs apiserver-kubelet-client", restart: []string{"kube-apiserver"}},
+	{name: roleFrontProxyClient, component: "kube-apiserver", kind: typeFrontProxy, window: leafWindow, client: true,
+		kubeadm: "front-proxy-client", phase: "certs front-proxy-client", restart: []string{"kube-apiserver"}},
+	{name: roleEtcdServing, component: "etcd", kind: typeBoth, window: leafWindow, server: true, client: true,
+		kubeadm: "etcd-server", phase: "certs etcd-server", restart: []string{"etcd"}},
+	{name: roleEtcdPeer, component: "etcd", kind: typeBoth, window: leafWindow, server: true, client: true,
+		kubeadm: "etcd-peer", phase: "certs etcd-peer", restart: []string{"etcd"}},
+	{name: roleEtcdClient, component: "etcd", kind: typeToEtcd, window: leafWindow, client: true, restart: []string{"etcd"}},
+	{name: roleEtcdHealthcheck, component: "etcd", kind: typeToEtcd, window: leafWindow, client: true,
+		// Since 1.17 etcd's probes need no certificate: people use it, nothing else.
+		kubeadm: "etcd-healthcheck-client", phase: "certs etcd-healthcheck-client", harm: Warning},
+	{name: roleControllerClient, component: "kube-controller-manager", kind: typeToAPI, window: leafWindow, client: true,
+		kubeadm: "controller-manager.conf", phase: "kubeconfig controller-manager", restart: []string{"kube-controller-manager"}},
+	{name: roleControllerServe, component: "kube-controller-manager", kind: typeServer, window: leafWindow, server: true,
+		restart: []string{"kube-controller-manager"}},
+	{name: roleSchedulerClient, component: "kube-scheduler", kind: typeToAPI, window: leafWindow, client: true,
+		kubeadm: "scheduler.conf", phase: "kubeconfig scheduler", restart: []string{"kube-scheduler"}},
+	{name: roleSchedulerServe, component: "kube-scheduler", kind: typeServer, window: leafWindow, server: true,
+		restart: []string{"kube-scheduler"}},
+	{name: roleAdmin, component: "admin", kind: typeToAPI, window: leafWindow, client: true,
+		kubeadm: "admin.conf", phase: "kubeconfig admin"},
+	{name: roleSuperAdmin, component: "super-admin", kind: typeToAPI, window: leafWindow, client: true,
+		kubeadm: "super-admin.conf", phase: "kubeconfig super-admin"},
+	{name: roleKubeletClient, component: "kubelet", kind: typeToAPI, window: rotatedWindow, client: true,
+		restart: []string{"kubelet"}},
+	{name: roleKubeletServing, component: "kubelet", kind: typeServer, window: rotatedWindow, server: true,
+		restart: []string{"kubelet"}},
+	{name: roleKubeletSelf, component: "kubelet", kind: typeServer, window: leafWindow, server: true,
+		restart: []string{"kubelet"}, harm: Warning},
+	{name: roleProxyClient, component: "kube-proxy", kind: typeToAPI, window: leafWindow, client: true,
+		restart: []string{"kube-proxy"}},
+	{name: roleUser, component: "kubectl", kind: typeToAPI, window: leafWindow, client: true, harm: Warning},
+	{name: roleOutbound, component: "", kind: typeClient, window: leafWindow, client: true},
+	// Only the public key of it is used.
+	{name: roleTokenVerifier, component: "kube-apiserver", kind: typeVerifier, window: leafWindow, harm: Info},
+	{name: roleIntermediate, component: "", kind: typeCA, window: caWindow},
+	{name: roleOtherCA, component: "", kind: typeCA, window: caWindow, lent: true},
+}
+
+// roleOrder and roleByName are derived from roles.
+var roleOrder, roleByName = indexRoles()
+
+func indexRoles() (map[string]int, map[string]role) {
+	order, byName := make(map[string]int, len(roles)), make(map[string]role, len(roles))
+	for i, r := range roles {
+		order[r.name], byName[r.name] = i, r
+	}
+	return order, byName
+}
+
+// soften lowers the severity of a fault by as much as the role's certificates
+// matter less than those that the cluster stands on.
+func (r role) soften(s Severity) Severity {
+	harm := cmp.Or(r.harm, Critical)
+	return severities[max(s.Rank()-(Critical.Rank()-harm.Rank()), Info.Rank())-1]
+}
+
+// severities, mildest first.
+var severities = []Severity{Info, Warning, Critical}
+
+// isCA reports whether certificates of the role are there to sign others.
+func (r role) isCA() bool { return r.kind == typeCA }

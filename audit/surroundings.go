@@ -1,0 +1,128 @@
+package audit
+
+import (
+	"cmp"
+	"iter"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	"certaudit/parsers"
+)
+
+func mapKeys[V any](m map[string]V) iter.Seq[string] { return maps.Keys(m) }
+
+// kubeadmFiles adds the files of kubeadm's that no component names: every
+// kubeconfig, the CA keys, and, where the manifests are gone, the rest.
+func (g *gatherer) kubeadmFiles(layout Layout) {
+	g.inv.CertificatesDir = g.certificatesDir(layout)
+	named := map[string]bool{}
+	for _, r := range g.inv.References {
+		named[r.Path] = true
+	}
+	for _, k := range knownFiles {
+		name := g.knownPath(k)
+		if named[name] || !g.exists(name) && !(k.required && g.localEtcd()) {
+			continue
+		}
+		g.known(k, name)
+	}
+}
+
+// certificatesDir is where the API server's CA lies, if that is called as
+// kubeadm calls it.
+func (g *gatherer) certificatesDir(layout Layout) string {
+	for _, flag := range []string{"client-ca-file", "tls-cert-file"} {
+		for _, r := range g.inv.References {
+			base := path.Base(r.Path)
+			if r.Component == "kube-apiserver" && r.Name == flag && (base == "ca.crt" || base == "apiserver.crt") {
+				return cmp.Or(layout.CertificatesDir, path.Dir(r.Path))
+			}
+		}
+	}
+	return path.Clean("/" + cmp.Or(layout.CertificatesDir, defaultCertificatesDir))
+}
+
+func (g *gatherer) knownPath(k knownFile) string {
+	if k.holds == HoldsKubeconfig {
+		return path.Join(defaultKubeconfigDir, k.path)
+	}
+	return path.Join(g.inv.CertificatesDir, k.path)
+}
+
+func (g *gatherer) localEtcd() bool {
+	_, ok := g.inv.component("etcd")
+	return ok
+}
+
+func (g *gatherer) known(k knownFile, name string) {
+	ref := Reference{Component: "kubeadm", Name: k.path, Holds: k.holds, Role: k.role, Path: name, Optional: !k.required}
+	if k.pair != "" {
+		ref.Pair = "kubeadm/" + min(k.path, k.pair)
+	}
+	g.inv.References = append(g.inv.References, ref)
+	g.load(ref, use{}, nodeView{})
+}
+
+// homes follows the copies of admin.conf in the users' homes. What is not
+// there, or may not be read, is nobody's fault.
+func (g *gatherer) homes() {
+	homes := []string{"/root"}
+	names, _ := g.root.list("/home")
+	for _, n := range names {
+		homes = append(homes, path.Join("/home", n))
+	}
+	for _, home := range homes {
+		name := path.Join(home, ".kube/config")
+		if f, _ := g.root.read(name); f.State != Readable {
+			continue
+		}
+		g.optional(Reference{Component: "kubectl", Name: "~/.kube/config", Holds: HoldsKubeconfig, Role: roleUser, Path: name})
+	}
+}
+
+// materialSuffixes are those of files that are worth a word when nobody names
+// them.
+var materialSuffixes = []string{".crt", ".pem", ".key", ".cer", ".der", ".pub", ".p12", ".pfx", ".jks"}
+
+// systemFolders hold the distribution's own certificates, which nobody on this
+// node is expected to name one by one.
+var systemFolders = []string{"/etc/ssl", "/etc/pki", "/usr/share", "/usr/local/share", "/etc/ca-certificates"}
+
+// folders lists the folders that hold referenced certificates and keys, and
+// kubeadm's and the kubelet's own.
+func (g *gatherer) folders() {
+	dirs := map[string]bool{g.inv.CertificatesDir: true, path.Join(g.inv.CertificatesDir, "etcd"): true}
+	for _, r := range g.inv.References {
+		if r.Path != "" && r.Holds != HoldsKubeconfig && r.Holds != HoldsConfig && !r.Unmounted {
+			dirs[path.Dir(r.Path)] = true
+		}
+	}
+	for dir := range dirs {
+		if !isSystem(dir) {
+			g.folder(dir)
+		}
+	}
+}
+
+func isSystem(dir string) bool {
+	return slices.ContainsFunc(systemFolders, func(s string) bool { return dir == s || strings.HasPrefix(dir, s+"/") })
+}
+
+func (g *gatherer) folder(dir string) {
+	names, err := g.root.list(dir)
+	if err != nil {
+		g.lost("", parsers.Problem{Origin: parsers.Origin{Path: dir}, Kind: kindUnreadable, Detail: "cannot be listed: " + bareError(err)})
+		return
+	}
+	kept := []string{}
+	for _, n := range names {
+		if slices.Contains(materialSuffixes, path.Ext(n)) {
+			kept = append(kept, n)
+		}
+	}
+	if len(kept) > 0 {
+		g.inv.Folders[dir] = kept
+	}
+}

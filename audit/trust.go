@@ -1,0 +1,134 @@
+package audit
+
+import (
+	"bytes"
+	"crypto/x509"
+	"errors"
+	"strings"
+	"time"
+
+	"certaudit/parsers"
+)
+
+// bundle is a set of certificates that something is verified against.
+type bundle struct {
+	// label is the reference that names it: "etcd --trusted-ca-file".
+	label string
+	place parsers.Origin
+	certs []*x509.Certificate
+}
+
+// bundleNamed returns the first bundle that one of the selectors names,
+// "component --flag" or "kubeadm file", and that holds a certificate.
+func bundleNamed(inv *Inventory, selectors []string) (bundle, bool) {
+	for _, s := range selectors {
+		component, name, _ := strings.Cut(s, " ")
+		name = strings.TrimPrefix(name, "--")
+		for _, ref := range inv.References {
+			if ref.Component != component || ref.Name != name {
+				continue
+			}
+			if b := bundleOf(inv, ref); len(b.certs) > 0 {
+				return b, true
+			}
+		}
+	}
+	return bundle{}, false
+}
+
+func bundleOf(inv *Inventory, ref Reference) bundle {
+	b := bundle{label: ref.Label(), place: ref.place()}
+	for _, c := range inv.material(ref).Certificates {
+		b.certs = append(b.certs, c.Certificate)
+	}
+	return b
+}
+
+// verify reports whether crypto/x509 builds a chain from a certificate to one
+// of a bundle. Expiry is a matter of its own, so the certificates are given any
+// instant at which they were all valid; where there is none, a direct signature
+// decides. The nil error means that there is a chain.
+func verify(cert *x509.Certificate, chain []*x509.Certificate, b bundle, now time.Time) error {
+	opts := x509.VerifyOptions{Roots: pool(b.certs), Intermediates: pool(chain), KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}}
+	var first error
+	for _, at := range instants(cert, chain, b.certs, now) {
+		opts.CurrentTime = at
+		_, err := cert.Verify(opts)
+		if err == nil {
+			return nil
+		}
+		if first == nil {
+			first = err
+		}
+	}
+	if len(signers(cert, b.certs)) > 0 {
+		return nil
+	}
+	return first
+}
+
+// maxInstants bounds the attempts over hostile bundles of thousands.
+const maxInstants = 16
+
+// instants are the times at which a chain could be valid: now, and the limits
+// of the certificates themselves.
+func instants(cert *x509.Certificate, chain, roots []*x509.Certificate, now time.Time) []time.Time {
+	at := []time.Time{now, cert.NotAfter, cert.NotBefore}
+	for _, c := range append(chain[:len(chain):len(chain)], roots...) {
+		if len(at) >= maxInstants {
+			break
+		}
+		at = append(at, c.NotBefore, c.NotAfter)
+	}
+	return at
+}
+
+func pool(certs []*x509.Certificate) *x509.CertPool {
+	p := x509.NewCertPool()
+	for _, c := range certs {
+		p.AddCert(c)
+	}
+	return p
+}
+
+// signers returns those of the candidates whose key made the signature of a
+// certificate. Names play no part in it but to save the work where key
+// identifiers exclude each other.
+func signers(cert *x509.Certificate, candidates []*x509.Certificate) []*x509.Certificate {
+	var out []*x509.Certificate
+	for _, ca := range candidates {
+		if excluded(cert, ca) {
+			continue
+		}
+		if cert.CheckSignatureFrom(ca) == nil {
+			out = append(out, ca)
+		}
+	}
+	return out
+}
+
+func excluded(cert, ca *x509.Certificate) bool {
+	return len(cert.AuthorityKeyId) > 0 && len(ca.SubjectKeyId) > 0 && !bytes.Equal(cert.AuthorityKeyId, ca.SubjectKeyId)
+}
+
+// sameName reports whether one of the bundle's certificates bears the name that
+// a certificate gives as its issuer.
+func (b bundle) sameName(cert *x509.Certificate) bool {
+	for _, ca := range b.certs {
+		if bytes.Equal(ca.RawSubject, cert.RawIssuer) {
+			return true
+		}
+	}
+	return false
+}
+
+// isSelfSigned reports whether a certificate bears its own signature.
+func isSelfSigned(cert *x509.Certificate) bool {
+	return bytes.Equal(cert.RawSubject, cert.RawIssuer) && cert.CheckSignature(cert.SignatureAlgorithm, cert.RawTBSCertificate, cert.Signature) == nil
+}
+
+// refusedAlgorithm reports whether Go would not even look at the signature.
+func refusedAlgorithm(err error) bool {
+	var insecure x509.InsecureAlgorithmError
+	return errors.As(err, &insecure) || strings.Contains(err.Error(), "insecure algorithm")
+}
