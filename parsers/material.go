@@ -434,13 +434,12 @@ func (m *Material) addDER(at Origin, der []byte) {
 	if err == nil {
 		return
 	}
-	for _, form := range keyForms {
-		if len(der) > maxKeyBytes {
-			break
-		}
-		if pub, err := form.public(der); err == nil {
-			m.addKey(at, form.private, pub)
-			return
+	if len(der) <= maxKeyBytes {
+		for _, form := range keyForms {
+			if pub, err := form.public(der); err == nil {
+				m.addKey(at, form.private, pub)
+				return
+			}
 		}
 	}
 	first := derContents(der)
@@ -451,6 +450,8 @@ func (m *Material) addDER(at Origin, der []byte) {
 		m.problem(at, KindEncrypted, "DER key that only a passphrase opens")
 	case utf8.Valid(der): // text that begins with "0"
 		m.problem(at, KindSyntax, "holds neither PEM nor DER")
+	case bytes.HasPrefix(first, []byte{asn1.TagInteger}) && len(der) > maxKeyBytes:
+		m.problem(at, KindLimit, "DER key of more than %d bytes", maxKeyBytes)
 	case bytes.HasPrefix(first, []byte{asn1.TagInteger}):
 		m.problem(at, KindKey, "DER key that cannot be decoded")
 	default:
