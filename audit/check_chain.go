@@ -3,6 +3,7 @@ package audit
 import (
 	"crypto/x509"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -44,16 +45,35 @@ func (p *pass) checkIssuer(sameName bool) {
 			continue
 		}
 		p.examine()
-		if i.err == nil || refusedAlgorithm(i.err) || i.bundle.sameName(e.cert.Certificate) != sameName {
+		if i.err == nil || refusedAlgorithm(i.err) || i.bundle.sameName(e.cert.Certificate) != sameName || i.bundle.holdsKeyOf(e.cert.Certificate) {
 			continue
 		}
 		seen := fmt.Sprintf("is issued by %q", issuerName(e.cert.Certificate))
 		if sameName {
-			seen = fmt.Sprintf("names %q as its issuer, but was not signed with that CA's key (%s)", issuerName(e.cert.Certificate), i.err)
+			seen = fmt.Sprintf("names %q as its issuer, but %s", issuerName(e.cert.Certificate), reason(i.err))
 		}
 		message := fmt.Sprintf("%s%s; expected a signature by %s of %s", seen, p.realSigner(e), listOr(i.bundle.names(), "a CA"), i.bundle.place.Path)
 		p.reportEntry(e, finding{severity: e.role.soften(Critical), message: message, remedy: p.reissue(e), reference: i.source})
 	}
+}
+
+// reason says why crypto/x509 built no chain.
+func reason(err error) string {
+	var unknown x509.UnknownAuthorityError
+	if errors.As(err, &unknown) {
+		return "was not signed with that CA's key"
+	}
+	return "does not verify: " + err.Error()
+}
+
+// holdsKeyOf reports whether a certificate of the bundle has the key that made
+// a signature. If it does not verify all the same, the fault is the CA's and
+// usage/not-a-ca or keys/weak-signature names it.
+func (b bundle) holdsKeyOf(c *x509.Certificate) bool {
+	return slices.ContainsFunc(b.certs, func(ca *x509.Certificate) bool {
+		return (!ca.IsCA || ca.KeyUsage != 0 && ca.KeyUsage&x509.KeyUsageCertSign == 0) &&
+			ca.CheckSignature(c.SignatureAlgorithm, c.RawTBSCertificate, c.Signature) == nil
+	})
 }
 
 // realSigner names the CA in view that did sign an entry.
@@ -231,7 +251,7 @@ func (n *subjectNode) rotationState(e *entry) string {
 		if len(users) > 0 {
 			used = "signed " + strings.Join(users, ", ")
 		}
-		parts = append(parts, fmt.Sprintf("%q until %s %s", ca.Subject.CommonName, ca.NotAfter.UTC().Format("2006-01-02"), used))
+		parts = append(parts, fmt.Sprintf("%q (serial %s) until %s %s", ca.Subject.CommonName, ca.SerialNumber.Text(16), ca.NotAfter.UTC().Format("2006-01-02"), used))
 	}
 	return fmt.Sprintf("the bundle holds %d CAs, as during a rotation: %s", len(parts), strings.Join(parts, "; "))
 }

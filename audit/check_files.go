@@ -171,6 +171,9 @@ func (p *pass) malformed(g group, m parsers.Material) {
 	told := false
 	for _, problem := range m.Problems {
 		f := finding{severity: g.role().soften(Critical), component: g.component(), at: problem.Origin, message: problem.Detail, remedy: p.restore(g)}
+		if problem.Kind == parsers.KindCertificate {
+			f.message = "holds a certificate that Go, and so every component, refuses: " + problem.Detail
+		}
 		switch {
 		case problem.Kind == parsers.KindUnsupported && len(m.Certificates)+len(m.Keys) > 0:
 			f.severity = Info
@@ -307,6 +310,8 @@ func checkUnreferenced(p *pass) {
 			full := path.Join(dir, name)
 			switch {
 			case named[full]:
+			case rotated.MatchString(name) && name == p.newestRotated(path.Join(dir, linkName(name))):
+				// kubelet/link tells what is wrong with the link
 			case rotated.MatchString(name):
 				old = append(old, name)
 			default:
@@ -316,10 +321,15 @@ func checkUnreferenced(p *pass) {
 		}
 		if len(old) > 0 {
 			p.report(finding{component: "kubelet", at: parsers.Origin{Path: dir},
-				message: fmt.Sprintf("holds %d certificates that the kubelet has replaced, %s the newest of them; it never removes them", len(old), old[len(old)-1]),
+				message: fmt.Sprintf("holds files that the kubelet has replaced and never removes: %d, the newest %s", len(old), slices.Max(old)),
 				remedy:  remedy{"# they may be removed; keep what kubelet-client-current.pem and kubelet-server-current.pem lead to"}})
 		}
 	}
+}
+
+// linkName is the name of the link that a rotated file was once led to by.
+func linkName(name string) string {
+	return name[:strings.Index(name, "-2")] + "-current.pem"
 }
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(mapKeys(m)) }

@@ -69,7 +69,7 @@ var placeholderWords = map[string]string{
 func checkCommonName(p *pass) {
 	for _, e := range p.decoded((*entry).isFirst) {
 		for _, w := range p.wants(e, FactCommonName) {
-			if len(w.values) == 0 {
+			if len(w.values) == 0 || e.role.isCA() && p.sharesCA(e) {
 				continue
 			}
 			p.examine()
@@ -79,6 +79,14 @@ func checkCommonName(p *pass) {
 			}
 		}
 	}
+}
+
+// sharesCA reports whether the same certificate stands in for another CA as
+// well, so that its name can fit one of them only.
+func (n *subjectNode) sharesCA(e *entry) bool {
+	return slices.ContainsFunc(n.entries, func(other *entry) bool {
+		return other.cert != nil && other.role.isCA() && other.role.name != e.role.name && other.cert.SHA256() == e.cert.SHA256()
+	})
 }
 
 // isFirst reports whether an entry is the first certificate of its place.
@@ -195,6 +203,7 @@ func (p *pass) extraSeverity(e *entry, o string) Severity {
 func checkSANMissing(p *pass) {
 	for _, e := range p.decoded((*entry).isLeaf) {
 		var missing []string
+		asked := map[string]bool{}
 		f := finding{severity: Info}
 		rows := p.wants(e, FactDNSName, FactIPAddress)
 		for _, w := range rows {
@@ -202,7 +211,10 @@ func checkSANMissing(p *pass) {
 				if e.cert.VerifyHostname(host) == nil {
 					continue
 				}
-				missing = append(missing, sanWords(host, w.why[host]))
+				if !asked[host] {
+					missing = append(missing, sanWords(host, w.why[host]))
+				}
+				asked[host] = true
 				if severity := w.severityOr(Critical); f.reference == "" || severity.Rank() > f.severity.Rank() {
 					f.severity, f.reference = severity, w.Source
 				}

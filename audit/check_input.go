@@ -82,7 +82,7 @@ func checkDuplicateComponent(p *pass) {
 	for _, problem := range p.inv.Problems {
 		if problem.Kind == kindDuplicate {
 			p.report(finding{component: problem.Component, at: problem.Origin, message: problem.Detail,
-				remedy: remedy{fmt.Sprintf("mv %s /root/  # the kubelet runs every file of its manifest folder, copies too", problem.Origin.Path)}})
+				remedy: remedy{fmt.Sprintf("mv %s /root/  # if this is the one that is not wanted; the kubelet runs every file of its manifest folder", problem.Origin.Path)}})
 		}
 	}
 }

@@ -21,10 +21,10 @@ func checkKeyMismatch(p *pass) {
 			if key.PublicKeySHA256 == e.cert.PublicKeySHA256() || e.role.isCA() && holdsKey(e.chain, key) {
 				continue
 			}
-			f := finding{severity: e.role.soften(Critical), remedy: p.remake(e),
+			f := finding{severity: e.role.soften(Critical), remedy: p.renew(e.role),
 				message: fmt.Sprintf("the private key of %s is not that of this certificate; expected a pair", p.keyPlace(ref, path))}
 			if e.role.isCA() {
-				f.severity = Warning
+				f.severity, f.remedy = Warning, p.remake(e)
 				f.message = fmt.Sprintf("the private key of %s is not that of this CA; kubeadm can issue nothing with the pair", path)
 			}
 			p.reportEntry(e, f)

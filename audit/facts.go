@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"fmt"
 	"net/netip"
 	"net/url"
 	"path"
@@ -23,6 +24,17 @@ type nodeFacts struct {
 type Overrides struct {
 	KubernetesVersion string
 	Profile           string
+}
+
+// Validate returns an error for a version or profile that does not exist.
+func (o Overrides) Validate() error {
+	if o.KubernetesVersion != "" && canonicalVersion(o.KubernetesVersion) == "" {
+		return fmt.Errorf("%q is no Kubernetes version; write it like 1.34 or v1.34.4", o.KubernetesVersion)
+	}
+	if o.Profile != "" && !slices.Contains(Profiles(), o.Profile) {
+		return fmt.Errorf("unknown profile %q; profiles are %s", o.Profile, strings.Join(Profiles(), ", "))
+	}
+	return nil
 }
 
 func factsOf(inv *Inventory, o Overrides) nodeFacts {

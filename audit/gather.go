@@ -10,15 +10,6 @@ import (
 	"certaudit/parsers"
 )
 
-// Layout says where a node keeps what nothing on it names. Empty fields mean
-// the places that kubeadm and the kubelet packages use.
-type Layout struct {
-	// ManifestDir overrides the kubelet's staticPodPath.
-	ManifestDir string
-	// CertificatesDir overrides kubeadm's certificatesDir.
-	CertificatesDir string
-}
-
 const (
 	defaultManifestDir     = "/etc/kubernetes/manifests"
 	defaultCertificatesDir = "/etc/kubernetes/pki"
@@ -29,7 +20,7 @@ const (
 // runs on. Every path in the inventory is the node's own, and no link leads out
 // of dir. It fails only when dir itself cannot be opened; what cannot be read
 // below it is part of the inventory.
-func Gather(dir string, layout Layout) (*Inventory, error) {
+func Gather(dir string) (*Inventory, error) {
 	r, err := openRoot(dir)
 	if err != nil {
 		return nil, fmt.Errorf("cannot open the root folder %q: %s; give --root the folder that holds the node's etc and var", dir, bareError(err))
@@ -38,8 +29,8 @@ func Gather(dir string, layout Layout) (*Inventory, error) {
 	g := newGatherer(r)
 	g.hostname()
 	g.kubelet()
-	g.staticPods(layout)
-	g.kubeadmFiles(layout)
+	g.staticPods()
+	g.kubeadmFiles()
 	g.homes()
 	g.folders()
 	return g.inv, nil
@@ -129,18 +120,28 @@ func firstWord(data []byte) string {
 // staticPods reads the kubelet's manifest folder. The kubelet runs every file
 // of it whose name does not start with a dot, whatever its extension
 // (kubernetes pkg/kubelet/config/file.go).
-func (g *gatherer) staticPods(layout Layout) {
-	dir := cmp.Or(layout.ManifestDir, g.inv.setting("kubelet", "pod-manifest-path").Value, defaultManifestDir)
+func (g *gatherer) staticPods() {
+	dir := cmp.Or(g.inv.setting("kubelet", "pod-manifest-path").Value, defaultManifestDir)
 	g.inv.ManifestDir = path.Clean("/" + dir)
 	names, err := g.root.list(g.inv.ManifestDir)
 	if err != nil {
 		g.lost("kubelet", parsers.Problem{Origin: parsers.Origin{Path: g.inv.ManifestDir}, Kind: kindUnreadable, Detail: "cannot be listed: " + bareError(err)})
 	}
+	slices.SortStableFunc(names, func(a, b string) int { return cmp.Compare(rank(a), rank(b)) })
 	for _, name := range names {
 		if !hidden(name) {
 			g.manifest(path.Join(g.inv.ManifestDir, name))
 		}
 	}
+}
+
+// rank puts the manifests that kubeadm writes first, so that a copy beside one
+// is taken for the copy.
+func rank(name string) int {
+	if base, ok := strings.CutSuffix(name, ".yaml"); ok && programs[base] == base {
+		return 0
+	}
+	return 1
 }
 
 func (g *gatherer) manifest(name string) {

@@ -41,11 +41,14 @@ ExecStart=/usr/bin/kubelet $KUBELET_KUBECONFIG_ARGS $KUBELET_CONFIG_ARGS $KUBELE
 // kubelet adds the kubelet, if the node has one.
 func (g *gatherer) kubelet() {
 	unit, found := g.unit("kubelet.service")
-	if !found && !g.hasKubelet() {
-		return
-	}
-	if !found {
+	switch {
+	case found:
+	case slices.ContainsFunc([]string{kubeletFlagsFile, kubeletConf, bootstrapConf}, g.exists):
 		unit = parsers.ParseUnit("", []byte(kubeadmDropIn))
+	case g.exists(kubeletConfig):
+		unit = parsers.ParseUnit("", []byte("[Service]\nExecStart=kubelet --config="+kubeletConfig+"\n"))
+	default:
+		return
 	}
 	for _, e := range unit.EnvironmentFiles() {
 		if e.Path.Value == kubeletFlagsFile && g.exists(kubeletFlagsFile) {
@@ -62,10 +65,6 @@ func (g *gatherer) kubelet() {
 			return
 		}
 	}
-}
-
-func (g *gatherer) hasKubelet() bool {
-	return slices.ContainsFunc([]string{kubeletConfig, kubeletFlagsFile, kubeletConf, bootstrapConf}, g.exists)
 }
 
 func (g *gatherer) exists(name string) bool {

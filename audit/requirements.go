@@ -134,6 +134,36 @@ func (t *Requirements) Select(profile, version string) []Requirement {
 	return out
 }
 
+// For returns the rows of a profile for a reader, in the order of the table:
+// those of one version as [Requirements.Select] does, or, for an empty version,
+// those of all.
+func (t *Requirements) For(profile, version string) []Requirement {
+	if version != "" {
+		return t.Select(profile, version)
+	}
+	var out []Requirement
+	for _, r := range t.Rows {
+		if r.forProfile(profile) {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// Versions says for which versions the row holds: "all", "1.29 and later",
+// "before 1.29" or "1.29 up to 1.34".
+func (r Requirement) Versions() string {
+	switch {
+	case r.Since == "" && r.Until == "":
+		return "all"
+	case r.Until == "":
+		return r.Since + " and later"
+	case r.Since == "":
+		return "before " + r.Until
+	}
+	return r.Since + " up to " + r.Until
+}
+
 func (r Requirement) forProfile(profile string) bool {
 	return len(r.Profiles) == 0 || slices.Contains(r.Profiles, profile)
 }

@@ -1,7 +1,6 @@
 package audit
 
 import (
-	"cmp"
 	"iter"
 	"maps"
 	"path"
@@ -15,15 +14,15 @@ func mapKeys[V any](m map[string]V) iter.Seq[string] { return maps.Keys(m) }
 
 // kubeadmFiles adds the files of kubeadm's that no component names: every
 // kubeconfig, the CA keys, and, where the manifests are gone, the rest.
-func (g *gatherer) kubeadmFiles(layout Layout) {
-	g.inv.CertificatesDir = g.certificatesDir(layout)
+func (g *gatherer) kubeadmFiles() {
+	g.inv.CertificatesDir = g.certificatesDir()
 	named := map[string]bool{}
 	for _, r := range g.inv.References {
 		named[r.Path] = true
 	}
 	for _, k := range knownFiles {
 		name := g.knownPath(k)
-		if named[name] || !g.exists(name) && !(k.required && g.localEtcd()) {
+		if named[name] || !g.exists(name) && !(k.required && g.kubeadmEtcd()) {
 			continue
 		}
 		g.known(k, name)
@@ -32,16 +31,16 @@ func (g *gatherer) kubeadmFiles(layout Layout) {
 
 // certificatesDir is where the API server's CA lies, if that is called as
 // kubeadm calls it.
-func (g *gatherer) certificatesDir(layout Layout) string {
+func (g *gatherer) certificatesDir() string {
 	for _, flag := range []string{"client-ca-file", "tls-cert-file"} {
 		for _, r := range g.inv.References {
 			base := path.Base(r.Path)
 			if r.Component == "kube-apiserver" && r.Name == flag && (base == "ca.crt" || base == "apiserver.crt") {
-				return cmp.Or(layout.CertificatesDir, path.Dir(r.Path))
+				return path.Dir(r.Path)
 			}
 		}
 	}
-	return path.Clean("/" + cmp.Or(layout.CertificatesDir, defaultCertificatesDir))
+	return defaultCertificatesDir
 }
 
 func (g *gatherer) knownPath(k knownFile) string {
@@ -51,9 +50,10 @@ func (g *gatherer) knownPath(k knownFile) string {
 	return path.Join(g.inv.CertificatesDir, k.path)
 }
 
-func (g *gatherer) localEtcd() bool {
+// kubeadmEtcd reports whether an etcd of kubeadm's runs on the node.
+func (g *gatherer) kubeadmEtcd() bool {
 	_, ok := g.inv.component("etcd")
-	return ok
+	return ok && g.inv.Kubeadm != (parsers.Origin{})
 }
 
 func (g *gatherer) known(k knownFile, name string) {
