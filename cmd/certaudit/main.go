@@ -1,0 +1,10 @@
+// Program certaudit audits the certificates of Kubernetes nodes.
+package main
+
+import (
+	"os"
+
+	"certaudit/cmd"
+)
+
+func main() { os.Exit(cmd.Main(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }

@@ -1,0 +1,84 @@
+// Package cmd is the command line: flags to options, one call into audit, one
+// call into report, an exit code.
+package cmd
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+// The exit codes of the program.
+const (
+	exitOK = 0
+	// exitFindings: something at or above --fail-on was found.
+	exitFindings = 1
+	// exitUsage: the arguments or the configuration are wrong; nothing was audited.
+	exitUsage = 2
+	// exitIncomplete: something could not be read or written, or there was
+	// nothing to examine.
+	exitIncomplete = 3
+)
+
+// exit ends a command with a code; message, if any, goes to the error stream.
+type exit struct {
+	code    int
+	message string
+}
+
+func (e exit) Error() string { return e.message }
+
+// program holds what the commands share with the outside.
+type program struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	now            func() time.Time
+}
+
+// Main runs the program with its arguments (without the program's name) and
+// returns the exit code: 0 for success, 1 for findings at or above --fail-on,
+// 2 for wrong usage, 3 for an audit that is incomplete.
+func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	p := &program{stdin: stdin, stdout: stdout, stderr: stderr, now: time.Now}
+	root := p.root()
+	root.SetArgs(args)
+	root.SetIn(stdin)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	return p.code(root.Execute())
+}
+
+func (p *program) code(err error) int {
+	var e exit
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.As(err, &e):
+		if e.message != "" {
+			fmt.Fprintf(p.stderr, "certaudit: %s\n", e.message)
+		}
+		return e.code
+	}
+	fmt.Fprintf(p.stderr, "certaudit: %s\nRun \"certaudit --help\" for the commands and flags.\n", err)
+	return exitUsage
+}
+
+func (p *program) root() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "certaudit",
+		Short: "Audit the certificates of a Kubernetes node",
+		Long: `certaudit finds every certificate that the components of a Kubernetes node are
+configured with, holds each against the requirement table of the node's
+Kubernetes version, and says what is not as it should be and how to mend it.
+
+Exit codes: 0 nothing found at or above --fail-on; 1 findings; 2 wrong usage;
+3 the audit is incomplete (something could not be read, or nothing was found).`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	c.AddCommand(p.auditCommand(), p.requirementsCommand(), p.checksCommand(), p.demoCommand(), p.versionCommand())
+	return c
+}

@@ -1,0 +1,178 @@
+package cmd_test
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"certaudit/audit"
+	"certaudit/fixtures"
+	"certaudit/report"
+)
+
+var update = flag.Bool("update", false, "rewrite the pages and golden files")
+
+const generated = "<!-- Made from the code by \"make docs\"; a test keeps it true. -->\n\n"
+
+// page compares a page of the documentation with what the code says.
+func page(t *testing.T, name, want string) {
+	t.Helper()
+	name = filepath.Join("..", name)
+	if *update {
+		if err := os.WriteFile(name, []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	got, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, string(got)); diff != "" {
+		t.Errorf("%s does not say what the code does; run make docs (-code +page):\n%s", name, diff)
+	}
+}
+
+func TestChecksPage(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("# Checks\n\n" + generated)
+	b.WriteString("The severity is the usual one; a finding may differ where its consequence does.\n*critical*: something has stopped, or somebody has rights they must not have; *warning*: it will or may;\n*info*: worth knowing. `certaudit checks ID` prints one of these.\n\n| check | severity | says |\n|---|---|---|\n")
+	for _, c := range audit.Checks() {
+		fmt.Fprintf(&b, "| [%s](#%s) | %s | %s |\n", c.ID, strings.ReplaceAll(c.ID, "/", ""), c.Severity, c.Summary)
+	}
+	for _, c := range audit.Checks() {
+		fmt.Fprintf(&b, "\n## %s\n\n%s: %s.\n\n%s\n\n- Example: %s\n- Remedy: %s\n- Source: %s\n", c.ID, c.Severity, c.Summary, c.Why, c.Example, c.Remedy, c.Source)
+	}
+	page(t, "docs/checks.md", b.String())
+}
+
+func TestRequirementsPage(t *testing.T) {
+	table := audit.DefaultRequirements()
+	var b strings.Builder
+	b.WriteString("# Requirements\n\n" + generated)
+	fmt.Fprintf(&b, "What each certificate must be, for Kubernetes %s up to but not including %s. Words in braces stand for facts of the\naudited node. `organizationAllowed` may be there as well; `organizationLegacy` may be there and is worth a word.\n`certaudit requirements --kubernetes-version 1.34` prints the rows of one version.\n", table.Covers.Since, table.Covers.Until)
+	role := ""
+	for _, r := range table.Rows {
+		if r.Role != role {
+			role = r.Role
+			fmt.Fprintf(&b, "\n## %s\n\n| fact | values | versions | profiles | severity | source |\n|---|---|---|---|---|---|\n", role)
+		}
+		profiles := strings.Join(r.Profiles, ", ")
+		if profiles == "" {
+			profiles = "all"
+		}
+		fmt.Fprintf(&b, "| %s | `%s` | %s | %s | %s | %s |\n", r.Fact, strings.Join(r.Values, "`, `"), r.Versions(), profiles, r.Severity, r.Source)
+	}
+	page(t, "docs/requirements.md", b.String())
+}
+
+var fieldRow = regexp.MustCompile("(?m)^\\| `([A-Za-z0-9]+)` \\|")
+
+// The page lists every field of the JSON in the order in which it is written.
+func TestJSONPage(t *testing.T) {
+	text, err := os.ReadFile("../docs/json.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sections := map[string][]string{}
+	for section := range strings.SplitSeq(string(text), "\n## ") {
+		name, body, _ := strings.Cut(section, "\n")
+		for _, m := range fieldRow.FindAllStringSubmatch(body, -1) {
+			sections[name] = append(sections[name], m[1])
+		}
+	}
+	want := map[string][]string{}
+	for name, v := range map[string]any{"Result": audit.Result{}, "nodes": audit.Node{}, "certificates": audit.Certificate{},
+		"connections": audit.Connection{}, "findings": audit.Finding{}, "outcomes": audit.Outcome{}, "summary": audit.Summary{}} {
+		want[name] = jsonFields(reflect.TypeOf(v))
+	}
+	if diff := cmp.Diff(want, sections); diff != "" {
+		t.Errorf("docs/json.md (-code +page):\n%s", diff)
+	}
+}
+
+func jsonFields(t reflect.Type) []string {
+	var names []string
+	for f := range t.Fields() {
+		if name, _, _ := strings.Cut(f.Tag.Get("json"), ","); name != "-" {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// demoResult audits the demonstration node as "certaudit demo" does.
+func demoResult(t *testing.T) audit.Result {
+	t.Helper()
+	dir := t.TempDir()
+	if err := fixtures.Demo().Write(dir); err != nil {
+		t.Fatal(err)
+	}
+	inv, err := audit.Gather(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return audit.Run([]*audit.Inventory{inv}, audit.Options{At: fixtures.Now})
+}
+
+// The README shows what the demonstration prints on a terminal of 200 columns.
+func TestReadmeShowsTheDemo(t *testing.T) {
+	format, err := report.Lookup("table")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	if err := format.Write(&out, demoResult(t), report.Options{Width: 200}); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, rest, ok1 := strings.Cut(string(text), "<!-- demo -->\n")
+	_, after, ok2 := strings.Cut(rest, "<!-- /demo -->\n")
+	if !ok1 || !ok2 {
+		t.Fatal("README.md has no demo section")
+	}
+	page(t, "README.md", before+"<!-- demo -->\n```console\n$ certaudit demo\n"+out.String()+"```\n<!-- /demo -->\n"+after)
+}
+
+// Every check that the README or a page of docs names is one there is.
+func TestPagesNameRealChecks(t *testing.T) {
+	ids := map[string]bool{}
+	families := map[string]bool{}
+	for _, c := range audit.Checks() {
+		ids[c.ID] = true
+		family, _, _ := strings.Cut(c.ID, "/")
+		families[family] = true
+	}
+	pages, err := filepath.Glob("../docs/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := regexp.MustCompile("`([a-z]+)/([a-z-]+)`")
+	for _, name := range append(slices.Clone(pages), "../README.md", "../CHANGELOG.md") {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range named.FindAllStringSubmatch(string(text), -1) {
+			if id := m[1] + "/" + m[2]; families[m[1]] && !ids[id] && !isRole(id) {
+				t.Errorf("%s names the check %s, which does not exist", name, id)
+			}
+		}
+	}
+}
+
+func isRole(id string) bool {
+	return slices.ContainsFunc(audit.DefaultRequirements().Rows, func(r audit.Requirement) bool { return r.Role == id })
+}

@@ -1,0 +1,138 @@
+package cmd
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/term"
+
+	"certaudit/audit"
+	"certaudit/report"
+)
+
+// output is one place that a report goes to; an empty file is the standard output.
+type output struct {
+	format report.Format
+	file   string
+}
+
+// outputs writes one result to several places.
+type outputs struct {
+	list    []output
+	stdout  io.Writer
+	options report.Options
+}
+
+func formatNames() []string {
+	var names []string
+	for _, f := range report.Formats() {
+		names = append(names, f.Name)
+	}
+	return names
+}
+
+// openOutputs reads the values of --output. Nothing is written yet, so that a
+// mistake in the last of them costs nothing.
+func (p *program) openOutputs(values []string, noColor bool) (outputs, error) {
+	out := outputs{stdout: p.stdout, options: terminal(p.stdout, noColor)}
+	taken := map[string]string{}
+	for _, v := range values {
+		name, file, named := strings.Cut(v, "=")
+		format, err := report.Lookup(name)
+		if err != nil {
+			return outputs{}, err
+		}
+		if named && file == "" {
+			return outputs{}, fmt.Errorf("--output %q names no file behind the =", v)
+		}
+		place := "the standard output"
+		if file != "" {
+			place = filepath.Clean(file)
+		}
+		if first, twice := taken[place]; twice {
+			return outputs{}, fmt.Errorf("the formats %q and %q both go to %s; give one of them a file of its own, as in --output %s=FILE", first, name, place, name)
+		}
+		taken[place] = name
+		out.list = append(out.list, output{format, file})
+	}
+	return out, nil
+}
+
+// terminal says what the reader of w can see.
+func terminal(w io.Writer, noColor bool) report.Options {
+	f, ok := w.(*os.File)
+	if !ok || !term.IsTerminal(int(f.Fd())) {
+		return report.Options{}
+	}
+	o := report.Options{Color: !noColor && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"}
+	if width, _, err := term.GetSize(int(f.Fd())); err == nil {
+		o.Width = width
+	}
+	return o
+}
+
+func (o outputs) write(r audit.Result) error {
+	for _, out := range o.list {
+		if err := o.writeOne(out, r); err != nil {
+			return fmt.Errorf("cannot write the report %q: %w", out.format.Name, err)
+		}
+	}
+	return nil
+}
+
+func (o outputs) writeOne(out output, r audit.Result) error {
+	if out.file == "" {
+		return buffered(o.stdout, out.format, r, o.options)
+	}
+	return replaceFile(out.file, func(w io.Writer) error { return buffered(w, out.format, r, report.Options{}) })
+}
+
+func buffered(w io.Writer, f report.Format, r audit.Result, o report.Options) error {
+	b := bufio.NewWriter(w)
+	if err := f.Write(b, r, o); err != nil {
+		return err
+	}
+	return b.Flush()
+}
+
+// replaceFile writes a file beside its place and renames it, so that a reader
+// never sees half of it, and an error leaves what was there before.
+func replaceFile(name string, write func(io.Writer) error) error {
+	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
+		return writeInPlace(name, write)
+	}
+	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name()) // fails once it is renamed
+	if err := write(f); err != nil {
+		f.Close()
+		return err
+	}
+	if err := f.Chmod(0o644); err != nil {
+		f.Close()
+		return err
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), name)
+}
+
+// writeInPlace writes to a device or a FIFO, which cannot be replaced.
+func writeInPlace(name string, write func(io.Writer) error) error {
+	f, err := os.OpenFile(name, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	if err := write(f); err != nil {
+		f.Close()
+		return err
+	}
+	return f.Close()
+}

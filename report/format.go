@@ -1,0 +1,55 @@
+// Package report turns an audit result into bytes for a reader or a program.
+// It decides nothing: what is wrong, and how badly, comes with the result.
+package report
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"certaudit/audit"
+)
+
+// Options say where the output goes. Formats for programs ignore them.
+type Options struct {
+	// Width is the number of columns of the terminal, 0 where there is none;
+	// then each certificate is one line that is never wrapped.
+	Width int
+	// Color allows ANSI colours.
+	Color bool
+}
+
+// Format is one way to write a result.
+type Format struct {
+	// Name selects the format, "kubeadm-json".
+	Name string
+	// Summary is what it is, in one line without a full stop.
+	Summary string
+	// Write writes r to w. It fails where w does, and where the format cannot
+	// show r.
+	Write func(w io.Writer, r audit.Result, o Options) error
+}
+
+// Formats returns every format in the order for a help page, the default first.
+func Formats() []Format {
+	return []Format{
+		{"table", "certificates, findings with their remedies, and a summary", writeTable},
+		{"wide", "table with role, serial, key, start, usages and users of each certificate", writeWide},
+		{"json", "the whole result, schema " + audit.Schema, writeJSON},
+		{"kubeadm", "the tables of kubeadm certs check-expiration, byte for byte", writeKubeadm},
+		{"kubeadm-json", "the JSON of kubeadm certs check-expiration, byte for byte", writeKubeadmJSON},
+	}
+}
+
+// Lookup returns the format of that name. The error for an unknown name lists
+// those that there are.
+func Lookup(name string) (Format, error) {
+	var names []string
+	for _, f := range Formats() {
+		if f.Name == name {
+			return f, nil
+		}
+		names = append(names, f.Name)
+	}
+	return Format{}, fmt.Errorf("unknown format %q; formats are %s", name, strings.Join(names, ", "))
+}

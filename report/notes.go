@@ -1,0 +1,236 @@
+package report
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"certaudit/audit"
+)
+
+// writeNotes writes what stands below the table: findings, what was not
+// judged, and the summary line.
+func writeNotes(b *bytes.Buffer, r audit.Result, o Options) {
+	for _, section := range []string{findingsSection(r, o), gapsSection(r, o), summaryLine(r)} {
+		if section == "" {
+			continue
+		}
+		if b.Len() > 0 {
+			b.WriteByte('\n')
+		}
+		b.WriteString(section)
+	}
+}
+
+// findingsSection lists the findings, worst first.
+func findingsSection(r audit.Result, o Options) string {
+	if len(r.Findings) == 0 {
+		return ""
+	}
+	findings := slices.Clone(r.Findings)
+	slices.SortStableFunc(findings, func(a, b audit.Finding) int { return cmp.Compare(b.Severity.Rank(), a.Severity.Rank()) })
+	var b strings.Builder
+	b.WriteString("Findings\n")
+	for _, f := range findings {
+		b.WriteString("\n" + findingBlock(f, severalNodes(r), o))
+	}
+	return b.String()
+}
+
+// findingBlock is one finding: a headline and labelled lines. Only the message
+// is wrapped: a place and a command are there to be copied.
+func findingBlock(f audit.Finding, nodes bool, o Options) string {
+	var b strings.Builder
+	b.WriteString(headline(f, nodes, o.Color) + "\n")
+	for _, part := range []struct {
+		label string
+		lines []string
+	}{
+		{"at:", nonEmpty(findingPlace(f))},
+		{"seen:", wrapText(f.Message, o.Width, len(indent))},
+		{"remedy:", nonEmpty(printableLines(f.Remedy)...)},
+		{"source:", nonEmpty(printable(f.Reference))},
+	} {
+		for i, line := range part.lines {
+			if i > 0 {
+				part.label = ""
+			}
+			fmt.Fprintf(&b, "  %-*s%s\n", len(indent)-2, part.label, line)
+		}
+	}
+	return b.String()
+}
+
+// indent is where the text of a finding's lines begins.
+const indent = "           "
+
+func headline(f audit.Finding, nodes, color bool) string {
+	word := strings.ToUpper(printable(string(f.Severity)))
+	if color {
+		word = paint(severityColor[f.Severity], word)
+	}
+	parts := nonEmpty(word, printable(f.Check), printable(f.Component))
+	if nodes && f.Node != "" {
+		parts = append(parts, "on "+printable(f.Node))
+	}
+	return strings.Join(parts, "  ")
+}
+
+// findingPlace is "path:line  field" with what is known of it.
+func findingPlace(f audit.Finding) string {
+	where := printable(f.Path)
+	if where != "" && f.Line > 0 {
+		where = fmt.Sprintf("%s:%d", where, f.Line)
+	}
+	return strings.Join(nonEmpty(where, printable(f.Field)), "  ")
+}
+
+// gapsSection lists what was not judged, one line for each reason.
+func gapsSection(r audit.Result, o Options) string {
+	type gap struct{ check, reason string }
+	var onNodes groups[gap]
+	for _, outcome := range r.Outcomes {
+		if outcome.State == audit.Incomplete || outcome.Reason != "" {
+			onNodes.add(gap{outcome.Check, cmp.Or(outcome.Reason, "incomplete, no reason given")}, outcome.Node)
+		}
+	}
+	if len(onNodes.keys) == 0 {
+		return ""
+	}
+	type cause struct{ reason, nodes string }
+	var ofChecks groups[cause]
+	for _, g := range onNodes.keys {
+		nodes := ""
+		if severalNodes(r) {
+			nodes = nodeList(onNodes.members[g])
+		}
+		ofChecks.add(cause{g.reason, nodes}, g.check)
+	}
+	var b strings.Builder
+	b.WriteString("Not judged\n\n")
+	for _, c := range ofChecks.keys {
+		text := strings.Join(ofChecks.members[c], ", ") + c.nodes + ": " + c.reason
+		b.WriteString("  " + strings.Join(wrapText(text, o.Width, 4), "\n    ") + "\n")
+	}
+	return b.String()
+}
+
+// groups collects distinct members under keys, both in the order they came.
+type groups[K comparable] struct {
+	keys    []K
+	members map[K][]string
+}
+
+// add puts member under key. Outcomes are sorted, so an equal member can only
+// be the last one.
+func (g *groups[K]) add(key K, member string) {
+	if g.members == nil {
+		g.members = map[K][]string{}
+	}
+	had := g.members[key]
+	if had == nil {
+		g.keys = append(g.keys, key)
+	}
+	if len(had) == 0 || had[len(had)-1] != member {
+		g.members[key] = append(had, member)
+	}
+}
+
+// maxNodes are named before they are only counted.
+const maxNodes = 3
+
+// nodeList says on which nodes, nothing for a check of the whole cluster.
+func nodeList(nodes []string) string {
+	nodes = nonEmpty(nodes...)
+	switch {
+	case len(nodes) == 0:
+		return ""
+	case len(nodes) > maxNodes:
+		return fmt.Sprintf(" on %d nodes", len(nodes))
+	}
+	return " on " + strings.Join(nodes, ", ")
+}
+
+// summaryLine counts, and says when the next certificate expires.
+func summaryLine(r audit.Result) string {
+	s := r.Summary
+	line := plural(s.Certificates, "certificate")
+	if s.Certificates == 0 {
+		line = "no certificates found"
+	}
+	counts := slices.DeleteFunc([]string{
+		fmt.Sprintf("%d critical", s.Critical),
+		fmt.Sprintf("%d warning", s.Warning),
+		fmt.Sprintf("%d info", s.Info),
+	}, func(c string) bool { return strings.HasPrefix(c, "0 ") })
+	switch {
+	case len(counts) > 0:
+		line += ": " + strings.Join(counts, ", ")
+	case s.Certificates > 0:
+		line += ": no findings"
+	}
+	if !s.NextExpiry.IsZero() {
+		left := remaining(s.NextExpiry, r.At)
+		if days := (s.NextExpiry.Unix() - r.At.Unix()) / secondsPerDay; days > 0 {
+			left = plural(int(days), "day")
+		}
+		line += fmt.Sprintf("; next expiry %s (%s)", s.NextExpiry.UTC().Format(time.DateOnly), left)
+	}
+	return line + "\n"
+}
+
+func plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// wrapText returns s in printable lines that end before width when they begin
+// at column start; a width of 0 leaves it one line. An empty s has no lines.
+func wrapText(s string, width, start int) []string {
+	c := split(printable(s))
+	if len(c) == 0 {
+		return nil
+	}
+	if width == 0 {
+		return []string{c.String()}
+	}
+	return c.wrap(max(1, width-start))
+}
+
+// nonEmpty returns a new slice of those that are not empty.
+func nonEmpty(list ...string) []string {
+	return slices.DeleteFunc(slices.Clone(list), func(s string) bool { return s == "" })
+}
+
+const secondsPerDay = 24 * 60 * 60
+
+// minute is t in UTC to the minute, empty for the zero time.
+func minute(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format("2006-01-02 15:04 MST")
+}
+
+// remaining is the time from at to notAfter: "364d", "5h", "expired 3d ago". A
+// certificate is valid through the very second of its notAfter. Seconds are
+// counted because a [time.Duration] ends at 292 years, before 9999-12-31.
+func remaining(notAfter, at time.Time) string {
+	seconds := notAfter.Unix() - at.Unix()
+	if at.After(notAfter) {
+		return "expired " + span(-seconds) + " ago"
+	}
+	return span(seconds)
+}
+
+func span(seconds int64) string {
+	if seconds >= secondsPerDay {
+		return fmt.Sprintf("%dd", seconds/secondsPerDay)
+	}
+	return kubeadmDuration(time.Duration(seconds) * time.Second)
+}

@@ -1,0 +1,411 @@
+package report
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"io"
+	"slices"
+	"sort"
+	"strings"
+	"time"
+
+	"github.com/olekukonko/tablewriter"
+	"github.com/olekukonko/tablewriter/pkg/twwidth"
+	"github.com/olekukonko/tablewriter/renderer"
+	"github.com/olekukonko/tablewriter/tw"
+
+	"certaudit/audit"
+)
+
+// gap stands between two columns.
+const gap = "  "
+
+// cell is a text in pieces that are never cut; a line may end after any of
+// them. Joined, the pieces are the text.
+type cell []string
+
+// column is one property of a certificate: its title and how its cell is read
+// off. An empty cell is shown as "-".
+type column struct {
+	title string
+	cell  func(c subject) cell
+}
+
+// subject is a certificate of a result with what its cells need to know beside.
+type subject struct {
+	audit.Certificate
+	at time.Time
+	// alone: no other certificate is embedded in the same file.
+	alone bool
+}
+
+// nodeColumn is the first where a result has several nodes.
+var nodeColumn = column{"NODE", func(c subject) cell { return whole(c.Node) }}
+
+// tableColumns are those of the kubeadm certificate health-check sheet, then
+// the verdict.
+var tableColumns = []column{
+	{"COMPONENT", func(c subject) cell { return names(c.Component) }},
+	{"TYPE", func(c subject) cell { return pieces(c.Type) }},
+	{"CERTIFICATE PATH", func(c subject) cell { return place(c) }},
+	{"CN", func(c subject) cell { return names(c.CommonName) }},
+	{"ALT NAMES", func(c subject) cell { return names(strings.Join(slices.Concat(c.DNSNames, c.IPAddresses), ", ")) }},
+	{"ORGANIZATION", func(c subject) cell { return names(strings.Join(c.Organizations, ", ")) }},
+	{"ISSUER", func(c subject) cell { return names(c.Issuer) }},
+	{"EXPIRATION", func(c subject) cell { return expiration(c.NotAfter, c.at) }},
+	{statusTitle, func(c subject) cell { return names(c.Status) }},
+}
+
+// wideColumns follow the tableColumns in the wide format.
+var wideColumns = []column{
+	{"ROLE", func(c subject) cell { return names(c.Role) }},
+	{"SERIAL", func(c subject) cell { return whole(c.Serial) }},
+	{"KEY", func(c subject) cell { return pieces(c.KeyAlgorithm) }},
+	{"NOT BEFORE", func(c subject) cell { return whole(minute(c.NotBefore)) }},
+	{"USAGES", func(c subject) cell { return list(c.Usages) }},
+	{"USED BY", func(c subject) cell { return list(c.UsedBy) }},
+}
+
+const statusTitle = "STATUS"
+
+// writeTable writes the certificates as a table, then findings and summary.
+func writeTable(w io.Writer, r audit.Result, o Options) error {
+	return writeColumns(w, r, o, tableColumns)
+}
+
+// writeWide is writeTable with more columns.
+func writeWide(w io.Writer, r audit.Result, o Options) error {
+	return writeColumns(w, r, o, slices.Concat(tableColumns, wideColumns))
+}
+
+func writeColumns(w io.Writer, r audit.Result, o Options, columns []column) error {
+	if severalNodes(r) {
+		columns = slices.Concat([]column{nodeColumn}, columns)
+	}
+	g := newGrid(r, columns)
+	if o.Color {
+		g.paint = statusColors(r)
+	}
+	var b bytes.Buffer
+	if err := g.write(&b, o.Width); err != nil {
+		return err
+	}
+	writeNotes(&b, r, o)
+	_, err := w.Write(b.Bytes())
+	return err
+}
+
+// whole is a text without a place to wrap.
+func whole(s string) cell {
+	if s == "" {
+		return nil
+	}
+	return cell{printable(shorten(s))}
+}
+
+// names is a text that may also be wrapped inside the names in it, behind a
+// separator that a letter follows: an address stays whole.
+func names(s string) cell {
+	var out cell
+	for _, piece := range pieces(s) {
+		start := 0
+		for i := 1; i < len(piece); i++ {
+			if strings.IndexByte(":-/@", piece[i-1]) >= 0 && 'a' <= piece[i] && piece[i] <= 'z' {
+				out = append(out, piece[start:i])
+				start = i
+			}
+		}
+		out = append(out, piece[start:])
+	}
+	return out
+}
+
+// pieces is a text that may be wrapped behind its commas and blanks.
+func pieces(s string) cell { return split(printable(shorten(s))) }
+
+// split cuts s behind its commas and runs of blanks.
+func split(s string) cell {
+	var out cell
+	for start := 0; start < len(s); {
+		end := len(s)
+		if i := strings.IndexAny(s[start:], ", "); i >= 0 {
+			end = start + i + 1
+		}
+		for end < len(s) && s[end] == ' ' {
+			end++
+		}
+		out = append(out, s[start:end])
+		start = end
+	}
+	return out
+}
+
+func list(values []string) cell { return pieces(strings.Join(values, ", ")) }
+
+// place is where the certificate stands. The path is one piece, so that it can
+// be copied from the screen; the field is told where the file has several.
+func place(c subject) cell {
+	out := whole(c.Path)
+	if c.Field != "" && !c.alone {
+		out = append(out, " "+printable(shorten(c.Field)))
+	}
+	if c.Index > 0 {
+		out = append(out, fmt.Sprintf(" #%d", c.Index+1))
+	}
+	return out
+}
+
+func expiration(notAfter, at time.Time) cell {
+	if notAfter.IsZero() {
+		return nil
+	}
+	return cell{minute(notAfter), " (" + remaining(notAfter, at) + ")"}
+}
+
+// maxCell bounds a cell in bytes. Every row is padded to the widest, so one
+// certificate with a million names would otherwise be paid for by all. It is
+// Linux's PATH_MAX, so that no path is ever cut.
+const maxCell = 4096
+
+// shorten cuts s to maxCell and says so.
+func shorten(s string) string {
+	if len(s) <= maxCell {
+		return s
+	}
+	return fmt.Sprintf("%s... (%d more bytes, see the json format)", strings.ToValidUTF8(s[:maxCell], ""), len(s)-maxCell)
+}
+
+// grid is a table of cells, and what the layouts need to know about it.
+type grid struct {
+	columns []column
+	rows    [][]cell
+	// paint colours the status of row i; nil for none.
+	paint func(i int, s string) string
+}
+
+func newGrid(r audit.Result, columns []column) grid {
+	g := grid{columns: columns}
+	fields := map[[2]string]map[string]bool{}
+	for _, c := range r.Certificates {
+		file := [2]string{c.Node, c.Path}
+		if fields[file] == nil {
+			fields[file] = map[string]bool{}
+		}
+		fields[file][c.Field] = true
+	}
+	for _, c := range r.Certificates {
+		row := make([]cell, len(columns))
+		for i, col := range columns {
+			row[i] = col.cell(subject{c, r.At, len(fields[[2]string{c.Node, c.Path}]) == 1})
+		}
+		g.rows = append(g.rows, row)
+	}
+	return g
+}
+
+// write writes the grid as a table, wrapped to width where that is not 0, or
+// block by block where no wrapping makes it fit. An empty grid writes nothing.
+func (g grid) write(b *bytes.Buffer, width int) error {
+	if len(g.rows) == 0 {
+		return nil
+	}
+	widths, ok := g.fit(width)
+	if !ok {
+		g.writeBlocks(b, width)
+		return nil
+	}
+	return g.writeTable(b, widths)
+}
+
+// fit returns the width of each column so that the table is at most width
+// columns wide, taking from the widest first; false where it cannot be. With a
+// width of 0 every column is as wide as its widest cell.
+func (g grid) fit(width int) ([]int, bool) {
+	natural, least := g.extents()
+	if width == 0 {
+		return natural, true
+	}
+	widths := func(limit int) []int {
+		out := make([]int, len(natural))
+		for i := range out {
+			out[i] = max(least[i], min(natural[i], limit))
+		}
+		return out
+	}
+	limit := sort.Search(width+1, func(n int) bool { return total(widths(n)) > width }) - 1
+	if limit < 0 {
+		return nil, false
+	}
+	return spread(widths(limit), natural, width-total(widths(limit))), true
+}
+
+// total is the width of a table with columns of these widths.
+func total(widths []int) int {
+	sum := len(gap) * (len(widths) - 1)
+	for _, n := range widths {
+		sum += n
+	}
+	return sum
+}
+
+// spread gives the columns what is left, those first that need least to be as
+// wide as they would like.
+func spread(widths, natural []int, left int) []int {
+	order := make([]int, len(widths))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(natural[a]-widths[a], natural[b]-widths[b]) })
+	for _, i := range order {
+		more := min(natural[i]-widths[i], left)
+		widths[i] += more
+		left -= more
+	}
+	return widths
+}
+
+// extents returns the width of each column unwrapped, and wrapped behind every
+// piece.
+func (g grid) extents() (natural, least []int) {
+	natural, least = make([]int, len(g.columns)), make([]int, len(g.columns))
+	for i, col := range g.columns {
+		natural[i], least[i] = len(col.title), len(col.title)
+		for _, row := range g.rows {
+			natural[i] = max(natural[i], textWidth(row[i].String()))
+			for _, piece := range row[i] {
+				least[i] = max(least[i], textWidth(strings.Trim(piece, " ")))
+			}
+		}
+	}
+	return natural, least
+}
+
+// writeTable writes the grid as a table with columns of the given widths.
+func (g grid) writeTable(b *bytes.Buffer, widths []int) error {
+	var out bytes.Buffer
+	t := tablewriter.NewTable(&out,
+		tablewriter.WithRenderer(renderer.NewBlueprint(tw.Rendition{
+			Borders: tw.BorderNone,
+			Symbols: tw.NewSymbolCustom("gap").WithColumn(gap),
+			Settings: tw.Settings{
+				Lines:      tw.LinesNone,
+				Separators: tw.Separators{ShowHeader: tw.Off, ShowFooter: tw.Off, BetweenRows: tw.Off, BetweenColumns: tw.On},
+			},
+		})),
+		tablewriter.WithPadding(tw.PaddingNone),
+		tablewriter.WithHeaderAlignment(tw.AlignLeft),
+		tablewriter.WithHeaderAutoFormat(tw.Off),
+		tablewriter.WithHeaderAutoWrap(tw.WrapNone),
+		tablewriter.WithRowAlignment(tw.AlignLeft),
+		tablewriter.WithRowAutoFormat(tw.Off),
+		tablewriter.WithRowAutoWrap(tw.WrapNone),
+		tablewriter.WithTrimSpace(tw.Off),
+		tablewriter.WithTrimTab(tw.Off),
+		tablewriter.WithTrimLine(tw.Off),
+		tablewriter.WithEastAsian(tw.Off),
+	)
+	var titles []string
+	for _, col := range g.columns {
+		titles = append(titles, col.title)
+	}
+	t.Header(titles)
+	for i, row := range g.rows {
+		var texts []string
+		for j, c := range row {
+			texts = append(texts, strings.Join(g.painted(i, j, c.wrap(widths[j])), "\n"))
+		}
+		if err := t.Append(texts); err != nil {
+			return err
+		}
+	}
+	if err := t.Render(); err != nil {
+		return err
+	}
+	// The table pads its last column as well.
+	for line := range strings.Lines(out.String()) {
+		b.WriteString(strings.TrimRight(line, " \n") + "\n")
+	}
+	return nil
+}
+
+// writeBlocks writes each row as lines of title and text, wrapped to width;
+// what is empty is left out.
+func (g grid) writeBlocks(b *bytes.Buffer, width int) {
+	label := 0
+	for _, col := range g.columns {
+		label = max(label, len(col.title)+len(":  "))
+	}
+	indent := "\n" + strings.Repeat(" ", label)
+	for i, row := range g.rows {
+		if i > 0 {
+			b.WriteByte('\n')
+		}
+		for j, c := range row {
+			if len(c) == 0 {
+				continue
+			}
+			lines := g.painted(i, j, c.wrap(max(1, width-label)))
+			fmt.Fprintf(b, "%-*s%s\n", label, g.columns[j].title+":", strings.Join(lines, indent))
+		}
+	}
+}
+
+// painted colours lines where they are the status of row i.
+func (g grid) painted(i, j int, lines []string) []string {
+	if g.paint == nil || g.columns[j].title != statusTitle {
+		return lines
+	}
+	for k, line := range lines {
+		lines[k] = g.paint(i, line)
+	}
+	return lines
+}
+
+// String returns the text of c, "-" for none.
+func (c cell) String() string {
+	if len(c) == 0 {
+		return "-"
+	}
+	return strings.Join(c, "")
+}
+
+// wrap returns the text of c in lines at most width columns wide, but for
+// pieces that are wider by themselves. The blanks at a line's ends are dropped
+// where it was wrapped.
+func (c cell) wrap(width int) []string {
+	if len(c) == 0 {
+		return []string{c.String()}
+	}
+	var lines []string
+	start, used := 0, 0
+	for i, piece := range c {
+		n := textWidth(piece)
+		if i > start && used+n-blanks(piece) > width {
+			lines = append(lines, strings.TrimRight(c.line(start, i), " "))
+			start, used = i, 0
+			n = textWidth(strings.TrimLeft(piece, " "))
+		}
+		used += n
+	}
+	return append(lines, c.line(start, len(c)))
+}
+
+// line joins the pieces from start to before end.
+func (c cell) line(start, end int) string {
+	s := strings.Join(c[start:end], "")
+	if start > 0 {
+		s = strings.TrimLeft(s, " ")
+	}
+	return s
+}
+
+// blanks counts the blanks at the end of s, which need no room on a line.
+func blanks(s string) int { return len(s) - len(strings.TrimRight(s, " ")) }
+
+// textWidth is the number of terminal columns of s, by the same measure as the
+// table's and whatever the locale.
+func textWidth(s string) int { return twwidth.WidthWithOptions(s, twwidth.Options{}) }
+
+// severalNodes reports whether a reader has to be told which node is meant.
+func severalNodes(r audit.Result) bool { return len(r.Nodes) > 1 }

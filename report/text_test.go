@@ -1,0 +1,174 @@
+package report
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
+
+	"certaudit/audit"
+)
+
+func TestPrintable(t *testing.T) {
+	for in, want := range map[string]string{
+		"":                        "",
+		"kubernetes":              "kubernetes",
+		"日本語 é | <&>":             "日本語 é | <&>",
+		"a\nb\r\tc":               `a\nb\r\tc`,
+		"\x00\x1b[31m\x7f":        `\x00\x1b[31m\x7f`,
+		"\u0085\u009b":            `\u0085\u009b`,
+		"\u202e\u2066\u200f":      `\u202e\u2066\u200f`,
+		"\u061c\u2028\u2029":      `\u061c\u2028\u2029`,
+		"\u200b\u200d\ufeff":      `\u200b\u200d\ufeff`,
+		"\U000e0041":              `\U000e0041`,
+		"\ufffd is fine, \xff no": "\ufffd is fine, \\xff no",
+		"cut \xe6\x97":            `cut \xe6\x97`,
+	} {
+		if got := printable(in); got != want {
+			t.Errorf("printable(%+q) = %q, want %q", in, got, want)
+		}
+	}
+}
+
+func FuzzPrintable(f *testing.F) {
+	f.Add("a\x1b[0m\xff\u202e\u0085")
+	f.Fuzz(func(t *testing.T, s string) {
+		got := printable(s)
+		if !utf8.ValidString(got) || strings.ContainsFunc(got, unprintable) {
+			t.Errorf("printable(%q) = %q", s, got)
+		}
+		if printable(got) != got {
+			t.Errorf("printable(%q) is not stable", s)
+		}
+	})
+}
+
+func TestJSONRoundTrip(t *testing.T) {
+	for _, want := range []audit.Result{fine(), awkward(), nothing()} {
+		text := render(t, "json", want, Options{})
+		var got audit.Result
+		if err := json.Unmarshal([]byte(text), &got); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("decoded (-want +got):\n%s", diff)
+		}
+		if !strings.HasSuffix(text, "}\n") {
+			t.Error("no line feed at the end")
+		}
+	}
+}
+
+// Escaping keeps the value of any JSON string.
+func FuzzEscapeJSON(f *testing.F) {
+	f.Add("\u202e\u007f\u0085\U000e0041\ufffd<&>\\\"")
+	f.Fuzz(func(t *testing.T, s string) {
+		data, err := json.Marshal(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		escaped := escapeJSON(data)
+		var want, got string
+		if err := json.Unmarshal(data, &want); err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal(escaped, &got); err != nil || got != want {
+			t.Errorf("%s decodes to %q, %v; want %q", escaped, got, err, want)
+		}
+		if strings.ContainsFunc(string(escaped), unprintable) {
+			t.Errorf("%q", escaped)
+		}
+	})
+}
+
+func TestPieces(t *testing.T) {
+	for in, want := range map[string]cell{
+		"":            nil,
+		"one":         {"one"},
+		"a, b":        {"a, ", "b"},
+		"CN=a,O=b":    {"CN=a,", "O=b"},
+		" x  y ":      {" ", "x  ", "y "},
+		"one,,  two,": {"one,", ",  ", "two,"},
+	} {
+		if diff := cmp.Diff(want, pieces(in)); diff != "" {
+			t.Errorf("pieces(%q) (-want +got):\n%s", in, diff)
+		}
+	}
+}
+
+func TestWrap(t *testing.T) {
+	c := pieces("kubernetes, kubernetes.default, 日本語, x")
+	for width, want := range map[int][]string{
+		1:  {"kubernetes,", "kubernetes.default,", "日本語,", "x"},
+		11: {"kubernetes,", "kubernetes.default,", "日本語, x"},
+		31: {"kubernetes, kubernetes.default,", "日本語, x"},
+		39: {"kubernetes, kubernetes.default, 日本語,", "x"},
+		40: {"kubernetes, kubernetes.default, 日本語,", "x"},
+		41: {"kubernetes, kubernetes.default, 日本語, x"},
+	} {
+		if diff := cmp.Diff(want, c.wrap(width)); diff != "" {
+			t.Errorf("wrap(%d) (-want +got):\n%s", width, diff)
+		}
+	}
+	if got := (cell{}).wrap(5); !cmp.Equal(got, []string{"-"}) {
+		t.Errorf("an empty cell is %q", got)
+	}
+}
+
+func TestRemaining(t *testing.T) {
+	for d, want := range map[time.Duration]string{
+		364*24*time.Hour + time.Hour: "364d",
+		24 * time.Hour:               "1d",
+		24*time.Hour - 1:             "23h",
+		0:                            "0s",
+		-1:                           "expired 1s ago",
+		-time.Hour:                   "expired 1h ago",
+		-3 * 24 * time.Hour:          "expired 3d ago",
+	} {
+		if got := remaining(now.Add(d), now); got != want {
+			t.Errorf("remaining(%v) = %q, want %q", d, got, want)
+		}
+	}
+	if got, want := remaining(time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC), now), "2912116d"; got != want {
+		t.Errorf("no well-defined expiration: %q, want %q", got, want)
+	}
+}
+
+func TestSummaryLine(t *testing.T) {
+	for _, tt := range []struct {
+		summary audit.Summary
+		want    string
+	}{
+		{audit.Summary{}, "no certificates found\n"},
+		{audit.Summary{Critical: 1}, "no certificates found: 1 critical\n"},
+		{audit.Summary{Certificates: 1, NextExpiry: now.Add(25 * time.Hour)}, "1 certificate: no findings; next expiry 2026-11-24 (1 day)\n"},
+		{audit.Summary{Certificates: 25, Critical: 2, Warning: 1, Info: 3, NextExpiry: now.AddDate(0, 0, 39)},
+			"25 certificates: 2 critical, 1 warning, 3 info; next expiry 2027-01-01 (39 days)\n"},
+		{audit.Summary{Certificates: 1, NextExpiry: now.Add(5 * time.Hour)}, "1 certificate: no findings; next expiry 2026-11-23 (5h)\n"},
+		{audit.Summary{Certificates: 2, Info: 10}, "2 certificates: 10 info\n"},
+	} {
+		if got := summaryLine(audit.Result{At: now, Summary: tt.summary}); got != tt.want {
+			t.Errorf("got %q, want %q", got, tt.want)
+		}
+	}
+}
+
+func TestStatusColors(t *testing.T) {
+	r := awkward()
+	r.Certificates = append(r.Certificates, audit.Certificate{Node: "cp-1", Status: "keys/weak"})
+	colors := statusColors(r)
+	var got []string
+	for i := range r.Certificates {
+		got = append(got, colors(i, "x"))
+	}
+	want := []string{
+		green + "x" + reset, yellow + "x" + reset, green + "x" + reset,
+		red + "x" + reset, red + "x" + reset, green + "x" + reset, "x",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
