@@ -280,7 +280,7 @@ func (p *commandParser) command(words []word, shells int) {
 		words = words[1:]
 	}
 	if c.Program == "hyperkube" && len(words) > 0 && !strings.HasPrefix(words[0].Value, "-") {
-		c.Program = words[0].Value
+		c.Program = baseName(words[0].Value)
 		if component, ok := hyperkube[c.Program]; ok {
 			c.Program = component
 		}
@@ -398,10 +398,11 @@ func splitFlag(s string) (name, value string, hasValue bool) {
 		return "", "", false
 	}
 	name, value, hasValue = strings.Cut(strings.TrimPrefix(name, "-"), "=")
+	name = strings.ReplaceAll(name, "_", "-")
 	if strings.HasPrefix(name, "-") {
 		return "", "", false
 	}
-	return strings.ReplaceAll(name, "_", "-"), value, hasValue
+	return name, value, hasValue
 }
 
 // unquote returns s without the quotes around it, if there are any.
@@ -649,22 +650,15 @@ func simple(p *syntax.ParamExp) bool {
 }
 
 // unescapeShell removes the backslashes of s that quote one of the signs
-// special, or any sign if that is empty. A backslash and a newline are nothing.
+// special, or any sign if that is empty.
 func unescapeShell(s, special string) string {
 	if !strings.Contains(s, `\`) {
 		return s
 	}
 	var out strings.Builder
 	for i := 0; i < len(s); i++ {
-		if s[i] == '\\' && i+1 < len(s) {
-			next := s[i+1]
-			switch {
-			case next == '\n':
-				i++
-				continue
-			case special == "" || strings.IndexByte(special, next) >= 0:
-				i++
-			}
+		if s[i] == '\\' && i+1 < len(s) && (special == "" || strings.IndexByte(special, s[i+1]) >= 0) {
+			i++
 		}
 		out.WriteByte(s[i])
 	}

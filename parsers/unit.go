@@ -321,9 +321,7 @@ func nextWord(s *string, escapes bool) (systemdWord, bool) {
 			quote = c
 		case c != '\\':
 			text.WriteByte(c)
-		case i+1 == len(rest):
-			w.fault = "a backslash stands at the end"
-			text.WriteByte(c)
+		case i+1 == len(rest): // it quotes nothing, and systemd drops it
 		case !escapes:
 			i++
 			text.WriteByte(rest[i])
@@ -361,7 +359,6 @@ func unescapeC(s string) (string, int) {
 		if len(s) < from+digits {
 			return 0, 0
 		}
-		// ParseUint alone would let "_" or a sign pass in no base but 0.
 		n, err := strconv.ParseUint(s[from:from+digits], base, bits)
 		if err != nil || n == 0 {
 			return 0, 0
@@ -472,6 +469,9 @@ func execPrefixes(argv []string) (words []string, expand bool) {
 	}
 	program := strings.TrimLeft(argv[0], "@-:+!|")
 	prefixes := argv[0][:len(argv[0])-len(program)]
+	if program == "" {
+		return nil, true
+	}
 	args := argv[1:]
 	if strings.Contains(prefixes, "@") && len(args) > 0 {
 		args = args[1:]
