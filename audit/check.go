@@ -38,10 +38,17 @@ type subjectNode struct {
 	table   *Requirements
 	now     time.Time
 	name    string
+	// foreign are the kubeconfigs that speak of other clusters as well.
+	foreign []string
+	// edges are the connections; earlier are the findings of the checks that
+	// ran before, which may explain why one is broken.
+	edges   []edge
+	earlier []Finding
 }
 
 func newSubjectNode(inv *Inventory, o Options) *subjectNode {
-	n := &subjectNode{inv: inv, facts: factsOf(inv, o.Overrides), entries: entriesOf(inv), table: o.requirements(), now: o.At}
+	inv, foreign := ownOnly(inv)
+	n := &subjectNode{inv: inv, foreign: foreign, facts: factsOf(inv, o.Overrides), entries: entriesOf(inv), table: o.requirements(), now: o.At}
 	n.reqs = map[string][]Requirement{}
 	for _, r := range n.table.Select(n.facts.profile, n.facts.version.Value) {
 		n.reqs[r.Role] = append(n.reqs[r.Role], r)
@@ -49,6 +56,7 @@ func newSubjectNode(inv *Inventory, o Options) *subjectNode {
 	if names := n.facts.values["nodeName"]; len(names) > 0 {
 		n.name = names[0]
 	}
+	n.edges = n.connections()
 	return n
 }
 

@@ -36,20 +36,21 @@ func checkWrongIssuer(p *pass) { p.checkIssuer(false) }
 
 func checkUntrusted(p *pass) { p.checkIssuer(true) }
 
-// checkIssuer reports the certificates that do not verify: those that name the
-// CA which was expected, or those that name another.
-func (p *pass) checkIssuer(sameName bool) {
+// checkIssuer reports the certificates that do not verify: those of a CA that is
+// not known, or those that name the CA which was expected, or lead to it by a
+// chain that breaks a rule.
+func (p *pass) checkIssuer(expected bool) {
 	for _, e := range p.decoded((*entry).isLeaf) {
 		i, ok := p.issuanceOf(e)
 		if !ok {
 			continue
 		}
 		p.examine()
-		if i.err == nil || refusedAlgorithm(i.err) || i.bundle.sameName(e.cert.Certificate) != sameName || i.bundle.holdsKeyOf(e.cert.Certificate) {
+		if i.err == nil || refusedAlgorithm(i.err) || (i.bundle.sameName(e.cert.Certificate) || !isUnknownAuthority(i.err)) != expected || i.bundle.holdsKeyOf(e.cert.Certificate) {
 			continue
 		}
 		seen := fmt.Sprintf("is issued by %q", issuerName(e.cert.Certificate))
-		if sameName {
+		if expected {
 			seen = fmt.Sprintf("names %q as its issuer, but %s", issuerName(e.cert.Certificate), reason(i.err))
 		}
 		message := fmt.Sprintf("%s%s; expected a signature by %s of %s", seen, p.realSigner(e), listOr(i.bundle.names(), "a CA"), i.bundle.place.Path)
@@ -59,11 +60,16 @@ func (p *pass) checkIssuer(sameName bool) {
 
 // reason says why crypto/x509 built no chain.
 func reason(err error) string {
-	var unknown x509.UnknownAuthorityError
-	if errors.As(err, &unknown) {
+	if isUnknownAuthority(err) {
 		return "was not signed with that CA's key"
 	}
 	return "does not verify: " + err.Error()
+}
+
+// isUnknownAuthority reports whether no trusted key signed a certificate.
+func isUnknownAuthority(err error) bool {
+	var unknown x509.UnknownAuthorityError
+	return errors.As(err, &unknown)
 }
 
 // holdsKeyOf reports whether a certificate of the bundle has the key that made

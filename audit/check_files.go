@@ -236,7 +236,7 @@ func checkPermissions(p *pass) {
 			continue
 		}
 		p.examine()
-		if severity, expected := permissions(g); severity != "" {
+		if severity, expected := p.permissions(g); severity != "" {
 			p.report(finding{severity: severity, component: g.component(), at: g.at(),
 				message: fmt.Sprintf("has the mode %04o; expected %04o or less, %s", g.file.Mode.Perm(), expected.mode, expected.why),
 				remedy:  remedy{fmt.Sprintf("chmod %04o %s", expected.mode, target(g.file))}, reference: expected.source})
@@ -266,9 +266,9 @@ var (
 // permissions returns what is too wide about a file's mode, and "" for nothing.
 // A group that may read a secret is a choice that some make; one that may write
 // it, or anybody else, is none.
-func permissions(g group) (Severity, permission) {
+func (n *subjectNode) permissions(g group) (Severity, permission) {
 	mode := uint32(g.file.Mode.Perm())
-	if !g.secret() {
+	if !n.secret(g) {
 		if mode&0o022 != 0 {
 			return Warning, publicMode
 		}
@@ -283,8 +283,12 @@ func permissions(g group) (Severity, permission) {
 	return "", permission{}
 }
 
-// secret reports whether a file holds a private key.
-func (g group) secret() bool {
+// secret reports whether a file holds a private key, or is named as one that
+// does.
+func (n *subjectNode) secret(g group) bool {
+	if holds(HoldsPrivateKey, n.inv.Materials[g.path]) {
+		return true
+	}
 	return slices.ContainsFunc(g.refs, func(r Reference) bool {
 		switch r.Holds {
 		case HoldsPrivateKey, HoldsSignerKey, HoldsTokenKey, HoldsKubeconfig:
@@ -305,12 +309,13 @@ func checkUnreferenced(p *pass) {
 	}
 	for _, dir := range sortedKeys(p.inv.Folders) {
 		var old []string
+		newest := []string{p.newestRotated(path.Join(dir, "kubelet-client-current.pem")), p.newestRotated(path.Join(dir, "kubelet-server-current.pem"))}
 		for _, name := range p.inv.Folders[dir] {
 			p.examine()
 			full := path.Join(dir, name)
 			switch {
 			case named[full]:
-			case rotated.MatchString(name) && name == p.newestRotated(path.Join(dir, linkName(name))):
+			case rotated.MatchString(name) && slices.Contains(newest, name):
 				// kubelet/link tells what is wrong with the link
 			case rotated.MatchString(name):
 				old = append(old, name)
@@ -325,11 +330,6 @@ func checkUnreferenced(p *pass) {
 				remedy:  remedy{"# they may be removed; keep what kubelet-client-current.pem and kubelet-server-current.pem lead to"}})
 		}
 	}
-}
-
-// linkName is the name of the link that a rotated file was once led to by.
-func linkName(name string) string {
-	return name[:strings.Index(name, "-2")] + "-current.pem"
 }
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(mapKeys(m)) }

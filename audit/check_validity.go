@@ -32,6 +32,9 @@ func span(d time.Duration) string {
 }
 
 func checkExpired(p *pass) {
+	for _, path := range p.foreign {
+		p.unjudged("%s speaks of other clusters as well, which were not judged", path)
+	}
 	for _, e := range p.decoded(anyEntry) {
 		p.examine()
 		if !e.expired(p.now) {

@@ -106,8 +106,8 @@ func profileOf(inv *Inventory) string {
 // is told, else the one kubeadm wrote down, else the host's. An in-tree cloud
 // provider makes up its own, which no file tells.
 func nodeName(inv *Inventory) string {
-	if name := inv.setting("kubelet", "hostname-override").Value; name != "" {
-		return name
+	if name := strings.TrimSpace(inv.setting("kubelet", "hostname-override").Value); name != "" {
+		return strings.ToLower(name) // k8s.io/component-helpers/node/util GetHostname
 	}
 	for _, u := range inv.Kubeconfigs[kubeletConfPath(inv)].Users {
 		if name, ok := strings.CutPrefix(u.Name, "system:node:"); ok {

@@ -175,6 +175,7 @@ var programs = map[string]string{
 }
 
 func (g *gatherer) pod(pod parsers.Pod) {
+	g.lost("kubelet", pod.Problems...)
 	for key := range pod.Annotations {
 		if strings.HasPrefix(key, "kubeadm.kubernetes.io/") {
 			g.inv.Kubeadm = pod.Origin

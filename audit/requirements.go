@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 
 	"golang.org/x/mod/semver"
@@ -93,6 +94,9 @@ func parseRequirements(data []byte) (*Requirements, error) {
 		return nil, err
 	}
 	var errs []error
+	if canonicalVersion(t.Covers.Since) == "" || canonicalVersion(t.Covers.Until) == "" {
+		errs = append(errs, fmt.Errorf("covers: since %q or until %q is no version", t.Covers.Since, t.Covers.Until))
+	}
 	for i, r := range t.Rows {
 		if err := r.validate(); err != nil {
 			errs = append(errs, fmt.Errorf("row %d: %w", i+1, err))
@@ -114,10 +118,29 @@ func (r Requirement) validate() error {
 		return fmt.Errorf("%s of %s has no source", r.Fact, r.Role)
 	case r.Severity != "" && r.Severity.Rank() == 0:
 		return fmt.Errorf("unknown severity %q", r.Severity)
-	case r.Since != "" && canonicalVersion(r.Since) == "" || r.Until != "" && canonicalVersion(r.Until) == "":
-		return fmt.Errorf("since %q or until %q is no version", r.Since, r.Until)
 	}
-	return nil
+	for _, p := range r.Profiles {
+		if !slices.Contains(Profiles(), p) {
+			return fmt.Errorf("unknown profile %q", p)
+		}
+	}
+	for _, v := range r.Values {
+		if !knownPlaceholder(v) {
+			return fmt.Errorf("unknown placeholder in %q", v)
+		}
+	}
+	return r.interval().validate()
+}
+
+// knownPlaceholder reports whether a value has no placeholder, or one that
+// stands for something.
+func knownPlaceholder(value string) bool {
+	if !strings.ContainsAny(value, "{}") {
+		return true
+	}
+	name := placeholder(value)
+	_, known := placeholderWords[name]
+	return known && !strings.ContainsAny(strings.Replace(value, "{"+name+"}", "", 1), "{}")
 }
 
 // Select returns the rows that hold for a profile and a version, in the order

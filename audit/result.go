@@ -89,15 +89,23 @@ type Certificate struct {
 // Connection is one edge of the cluster: who talks to whom, and whether the
 // handshake would succeed.
 type Connection struct {
-	Node        string `json:"node"`
-	Client      string `json:"client"`
-	Server      string `json:"server"`
-	Address     string `json:"address"`
+	Node string `json:"node"`
+	// Client and Server are components, or words for several of a kind.
+	Client string `json:"client"`
+	Server string `json:"server"`
+	// Address is the URL that is dialled; empty where nothing is.
+	Address string `json:"address"`
+	// ServerTrust is the verdict on the client verifying the server, and
+	// ClientTrust that on the server verifying the client: [VerdictOK],
+	// [VerdictBroken], [VerdictUnverified], [VerdictUnknown] or [VerdictNone].
 	ServerTrust string `json:"serverTrust"`
 	ClientTrust string `json:"clientTrust"`
-	Identity    string `json:"identity"`
-	Status      string `json:"status"`
-	Reason      string `json:"reason"`
+	// Identity is the user that the server sees, "name (groups)".
+	Identity string `json:"identity"`
+	// Status is the worst of the two and of the verdict on the identity.
+	Status string `json:"status"`
+	// Reason says why the status is not ok.
+	Reason string `json:"reason"`
 }
 
 // Severity orders findings by their consequence.
@@ -143,6 +151,9 @@ type Finding struct {
 	Message string `json:"message"`
 	// Remedy is what to do: commands, one to a line, comments behind a #.
 	Remedy string `json:"remedy"`
+	// Breaks lists the connections that fail because of it, "kube-scheduler ->
+	// kube-apiserver".
+	Breaks []string `json:"breaks,omitempty"`
 	// Reference is the source of the rule.
 	Reference string `json:"reference"`
 }

@@ -104,7 +104,7 @@ func (r *root) read(name string) (File, []byte) {
 	if err != nil {
 		return f.failed(err), nil
 	}
-	f.Resolved = "/" + filepath.ToSlash(rel)
+	f.Resolved = path.Join("/", filepath.ToSlash(rel))
 	h, err := r.fs.OpenFile(rel, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return r.unopened(f, rel, err), nil

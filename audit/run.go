@@ -45,8 +45,13 @@ func (r *Result) addNode(n *subjectNode) {
 	first := len(r.Findings)
 	for _, c := range Checks() {
 		findings, outcome := c.runOn(n)
+		n.earlier = append(n.earlier, findings...)
 		r.Findings = append(r.Findings, findings...)
 		r.Outcomes = append(r.Outcomes, outcome)
+	}
+	n.tellBroken(r.Findings[first:])
+	for _, e := range n.edges {
+		r.Connections = append(r.Connections, e.Connection)
 	}
 	for _, e := range n.entries {
 		row := n.row(e)

@@ -92,8 +92,15 @@ func summary(s fixtures.Scenario, r audit.Result) string {
 	for _, c := range r.Certificates {
 		fmt.Fprintf(&b, "%s | %s | %s %s #%d | %s | %s | %s\n", c.Status, c.Role, c.Path, c.Field, c.Index, c.CommonName, strings.Join(c.Organizations, ","), strings.Join(slices.Concat(c.DNSNames, c.IPAddresses), ","))
 	}
+	fmt.Fprintln(&b)
+	for _, c := range r.Connections {
+		fmt.Fprintf(&b, "%s | %s -> %s %s | %s/%s | %s | %s\n", c.Status, c.Client, c.Server, c.Address, c.ServerTrust, c.ClientTrust, c.Identity, c.Reason)
+	}
 	for _, f := range r.Findings {
 		fmt.Fprintf(&b, "\n%s %s, %s\n  %s:%d %s\n  %s\n", f.Severity, f.Check, f.Component, f.Path, f.Line, f.Field, f.Message)
+		if len(f.Breaks) > 0 {
+			fmt.Fprintf(&b, "  breaks %s\n", strings.Join(f.Breaks, ", "))
+		}
 		for line := range strings.SplitSeq(f.Remedy, "\n") {
 			fmt.Fprintf(&b, "  > %s\n", line)
 		}

@@ -47,24 +47,31 @@ func bundleOf(inv *Inventory, ref Reference) bundle {
 // verify reports whether crypto/x509 builds a chain from a certificate to one
 // of a bundle. Expiry is a matter of its own, so the certificates are given any
 // instant at which they were all valid; where there is none, a direct signature
-// decides. The nil error means that there is a chain.
+// decides. Any other fault of a chain, such as a name that the CA may not sign
+// for, is no matter of time and stands. The nil error means that there is a chain.
 func verify(cert *x509.Certificate, chain []*x509.Certificate, b bundle, now time.Time) error {
 	opts := x509.VerifyOptions{Roots: pool(b.certs), Intermediates: pool(chain), KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}}
-	var first error
+	var fault error
 	for _, at := range instants(cert, chain, b.certs, now) {
 		opts.CurrentTime = at
 		_, err := cert.Verify(opts)
 		if err == nil {
 			return nil
 		}
-		if first == nil {
-			first = err
+		if fault == nil || isExpiry(fault) {
+			fault = err
 		}
 	}
-	if len(signers(cert, b.certs)) > 0 {
+	if isExpiry(fault) && len(signers(cert, b.certs)) > 0 {
 		return nil
 	}
-	return first
+	return fault
+}
+
+// isExpiry reports whether a certificate was refused for its dates alone.
+func isExpiry(err error) bool {
+	var invalid x509.CertificateInvalidError
+	return errors.As(err, &invalid) && invalid.Reason == x509.Expired
 }
 
 // maxInstants bounds the attempts over hostile bundles of thousands.

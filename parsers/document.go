@@ -2,30 +2,42 @@ package parsers
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"gopkg.in/yaml.v3"
 )
 
 // Bounds of a configuration file. The largest honest ones, kubeconfigs with
-// hundreds of clusters, stay far below both.
+// hundreds of clusters, stay far below them.
 const (
 	maxDocumentBytes = 4 << 20
 	// maxSeparators bounds how many nodes the YAML parser can be made to
-	// allocate: each needs one of the characters that are counted.
+	// allocate: each needs one of the separators.
 	maxSeparators = 200_000
-	// maxDepth bounds how deep fields are followed, aliases included.
+	// maxNodes bounds a document with every alias replaced by what it stands
+	// for, and with it the time of any look-up.
+	maxNodes = 500_000
+	// maxDepth bounds how deep a document is nested.
 	maxDepth = 64
-	// maxVisits bounds what one look-up visits, so that aliases of aliases
-	// cannot multiply.
-	maxVisits = 100_000
+	// maxKeyBytesShown bounds what a field repeats of a key.
+	maxKeyBytesShown = 128
+	// maxProblems bounds how many problems are told of one thing.
+	maxProblems = 100
 )
+
+// separators are the marks of which each node of a document needs one: the line
+// breaks of YAML 1.1, which the parser follows, among them.
+var separators = []string{"\n", ",", ":", "[", "{", "\u0085", "\u2028", "\u2029"}
 
 // Document is one YAML or JSON document of a file.
 type Document struct {
@@ -36,43 +48,70 @@ type Document struct {
 // ParseDocuments reads the documents of a YAML or JSON file. One that is
 // malformed is a problem and leaves the others as they are; a key given twice
 // in a mapping is a problem beside the document, in which the last one counts.
-// An empty file is a problem of [KindEmpty].
+// An empty file is a problem of [KindEmpty]. Data is not changed.
 func ParseDocuments(path string, data []byte) ([]Document, []Problem) {
 	file := Origin{Path: path}
-	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
-	switch {
-	case len(data) > maxDocumentBytes:
+	if len(data) > maxDocumentBytes {
 		return nil, []Problem{{file, KindLimit, fmt.Sprintf("is larger than %d MiB", maxDocumentBytes>>20)}}
-	case countAny(data, "\n,:[{") > maxSeparators:
-		return nil, []Problem{{file, KindLimit, fmt.Sprintf("has more than %d fields", maxSeparators)}}
+	}
+	data = lineFeeds(bytes.TrimPrefix(data, []byte("\xef\xbb\xbf")))
+	switch {
 	case bytes.IndexByte(data, 0) >= 0:
 		return nil, []Problem{{file, KindSyntax, "is not text: it holds NUL bytes"}}
+	case countAll(data, separators) > maxSeparators:
+		return nil, []Problem{{file, KindLimit, fmt.Sprintf("has more than %d fields", maxSeparators)}}
 	}
 	var docs []Document
 	var problems []Problem
 	for _, p := range pieces(data) {
-		node, err := parsePiece(p)
+		roots, err := p.parse()
+		for _, root := range roots {
+			d := Document{path: path, node: root}
+			if problem, bad := d.refusal(); bad {
+				problems = addProblem(problems, problem)
+				continue
+			}
+			for _, problem := range d.duplicates() {
+				problems = addProblem(problems, problem)
+			}
+			docs = append(docs, d)
+		}
 		if err != nil {
-			problems = append(problems, syntaxProblem(path, p, err))
-			continue
+			problems = addProblem(problems, p.problem(path, err))
 		}
-		if node == nil {
-			continue
-		}
-		d := Document{path: path, node: node}
-		problems = append(problems, d.duplicates()...)
-		docs = append(docs, d)
 	}
 	if len(docs) == 0 && len(problems) == 0 {
-		problems = append(problems, Problem{file, KindEmpty, "is empty"})
+		problems = []Problem{{file, KindEmpty, "is empty"}}
 	}
 	return docs, problems
 }
 
-func countAny(data []byte, chars string) int {
+// addProblem appends a problem; after [maxProblems] of them it says once that
+// there are more.
+func addProblem(problems []Problem, p Problem) []Problem {
+	switch {
+	case len(problems) < maxProblems:
+		return append(problems, p)
+	case len(problems) == maxProblems:
+		return append(problems, Problem{Origin{Path: p.Origin.Path}, KindLimit, fmt.Sprintf("has more than %d problems; the others are not told", maxProblems)})
+	}
+	return problems
+}
+
+// lineFeeds makes every line break a line feed, as YAML itself does of those in
+// a scalar (YAML 1.2.2, 5.4).
+func lineFeeds(data []byte) []byte {
+	if bytes.IndexByte(data, '\r') < 0 {
+		return data
+	}
+	data = bytes.ReplaceAll(data, []byte("\r\n"), []byte("\n"))
+	return bytes.ReplaceAll(data, []byte("\r"), []byte("\n"))
+}
+
+func countAll(data []byte, marks []string) int {
 	n := 0
-	for _, c := range []byte(chars) {
-		n += bytes.Count(data, []byte{c})
+	for _, m := range marks {
+		n += bytes.Count(data, []byte(m))
 	}
 	return n
 }
@@ -83,124 +122,214 @@ type piece struct {
 	before int
 }
 
-// pieces cuts a file at its document markers, which are always at the start of
-// a line (YAML 1.2, 9.1.2). A parser alone would stop at the first bad document.
+// pieces cuts a file in front of its document markers, which are always at the
+// start of a line (YAML 1.2.2, 9.1.2). A parser alone would stop at the first
+// bad document. The directives and comments in front of a "---" belong to it.
 func pieces(data []byte) []piece {
 	var out []piece
-	current := piece{}
-	line, start, at := 0, 0, 0
+	start, before, content := 0, 0, false
+	at, line := 0, 0
 	for l := range bytes.Lines(data) {
-		if isMarker(l) {
-			current.text = data[start:at]
-			out = append(out, current)
-			// what follows "--- " on the line belongs to the next document
-			start, current = at+3, piece{before: line}
+		switch {
+		case isMarker(l, "---"):
+			if content {
+				out = append(out, piece{data[start:at], before})
+				start, before = at, line
+			}
+			content = true
+		case isMarker(l, "..."):
+			out = append(out, piece{data[start:at], before})
+			start, before, content = at+3, line, !isPrefix(l[3:])
+		case !content:
+			content = !isPrefix(l)
 		}
 		at += len(l)
 		line++
 	}
-	current.text = data[min(start, len(data)):]
-	return append(out, current)
+	return append(out, piece{data[start:], before})
 }
 
-func isMarker(line []byte) bool {
-	if !bytes.HasPrefix(line, []byte("---")) && !bytes.HasPrefix(line, []byte("...")) {
-		return false
-	}
-	return len(line) == 3 || strings.ContainsRune(" \t\r\n", rune(line[3]))
+func isMarker(line []byte, marker string) bool {
+	rest, ok := bytes.CutPrefix(line, []byte(marker))
+	return ok && (len(rest) == 0 || bytes.IndexByte([]byte(" \t\n"), rest[0]) >= 0)
 }
 
-// parsePiece returns the root of a document, with the lines of the file, or nil
-// where there is none.
-func parsePiece(p piece) (*yaml.Node, error) {
-	node, err := decode(p.text)
-	if err != nil && bytes.HasPrefix(bytes.TrimSpace(p.text), []byte("{")) {
+// isPrefix reports whether a line is a directive, a comment or blank.
+func isPrefix(line []byte) bool {
+	text := bytes.TrimSpace(line)
+	return len(text) == 0 || text[0] == '#' || line[0] == '%'
+}
+
+// parse returns the roots of a piece, with the lines of the file: one, or none
+// where there is nothing. An error leaves what stands in front of it.
+func (p piece) parse() ([]*yaml.Node, error) {
+	roots, err := decode(p.text)
+	if err != nil && bytes.HasPrefix(bytes.TrimSpace(bytes.TrimPrefix(p.text, []byte("---"))), []byte("{")) {
 		// JSON may be indented by tabs, YAML may not.
 		if again, second := decode(bytes.ReplaceAll(p.text, []byte("\t"), []byte(" "))); second == nil {
-			node, err = again, nil
+			roots, err = again, nil
 		}
 	}
-	if err != nil || node == nil {
-		return nil, err
+	for _, root := range roots {
+		p.shift(root)
 	}
-	shift(node, p.before, 0)
-	return node, nil
+	return roots, err
 }
 
-func decode(text []byte) (*yaml.Node, error) {
-	var doc yaml.Node
-	err := yaml.NewDecoder(bytes.NewReader(text)).Decode(&doc)
-	if errors.Is(err, io.EOF) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	if len(doc.Content) == 0 || doc.Content[0].Tag == "!!null" {
-		return nil, nil
-	}
-	return doc.Content[0], nil
+// lines counts the lines of a piece, of which there is at least one.
+func (p piece) lines() int {
+	return max(1, p.lineAt(len(bytes.TrimSuffix(p.text, []byte("\n")))))
 }
 
-// shift moves the lines of a tree. It does not follow aliases: what they lead
-// to is part of the tree already.
-func shift(n *yaml.Node, lines, depth int) {
-	if lines == 0 || depth > maxDepth {
-		return
-	}
-	n.Line += lines
-	for _, c := range n.Content {
-		shift(c, lines, depth+1)
+// lineAt returns the line of an offset, counted from 1 in the piece.
+func (p piece) lineAt(offset int) int {
+	return bytes.Count(p.text[:offset], []byte("\n")) + 1
+}
+
+// decode reads documents up to the first bad one, without those that are null.
+func decode(text []byte) (roots []*yaml.Node, err error) {
+	decoder := yaml.NewDecoder(bytes.NewReader(text))
+	for {
+		var doc yaml.Node
+		err := decoder.Decode(&doc)
+		if errors.Is(err, io.EOF) {
+			return roots, nil
+		}
+		if err != nil {
+			return roots, err
+		}
+		if len(doc.Content) > 0 && doc.Content[0].Tag != "!!null" {
+			roots = append(roots, doc.Content[0])
+		}
 	}
 }
 
-var yamlLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?`)
+// shift moves the lines of a tree, whose depth the parser has bounded. It does
+// not follow aliases: what they lead to is part of the tree already. The parser
+// breaks lines at U+2028 and its like too, where nobody else does.
+func (p piece) shift(root *yaml.Node) {
+	last := p.lines()
+	var walk func(n *yaml.Node)
+	walk = func(n *yaml.Node) {
+		n.Line = p.before + min(n.Line, last)
+		for _, c := range n.Content {
+			walk(c)
+		}
+	}
+	walk(root)
+}
 
-func syntaxProblem(path string, p piece, err error) Problem {
+var (
+	yamlLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?`)
+	// grammarError matches the messages of yaml.v3 parserc.go, whose lines are
+	// counted from 0, while those of scannerc.go are counted from 1.
+	grammarError  = regexp.MustCompile(`^did not find expected (?:<|node content|'-' indicator|key|',' or)|^found (?:undefined tag handle|duplicate %|incompatible)`)
+	unknownAnchor = regexp.MustCompile(`^unknown anchor '(.*)' referenced`)
+)
+
+// problem tells of an error of the YAML parser.
+func (p piece) problem(path string, err error) Problem {
 	message := err.Error()
-	at := Origin{Path: path}
+	line := 0
 	if m := yamlLine.FindStringSubmatch(message); m != nil {
 		message = message[len(m[0]):]
-		if n, convErr := strconv.Atoi(m[1]); convErr == nil {
-			// the parser may count one line past the end
-			at.Line = p.before + max(1, min(n, bytes.Count(p.text, []byte("\n"))+1))
-		}
+		line, _ = strconv.Atoi(m[1]) // 0 where there is none
+	}
+	switch anchor := unknownAnchor.FindStringSubmatch(message); {
+	case grammarError.MatchString(message):
+		line++
+	case anchor != nil:
+		line = p.lineAt(max(0, bytes.Index(p.text, []byte("*"+anchor[1]))))
+	case line == 0:
+		line = p.lineAt(max(0, bytes.IndexFunc(p.text, isForeign)))
 	}
 	detail := "is neither YAML nor JSON: " + message
 	if bytes.Contains(p.text, []byte("{{")) {
 		detail += "; it looks like a template that was not rendered"
 	}
-	return Problem{at, KindSyntax, detail}
+	return Problem{Origin{Path: path, Line: p.before + min(max(1, line), p.lines())}, KindSyntax, detail}
+}
+
+// isForeign reports whether a rune cannot stand in YAML (YAML 1.2.2, 5.1).
+func isForeign(r rune) bool {
+	return r == utf8.RuneError || unicode.IsControl(r) && !strings.ContainsRune("\t\n\u0085", r)
+}
+
+// refusal returns why a document is not looked at: it is nested too deep, or
+// its aliases, which may stand for aliases, make it too large or endless.
+func (d Document) refusal() (Problem, bool) {
+	var found []Problem
+	refuse := func(n *yaml.Node, kind Kind, detail string) int {
+		found = append(found, Problem{Origin{Path: d.path, Line: n.Line}, kind, detail})
+		return 0
+	}
+	const open = -1
+	sizes := map[*yaml.Node]int{} // of the nodes that have an anchor
+	var size func(n *yaml.Node, depth int) int
+	size = func(n *yaml.Node, depth int) int {
+		if n.Kind == yaml.AliasNode {
+			switch known := sizes[n.Alias]; known {
+			case open:
+				return refuse(n, KindSyntax, "an alias stands inside of what it stands for")
+			case 0:
+				return size(n.Alias, depth)
+			default:
+				return known
+			}
+		}
+		if depth > maxDepth {
+			return refuse(n, KindLimit, fmt.Sprintf("is nested more than %d deep", maxDepth))
+		}
+		if n.Anchor != "" {
+			sizes[n] = open
+		}
+		sum := 1
+		for _, c := range n.Content {
+			if sum += size(c, depth+1); len(found) > 0 {
+				return 0
+			}
+			if sum > maxNodes {
+				return refuse(c, KindLimit, fmt.Sprintf("has more than %d fields when its aliases are followed", maxNodes))
+			}
+		}
+		if n.Anchor != "" {
+			sizes[n] = sum
+		}
+		return sum
+	}
+	size(d.node, 0)
+	if len(found) == 0 {
+		return Problem{}, false
+	}
+	return found[0], true
 }
 
 // duplicates reports the keys that a mapping holds twice.
 func (d Document) duplicates() []Problem {
 	var problems []Problem
-	var walk func(it item, depth int)
-	walk = func(it item, depth int) {
-		if depth > maxDepth {
+	// A field is put together only where it is told: keys may be long.
+	var walk func(n *yaml.Node, field func() string)
+	walk = func(n *yaml.Node, field func() string) {
+		if n.Kind == yaml.SequenceNode {
+			for i, c := range n.Content {
+				walk(c, func() string { return fmt.Sprintf("%s[%d]", field(), i) })
+			}
 			return
 		}
 		seen := map[string]int{}
-		for i, c := range it.node.Content {
-			if it.node.Kind != yaml.MappingNode {
-				walk(item{d.path, c, fmt.Sprintf("%s[%d]", it.field, i), nil}, depth+1)
-				continue
-			}
-			if i%2 != 0 {
-				continue
-			}
-			child := item{d.path, it.node.Content[i+1], join(it.field, c.Value), nil}
-			if line, twice := seen[c.Value]; twice {
-				problems = append(problems, Problem{Origin{d.path, c.Line, child.field}, KindSyntax,
+		for key, value := range pairs(n) {
+			name := keyName(key)
+			child := func() string { return join(field(), name) }
+			if line, twice := seen[name]; twice && key.Tag != mergeTag && resolved(key).Kind == yaml.ScalarNode {
+				problems = addProblem(problems, Problem{Origin{d.path, key.Line, child()}, KindSyntax,
 					fmt.Sprintf("is given twice; the first is on line %d, the last one counts", line)})
 			} else {
-				seen[c.Value] = c.Line
+				seen[name] = key.Line
 			}
-			walk(child, depth+1)
+			walk(value, child)
 		}
 	}
-	walk(d.item(nil), 0)
+	walk(d.node, func() string { return "" })
 	return problems
 }
 
@@ -239,13 +368,12 @@ func (d Document) First(pattern string) Text {
 
 // At returns what a pattern of [Document.Find] leads to, scalar or not.
 func (d Document) At(pattern string) []Item {
-	visits := maxVisits
 	current := []item{d.item(nil)}
 	for step := range strings.SplitSeq(pattern, ".") {
 		key, list := strings.CutSuffix(step, "[]")
 		var next []item
 		for _, it := range current {
-			next = append(next, it.step(key, list, &visits)...)
+			next = append(next, it.step(key, list)...)
 		}
 		current = next
 	}
@@ -276,102 +404,117 @@ func (it item) origin() Origin { return Origin{it.path, it.node.Line, it.field} 
 
 func (it item) problem(kind Kind, detail string) {
 	if it.problems != nil {
-		*it.problems = append(*it.problems, Problem{it.origin(), kind, detail})
+		*it.problems = addProblem(*it.problems, Problem{it.origin(), kind, detail})
 	}
 }
 
 // step follows one step of a pattern.
-func (it item) step(key string, list bool, visits *int) []item {
+func (it item) step(key string, list bool) []item {
 	var found []item
 	switch {
 	case key == "*":
-		found = it.children()
+		for _, c := range it.entries() {
+			found = append(found, c)
+		}
 	default:
 		if c, ok := it.get(key); ok {
 			found = []item{c}
 		}
 	}
-	if list {
-		var elements []item
-		for _, f := range found {
-			elements = append(elements, f.elements()...)
-		}
-		found = elements
+	if !list {
+		return found
 	}
-	found = found[:min(len(found), max(*visits, 0))]
-	*visits -= len(found) + 1
-	return found
+	var elements []item
+	for _, f := range found {
+		elements = append(elements, f.elements()...)
+	}
+	return elements
 }
 
-// resolved follows aliases, of which there may be a chain.
+// resolved follows an alias. It never leads to another one.
 func resolved(n *yaml.Node) *yaml.Node {
-	for range maxDepth {
-		if n.Kind != yaml.AliasNode || n.Alias == nil {
-			return n
-		}
-		n = n.Alias
+	if n.Kind == yaml.AliasNode {
+		return n.Alias
 	}
-	return &yaml.Node{}
+	return n
 }
+
+const mergeTag = "!!merge"
+
+// pairs returns the keys and values of a mapping in order; nothing of any other
+// node.
+func pairs(n *yaml.Node) iter.Seq2[*yaml.Node, *yaml.Node] {
+	return func(yield func(*yaml.Node, *yaml.Node) bool) {
+		if n.Kind != yaml.MappingNode {
+			return
+		}
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			if !yield(n.Content[i], n.Content[i+1]) {
+				return
+			}
+		}
+	}
+}
+
+// keyName is the text of a key, "" of one that is no scalar.
+func keyName(key *yaml.Node) string { return resolved(key).Value }
 
 // get returns the value of a key, those that a merge key brings included. null
 // is as good as absent.
 func (it item) get(key string) (item, bool) {
-	v := lookup(it.node, key, 0)
+	v := lookup(it.node, key)
 	if v == nil || resolved(v).Tag == "!!null" {
 		return item{}, false
 	}
 	return item{it.path, v, join(it.field, key), it.problems}, true
 }
 
-func lookup(n *yaml.Node, key string, depth int) *yaml.Node {
+// lookup returns the value of a key, nil if there is none. Of a key given twice
+// the last one counts; a key of the mapping itself wins over a merged one
+// (yaml.org/type/merge.html).
+func lookup(n *yaml.Node, key string) *yaml.Node {
+	var own, merged *yaml.Node
+	for k, v := range pairs(resolved(n)) {
+		switch {
+		case k.Tag == mergeTag:
+			if found := lookupMerged(v, key); found != nil {
+				merged = found
+			}
+		case keyName(k) == key:
+			own = v
+		}
+	}
+	return cmp.Or(own, merged)
+}
+
+// lookupMerged looks in the mapping of a merge key, or in several of which the
+// first wins.
+func lookupMerged(n *yaml.Node, key string) *yaml.Node {
 	n = resolved(n)
-	if n.Kind != yaml.MappingNode || depth > 8 {
-		return nil
+	if n.Kind != yaml.SequenceNode {
+		return lookup(n, key)
 	}
-	var merges []*yaml.Node
-	for i := len(n.Content) - 2; i >= 0; i -= 2 {
-		switch k := n.Content[i]; {
-		case k.Value == key:
-			return n.Content[i+1]
-		case k.Tag == "!!merge":
-			merges = append(merges, n.Content[i+1])
-		}
-	}
-	for _, m := range merges {
-		if v := lookupMerged(m, key, depth+1); v != nil {
+	for _, c := range n.Content {
+		if v := lookup(c, key); v != nil {
 			return v
 		}
 	}
 	return nil
 }
 
-func lookupMerged(m *yaml.Node, key string, depth int) *yaml.Node {
-	m = resolved(m)
-	if m.Kind != yaml.SequenceNode {
-		return lookup(m, key, depth)
-	}
-	for _, c := range m.Content[:min(len(m.Content), maxDepth)] {
-		if v := lookup(c, key, depth); v != nil {
-			return v
+// entries returns the keys of a mapping and their values in order, without what
+// a merge key brings.
+func (it item) entries() iter.Seq2[string, item] {
+	return func(yield func(string, item) bool) {
+		for k, v := range pairs(resolved(it.node)) {
+			if k.Tag == mergeTag {
+				continue
+			}
+			if !yield(keyName(k), item{it.path, v, join(it.field, keyName(k)), it.problems}) {
+				return
+			}
 		}
 	}
-	return nil
-}
-
-// children returns the values of a mapping in order.
-func (it item) children() []item {
-	n := resolved(it.node)
-	if n.Kind != yaml.MappingNode {
-		return nil
-	}
-	var out []item
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		if n.Content[i].Tag != "!!merge" {
-			out = append(out, item{it.path, n.Content[i+1], join(it.field, n.Content[i].Value), it.problems})
-		}
-	}
-	return out
 }
 
 // elements returns the elements of a list; none, and a problem, where there is
@@ -402,13 +545,33 @@ func (it item) text() Text {
 	return Text{n.Value, it.origin()}
 }
 
-// list, textOf and texts read a key of a mapping.
+// isMapping reports whether an item has keys; it is a problem if not.
+func (it item) isMapping() bool {
+	if resolved(it.node).Kind == yaml.MappingNode {
+		return true
+	}
+	it.problem(KindSyntax, "is no mapping, as it should be")
+	return false
+}
+
+// The functions below read one key of a mapping. That it holds something else
+// is a problem.
+
+func (it item) mapping(key string) (item, bool) {
+	c, ok := it.get(key)
+	return c, ok && c.isMapping()
+}
+
 func (it item) list(key string) []item {
 	c, ok := it.get(key)
 	if !ok {
 		return nil
 	}
 	return c.elements()
+}
+
+func (it item) mappings(key string) []item {
+	return slices.DeleteFunc(it.list(key), func(c item) bool { return !c.isMapping() })
 }
 
 func (it item) textOf(key string) Text {
@@ -436,12 +599,17 @@ func isTrue(s string) bool {
 	return slices.Contains([]string{"true", "yes", "on", "y"}, strings.ToLower(s))
 }
 
-// join appends a key to the path of a field; one with dots in it is quoted.
+// join appends a key to the path of a field. One that could be misread there is
+// quoted; of a long one the start is given.
 func join(field, key string) string {
-	if strings.ContainsAny(key, ".[]") {
-		return fmt.Sprintf("%s[%q]", field, key)
+	if len(key) > maxKeyBytesShown {
+		key = strings.ToValidUTF8(key[:maxKeyBytesShown], "") + "…"
 	}
-	if field == "" {
+	quoted := strconv.Quote(key)
+	switch {
+	case key == "" || strings.ContainsAny(key, ".[] ") || len(quoted) != len(key)+2:
+		return field + "[" + quoted + "]"
+	case field == "":
 		return key
 	}
 	return field + "." + key

@@ -4,7 +4,10 @@ import (
 	"encoding/base64"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
+
+	"gopkg.in/yaml.v3"
 )
 
 // Kubeconfig is a kubectl configuration file (k8s.io/client-go
@@ -89,18 +92,23 @@ type namedItem struct {
 	body item
 }
 
-// named returns the entries of one of the three lists, each name once.
+// named returns the entries of one of the three lists, each name once. The body
+// of an entry may be absent, and is empty then.
 func named(it item, list, key string) []namedItem {
 	var out []namedItem
 	first := map[string]int{}
-	for _, e := range it.list(list) {
+	for _, e := range it.mappings(list) {
 		name := e.textOf("name").Value
 		if line, twice := first[name]; twice {
 			e.problem(KindSyntax, fmt.Sprintf("the name %q is taken by the entry on line %d, and client-go refuses the file", name, line))
 			continue
 		}
 		first[name] = e.node.Line
-		if body, ok := e.get(key); ok {
+		body, ok := e.get(key)
+		if !ok {
+			body = item{e.path, &yaml.Node{Kind: yaml.MappingNode, Line: e.node.Line}, join(e.field, key), e.problems}
+		}
+		if body.isMapping() {
 			out = append(out, namedItem{name, body})
 		}
 	}
@@ -110,7 +118,7 @@ func named(it item, list, key string) []namedItem {
 func kubeCluster(n namedItem) KubeCluster {
 	return KubeCluster{Name: n.name, Origin: n.body.origin(),
 		Server:                n.body.textOf("server"),
-		CAFile:                n.body.textOf("certificate-authority"),
+		CAFile:                fileOf(n.body, "certificate-authority"),
 		CAData:                embedded(n.body, "certificate-authority-data"),
 		InsecureSkipTLSVerify: n.body.truth("insecure-skip-tls-verify"),
 		TLSServerName:         n.body.textOf("tls-server-name"),
@@ -119,25 +127,47 @@ func kubeCluster(n namedItem) KubeCluster {
 }
 
 func kubeUser(n namedItem) KubeUser {
-	has := func(keys ...string) bool {
-		for _, k := range keys {
-			if _, ok := n.body.get(k); ok {
-				return true
-			}
-		}
-		return false
-	}
 	return KubeUser{Name: n.name, Origin: n.body.origin(),
-		CertificateFile: n.body.textOf("client-certificate"),
-		KeyFile:         n.body.textOf("client-key"),
+		CertificateFile: fileOf(n.body, "client-certificate"),
+		KeyFile:         fileOf(n.body, "client-key"),
 		CertificateData: embedded(n.body, "client-certificate-data"),
 		KeyData:         embedded(n.body, "client-key-data"),
-		TokenAuth:       has("token", "tokenFile", "username"),
-		Exec:            has("exec", "auth-provider"),
+		TokenAuth:       given(n.body, "token", "tokenFile", "username"),
+		Exec:            given(n.body, "exec", "auth-provider"),
 	}
 }
 
-// embedded decodes a field of base64 and the material in it.
+// given reports whether one of the keys holds something.
+func given(it item, keys ...string) bool {
+	return slices.ContainsFunc(keys, func(key string) bool {
+		c, ok := it.get(key)
+		return ok && (resolved(c.node).Kind != yaml.ScalarNode || resolved(c.node).Value != "")
+	})
+}
+
+// fileOf reads a field that names a file. One that holds the material itself is
+// a problem, and not repeated: it may be a private key.
+func fileOf(it item, key string) Text {
+	c, ok := it.get(key)
+	if !ok {
+		return Text{}
+	}
+	t := c.text()
+	if strings.Contains(t.Value, pemMark) || strings.HasPrefix(t.Value, base64Mark) {
+		c.problem(KindSyntax, fmt.Sprintf("holds the data itself; the field takes the path of a file, and %q takes the data in base64", key+"-data"))
+		return Text{}
+	}
+	return t
+}
+
+const (
+	pemMark = "-----BEGIN"
+	// base64Mark is how the base64 of "-----BEGIN " begins.
+	base64Mark = "LS0tLS1CRUdJTi"
+)
+
+// embedded decodes a field of base64 and the material in it. Like client-go,
+// through encoding/json, it passes over line breaks in the base64.
 func embedded(it item, key string) Embedded {
 	t := it.textOf(key)
 	if t.Value == "" {
@@ -145,27 +175,33 @@ func embedded(it item, key string) Embedded {
 	}
 	e := Embedded{Origin: t.Origin}
 	data, err := base64.StdEncoding.DecodeString(t.Value)
-	if err != nil {
-		e.Material.Problems = []Problem{{t.Origin, KindSyntax, notBase64(t.Value, err)}}
+	defer clear(data)
+	if detail := notData(t.Value, err); detail != "" {
+		e.Material.Problems = []Problem{{t.Origin, KindSyntax, detail}}
 		return e
 	}
 	e.Material = ParseMaterial(t.Origin, data)
-	clear(data)
 	return e
 }
 
-// notBase64 says why a field is no base64. It never repeats the field, which
-// may be half a key.
-func notBase64(value string, err error) string {
+// placeholders are what kubectl config view prints in place of data. They are
+// sound base64.
+var placeholders = []string{"DATA+OMITTED", "REDACTED"}
+
+// notData says why a field holds no data in base64, "" if it does; err is that
+// of decoding it. It never repeats the field, which may be half a key.
+func notData(value string, err error) string {
 	switch {
-	case value == "DATA+OMITTED" || value == "REDACTED":
+	case slices.Contains(placeholders, strings.TrimSpace(value)):
 		return "is a placeholder; kubectl config view prints the data only with --raw"
-	case strings.Contains(value, "-----BEGIN"):
+	case strings.Contains(value, pemMark):
 		return "is PEM; the field takes base64 of PEM"
 	case strings.ContainsAny(value, "<>${}"):
 		return "is a placeholder, not base64"
+	case err != nil:
+		return "is not base64: " + err.Error()
 	}
-	return "is not base64: " + err.Error()
+	return ""
 }
 
 // Current returns the cluster and user of the current context; false where the
@@ -202,8 +238,11 @@ func (k Kubeconfig) User(name string) (KubeUser, bool) {
 }
 
 // ResolvePath resolves a path that a file names: a relative one against the
-// file's folder.
+// file's folder. "" names nothing and stays "".
 func ResolvePath(file, name string) string {
+	if name == "" {
+		return ""
+	}
 	if path.IsAbs(name) {
 		return path.Clean(name)
 	}

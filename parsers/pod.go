@@ -52,15 +52,12 @@ type Volume struct {
 // Pods returns the pods of a document: itself, or the items of a PodList or
 // List; none where it is of another kind.
 func (d Document) Pods() []Pod {
-	if d.node == nil {
-		return nil
-	}
 	switch d.Kind() {
 	case "Pod":
 		return []Pod{podOf(d.item(nil))}
 	case "PodList", "List":
 		var pods []Pod
-		for _, it := range d.item(nil).list("items") {
+		for _, it := range d.item(nil).mappings("items") {
 			if kind := it.textOf("kind").Value; kind == "Pod" || d.Kind() == "PodList" {
 				pods = append(pods, podOf(it))
 			}
@@ -73,11 +70,11 @@ func (d Document) Pods() []Pod {
 func podOf(it item) Pod {
 	p := Pod{Origin: it.origin(), Annotations: map[string]string{}}
 	it.problems = &p.Problems
-	if meta, ok := it.get("metadata"); ok {
+	if meta, ok := it.mapping("metadata"); ok {
 		p.Name, p.Namespace = meta.textOf("name").Value, meta.textOf("namespace").Value
-		if annotations, ok := meta.get("annotations"); ok {
-			for _, a := range annotations.children() {
-				p.Annotations[keyOf(a)] = a.text().Value
+		if annotations, ok := meta.mapping("annotations"); ok {
+			for key, a := range annotations.entries() {
+				p.Annotations[key] = a.text().Value
 			}
 		}
 	}
@@ -86,33 +83,28 @@ func podOf(it item) Pod {
 		it.problem(KindSyntax, "the pod has no spec")
 		return p
 	}
+	if !spec.isMapping() {
+		return p
+	}
 	p.HostNetwork = spec.truth("hostNetwork")
-	for _, c := range spec.list("containers") {
+	for _, c := range spec.mappings("containers") {
 		p.Containers = append(p.Containers, containerOf(c))
 	}
-	for _, v := range spec.list("volumes") {
+	for _, v := range spec.mappings("volumes") {
 		p.Volumes = append(p.Volumes, volumeOf(v))
 	}
 	return p
 }
 
-// keyOf is the last key of an item's field.
-func keyOf(it item) string {
-	if quoted, ok := strings.CutSuffix(it.field, `"]`); ok {
-		return quoted[strings.LastIndex(quoted, `["`)+2:]
-	}
-	return it.field[strings.LastIndex(it.field, ".")+1:]
-}
-
 func containerOf(it item) Container {
 	c := Container{Origin: it.origin(), Name: it.textOf("name").Value, Image: it.textOf("image"),
 		Command: it.texts("command"), Args: it.texts("args")}
-	for _, e := range it.list("env") {
+	for _, e := range it.mappings("env") {
 		if v := e.textOf("value"); !v.IsZero() {
 			c.Env = append(c.Env, EnvVar{Name: e.textOf("name").Value, Value: v})
 		}
 	}
-	for _, m := range it.list("volumeMounts") {
+	for _, m := range it.mappings("volumeMounts") {
 		c.Mounts = append(c.Mounts, Mount{Origin: m.origin(), Volume: m.textOf("name").Value,
 			MountPath: m.textOf("mountPath").Value, SubPath: m.textOf("subPath").Value, ReadOnly: m.truth("readOnly")})
 	}
@@ -121,7 +113,7 @@ func containerOf(it item) Container {
 
 func volumeOf(it item) Volume {
 	v := Volume{Origin: it.origin(), Name: it.textOf("name").Value}
-	if host, ok := it.get("hostPath"); ok {
+	if host, ok := it.mapping("hostPath"); ok {
 		v.HostPath = host.textOf("path")
 	}
 	return v
@@ -132,15 +124,14 @@ func volumeOf(it item) Volume {
 // volume brings the path into the container.
 func (p Pod) HostPath(c Container, name string) (string, bool) {
 	name = path.Clean("/" + name)
-	best, rest := Mount{}, ""
+	var best Mount
+	var rest string
+	longest := 0
 	for _, m := range c.Mounts {
-		below, ok := below(name, m.MountPath)
-		if ok && m.MountPath != "" && len(path.Clean(m.MountPath)) >= len(path.Clean(best.MountPath)) {
-			best, rest = m, below
+		dir := path.Clean("/" + m.MountPath)
+		if below, ok := below(name, dir); ok && m.MountPath != "" && len(dir) >= longest {
+			best, rest, longest = m, below, len(dir)
 		}
-	}
-	if best.MountPath == "" {
-		return "", false
 	}
 	for _, v := range p.Volumes {
 		if v.Name == best.Volume && v.HostPath.Value != "" {
@@ -150,9 +141,9 @@ func (p Pod) HostPath(c Container, name string) (string, bool) {
 	return "", false
 }
 
-// below returns what is left of a path below a folder.
+// below returns what is left of a path below a folder, both of them clean.
 func below(name, dir string) (string, bool) {
-	dir = strings.TrimSuffix(path.Clean("/"+dir), "/")
+	dir = strings.TrimSuffix(dir, "/")
 	if name == dir {
 		return "", true
 	}

@@ -1,0 +1,106 @@
+package audit
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"certaudit/parsers"
+)
+
+// explains lists the checks whose findings are the cause of a fault, so that it
+// is not reported a second time.
+var explains = map[fault][]string{
+	faultAbsent:    {"files/missing", "files/dangling-link", "files/malformed", "keys/mismatch", "chain/signing-bundle", "kubelet/serving-unapproved", "input/unreadable"},
+	faultUntrusted: {"chain/untrusted", "chain/wrong-issuer", "usage/not-a-ca", "keys/weak-signature", "keys/service-account", "files/malformed", "chain/signing-bundle"},
+	faultName:      {"identity/san-missing"},
+	faultTime:      {"validity/expired", "validity/not-yet-valid"},
+	faultUsage:     {"usage/extended-key-usage"},
+	faultIdentity:  {"identity/common-name", "identity/organization-missing"},
+}
+
+// explainedBy reports whether a finding is the cause of a broken half.
+func (h half) explainedBy(f Finding) bool {
+	return h.verdict == VerdictBroken && slices.Contains(explains[h.fault], f.Check) && slices.Contains(h.paths, f.Path)
+}
+
+// tellBroken notes in findings which connections break because of them.
+func (n *subjectNode) tellBroken(findings []Finding) {
+	for i := range findings {
+		for _, e := range n.edges {
+			for _, h := range []half{e.server, e.client, e.identity} {
+				if h.explainedBy(findings[i]) && !slices.Contains(findings[i].Breaks, e.label()) {
+					findings[i].Breaks = append(findings[i].Breaks, e.label())
+				}
+			}
+		}
+	}
+}
+
+// unexplained reports whether no finding so far is the cause of a broken half.
+func (p *pass) unexplained(h half) bool {
+	return h.verdict == VerdictBroken && !slices.ContainsFunc(p.earlier, h.explainedBy)
+}
+
+func checkServerUntrusted(p *pass) {
+	for _, e := range p.edges {
+		p.examineHalf(e.server)
+		if p.unexplained(e.server) && e.server.fault != faultName {
+			p.reportEdge(e, e.server, p.retrust(e))
+		}
+	}
+}
+
+// retrust returns the commands that give a client the CA of its server: a
+// kubeconfig of kubeadm's is made anew with the CA of the node.
+func (p *pass) retrust(e edge) remedy {
+	if path := e.server.at.Path; p.facts.profile == ProfileKubeadm && strings.HasPrefix(e.role.phase, "kubeconfig ") && strings.HasSuffix(path, ".conf") {
+		return p.remakeAt(e.role, remedy{move(path)})
+	}
+	return remedy{"# put the CA that signed the server's certificate into what the client verifies with, or have the right CA sign it"}
+}
+
+func checkServerName(p *pass) {
+	for _, e := range p.edges {
+		p.examineHalf(e.server)
+		if p.unexplained(e.server) && e.server.fault == faultName {
+			e.server.at = e.dialled
+			p.reportEdge(e, e.server, remedy{"# dial a name that the certificate holds, or make the certificate anew with this one"})
+		}
+	}
+}
+
+func checkClientUntrusted(p *pass) {
+	for _, e := range p.edges {
+		p.examineHalf(e.client)
+		if p.unexplained(e.client) {
+			p.reportEdge(e, e.client, append(remedy{"# put the CA that signed the client's certificate into what the server verifies with, or:"}, p.renew(e.role)...))
+		}
+	}
+}
+
+func checkConnectionIdentity(p *pass) {
+	for _, e := range p.edges {
+		p.examineHalf(e.identity)
+		if p.unexplained(e.identity) {
+			p.reportEdge(e, e.identity, p.remakeAt(e.role, nil))
+		}
+	}
+}
+
+// examineHalf counts a half that was judged.
+func (p *pass) examineHalf(h half) {
+	if h.verdict == VerdictOK || h.verdict == VerdictBroken {
+		p.examine()
+	}
+}
+
+func (p *pass) reportEdge(e edge, h half, r remedy) {
+	at := h.at
+	if at == (parsers.Origin{}) {
+		at = e.dialled
+	}
+	client, _, _ := strings.Cut(e.Client, " ")
+	p.report(finding{severity: e.role.soften(Critical), component: cmp.Or(e.component, client), at: at,
+		message: e.Client + " -> " + strings.TrimSpace(e.Server+" "+e.Address) + ": " + h.reason, remedy: r})
+}
