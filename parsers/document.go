@@ -3,6 +3,7 @@ package parsers
 import (
 	"bytes"
 	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -163,17 +164,29 @@ func isPrefix(line []byte) bool {
 // parse returns the roots of a piece, with the lines of the file: one, or none
 // where there is nothing. An error leaves what stands in front of it.
 func (p piece) parse() ([]*yaml.Node, error) {
-	roots, err := decode(p.text)
-	if err != nil && bytes.HasPrefix(bytes.TrimSpace(bytes.TrimPrefix(p.text, []byte("---"))), []byte("{")) {
-		// JSON may be indented by tabs, YAML may not.
-		if again, second := decode(bytes.ReplaceAll(p.text, []byte("\t"), []byte(" "))); second == nil {
-			roots, err = again, nil
-		}
+	text := p.text
+	if body := bytes.TrimPrefix(text, []byte("---")); bytes.HasPrefix(bytes.TrimSpace(body), []byte("{")) && json.Valid(body) {
+		text = jsonEscape.ReplaceAllFunc(text, unescape)
 	}
+	roots, err := decode(text)
 	for _, root := range roots {
 		p.shift(root)
 	}
 	return roots, err
+}
+
+// jsonEscape matches the escapes of JSON; first among them the pairs of
+// surrogates, of which yaml.v3 understands as little as of "\/".
+var jsonEscape = regexp.MustCompile(`\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\.`)
+
+// unescape returns the character of an escape that yaml.v3 does not understand,
+// and any other escape as it is.
+func unescape(escape []byte) []byte {
+	var s string
+	if len(escape) == 2 && escape[1] != '/' || json.Unmarshal(slices.Concat([]byte(`"`), escape, []byte(`"`)), &s) != nil {
+		return escape
+	}
+	return []byte(s)
 }
 
 // lines counts the lines of a piece, of which there is at least one.
@@ -592,10 +605,11 @@ func (it item) texts(key string) []Text {
 	return out
 }
 
-func (it item) truth(key string) bool { return isTrue(it.textOf(key).Value) }
+func (it item) truth(key string) bool { return IsTrue(it.textOf(key).Value) }
 
-// isTrue knows the spellings of YAML 1.1, which Kubernetes reads.
-func isTrue(s string) bool {
+// IsTrue reports whether a scalar is a YAML 1.1 boolean that is true, which is
+// how Kubernetes reads them: "true", "yes", "on", "y", in any case.
+func IsTrue(s string) bool {
 	return slices.Contains([]string{"true", "yes", "on", "y"}, strings.ToLower(s))
 }
 
@@ -613,4 +627,32 @@ func join(field, key string) string {
 		return key
 	}
 	return field + "." + key
+}
+
+// Scalars returns every scalar of the document in order, with its concrete
+// field. What aliases lead to is visited once, where it stands.
+func (d Document) Scalars() []Text {
+	var out []Text
+	var walk func(it item, depth int)
+	walk = func(it item, depth int) {
+		if depth > maxDepth {
+			return
+		}
+		switch it.node.Kind {
+		case yaml.MappingNode:
+			for _, c := range it.entries() {
+				walk(c, depth+1)
+			}
+		case yaml.SequenceNode:
+			for _, c := range it.elements() {
+				walk(c, depth+1)
+			}
+		case yaml.ScalarNode:
+			if t := it.text(); !t.IsZero() {
+				out = append(out, t)
+			}
+		}
+	}
+	walk(d.item(nil), 0)
+	return out
 }

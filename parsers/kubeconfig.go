@@ -1,6 +1,7 @@
 package parsers
 
 import (
+	"bytes"
 	"encoding/base64"
 	"fmt"
 	"path"
@@ -153,18 +154,21 @@ func fileOf(it item, key string) Text {
 		return Text{}
 	}
 	t := c.text()
-	if strings.Contains(t.Value, pemMark) || strings.HasPrefix(t.Value, base64Mark) {
+	if isData(t.Value) {
 		c.problem(KindSyntax, fmt.Sprintf("holds the data itself; the field takes the path of a file, and %q takes the data in base64", key+"-data"))
 		return Text{}
 	}
 	return t
 }
 
-const (
-	pemMark = "-----BEGIN"
-	// base64Mark is how the base64 of "-----BEGIN " begins.
-	base64Mark = "LS0tLS1CRUdJTi"
-)
+const pemMark = "-----BEGIN"
+
+// isData reports whether a value is PEM or base64 of PEM, though it may be damaged.
+func isData(value string) bool {
+	data, _ := base64.StdEncoding.DecodeString(value) // up to the damage
+	defer clear(data)
+	return strings.Contains(value, pemMark) || bytes.Contains(data, []byte(pemMark))
+}
 
 // embedded decodes a field of base64 and the material in it. Like client-go,
 // through encoding/json, it passes over line breaks in the base64.
@@ -175,12 +179,15 @@ func embedded(it item, key string) Embedded {
 	}
 	e := Embedded{Origin: t.Origin}
 	data, err := base64.StdEncoding.DecodeString(t.Value)
-	defer clear(data)
 	if detail := notData(t.Value, err); detail != "" {
+		clear(data)
 		e.Material.Problems = []Problem{{t.Origin, KindSyntax, detail}}
 		return e
 	}
 	e.Material = ParseMaterial(t.Origin, data)
+	if len(e.Material.Certificates) == 0 { // one in DER lives in data
+		clear(data)
+	}
 	return e
 }
 

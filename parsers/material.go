@@ -427,7 +427,9 @@ const derSequence = 0x30
 // judged by its first element: a number opens the private keys and PKCS#12
 // (RFC 7292, section 4), a sequence the certificates.
 func (m *Material) addDER(at Origin, der []byte) {
-	certificates, err := x509.ParseCertificates(der)
+	// A certificate shares its bytes with what it was parsed from, which the
+	// caller may clear.
+	certificates, err := x509.ParseCertificates(bytes.Clone(der))
 	for _, certificate := range certificates {
 		m.addCertificate(at, certificate)
 	}
