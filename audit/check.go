@@ -29,7 +29,8 @@ type Check struct {
 	run    func(*pass)
 }
 
-// subjectNode is what the checks share of a node; it is read only.
+// subjectNode is what the checks share of a node; it is read only but for what
+// it remembers of signatures.
 type subjectNode struct {
 	inv     *Inventory
 	facts   nodeFacts
@@ -40,6 +41,8 @@ type subjectNode struct {
 	name    string
 	// foreign are the kubeconfigs that speak of other clusters as well.
 	foreign []string
+	policy  *Policy
+	signatures
 	// edges are the connections; earlier are the findings of the checks that
 	// ran before, which may explain why one is broken.
 	edges   []edge
@@ -48,7 +51,7 @@ type subjectNode struct {
 
 func newSubjectNode(inv *Inventory, o Options) *subjectNode {
 	inv, foreign := ownOnly(inv)
-	n := &subjectNode{inv: inv, foreign: foreign, facts: factsOf(inv, o.Overrides), entries: entriesOf(inv), table: o.requirements(), now: o.At}
+	n := &subjectNode{inv: inv, foreign: foreign, policy: o.Policy, signatures: signatures{made: map[[2]*x509.Certificate]bool{}}, facts: factsOf(inv, o.Overrides), entries: entriesOf(inv), table: o.requirements(), now: o.At}
 	n.reqs = map[string][]Requirement{}
 	for _, r := range n.table.Select(n.facts.profile, n.facts.version.Value) {
 		n.reqs[r.Role] = append(n.reqs[r.Role], r)
@@ -165,7 +168,12 @@ func (c Check) runOn(n *subjectNode) (findings []Finding, o Outcome) {
 			findings, o = p.findings, p.outcome()
 		}
 	}()
+	n.exhausted = false
 	c.run(p)
+	if n.exhausted {
+		p.lost = true
+		p.unjudged("more than %d signatures would have to be checked", maxSignatures)
+	}
 	return p.findings, p.outcome()
 }
 

@@ -27,7 +27,7 @@ func (p *pass) issuanceOf(e *entry) (i issuance, ok bool) {
 			p.unjudged("no CA is in view that %s could be verified with", e.role.name)
 			continue
 		}
-		return issuance{b, verify(e.cert.Certificate, e.chain, b, p.now), r.Source}, true
+		return issuance{b, verify(e.cert.Certificate, e.chain(), b, p.now), r.Source}, true
 	}
 	return issuance{}, false
 }
@@ -85,7 +85,7 @@ func (b bundle) holdsKeyOf(c *x509.Certificate) bool {
 // realSigner names the CA in view that did sign an entry.
 func (n *subjectNode) realSigner(e *entry) string {
 	for _, ca := range n.authorities() {
-		if len(signers(e.cert.Certificate, []*x509.Certificate{ca.Certificate})) > 0 && ca.SHA256() != e.cert.SHA256() {
+		if n.signed(ca.Certificate, e.cert.Certificate) && ca.SHA256() != e.cert.SHA256() {
 			return fmt.Sprintf(" (signed by %q of %s)", issuerName(e.cert.Certificate), ca.Origin.Path)
 		}
 	}
@@ -199,7 +199,7 @@ func checkDuplicateSerial(p *pass) {
 	reported := map[string]bool{}
 	for _, e := range p.decoded(func(e *entry) bool { return !isSelfSigned(e.cert.Certificate) }) {
 		p.examine()
-		key := issuerKey(e.cert.Certificate, cas) + "/" + e.cert.SerialNumber.Text(16)
+		key := p.issuerKey(e.cert.Certificate, cas) + "/" + e.cert.SerialNumber.Text(16)
 		old, taken := first[key]
 		if !taken {
 			first[key] = e
@@ -217,9 +217,9 @@ func checkDuplicateSerial(p *pass) {
 
 // issuerKey identifies the key that signed a certificate: the signer's where it
 // is in view, else what the certificate itself says of it.
-func issuerKey(c *x509.Certificate, cas []parsers.Certificate) string {
+func (n *subjectNode) issuerKey(c *x509.Certificate, cas []parsers.Certificate) string {
 	for _, ca := range cas {
-		if len(signers(c, []*x509.Certificate{ca.Certificate})) > 0 {
+		if n.signed(ca.Certificate, c) {
 			return ca.PublicKeySHA256()
 		}
 	}
@@ -228,7 +228,7 @@ func issuerKey(c *x509.Certificate, cas []parsers.Certificate) string {
 
 func checkRotation(p *pass) {
 	told := map[string]bool{}
-	for _, e := range p.decoded(func(e *entry) bool { return e.index == 0 && clusterCAs[e.role.name] && len(e.chain) > 0 }) {
+	for _, e := range p.decoded(func(e *entry) bool { return e.index == 0 && clusterCAs[e.role.name] && len(e.all) > 1 }) {
 		p.examine()
 		if told[e.place.Path] {
 			continue
@@ -246,10 +246,10 @@ var clusterCAs = map[string]bool{roleKubernetesCA: true, roleEtcdCA: true, roleF
 // in view.
 func (n *subjectNode) rotationState(e *entry) string {
 	var parts []string
-	for _, ca := range append([]*x509.Certificate{e.cert.Certificate}, e.chain...) {
+	for _, ca := range append([]*x509.Certificate{e.cert.Certificate}, e.chain()...) {
 		var users []string
 		for _, leaf := range n.decoded((*entry).isLeaf) {
-			if name := leaf.role.name; len(signers(leaf.cert.Certificate, []*x509.Certificate{ca})) > 0 && !slices.Contains(users, name) {
+			if name := leaf.role.name; n.signed(ca, leaf.cert.Certificate) && !slices.Contains(users, name) {
 				users = append(users, name)
 			}
 		}

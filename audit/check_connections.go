@@ -83,7 +83,7 @@ func checkConnectionIdentity(p *pass) {
 	for _, e := range p.edges {
 		p.examineHalf(e.identity)
 		if p.unexplained(e.identity) {
-			p.reportEdge(e, e.identity, p.remakeAt(e.role, nil))
+			p.reportEdge(e, e.identity, append(remedy{"# have the server accept this name, or make the client's certificate anew:"}, p.remakeAt(e.role, nil)...))
 		}
 	}
 }
@@ -95,12 +95,26 @@ func (p *pass) examineHalf(h half) {
 	}
 }
 
+// reportEdge reports a broken half. What else is broken at the same place has
+// the same cause, and the first finding lists it.
 func (p *pass) reportEdge(e edge, h half, r remedy) {
 	at := h.at
 	if at == (parsers.Origin{}) {
 		at = e.dialled
 	}
-	client, _, _ := strings.Cut(e.Client, " ")
-	p.report(finding{severity: e.role.soften(Critical), component: cmp.Or(e.component, client), at: at,
-		message: e.Client + " -> " + strings.TrimSpace(e.Server+" "+e.Address) + ": " + h.reason, remedy: r})
+	severity := e.role.soften(Critical)
+	i := slices.IndexFunc(p.findings, func(f Finding) bool { return (parsers.Origin{Path: f.Path, Line: f.Line, Field: f.Field}) == at })
+	if i < 0 {
+		i = len(p.findings)
+		client, _, _ := strings.Cut(e.Client, " ")
+		p.report(finding{severity: severity, component: cmp.Or(e.component, client), at: at,
+			message: e.Client + " -> " + strings.TrimSpace(e.Server+" "+e.Address) + ": " + h.reason, remedy: r})
+	}
+	f := &p.findings[i]
+	if severity.Rank() > f.Severity.Rank() {
+		f.Severity = severity
+	}
+	if !slices.Contains(f.Breaks, e.label()) {
+		f.Breaks = append(f.Breaks, e.label())
+	}
 }

@@ -116,6 +116,9 @@ func (n *subjectNode) notJoined(g group) bool {
 // restore returns the commands that bring a missing file back.
 func (n *subjectNode) restore(g group) remedy {
 	r := g.role()
+	if r.name == roleFileLeaf || r.name == roleFileCA {
+		return remedy{"# replace the file, or remove it"}
+	}
 	if r.phase != "" && !r.isCA() {
 		return n.remakeAt(r, nil)
 	}

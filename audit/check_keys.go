@@ -18,7 +18,7 @@ func checkKeyMismatch(p *pass) {
 				continue
 			}
 			p.examine()
-			if key.PublicKeySHA256 == e.cert.PublicKeySHA256() || e.role.isCA() && holdsKey(e.chain, key) {
+			if key.PublicKeySHA256 == e.cert.PublicKeySHA256() || e.role.isCA() && holdsKey(e.chain(), key) {
 				continue
 			}
 			f := finding{severity: e.role.soften(Critical), remedy: p.renew(e.role),

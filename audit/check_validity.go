@@ -4,6 +4,7 @@ import (
 	"crypto/x509"
 	"fmt"
 	"path"
+	"slices"
 	"time"
 
 	"certaudit/parsers"
@@ -61,16 +62,16 @@ func (n *subjectNode) superseded(e *entry) bool {
 		return false
 	}
 	var longer []*x509.Certificate
-	for _, c := range e.chain {
+	for _, c := range e.all {
 		if c.NotAfter.After(e.cert.NotAfter) && !n.now.After(c.NotAfter) {
-			longer = append(longer, c)
+			longer = append(longer, c.Certificate)
 		}
 	}
 	if len(longer) == 0 {
 		return false
 	}
 	for _, leaf := range n.decoded((*entry).isLeaf) {
-		if len(signers(leaf.cert.Certificate, []*x509.Certificate{e.cert.Certificate})) > 0 && len(signers(leaf.cert.Certificate, longer)) == 0 {
+		if n.signed(e.cert.Certificate, leaf.cert.Certificate) && !slices.ContainsFunc(longer, func(ca *x509.Certificate) bool { return n.signed(ca, leaf.cert.Certificate) }) {
 			return false
 		}
 	}
@@ -97,10 +98,11 @@ func checkExpiring(p *pass) {
 // windowOf is the role's window, or that of any leaf for a kubelet certificate
 // that nothing rotates.
 func (n *subjectNode) windowOf(e *entry) window {
-	if e.role.window == rotatedWindow && !n.rotates(e) {
-		return leafWindow
+	base := e.role.window
+	if base == rotatedWindow && !n.rotates(e) {
+		base = leafWindow
 	}
-	return e.role.window
+	return n.policy.windowFor(e.role, base)
 }
 
 // severity is what the remaining time of a certificate is worth; empty where
@@ -145,7 +147,7 @@ func checkRotationOverdue(p *pass) {
 		if !p.rotationOverdue(e) {
 			continue
 		}
-		severity := e.role.window.severity(e.cert.Certificate, p.now)
+		severity := p.windowOf(e).severity(e.cert.Certificate, p.now)
 		if severity != Critical {
 			severity = Warning
 		}
@@ -177,7 +179,7 @@ func checkOutlivesIssuer(p *pass) {
 		}
 		var last parsers.Certificate
 		for _, ca := range cas {
-			if len(signers(e.cert.Certificate, []*x509.Certificate{ca.Certificate})) > 0 && (last.Certificate == nil || ca.NotAfter.After(last.NotAfter)) {
+			if p.signed(ca.Certificate, e.cert.Certificate) && (last.Certificate == nil || ca.NotAfter.After(last.NotAfter)) {
 				last = ca
 			}
 		}

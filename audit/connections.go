@@ -2,9 +2,15 @@ package audit
 
 import (
 	"cmp"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rsa"
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"net"
+	"net/netip"
 	"net/url"
 	"path"
 	"slices"
@@ -39,6 +45,14 @@ const (
 	faultTime      fault = "time"
 	faultUsage     fault = "usage"
 	faultIdentity  fault = "identity"
+	// faultKey: TLS can do nothing with the key.
+	faultKey fault = "key"
+)
+
+// Reasons that several connections have.
+const (
+	noTLS     = "the address is http: there is no TLS"
+	hostRoots = "the client verifies with the host's root certificates"
 )
 
 // half is one direction of a connection: one end presents a certificate, the
@@ -72,8 +86,9 @@ type credentials struct {
 	paths []string
 	// none: nothing is configured; unseen: it is not in view.
 	none, unseen bool
-	// lack says why the end cannot present what is configured.
-	lack string
+	// lack says why the end cannot present what is configured, and so does not
+	// even start; madeUp, that what it presents is of nobody's CA.
+	lack, madeUp string
 }
 
 // anchors are what one end verifies with.
@@ -129,7 +144,11 @@ func (l edge) label() string { return l.Client + " -> " + l.Server }
 
 // verifyServer judges the half in which a client verifies the server it dials.
 func verifyServer(c credentials, a anchors, host string, now time.Time) half {
-	return verifyHalf("server", c, a, host, x509.ExtKeyUsageServerAuth, now)
+	h := verifyHalf("server", c, a, host, x509.ExtKeyUsageServerAuth, now)
+	if host == "" && h.verdict == VerdictOK {
+		return half{verdict: VerdictUnknown, reason: "the server's certificate is trusted; which host is dialled is not known"}
+	}
+	return h
 }
 
 // verifyClient judges the half in which a server verifies a client.
@@ -140,38 +159,58 @@ func verifyClient(c credentials, a anchors, now time.Time) half {
 func verifyHalf(end string, c credentials, a anchors, host string, usage x509.ExtKeyUsage, now time.Time) half {
 	h := half{verdict: VerdictBroken, paths: slices.Concat(c.paths, a.paths), at: a.at}
 	switch {
+	case c.lack != "":
+		h.fault, h.reason, h.at, h.paths = faultAbsent, c.lack, c.at, c.paths
 	case a.none:
 		h.verdict, h.reason = VerdictUnverified, a.reason
 	case a.lack != "":
-		h.fault, h.reason = faultAbsent, a.lack
-	case c.lack != "":
-		h.fault, h.reason, h.at = faultAbsent, c.lack, c.at
-	case a.unseen && len(c.chain) > 0 && now.After(c.chain[0].NotAfter):
-		h.fault, h.at = faultTime, c.at
-		h.reason = fmt.Sprintf("the %s's certificate expired on %s", end, instant(c.chain[0].NotAfter))
+		h.fault, h.reason, h.paths = faultAbsent, a.lack, a.paths
+	case c.madeUp != "":
+		h.fault, h.reason, h.at = faultUntrusted, c.madeUp, c.at
+	case len(c.chain) > 0 && a.unseen:
+		h.judge(end, c, c.chain[:1], host, usage, now)
+		if h.verdict == VerdictOK {
+			h.verdict, h.reason = VerdictUnknown, a.reason
+		}
 	case c.unseen || a.unseen:
 		h.verdict, h.reason = VerdictUnknown, cmp.Or(a.reason, "the "+end+" is not in view")
 	case c.none:
 		h.fault, h.reason = faultAbsent, "the "+end+" has no certificate, and one is demanded"
 	default:
-		h.judge(end, c, a, host, usage, now)
+		h.judge(end, c, a.certs, host, usage, now)
 	}
 	return h
 }
 
-// judge lets crypto/x509 decide.
-func (h *half) judge(end string, c credentials, a anchors, host string, usage x509.ExtKeyUsage, now time.Time) {
-	_, err := c.chain[0].Verify(x509.VerifyOptions{DNSName: host, Roots: pool(a.certs), Intermediates: pool(c.chain[1:]),
+// judge lets crypto/x509 decide, and what crypto/tls demands beyond it.
+func (h *half) judge(end string, c credentials, roots []*x509.Certificate, host string, usage x509.ExtKeyUsage, now time.Time) {
+	_, err := c.chain[0].Verify(x509.VerifyOptions{DNSName: host, Roots: pool(roots), Intermediates: pool(c.chain[1:]),
 		CurrentTime: now, KeyUsages: []x509.ExtKeyUsage{usage}})
-	if err == nil {
+	switch {
+	case err != nil:
+		h.fault, h.reason = faultOf(err), fmt.Sprintf("the %s's certificate: %s", end, err)
+	case !usableKey(c.chain[0].PublicKey):
+		h.fault, h.reason = faultKey, fmt.Sprintf("the %s's certificate: TLS has no use for a key of the type %s", end, cmp.Or(keyAlgorithm(c.chain[0]), "unknown to Go"))
+	default:
 		h.verdict = VerdictOK
-		return
 	}
-	h.fault = faultOf(err)
-	h.reason = fmt.Sprintf("the %s's certificate: %s", end, err)
 	if h.fault != faultUntrusted {
 		h.at = c.at
 	}
+}
+
+// usableKey reports whether crypto/tls makes a handshake with a key: it knows
+// no curve below P-256, no RSA above 8192 bits, and crypto/rsa none below 1024.
+func usableKey(public any) bool {
+	switch key := public.(type) {
+	case *rsa.PublicKey:
+		return key.N.BitLen() >= 1024 && key.N.BitLen() <= 8192
+	case *ecdsa.PublicKey:
+		return key.Curve != elliptic.P224()
+	case ed25519.PublicKey:
+		return true
+	}
+	return false
 }
 
 // faultOf sorts the errors of x509.Certificate.Verify.
@@ -262,6 +301,10 @@ func (n *subjectNode) presentedBy(ref Reference, ok bool) credentials {
 		return credentials{none: true}
 	}
 	c := credentials{at: ref.place(), paths: []string{ref.place().Path}}
+	if n.inv.Files[ref.Path].State == Unreadable {
+		c.unseen = true
+		return c
+	}
 	for _, cert := range n.inv.material(ref).Certificates {
 		c.chain = append(c.chain, cert.Certificate)
 	}
@@ -274,6 +317,8 @@ func (n *subjectNode) presentedBy(ref Reference, ok bool) credentials {
 	switch {
 	case len(c.chain) == 0:
 		c.lack = n.lackOf(ref, "no certificate can be read")
+	case n.damage(ref) != "":
+		c.lack = n.damage(ref)
 	case !hasKey && ref.Pair != "":
 		c.lack = fmt.Sprintf("the private key of %s cannot be read", ref.place().Path)
 		if n.unreadablePair(ref) {
@@ -289,7 +334,7 @@ func (n *subjectNode) presentedBy(ref Reference, ok bool) credentials {
 // read by this program.
 func (n *subjectNode) unreadablePair(ref Reference) bool {
 	return slices.ContainsFunc(n.inv.References, func(other Reference) bool {
-		return other.Pair == ref.Pair && other.Holds == HoldsPrivateKey && n.inv.Files[other.Path].State == Unreadable
+		return other.Pair == ref.Pair && (other.Holds == HoldsPrivateKey || other.Holds == HoldsSignerKey) && n.inv.Files[other.Path].State == Unreadable
 	})
 }
 
@@ -299,6 +344,24 @@ func (n *subjectNode) lackOf(ref Reference, otherwise string) string {
 	}
 	return fmt.Sprintf("%s: %s", ref.place().Path, otherwise)
 }
+
+// damage says why programs refuse a file of which some can be read: one
+// certificate that Go cannot parse spoils a chain, and a bundle too unless
+// client-go reads it; none of them reads DER. "" if nothing is wrong.
+func (n *subjectNode) damage(ref Reference) string {
+	m := n.inv.material(ref)
+	if i := slices.IndexFunc(m.Problems, func(p parsers.Problem) bool { return p.Kind == parsers.KindCertificate }); i >= 0 {
+		return fmt.Sprintf("%s holds a certificate that Go refuses: %s", ref.place().Path, m.Problems[i].Detail)
+	}
+	if ref.Embedded == nil && m.Certificates[0].Origin.Line == 0 {
+		return fmt.Sprintf("%s is DER, and PEM is demanded", ref.Path)
+	}
+	return ""
+}
+
+// readByClientGo reports whether a bundle is one of those that client-go hands
+// to x509.CertPool.AppendCertsFromPEM, which passes over what it cannot parse.
+func readByClientGo(ref Reference) bool { return strings.HasSuffix(ref.Name, "certificate-authority") }
 
 // trustedBy returns what an end that is configured by a reference verifies with.
 func (n *subjectNode) trustedBy(ref Reference, ok bool, absent string) anchors {
@@ -310,24 +373,32 @@ func (n *subjectNode) trustedBy(ref Reference, ok bool, absent string) anchors {
 	if a.at.Field == "" {
 		a.at.Field = ref.Label()
 	}
-	if len(b.certs) == 0 {
+	switch {
+	case n.inv.Files[ref.Path].State == Unreadable:
+		a.unseen, a.reason = true, ref.Path+" may not be read"
+	case len(b.certs) == 0:
 		a.lack = n.lackOf(ref, "no CA can be read")
+	case !readByClientGo(ref):
+		a.lack = n.damage(ref)
 	}
 	return a
 }
 
 // serverTrust is what a kubeconfig verifies its server with.
 func (n *subjectNode) serverTrust(c parsers.KubeCluster) anchors {
+	hasData, hasFile := !c.CAData.IsZero(), c.CAFile.Value != ""
 	switch {
+	case c.InsecureSkipTLSVerify && (hasData || hasFile):
+		return anchors{at: c.Origin, lack: "insecure-skip-tls-verify is set beside a CA, and client-go refuses that"}
 	case c.InsecureSkipTLSVerify:
 		return anchors{none: true, reason: "insecure-skip-tls-verify is set"}
-	case strings.HasPrefix(c.Server.Value, "http://"):
-		return anchors{none: true, reason: "the address is http: there is no TLS"}
-	case c.CAData.IsZero() && c.CAFile.Value == "":
-		return anchors{unseen: true, reason: "the client verifies with the host's root certificates"}
+	case isPlain(c.Server.Value):
+		return anchors{none: true, reason: noTLS}
+	case !hasData && !hasFile:
+		return anchors{unseen: true, reason: hostRoots}
 	}
 	at := c.CAFile.Origin
-	if !c.CAData.IsZero() {
+	if hasData {
 		at = c.CAData.Origin
 	}
 	ref, ok := n.referenceAt(at)
@@ -354,58 +425,100 @@ func (n *subjectNode) userCredentials(u parsers.KubeUser, r role) credentials {
 }
 
 // apiServer says what this node's API server presents to those who dial a host.
-// Go sends no server name for an address (RFC 6066, 3).
 func (n *subjectNode) apiServer(host string) credentials {
-	if _, ok := n.inv.component("kube-apiserver"); !ok || slices.Contains(otherMembers(n.inv), host) {
+	server, ok := n.inv.component("kube-apiserver")
+	if !ok || slices.Contains(otherMembers(n.inv), host) {
 		return credentials{unseen: true}
 	}
-	if ref, ok := n.sniReference(host); ok {
-		return n.presentedBy(ref, true)
+	for _, ref := range n.sniReferences() {
+		if c := n.presentedBy(ref, true); c.lack != "" {
+			return c
+		}
 	}
 	ref, ok := n.referenceOf("kube-apiserver", "tls-cert-file")
+	c := n.presentedBy(ref, ok)
 	if !ok {
-		return credentials{lack: "the API server makes up a certificate at its start, which nobody can verify"}
+		c = credentials{at: server.Origin, madeUp: "the API server makes up a certificate at its start, which nobody can verify"}
 	}
-	return n.presentedBy(ref, true)
+	if ref, ok := n.sniReference(host); ok && c.lack == "" {
+		return n.presentedBy(ref, true)
+	}
+	return c
 }
 
 // sniReference returns the certificate of --tls-sni-cert-key that the API
 // server picks for a host: the first that is registered for the name, then for
-// its wildcard (k8s.io/apiserver pkg/server/dynamiccertificates/named_certificates.go,
-// crypto/tls getCertificate).
+// its wildcard; then, unless the default certificate holds the name, one that
+// does (crypto/tls Config.getCertificate). Nobody sends the name of a server
+// whose address is dialled (RFC 6066, 3).
 func (n *subjectNode) sniReference(host string) (Reference, bool) {
-	host = strings.ToLower(host)
-	wildcard := "*"
-	if i := strings.IndexByte(host, '.'); i >= 0 {
-		wildcard += host[i:]
+	host = strings.TrimRight(strings.ToLower(host), ".")
+	if _, err := netip.ParseAddr(host); err == nil || host == "" {
+		return Reference{}, false
 	}
-	for _, name := range []string{host, wildcard} {
-		for _, ref := range n.inv.References {
-			if ref.Name == "tls-sni-cert-key" && ref.Holds == HoldsCertificate && slices.Contains(n.sniNames(ref), name) {
+	_, parent, _ := strings.Cut(host, ".")
+	refs := n.sniReferences()
+	for _, name := range []string{host, strings.TrimSuffix("*."+parent, ".")} {
+		for _, ref := range refs {
+			if slices.Contains(n.sniNames(ref), name) {
 				return ref, true
 			}
 		}
 	}
-	return Reference{}, false
+	if standard, ok := n.referenceOf("kube-apiserver", "tls-cert-file"); ok && n.isFor(standard, host) {
+		return Reference{}, false
+	}
+	i := slices.IndexFunc(refs, func(ref Reference) bool { return n.isFor(ref, host) })
+	if i < 0 {
+		return Reference{}, false
+	}
+	return refs[i], true
 }
 
-// sniNames are the names that a pair is registered for: those behind the colon,
-// else those in the certificate.
-func (n *subjectNode) sniNames(ref Reference) []string {
-	for _, t := range (parsers.Command{Flags: n.apiServerSettings()}).FlagAll("tls-sni-cert-key") {
-		if _, names, named := strings.Cut(t.Value, ":"); named && t.Origin == ref.Origin {
-			return strings.Split(names, ",")
+// isFor reports whether the first certificate of a reference holds a name.
+func (n *subjectNode) isFor(ref Reference, host string) bool {
+	certs := n.inv.material(ref).Certificates
+	return len(certs) > 0 && isFor(certs[0].Certificate, host)
+}
+
+// sniReferences returns the certificates of --tls-sni-cert-key in the order in
+// which they are registered: those whose names the flag gives come first
+// (k8s.io/apiserver pkg/server/dynamiccertificates/named_certificates.go).
+func (n *subjectNode) sniReferences() []Reference {
+	var named, others []Reference
+	for _, ref := range n.inv.References {
+		switch {
+		case ref.Name != "tls-sni-cert-key" || ref.Holds != HoldsCertificate:
+		case len(n.sniFlagNames(ref)) > 0:
+			named = append(named, ref)
+		default:
+			others = append(others, ref)
 		}
+	}
+	return append(named, others...)
+}
+
+// sniNames are the names that a pair is registered for: those that the flag
+// gives, else those in the certificate, without its addresses.
+func (n *subjectNode) sniNames(ref Reference) []string {
+	if names := n.sniFlagNames(ref); len(names) > 0 {
+		return names
 	}
 	certs := n.inv.material(ref).Certificates
 	if len(certs) == 0 {
 		return nil
 	}
-	names := append([]string{certs[0].Subject.CommonName}, certs[0].DNSNames...)
-	for _, ip := range certs[0].IPAddresses {
-		names = append(names, ip.String())
+	return append([]string{certs[0].Subject.CommonName}, certs[0].DNSNames...)
+}
+
+// sniFlagNames are the names behind the colon of a --tls-sni-cert-key.
+func (n *subjectNode) sniFlagNames(ref Reference) []string {
+	for _, t := range (parsers.Command{Flags: n.apiServerSettings()}).FlagAll("tls-sni-cert-key") {
+		if _, names, named := strings.Cut(t.Value, ":"); named && t.Origin == ref.Origin {
+			return strings.FieldsFunc(names, isComma)
+		}
 	}
-	return names
+	return nil
 }
 
 func (n *subjectNode) apiServerSettings() []parsers.Flag {
@@ -552,46 +665,89 @@ func (n *subjectNode) gatewayEdges() []edge {
 	offered := n.presentedBy(serving, true)
 	l.server = half{verdict: VerdictUnverified, reason: "etcd does not verify itself"}
 	l.client = verifyClient(offered, n.trustedBy(trust, true, ""), n.now)
-	l.identity, l.Identity = n.allowed("client-cert-allowed-cn", offered, half{verdict: VerdictOK}), identityOf(offered)
+	l.identity, l.Identity = n.allowed(clientNames, offered, half{verdict: VerdictOK}), identityOf(offered)
 	return []edge{l}
 }
 
-// allowed holds a client of etcd against the common names that etcd accepts, if
-// it is told some (etcd server/embed/config.go).
-func (n *subjectNode) allowed(flag string, c credentials, otherwise half) half {
-	names := strings.FieldsFunc(n.inv.setting("etcd", flag).Value, isComma)
-	if len(names) == 0 || len(c.chain) == 0 || slices.Contains(names, c.chain[0].Subject.CommonName) {
-		return otherwise
+// nameRule is a flag of etcd's that restricts whom it accepts by their names.
+// etcd has none for the common names of clients (etcd server/embed/config.go,
+// client/pkg/transport/listener.go).
+type nameRule struct {
+	flag string
+	fits func(c *x509.Certificate, name string) bool
+}
+
+var (
+	clientNames = []nameRule{{"client-cert-allowed-hostname", isFor}}
+	peerNames   = []nameRule{{"peer-cert-allowed-cn", isNamed}, {"peer-cert-allowed-hostname", isFor}}
+)
+
+func isNamed(c *x509.Certificate, name string) bool { return c.Subject.CommonName == name }
+func isFor(c *x509.Certificate, name string) bool   { return c.VerifyHostname(name) == nil }
+
+// allowed holds a client of etcd against the rules for its names.
+func (n *subjectNode) allowed(rules []nameRule, c credentials, otherwise half) half {
+	for _, r := range rules {
+		setting := n.inv.setting("etcd", r.flag)
+		names := strings.FieldsFunc(setting.Value, isComma)
+		if len(names) == 0 || len(c.chain) == 0 || slices.ContainsFunc(names, func(name string) bool { return r.fits(c.chain[0], name) }) {
+			continue
+		}
+		return half{verdict: VerdictBroken, fault: faultIdentity, at: setting.Origin,
+			reason: fmt.Sprintf("the client is %q to etcd, which by --%s accepts %s", c.chain[0].Subject.CommonName, r.flag, joinOr(quoted(names)))}
 	}
-	return half{verdict: VerdictBroken, fault: faultIdentity, paths: c.paths, at: c.at,
-		reason: fmt.Sprintf("the client is %q to etcd, which by --%s accepts %s", c.chain[0].Subject.CommonName, flag, joinOr(quoted(names)))}
+	return otherwise
 }
 
 func (n *subjectNode) etcdEdge(component, address, caFlag, certFlag string, r role) edge {
 	l := edge{role: r}
 	l.Client, l.Server, l.Address = component, "etcd", address
 	host := hostOf(address)
-	ca, hasCA := n.referenceOf(component, caFlag)
-	trust := n.trustedBy(ca, hasCA, "")
-	switch {
-	case strings.HasPrefix(address, "http://"):
-		trust = anchors{none: true, reason: "the address is http: there is no TLS"}
-	case !hasCA && component == "kube-apiserver":
-		trust = anchors{unseen: true, reason: "the client verifies with the host's root certificates"}
-	}
-	l.server = verifyServer(n.etcdServer(host), trust, host, n.now)
 	cert, hasCert := n.referenceOf(component, certFlag)
 	offered := n.presentedBy(cert, hasCert)
-	clients := n.etcdClients(host)
-	if strings.HasPrefix(address, "http://") {
-		clients = trust
-	}
-	l.client = verifyClient(offered, clients, n.now)
 	l.identity, l.Identity = n.identify(r, offered), identityOf(offered)
 	if n.isOwnEtcd(host) {
-		l.identity = n.allowed("client-cert-allowed-cn", offered, l.identity)
+		l.identity = n.allowed(clientNames, offered, l.identity)
+		if dialled, spoken := isPlain(address), n.plainEtcd(host); dialled != spoken {
+			l.server = half{verdict: VerdictBroken, fault: faultAbsent, reason: "etcd speaks " + protocol(spoken) + " there, and the client " + protocol(dialled)}
+			l.client = half{verdict: VerdictNone}
+			return l
+		}
 	}
+	ca, hasCA := n.referenceOf(component, caFlag)
+	trust, clients := n.trustedBy(ca, hasCA, ""), n.etcdClients(host)
+	switch {
+	case isPlain(address):
+		trust = anchors{none: true, reason: noTLS}
+		clients = trust
+	case !hasCA && component == "kube-apiserver":
+		trust = anchors{unseen: true, reason: hostRoots}
+	}
+	l.server = verifyServer(n.etcdServer(host), trust, host, n.now)
+	l.client = verifyClient(offered, clients, n.now)
 	return l
+}
+
+// isPlain reports whether an address is dialled without TLS.
+func isPlain(address string) bool { return strings.HasPrefix(address, "http://") }
+
+func protocol(plain bool) string {
+	if plain {
+		return "HTTP"
+	}
+	return "TLS"
+}
+
+// plainEtcd reports whether the etcd of this node speaks no TLS at a host.
+func (n *subjectNode) plainEtcd(host string) bool {
+	plain := false
+	for u := range strings.SplitSeq(n.inv.setting("etcd", "listen-client-urls").Value, ",") {
+		a, err := netip.ParseAddr(hostOf(u))
+		if hostOf(u) == host || err == nil && a.IsUnspecified() {
+			plain = isPlain(strings.TrimSpace(u))
+		}
+	}
+	return plain
 }
 
 // etcdServer is what the etcd that listens at a host presents.
@@ -607,8 +763,18 @@ func (n *subjectNode) isOwnEtcd(host string) bool {
 	if _, ok := n.inv.component("etcd"); !ok {
 		return false
 	}
-	own := slices.Concat(hostsOf(n.inv.setting("etcd", "listen-client-urls").Value), hostsOf(n.inv.setting("etcd", "advertise-client-urls").Value))
-	return slices.Contains(own, host) || host == "localhost" || host == "127.0.0.1" || host == "::1"
+	return isAmong(n.inv.setting("etcd", "listen-client-urls").Value, host) || isAmong(n.inv.setting("etcd", "advertise-client-urls").Value, host) ||
+		host == "localhost" || host == "127.0.0.1" || host == "::1"
+}
+
+// isAmong reports whether one of some URLs, with or without TLS, has a host.
+func isAmong(urls, host string) bool {
+	for u := range strings.SplitSeq(urls, ",") {
+		if host != "" && hostOf(u) == host {
+			return true
+		}
+	}
+	return false
 }
 
 // etcdClients is what the etcd that listens at a host verifies clients with. It
@@ -617,8 +783,17 @@ func (n *subjectNode) etcdClients(host string) anchors {
 	if !n.isOwnEtcd(host) {
 		return anchors{unseen: true, reason: "etcd is not on this node"}
 	}
-	ref, ok := n.referenceOf("etcd", "trusted-ca-file")
-	return n.trustedBy(ref, ok, "etcd accepts clients without a certificate")
+	return n.etcdDemands("trusted-ca-file", "client-cert-auth", "etcd accepts clients without a certificate")
+}
+
+// etcdDemands is what etcd verifies those with who call it. Without a CA of its
+// own it takes the host's, if it is to demand certificates.
+func (n *subjectNode) etcdDemands(caFlag, authFlag, absent string) anchors {
+	ref, ok := n.referenceOf("etcd", caFlag)
+	if !ok && n.inv.setting("etcd", authFlag).Value == "true" {
+		return anchors{unseen: true, reason: "etcd verifies with the host's root certificates"}
+	}
+	return n.trustedBy(ref, ok, absent)
 }
 
 // peerEdges are the connections of etcd's members to this one and from it.
@@ -626,7 +801,7 @@ func (n *subjectNode) peerEdges() []edge {
 	if _, ok := n.inv.component("etcd"); !ok {
 		return nil
 	}
-	own := hostsOf(n.inv.setting("etcd", "initial-advertise-peer-urls").Value)
+	own := n.inv.setting("etcd", "initial-advertise-peer-urls").Value
 	var edges []edge
 	for member := range strings.SplitSeq(n.inv.setting("etcd", "initial-cluster").Value, ",") {
 		name, address, ok := strings.Cut(member, "=")
@@ -636,27 +811,35 @@ func (n *subjectNode) peerEdges() []edge {
 		}
 		l := edge{role: roleByName[roleEtcdPeer], dialled: n.inv.setting("etcd", "initial-cluster").Origin}
 		l.Client, l.Server, l.Address = "etcd", "etcd peer "+name, address
-		trust, hasTrust := n.referenceOf("etcd", "peer-trusted-ca-file")
 		cert, hasCert := n.referenceOf("etcd", "peer-cert-file")
-		anchor := n.trustedBy(trust, hasTrust, "etcd accepts peers without a certificate")
-		if strings.HasPrefix(address, "http://") {
-			anchor = anchors{none: true, reason: "the address is http: there is no TLS"}
-		}
+		trust, clients := n.peerTrust(), n.etcdDemands("peer-trusted-ca-file", "peer-client-cert-auth", "etcd accepts peers without a certificate")
 		peer := credentials{unseen: true}
-		clients := anchor
-		if slices.Contains(own, host) {
+		if isAmong(own, host) {
 			l.Client, l.Server = "etcd peers", "etcd"
 			peer = n.presentedBy(cert, hasCert)
-		} else if !anchor.none {
+		} else {
 			clients = anchors{unseen: true, reason: "the other member is not on this node"}
 		}
+		if isPlain(address) {
+			trust = anchors{none: true, reason: noTLS}
+			clients = trust
+		}
 		offered := n.peerClient(cert, hasCert)
-		l.server = verifyServer(peer, anchor, host, n.now)
+		l.server = verifyServer(peer, trust, host, n.now)
 		l.client = verifyClient(offered, clients, n.now)
-		l.identity, l.Identity = n.allowed("peer-cert-allowed-cn", offered, half{verdict: VerdictOK}), identityOf(offered)
+		l.identity, l.Identity = n.allowed(peerNames, offered, half{verdict: VerdictOK}), identityOf(offered)
 		edges = append(edges, l)
 	}
 	return edges
+}
+
+// peerTrust is what a member verifies those with whom it calls.
+func (n *subjectNode) peerTrust() anchors {
+	ref, ok := n.referenceOf("etcd", "peer-trusted-ca-file")
+	if !ok {
+		return anchors{unseen: true, reason: hostRoots}
+	}
+	return n.trustedBy(ref, true, "")
 }
 
 // peerClient is what a member presents when it calls another: its serving pair,
@@ -676,19 +859,29 @@ func (n *subjectNode) kubeletEdges() []edge {
 	}
 	r := roleByName[roleAPIServerKubelet]
 	l := edge{role: r, dialled: n.inv.setting("kubelet", "node-ip").Origin}
-	host, _, _ := strings.Cut(n.inv.setting("kubelet", "node-ip").Value, ",")
-	l.Client, l.Server, l.Address = "kube-apiserver", "kubelet", "https://"+bracketed(cmp.Or(host, n.name))+":10250"
+	host := n.kubeletHost()
+	l.Client, l.Server = "kube-apiserver", "kubelet"
+	if shown := cmp.Or(host, n.name); shown != "" {
+		l.Address = "https://" + net.JoinHostPort(shown, cmp.Or(n.inv.setting("kubelet", "port").Value, "10250"))
+	}
 	ca, hasCA := n.referenceOf("kube-apiserver", "kubelet-certificate-authority")
 	l.server = verifyServer(n.kubeletServer(), n.trustedBy(ca, hasCA, "--kubelet-certificate-authority is not set: the API server does not verify kubelets"), host, n.now)
-	if host == "" && l.server.verdict == VerdictOK {
-		l.server = half{verdict: VerdictUnknown, reason: "the certificate is trusted; which address of the node is dialled is not known"}
-	}
 	cert, hasCert := n.referenceOf("kube-apiserver", "kubelet-client-certificate")
 	offered := n.presentedBy(cert, hasCert)
 	clients, hasClients := n.referenceOf("kubelet", "client-ca-file")
 	l.client = verifyClient(offered, n.trustedBy(clients, hasClients, "the kubelet accepts no client certificates"), n.now)
 	l.identity, l.Identity = n.identify(r, offered), identityOf(offered)
 	return []edge{l}
+}
+
+// kubeletHost is the first address that the kubelet is told to register; "" if
+// it finds one itself, as it also does for an unspecified address.
+func (n *subjectNode) kubeletHost() string {
+	first, _, _ := strings.Cut(n.inv.setting("kubelet", "node-ip").Value, ",")
+	if a, err := netip.ParseAddr(strings.TrimSpace(first)); err == nil && !a.IsUnspecified() {
+		return a.String()
+	}
+	return ""
 }
 
 // kubeletServer is what the kubelet of this node serves.
@@ -749,9 +942,13 @@ func signsClients(flag string) bool { return !strings.Contains(flag, "kubelet-se
 
 func (n *subjectNode) signerTrusted(ref Reference) half {
 	a := n.apiServerClients("")
-	c := n.presentedBy(Reference{Path: ref.Path, Origin: ref.Origin, Component: ref.Component, Name: ref.Name}, true)
+	c := n.presentedBy(ref, true)
 	h := half{verdict: VerdictBroken, at: parsers.Origin{Path: ref.Path, Field: ref.Label()}, paths: slices.Concat(c.paths, a.paths)}
 	switch {
+	case len(c.chain) > 1:
+		h.fault, h.reason = faultAbsent, fmt.Sprintf("%s holds %d certificates, and kube-controller-manager signs with one", ref.Path, len(c.chain))
+	case c.unseen:
+		return half{verdict: VerdictUnknown, reason: ref.Path + " may not be read"}
 	case a.unseen || a.none:
 		return half{verdict: VerdictUnknown, reason: a.reason}
 	case c.lack != "" || a.lack != "":
@@ -807,11 +1004,17 @@ func (n *subjectNode) outboundEdges() []edge {
 			continue
 		}
 		seen[ref.Path] = true
-		for _, c := range k.Clusters {
+		for _, context := range contextsOf(k, roleByName[roleOutbound]) {
+			c, _ := k.Cluster(context.Cluster)
+			u, _ := k.User(context.User)
 			l := edge{role: roleByName[roleOutbound], dialled: c.Server.Origin}
 			l.Client, l.Server, l.Address = ref.Component, path.Base(ref.Path)+" "+c.Name, c.Server.Value
 			l.server = verifyServer(credentials{unseen: true}, n.serverTrust(c), hostOf(c.Server.Value), n.now)
 			l.client, l.identity = half{verdict: VerdictNone}, half{verdict: VerdictNone}
+			if offered := n.userCredentials(u, l.role); !offered.none {
+				l.client = verifyClient(offered, anchors{unseen: true, reason: "the server is not in view"}, n.now)
+				l.Identity = identityOf(offered)
+			}
 			edges = append(edges, l)
 		}
 	}
@@ -819,7 +1022,7 @@ func (n *subjectNode) outboundEdges() []edge {
 		l := edge{role: roleByName[roleOutbound], dialled: issuer.Origin}
 		l.Client, l.Server, l.Address = "kube-apiserver", "OIDC issuer", issuer.Value
 		ca, ok := n.referenceOf("kube-apiserver", "oidc-ca-file")
-		trust := anchors{unseen: true, reason: "the client verifies with the host's root certificates"}
+		trust := anchors{unseen: true, reason: hostRoots}
 		if ok {
 			trust = n.trustedBy(ca, true, "")
 		}

@@ -19,10 +19,21 @@ type entry struct {
 	cert *parsers.Certificate
 	// index counts the certificates of one place.
 	index int
-	// chain holds the other certificates of the place, which are sent along.
-	chain []*x509.Certificate
+	// all are the certificates of the place, this one among them.
+	all   []parsers.Certificate
 	refs  []Reference
 	state FileState
+}
+
+// chain returns the other certificates of the place, which are sent along.
+func (e *entry) chain() []*x509.Certificate {
+	var others []*x509.Certificate
+	for i, c := range e.all {
+		if i != e.index {
+			others = append(others, c.Certificate)
+		}
+	}
+	return others
 }
 
 // key identifies an entry: a place has one entry for each role and index.
@@ -90,15 +101,10 @@ func entriesOfReference(inv *Inventory, ref Reference) []*entry {
 }
 
 func newEntry(ref Reference, certs []parsers.Certificate, i int) *entry {
-	e := &entry{place: ref.place(), cert: &certs[i], index: i, state: Readable}
+	e := &entry{place: ref.place(), cert: &certs[i], index: i, all: certs, state: Readable}
 	e.place.Line = certs[i].Origin.Line
 	e.role = roleByName[roleOf(ref, i)]
 	e.component = cmp.Or(e.role.component, ref.Component)
-	for j := range certs {
-		if j != i {
-			e.chain = append(e.chain, certs[j].Certificate)
-		}
-	}
 	return e
 }
 
@@ -151,8 +157,8 @@ func withoutLent(all []*entry) []*entry {
 func (e *entry) usedBy() []string {
 	labels := []string{}
 	for _, r := range e.refs {
-		if !slices.Contains(labels, r.Label()) {
-			labels = append(labels, r.Label())
+		if label := r.Label(); label != "" && !slices.Contains(labels, label) {
+			labels = append(labels, label)
 		}
 	}
 	return labels

@@ -114,21 +114,40 @@ func (g *gatherer) follow(component string, u use, value parsers.Text, pair stri
 				Detail: fmt.Sprintf("%q comes from a volume that is no hostPath and cannot be seen from the node", value.Value)})
 			return
 		}
-		g.inv.References = append(g.inv.References, ref)
+		g.refer(ref)
 		return
 	}
 	ref.Path = host
-	g.inv.References = append(g.inv.References, ref)
-	g.load(ref, u, v)
+	if g.refer(ref) {
+		g.load(ref, path.Clean("/"+value.Value), v)
+	}
 }
 
-// load reads the file of a reference by what it holds.
-func (g *gatherer) load(ref Reference, u use, v view) {
+// maxReferences bounds the references of one node. A kubeadm node has about a
+// hundred; a kubeconfig of hundreds of clusters adds three for each.
+const maxReferences = 5000
+
+// refer adds a reference, and reports false where there are too many.
+func (g *gatherer) refer(ref Reference) bool {
+	if len(g.inv.References) < maxReferences {
+		g.inv.References = append(g.inv.References, ref)
+		return true
+	}
+	if g.once("", "references") {
+		g.lost(ref.Component, parsers.Problem{Origin: ref.Origin, Kind: parsers.KindLimit,
+			Detail: fmt.Sprintf("is reference %d of the node; it and the rest were not followed", maxReferences+1)})
+	}
+	return false
+}
+
+// load reads the file of a reference by what it holds. inside is the path under
+// which the component knows it: what the file names is relative to that.
+func (g *gatherer) load(ref Reference, inside string, v view) {
 	switch ref.Holds {
 	case HoldsKubeconfig:
-		g.kubeconfig(ref, v)
+		g.kubeconfig(ref, inside, v)
 	case HoldsConfig:
-		g.configFile(ref, u, v)
+		g.configFile(ref, inside, v)
 	default:
 		g.material(ref.Path)
 	}
@@ -157,7 +176,7 @@ func (g *gatherer) once(component, name string) bool {
 }
 
 // configFile follows a configuration file to the files that it names in turn.
-func (g *gatherer) configFile(ref Reference, from use, v view) {
+func (g *gatherer) configFile(ref Reference, inside string, v view) {
 	if !g.once(ref.Component, ref.Path) {
 		return
 	}
@@ -165,27 +184,26 @@ func (g *gatherer) configFile(ref Reference, from use, v view) {
 	if !ok {
 		return
 	}
-	docs, problems := parsers.ParseDocuments(ref.Path, data)
-	g.lost(ref.Component, problems...)
+	docs, _ := g.documents(ref.Path, ref.Component, data)
 	for _, d := range docs {
 		for _, u := range fieldUses {
 			if u.component == d.Kind() || u.component == "" {
-				g.fields(ref, u, d, v)
+				g.fields(ref, inside, u, d, v)
 			}
 		}
 	}
 }
 
-func (g *gatherer) fields(ref Reference, u use, d parsers.Document, v view) {
+func (g *gatherer) fields(ref Reference, inside string, u use, d parsers.Document, v view) {
 	for i, value := range d.Find(u.field) {
 		switch {
 		case value.Value == "":
 		case strings.Contains(value.Value, "-----BEGIN"):
 			m := parsers.ParseMaterial(value.Origin, []byte(value.Value))
-			g.inv.References = append(g.inv.References, Reference{Component: ref.Component, Name: u.field,
+			g.refer(Reference{Component: ref.Component, Name: u.field,
 				Origin: value.Origin, Holds: u.holds, Role: u.role, Embedded: &m})
 		default:
-			value.Value = parsers.ResolvePath(value.Origin.Path, value.Value)
+			value.Value = parsers.ResolvePath(inside, value.Value)
 			g.follow(ref.Component, u, value, fieldPair(ref, u, i), v)
 		}
 	}
@@ -201,24 +219,40 @@ func fieldPair(ref Reference, u use, index int) string {
 
 // kubeconfig follows a kubeconfig to the credentials and CAs that it names or
 // embeds.
-func (g *gatherer) kubeconfig(ref Reference, v view) {
+func (g *gatherer) kubeconfig(ref Reference, inside string, v view) {
 	k, ok := g.parseKubeconfig(ref)
 	if !ok || !g.once(ref.Component, ref.Path) {
 		return
 	}
-	for _, c := range k.Clusters {
-		g.credential(ref, v, credential{"clusters.certificate-authority", HoldsBundle, roleOtherCA, "", c.CAFile, c.CAData})
+	clusters, users := inUse(k, ref.Role)
+	for _, c := range clusters {
+		g.credential(ref, inside, v, credential{"clusters.certificate-authority", HoldsBundle, roleOtherCA, "", c.CAFile, c.CAData})
 	}
-	for _, u := range k.Users {
+	for _, u := range users {
 		pair := ref.Component + "/" + ref.Path + "/" + u.Name
-		g.credential(ref, v, credential{"users.client-certificate", HoldsCertificate, ref.Role, pair, u.CertificateFile, u.CertificateData})
-		g.credential(ref, v, credential{"users.client-key", HoldsPrivateKey, ref.Role, pair, u.KeyFile, u.KeyData})
+		g.credential(ref, inside, v, credential{"users.client-certificate", HoldsCertificate, ref.Role, pair, u.CertificateFile, u.CertificateData})
+		g.credential(ref, inside, v, credential{"users.client-key", HoldsPrivateKey, ref.Role, pair, u.KeyFile, u.KeyData})
 	}
+}
+
+// inUse returns the entries of a kubeconfig that its reader takes: a component
+// those of the current context, if there is one; people switch contexts, and
+// webhooks choose a user by the name of the server (k8s.io/apiserver
+// pkg/util/webhook/authentication.go).
+func inUse(k parsers.Kubeconfig, role string) ([]parsers.KubeCluster, []parsers.KubeUser) {
+	cluster, user, ok := k.Current()
+	if !ok || role == roleUser || role == roleOutbound {
+		return k.Clusters, k.Users
+	}
+	return []parsers.KubeCluster{cluster}, []parsers.KubeUser{user}
 }
 
 func (g *gatherer) parseKubeconfig(ref Reference) (parsers.Kubeconfig, bool) {
 	if k, seen := g.inv.Kubeconfigs[ref.Path]; seen {
 		return k, true
+	}
+	if !g.once("", ref.Path) {
+		return parsers.Kubeconfig{}, false
 	}
 	f, data := g.read(ref.Path)
 	if f.State != Readable {
@@ -227,9 +261,8 @@ func (g *gatherer) parseKubeconfig(ref Reference) (parsers.Kubeconfig, bool) {
 		}
 		return parsers.Kubeconfig{}, false
 	}
-	docs, problems := parsers.ParseDocuments(ref.Path, data)
+	docs, problems := g.documents(ref.Path, ref.Component, data)
 	clear(data)
-	g.lost(ref.Component, problems...)
 	for _, d := range docs {
 		if k, ok := d.Kubeconfig(); ok {
 			g.lost(ref.Component, k.Problems...)
@@ -254,14 +287,14 @@ type credential struct {
 	data  parsers.Embedded
 }
 
-func (g *gatherer) credential(from Reference, v view, c credential) {
+func (g *gatherer) credential(from Reference, inside string, v view, c credential) {
 	u := use{from.Component, c.name, c.holds, c.role, "", ""}
 	switch {
 	case !c.data.IsZero():
-		g.inv.References = append(g.inv.References, Reference{Component: from.Component, Name: c.name,
+		g.refer(Reference{Component: from.Component, Name: c.name,
 			Origin: c.data.Origin, Holds: c.holds, Role: c.role, Pair: c.pair, Embedded: &c.data.Material})
 	case c.file.Value != "":
-		c.file.Value = parsers.ResolvePath(from.Path, c.file.Value)
+		c.file.Value = parsers.ResolvePath(inside, c.file.Value)
 		g.follow(from.Component, u, c.file, c.pair, v)
 	}
 }
@@ -290,8 +323,7 @@ func (g *gatherer) etcdSettings(c Component, env []parsers.EnvVar, v view) []par
 		g.noted(c.Name, parsers.Problem{Origin: file.Origin, Kind: kindUnreadable, Detail: fmt.Sprintf("%q cannot be read, and etcd takes everything from it", host)})
 		return nil
 	}
-	docs, problems := parsers.ParseDocuments(host, data)
-	g.lost(c.Name, problems...)
+	docs, _ := g.documents(host, c.Name, data)
 	var flags []parsers.Flag
 	for _, d := range docs {
 		for _, s := range etcdSections {

@@ -1,9 +1,11 @@
 package audit
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -18,9 +20,10 @@ const (
 
 // Gather reads the node whose file system lies below dir, "/" for the one it
 // runs on. Every path in the inventory is the node's own, and no link leads out
-// of dir. It fails only when dir itself cannot be opened; what cannot be read
+// of dir. more are paths of the node to be looked at although nothing may name
+// them, as [GatherPaths] does. It fails only when dir itself cannot be opened; what cannot be read
 // below it is part of the inventory.
-func Gather(dir string) (*Inventory, error) {
+func Gather(dir string, more ...string) (*Inventory, error) {
 	r, err := openRoot(dir)
 	if err != nil {
 		return nil, fmt.Errorf("cannot open the root folder %q: %s; give --root the folder that holds the node's etc and var", dir, bareError(err))
@@ -32,7 +35,9 @@ func Gather(dir string) (*Inventory, error) {
 	g.staticPods()
 	g.kubeadmFiles()
 	g.homes()
+	(&scanner{gatherer: g}).scanAll(more)
 	g.folders()
+	g.processes()
 	return g.inv, nil
 }
 
@@ -43,7 +48,13 @@ type gatherer struct {
 	// followed holds the configuration files and kubeconfigs that were followed
 	// already, by component and path: one may name itself.
 	followed map[string]bool
+	// bytes counts what was read.
+	bytes int
 }
+
+// maxNodeBytes bounds what is read of one node. An honest one has less than one
+// mebibyte, and a host's bundle of public roots for each flag that names it.
+const maxNodeBytes = 16 << 20
 
 func newGatherer(r *root) *gatherer {
 	return &gatherer{root: r, followed: map[string]bool{}, inv: &Inventory{
@@ -52,9 +63,15 @@ func newGatherer(r *root) *gatherer {
 	}}
 }
 
-// read reads a file once and keeps its description.
+// read reads a file and keeps its description.
 func (g *gatherer) read(name string) (File, []byte) {
+	if g.bytes > maxNodeBytes {
+		f := File{Path: path.Clean("/" + name), State: Unreadable, Reason: fmt.Sprintf("was not read: the files before it hold more than %d MiB", maxNodeBytes>>20)}
+		g.inv.Files[f.Path] = f
+		return f, nil
+	}
 	f, data := g.root.read(name)
+	g.bytes += len(data)
 	g.inv.Files[f.Path] = f
 	return f, data
 }
@@ -72,6 +89,24 @@ func (g *gatherer) config(name, component string) (data []byte, ok bool) {
 	g.unread(f, component)
 	return nil, false
 }
+
+// documents parses a configuration file and records what is wrong with it.
+// Nothing of a private key that somebody pasted into it is kept.
+func (g *gatherer) documents(name, component string, data []byte) ([]parsers.Document, []parsers.Problem) {
+	clean := privateKey.ReplaceAllFunc(data, func(key []byte) []byte {
+		return bytes.Repeat([]byte("\n"), bytes.Count(key, []byte("\n")))
+	})
+	docs, problems := parsers.ParseDocuments(name, clean)
+	if !bytes.Equal(clean, data) {
+		problems = append(problems, parsers.Problem{Origin: parsers.Origin{Path: name}, Kind: parsers.KindUnsupported,
+			Detail: "a private key stands in the file; it was not read"})
+	}
+	g.lost(component, problems...)
+	return docs, problems
+}
+
+// privateKey is a PEM block with a private key, or what there is of one.
+var privateKey = regexp.MustCompile(`(?s)-----BEGIN [A-Z0-9 ]*PRIVATE KEY.*?(?:-----END [A-Z0-9 ]*PRIVATE KEY-----|\z)`)
 
 // unread records a file that is there and could not be read.
 func (g *gatherer) unread(f File, component string) {
@@ -153,8 +188,7 @@ func (g *gatherer) manifest(name string) {
 		g.unread(f, "kubelet")
 		return
 	}
-	docs, problems := parsers.ParseDocuments(name, data)
-	g.lost("kubelet", problems...)
+	docs, problems := g.documents(name, "kubelet", data)
 	found := false
 	for _, d := range docs {
 		for _, pod := range d.Pods() {

@@ -29,7 +29,11 @@ type Inventory struct {
 	// ManifestDir is the kubelet's folder of static pods.
 	ManifestDir string `json:"manifestDir"`
 	// Kubeadm tells where it shows that kubeadm made the node; zero if it does not.
-	Kubeadm  parsers.Origin `json:"kubeadm,omitzero"`
+	Kubeadm parsers.Origin `json:"kubeadm,omitzero"`
+	// Processes are the components that run, where that can be seen.
+	Processes []Process `json:"processes,omitempty"`
+	// Served is what [Probe] found; nil if it was not asked.
+	Served   []Served       `json:"served,omitempty"`
 	Problems []InputProblem `json:"problems"`
 }
 
@@ -71,8 +75,15 @@ type Reference struct {
 	Unmounted bool `json:"unmounted,omitempty"`
 }
 
-// Label is how the reference is shown: "kube-apiserver --tls-cert-file".
+// componentFile stands for the component of a file that nothing names.
+const componentFile = "file"
+
+// Label is how the reference is shown: "kube-apiserver --tls-cert-file"; "" for
+// a file that nothing names.
 func (r Reference) Label() string {
+	if r.Component == componentFile && r.Origin.Field == "" {
+		return ""
+	}
 	if r.Origin.Field == "" {
 		return r.Component + " " + r.Name
 	}

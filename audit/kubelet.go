@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 
 	"certaudit/parsers"
@@ -65,6 +66,8 @@ func (g *gatherer) kubelet() {
 			return
 		}
 	}
+	g.lost("kubelet", parsers.Problem{Origin: parsers.Origin{Path: unit.Path}, Kind: parsers.KindUnsupported,
+		Detail: "starts no program that is known to be the kubelet, so its settings were not read"})
 }
 
 func (g *gatherer) exists(name string) bool {
@@ -152,8 +155,10 @@ func (g *gatherer) kubeletComponent(cmd parsers.Command, unit parsers.Unit) {
 
 func (g *gatherer) kubeletConfiguration(cmd parsers.Command) []parsers.Flag {
 	var settings []parsers.Flag
-	if file := cmd.Flag("config").Value; file != "" {
-		settings = g.kubeletFile(file, settings)
+	if file := cmd.Flag("config"); file.Value != "" {
+		g.refer(Reference{Component: "kubelet", Name: "config", Origin: file.Origin,
+			Holds: HoldsConfig, Path: path.Clean("/" + file.Value)})
+		settings = g.kubeletFile(file.Value, settings)
 	}
 	dir := cmd.Flag("config-dir").Value
 	if dir == "" {
@@ -173,13 +178,11 @@ func (g *gatherer) kubeletConfiguration(cmd parsers.Command) []parsers.Flag {
 
 // kubeletFile appends what one configuration file or drop-in sets.
 func (g *gatherer) kubeletFile(name string, settings []parsers.Flag) []parsers.Flag {
-	f, data := g.read(name)
-	if f.State != Readable {
-		g.unread(f, "kubelet")
+	data, ok := g.config(name, "kubelet")
+	if !ok {
 		return settings
 	}
-	docs, problems := parsers.ParseDocuments(name, data)
-	g.lost("kubelet", problems...)
+	docs, _ := g.documents(name, "kubelet", data)
 	if len(docs) > 0 && docs[0].Kind() != "KubeletConfiguration" {
 		g.lost("kubelet", parsers.Problem{Origin: parsers.Origin{Path: name, Line: docs[0].Line(), Field: "kind"}, Kind: parsers.KindUnsupported,
 			Detail: fmt.Sprintf("kind is %q; the kubelet expects KubeletConfiguration", docs[0].Kind())})
@@ -189,12 +192,18 @@ func (g *gatherer) kubeletFile(name string, settings []parsers.Flag) []parsers.F
 		for _, s := range kubeletSettings {
 			if t := d.First(s.field); !t.IsZero() {
 				t.Value = resolveIfPath(name, s.flag, t.Value)
+				if switches[s.flag] {
+					t.Value = strconv.FormatBool(parsers.IsTrue(t.Value))
+				}
 				settings = append(settings, parsers.Flag{Name: s.flag, Value: t.Value, Origin: t.Origin})
 			}
 		}
 	}
 	return settings
 }
+
+// switches are the settings that are booleans.
+var switches = map[string]bool{"rotate-certificates": true, "rotate-server-certificates": true}
 
 // resolveIfPath makes a relative path of a KubeletConfiguration absolute
 // against the file's folder (kubernetes pkg/kubelet/kubeletconfig/configfiles).
@@ -226,8 +235,9 @@ func (g *gatherer) bootstrap(c Component) {
 // optional adds a reference to a file that may be absent.
 func (g *gatherer) optional(ref Reference) {
 	ref.Optional = true
-	g.inv.References = append(g.inv.References, ref)
-	g.load(ref, use{}, nodeView{})
+	if g.refer(ref) {
+		g.load(ref, ref.Path, nodeView{})
+	}
 }
 
 // kubeletClient adds the rotated client certificate of a kubelet whose

@@ -162,6 +162,8 @@ var kubeletSettings = []struct{ field, flag string }{
 	{"serverTLSBootstrap", "rotate-server-certificates"},
 	{"staticPodPath", "pod-manifest-path"},
 	{"clusterDomain", "cluster-domain"},
+	{"address", "address"},
+	{"port", "port"},
 }
 
 // etcdSections maps the sections of etcd's --config-file to the prefix that

@@ -156,7 +156,23 @@ type Finding struct {
 	Breaks []string `json:"breaks,omitempty"`
 	// Reference is the source of the rule.
 	Reference string `json:"reference"`
+	// Waiver is set for a finding that the policy bears for a while; it does not
+	// fail the gate.
+	Waiver *WaivedBy `json:"waiver,omitempty"`
+	// Known is set for a finding of the baseline; it does not fail the gate.
+	Known bool `json:"known,omitempty"`
 }
+
+// WaivedBy is the waiver of a finding.
+type WaivedBy struct {
+	Reason string `json:"reason"`
+	// Until is the last day on which it holds, "2027-01-31".
+	Until string `json:"until"`
+}
+
+// Counts reports whether the finding counts for the gate: it is neither waived
+// nor known from the baseline.
+func (f Finding) Counts() bool { return f.Waiver == nil && !f.Known }
 
 // State says how far a check got.
 type State string
@@ -190,15 +206,18 @@ type Summary struct {
 	Critical     int `json:"critical"`
 	Warning      int `json:"warning"`
 	Info         int `json:"info"`
+	// Waived and Known count findings that are in none of the three above.
+	Waived int `json:"waived"`
+	Known  int `json:"known"`
 	// NextExpiry is the earliest notAfter that is still to come; zero for none.
 	NextExpiry time.Time `json:"nextExpiry,omitzero"`
 }
 
-// AtOrAbove counts the findings at or above severity s.
+// AtOrAbove counts the findings at or above severity s that count for the gate.
 func (r Result) AtOrAbove(s Severity) int {
 	n := 0
 	for _, f := range r.Findings {
-		if f.Severity.Rank() >= s.Rank() {
+		if f.Counts() && f.Severity.Rank() >= s.Rank() {
 			n++
 		}
 	}

@@ -32,6 +32,9 @@ const (
 	roleUser             = "user/client"
 	roleOutbound         = "outbound/client"
 	roleTokenVerifier    = "service-account/verifier"
+	// Certificates that were found by their content, not by what names them.
+	roleFileCA   = "file/ca"
+	roleFileLeaf = "file/certificate"
 )
 
 // Types, in the words of the certificate health-check sheet.
@@ -45,6 +48,8 @@ const (
 	typeFrontProxy = "Client (front-proxy)"
 	typeClient     = "Client"
 	typeVerifier   = "Service account"
+	// typeByUsage stands for what the certificate itself says it is for.
+	typeByUsage = ""
 )
 
 // window says when a certificate counts as expiring: when less than days of it
@@ -137,6 +142,8 @@ var roles = []role{
 	{name: roleOutbound, component: "", kind: typeClient, window: leafWindow, client: true},
 	// Only the public key of it is used.
 	{name: roleTokenVerifier, component: "kube-apiserver", kind: typeVerifier, window: leafWindow, harm: Info},
+	{name: roleFileCA, component: "", kind: typeCA, window: caWindow},
+	{name: roleFileLeaf, component: "", kind: typeByUsage, window: leafWindow},
 	{name: roleIntermediate, component: "", kind: typeCA, window: caWindow},
 	{name: roleOtherCA, component: "", kind: typeCA, window: caWindow, lent: true},
 }

@@ -131,6 +131,23 @@ func (r *root) read(name string) (File, []byte) {
 	return f, data
 }
 
+// stat describes what lies at a path without reading it, and says whether it is
+// a folder.
+func (r *root) stat(name string) (f File, isDir bool) {
+	f = File{Path: path.Clean("/" + name)}
+	f.Link = r.link(f.Path)
+	rel, err := r.resolve(f.Path)
+	if err != nil {
+		return f.failed(err), false
+	}
+	info, err := r.fs.Stat(rel)
+	if err != nil {
+		return f.failed(err), false
+	}
+	f.State = Readable
+	return f.described(info), info.IsDir()
+}
+
 // link returns the target of the link that lies at a path, or "".
 func (r *root) link(name string) string {
 	parent, err := r.resolve(path.Dir(name))
@@ -204,6 +221,24 @@ func kindOf(m fs.FileMode) string {
 		return "a device"
 	}
 	return "special"
+}
+
+// maxSmall bounds a file of the proc file system that is read by small.
+const maxSmall = 4096
+
+// small returns the beginning of a file whose path, relative to the root, holds
+// no links; "" where it cannot be read.
+func (r *root) small(rel string) string {
+	h, err := r.fs.OpenFile(rel, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return ""
+	}
+	defer h.Close()
+	data, err := io.ReadAll(io.LimitReader(h, maxSmall))
+	if err != nil {
+		return ""
+	}
+	return string(data)
 }
 
 // list returns the names in a folder, sorted; none and no error where there is

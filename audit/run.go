@@ -19,13 +19,18 @@ type Options struct {
 	// Requirements is the table to hold certificates against; nil means
 	// [DefaultRequirements].
 	Requirements *Requirements
+	// Policy is what the team decided; nil for nothing.
+	Policy *Policy
+	// Baseline holds the findings that are known; nil for none.
+	Baseline *Baseline
 }
 
 func (o Options) requirements() *Requirements {
-	if o.Requirements != nil {
-		return o.Requirements
+	table := o.Requirements
+	if table == nil {
+		table = DefaultRequirements()
 	}
-	return DefaultRequirements()
+	return o.Policy.table(table)
 }
 
 // Run judges inventories. It is pure: the same arguments give the same Result.
@@ -35,7 +40,12 @@ func Run(inventories []*Inventory, o Options) Result {
 	for _, inv := range inventories {
 		r.addNode(newSubjectNode(inv, o))
 	}
+	o.Policy.judge(&r)
 	slices.SortStableFunc(r.Findings, compareFindings)
+	o.Baseline.judge(&r)
+	for i, c := range r.Certificates {
+		r.Certificates[i].Status = statusOf(c, r.Findings)
+	}
 	r.Summary = summarize(r)
 	return r
 }
@@ -54,15 +64,13 @@ func (r *Result) addNode(n *subjectNode) {
 		r.Connections = append(r.Connections, e.Connection)
 	}
 	for _, e := range n.entries {
-		row := n.row(e)
-		row.Status = statusOf(row, r.Findings[first:])
-		r.Certificates = append(r.Certificates, row)
+		r.Certificates = append(r.Certificates, n.row(e))
 	}
 }
 
 // row is the table's row of an entry, without its status.
 func (n *subjectNode) row(e *entry) Certificate {
-	c := Certificate{Node: n.name, Component: e.component, Type: e.role.kind, Role: e.role.name,
+	c := Certificate{Node: n.name, Component: e.component, Type: e.kind(), Role: e.role.name,
 		Path: e.place.Path, Line: e.place.Line, Field: e.place.Field, Index: e.index,
 		Organizations: []string{}, DNSNames: []string{}, IPAddresses: []string{}, Usages: []string{}, UsedBy: e.usedBy()}
 	if e.cert == nil {
@@ -81,11 +89,27 @@ func (n *subjectNode) row(e *entry) Certificate {
 	return c
 }
 
+// kind is the role's type, or what the certificate says that it is for.
+func (e *entry) kind() string {
+	if e.role.kind != typeByUsage || e.cert == nil {
+		return e.role.kind
+	}
+	server := slices.Contains(e.cert.ExtKeyUsage, x509.ExtKeyUsageServerAuth)
+	client := slices.Contains(e.cert.ExtKeyUsage, x509.ExtKeyUsageClientAuth)
+	switch {
+	case server == client:
+		return typeBoth
+	case server:
+		return typeServer
+	}
+	return typeClient
+}
+
 // statusOf is the check of the worst finding at warning or above about a row.
 func statusOf(c Certificate, findings []Finding) string {
 	status, worst := "ok", Info.Rank()
 	for _, f := range findings {
-		if f.Severity.Rank() > worst && f.concerns(c) {
+		if f.Waiver == nil && f.Severity.Rank() > worst && f.concerns(c) {
 			status, worst = f.Check, f.Severity.Rank()
 		}
 	}
@@ -95,7 +119,7 @@ func statusOf(c Certificate, findings []Finding) string {
 // concerns reports whether a finding is about a row: about its certificate in
 // its place, or, where there is none, about the place.
 func (f Finding) concerns(c Certificate) bool {
-	return f.Path == c.Path && f.SHA256 == c.SHA256 && (f.SHA256 != "" || c.SHA256 == "")
+	return f.Node == c.Node && f.Path == c.Path && f.SHA256 == c.SHA256 && (f.SHA256 != "" || c.SHA256 == "")
 }
 
 // compareFindings puts the worst first, then sorts by node, place and check.
@@ -118,7 +142,14 @@ func summarize(r Result) Summary {
 	}
 	count := map[Severity]int{}
 	for _, f := range r.Findings {
-		count[f.Severity]++
+		switch {
+		case f.Waiver != nil:
+			s.Waived++
+		case f.Known:
+			s.Known++
+		default:
+			count[f.Severity]++
+		}
 	}
 	s.Critical, s.Warning, s.Info = count[Critical], count[Warning], count[Info]
 	return s

@@ -61,8 +61,9 @@ func (g *gatherer) known(k knownFile, name string) {
 	if k.pair != "" {
 		ref.Pair = "kubeadm/" + min(k.path, k.pair)
 	}
-	g.inv.References = append(g.inv.References, ref)
-	g.load(ref, use{}, nodeView{})
+	if g.refer(ref) {
+		g.load(ref, ref.Path, nodeView{})
+	}
 }
 
 // homes follows the copies of admin.conf in the users' homes. What is not

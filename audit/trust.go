@@ -98,24 +98,52 @@ func pool(certs []*x509.Certificate) *x509.CertPool {
 	return p
 }
 
-// signers returns those of the candidates whose key made the signature of a
-// certificate. Names play no part in it but to save the work where key
-// identifiers exclude each other.
+// signers returns those of the candidates that a chain can lead to from a
+// certificate: those that bear the issuer's name and made the signature.
 func signers(cert *x509.Certificate, candidates []*x509.Certificate) []*x509.Certificate {
 	var out []*x509.Certificate
 	for _, ca := range candidates {
-		if excluded(cert, ca) {
-			continue
-		}
-		if cert.CheckSignatureFrom(ca) == nil {
+		if couldSign(ca, cert) && cert.CheckSignatureFrom(ca) == nil {
 			out = append(out, ca)
 		}
 	}
 	return out
 }
 
-func excluded(cert, ca *x509.Certificate) bool {
-	return len(cert.AuthorityKeyId) > 0 && len(ca.SubjectKeyId) > 0 && !bytes.Equal(cert.AuthorityKeyId, ca.SubjectKeyId)
+// couldSign saves the work of checking a signature where the names or the key
+// identifiers exclude each other.
+func couldSign(ca, cert *x509.Certificate) bool {
+	return bytes.Equal(ca.RawSubject, cert.RawIssuer) &&
+		(len(cert.AuthorityKeyId) == 0 || len(ca.SubjectKeyId) == 0 || bytes.Equal(cert.AuthorityKeyId, ca.SubjectKeyId))
+}
+
+// maxSignatures bounds the signatures that are checked for one node. The largest
+// honest one, a host's whole bundle of public roots, takes a few hundred.
+const maxSignatures = 20_000
+
+// signatures remembers which certificate signed which.
+type signatures struct {
+	made map[[2]*x509.Certificate]bool
+	// exhausted says that maxSignatures were not enough.
+	exhausted bool
+}
+
+// signed is [signers] for one CA, remembered.
+func (s *signatures) signed(ca, cert *x509.Certificate) bool {
+	if !couldSign(ca, cert) {
+		return false
+	}
+	pair := [2]*x509.Certificate{ca, cert}
+	made, known := s.made[pair]
+	if known {
+		return made
+	}
+	if len(s.made) >= maxSignatures {
+		s.exhausted = true
+		return false
+	}
+	s.made[pair] = cert.CheckSignatureFrom(ca) == nil
+	return s.made[pair]
 }
 
 // sameName reports whether one of the bundle's certificates bears the name that

@@ -1,7 +1,11 @@
 package cmd
 
 import (
+	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -12,15 +16,24 @@ import (
 
 	"certaudit/audit"
 	"certaudit/fixtures"
+	"certaudit/report"
 )
 
 // auditFlags are the flags that every command which audits takes.
 type auditFlags struct {
+	root      string
+	probe     bool
 	at        string
 	outputs   []string
 	failOn    string
 	noColor   bool
 	overrides audit.Overrides
+	config    string
+	baseline  string
+	// writeBaseline is the file that the findings are written to as a baseline.
+	writeBaseline string
+	// paths are audited instead of a node.
+	paths []string
 }
 
 const never = "never"
@@ -28,17 +41,19 @@ const never = "never"
 // failOnValues are what --fail-on takes.
 var failOnValues = []string{string(audit.Info), string(audit.Warning), string(audit.Critical), never}
 
-func (f *auditFlags) register(c *cobra.Command) {
+func (f *auditFlags) register(c *cobra.Command, formats []report.Format) {
 	flags := c.Flags()
+	flags.StringVar(&f.root, "root", "/", "audit the node whose file system lies below `DIR`; links are followed inside it")
+	flags.BoolVar(&f.probe, "probe", false, "connect to the endpoints that the configuration names, and compare what they serve with the files")
 	flags.StringVar(&f.at, "at", "", "audit as of this `TIME`, RFC 3339 or a date (default now)")
-	flags.StringArrayVarP(&f.outputs, "output", "o", []string{"table"}, "`FORMAT[=FILE]`, may be repeated: "+strings.Join(formatNames(), ", "))
+	flags.StringArrayVarP(&f.outputs, "output", "o", []string{"table"}, "`FORMAT[=FILE]`, may be repeated: "+strings.Join(formatNames(formats), ", "))
 	flags.StringVar(&f.failOn, "fail-on", string(audit.Warning), "exit with 1 for findings of this `SEVERITY` or worse: "+strings.Join(failOnValues, ", "))
 	flags.StringVar(&f.overrides.KubernetesVersion, "kubernetes-version", "", "judge by the requirements of this `VERSION` (default: from the image tags)")
 	flags.StringVar(&f.overrides.Profile, "profile", "", "judge by the requirements of this `PROFILE` (default: from what is found): "+strings.Join(audit.Profiles(), ", "))
 	flags.BoolVar(&f.noColor, "no-color", false, "no colours, as with the environment variable NO_COLOR")
 	complete(c, "fail-on", failOnValues)
 	complete(c, "profile", audit.Profiles())
-	complete(c, "output", formatNames())
+	complete(c, "output", formatNames(formats))
 }
 
 // complete lets the shell propose the values of a flag.
@@ -47,6 +62,14 @@ func complete(c *cobra.Command, flag string, values []string) {
 	if err != nil {
 		panic(err) // the flag is not there: a mistake in this package
 	}
+}
+
+// registerGate adds the flags of what makes a gate of an audit.
+func (f *auditFlags) registerGate(c *cobra.Command) {
+	flags := c.Flags()
+	flags.StringVar(&f.config, "config", "", "read the policy from this `FILE`: thresholds, severities, waivers, more requirements")
+	flags.StringVar(&f.baseline, "baseline", "", "only findings that are not in this `FILE` fail the gate")
+	flags.StringVar(&f.writeBaseline, "write-baseline", "", "write the findings to `FILE` as a baseline, and do not fail for them")
 }
 
 // options checks the flags and returns what they ask for.
@@ -58,7 +81,64 @@ func (f *auditFlags) options(now time.Time) (audit.Options, error) {
 	if !slices.Contains(failOnValues, f.failOn) {
 		return audit.Options{}, fmt.Errorf("unknown severity %q; --fail-on takes %s", f.failOn, strings.Join(failOnValues, ", "))
 	}
-	return audit.Options{At: at, Overrides: f.overrides}, f.overrides.Validate()
+	o := audit.Options{At: at, Overrides: f.overrides}
+	if err := f.overrides.Validate(); err != nil {
+		return o, err
+	}
+	if o.Policy, err = f.policy(); err != nil {
+		return o, err
+	}
+	if o.Policy != nil && o.Profile == "" {
+		o.Profile = o.Policy.Profile
+	}
+	o.Baseline, err = f.knownFindings()
+	return o, err
+}
+
+func (f *auditFlags) policy() (*audit.Policy, error) {
+	if f.config == "" {
+		return nil, nil
+	}
+	data, err := readConfig(f.config)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the policy: %w", err)
+	}
+	policy, err := audit.ParsePolicy(f.config, data)
+	if err != nil {
+		return nil, fmt.Errorf("the policy cannot be used: %w", err)
+	}
+	return policy, nil
+}
+
+func (f *auditFlags) knownFindings() (*audit.Baseline, error) {
+	if f.baseline == "" {
+		return nil, nil
+	}
+	data, err := readConfig(f.baseline)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the baseline: %w", err)
+	}
+	b, err := audit.ParseBaseline(data)
+	if err != nil {
+		return nil, fmt.Errorf("the baseline %q %w", f.baseline, err)
+	}
+	return b, nil
+}
+
+// maxConfigBytes bounds a policy and a baseline.
+const maxConfigBytes = 64 << 20
+
+func readConfig(name string) ([]byte, error) {
+	h, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer h.Close()
+	data, err := io.ReadAll(io.LimitReader(h, maxConfigBytes+1))
+	if err == nil && len(data) > maxConfigBytes {
+		err = fmt.Errorf("%q is larger than %d MiB", name, maxConfigBytes>>20)
+	}
+	return data, err
 }
 
 // parseTime reads a time as --at takes it; a date means its first moment in UTC.
@@ -87,44 +167,97 @@ func (f *auditFlags) verdict(r audit.Result) error {
 
 func (p *program) auditCommand() *cobra.Command {
 	var f auditFlags
-	var root string
 	c := &cobra.Command{
-		Use:   "audit",
-		Short: "Audit this node, or a tree that was copied from one",
+		Use:   "audit [PATH...]",
+		Short: "Audit this node, a tree that was copied from one, or any files",
+		Long: `Without a PATH, audit the node that the program runs on, or with --root the one
+whose files lie below a folder. With PATHs, audit these files, and folders with
+all below them, whatever they belong to: certificates, keys, kubeconfigs and
+Kubernetes objects, recognised by content.`,
 		Example: `  sudo certaudit audit
   certaudit audit --root /backup/cp-1 --at 2027-01-31
-  certaudit audit -o table -o json=audit.json --fail-on critical`,
-		Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
-			return p.audit(root, f)
+  certaudit audit -o table -o json=audit.json --fail-on critical
+  certaudit audit --config certaudit.yaml ./certs ./deploy`,
+		RunE: func(c *cobra.Command, args []string) error {
+			f.paths = args
+			if len(args) > 0 && (c.Flags().Changed("root") || f.probe) {
+				return errors.New("a PATH cannot be combined with --root or --probe: it is audited with no node around")
+			}
+			return p.audit(f)
 		},
 	}
-	f.register(c)
-	c.Flags().StringVar(&root, "root", "/", "audit the node whose file system lies below `DIR`; links are followed inside it")
+	f.register(c, report.Formats())
+	f.registerGate(c)
 	return c
 }
 
-func (p *program) audit(root string, f auditFlags) error {
+// examine audits a node and writes the reports.
+func (p *program) examine(f auditFlags, lookup func(string) (report.Format, error)) (audit.Result, error) {
 	o, err := f.options(p.now())
 	if err != nil {
-		return err
+		return audit.Result{}, err
 	}
-	outputs, err := p.openOutputs(f.outputs, f.noColor)
+	outputs, err := p.openOutputs(f.outputs, lookup, f.noColor)
 	if err != nil {
-		return err
+		return audit.Result{}, err
 	}
-	inv, err := audit.Gather(root)
+	inv, err := p.gather(f, o.Policy)
 	if err != nil {
-		return err
+		return audit.Result{}, err
+	}
+	if f.probe {
+		audit.Probe(context.Background(), inv)
 	}
 	r := audit.Run([]*audit.Inventory{inv}, o)
 	if err := outputs.write(r); err != nil {
-		return exit{exitIncomplete, err.Error()}
+		return audit.Result{}, exit{exitIncomplete, err.Error()}
+	}
+	return r, nil
+}
+
+// gather reads the node, or the paths that were given instead.
+func (p *program) gather(f auditFlags, policy *audit.Policy) (*audit.Inventory, error) {
+	if len(f.paths) > 0 {
+		tick, end := p.progress()
+		defer end()
+		return audit.GatherPaths(f.paths, tick)
+	}
+	var more []string
+	if policy != nil {
+		more = policy.Paths
+	}
+	return audit.Gather(f.root, more...)
+}
+
+func (p *program) audit(f auditFlags) error {
+	r, err := p.examine(f, report.Lookup)
+	if err != nil {
+		return err
+	}
+	if f.writeBaseline != "" {
+		return p.saveBaseline(f.writeBaseline, r)
 	}
 	if len(r.Certificates)+len(r.Findings) == 0 {
-		return exit{exitIncomplete, fmt.Sprintf("no certificates were found below %q; is it a Kubernetes node, or a copy of one with its etc and var?", filepath.Clean(root))}
+		return exit{exitIncomplete, fmt.Sprintf("no certificates were found below %q; is it a Kubernetes node, or a copy of one with its etc and var?", filepath.Clean(f.root))}
 	}
 	return f.verdict(r)
+}
+
+// saveBaseline writes the baseline of a result. What is on it does not fail the
+// run that writes it.
+func (p *program) saveBaseline(name string, r audit.Result) error {
+	err := replaceFile(name, func(w io.Writer) error {
+		e := json.NewEncoder(w)
+		e.SetIndent("", "  ")
+		return e.Encode(audit.NewBaseline(r))
+	})
+	if err != nil {
+		return exit{exitIncomplete, fmt.Sprintf("cannot write the baseline: %s", err)}
+	}
+	if r.Incomplete() {
+		return exit{code: exitIncomplete}
+	}
+	return nil
 }
 
 func (p *program) demoCommand() *cobra.Command {
@@ -148,7 +281,7 @@ func (p *program) demo() error {
 		return exit{exitIncomplete, err.Error()}
 	}
 	fmt.Fprintf(p.stdout, "certaudit audit --root %s --at %s\n\n", dir, fixtures.Now.Format(time.RFC3339))
-	err = p.audit(dir, auditFlags{at: fixtures.Now.Format(time.RFC3339), outputs: []string{"table"}, failOn: never})
+	err = p.audit(auditFlags{root: dir, at: fixtures.Now.Format(time.RFC3339), outputs: []string{"table"}, failOn: never})
 	if e, ok := err.(exit); ok && e.code == exitIncomplete && e.message == "" {
 		return nil
 	}

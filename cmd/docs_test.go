@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -13,8 +14,10 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"gopkg.in/yaml.v3"
 
 	"certaudit/audit"
+	program "certaudit/cmd"
 	"certaudit/fixtures"
 	"certaudit/report"
 )
@@ -175,4 +178,87 @@ func TestPagesNameRealChecks(t *testing.T) {
 
 func isRole(id string) bool {
 	return slices.ContainsFunc(audit.DefaultRequirements().Rows, func(r audit.Requirement) bool { return r.Role == id })
+}
+
+var commandLine = regexp.MustCompile(`(?m)^(?:\$ |    - |sudo |        sh ')?(?:sudo )?(?:bin/)?certaudit ([^#\n']*)`)
+
+// Every command line that a page shows has the flags and arguments that the
+// program takes.
+func TestPagesShowRealCommands(t *testing.T) {
+	pages, err := filepath.Glob("../docs/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := 0
+	for _, name := range append(pages, "../README.md") {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, block := range strings.Split(string(text), "```") {
+			if i%2 == 0 {
+				continue // outside of a code block
+			}
+			for _, m := range commandLine.FindAllStringSubmatch(block, -1) {
+				seen++
+				var stdout, stderr bytes.Buffer
+				args := append(strings.Fields(m[1]), "--help")
+				if code := program.Main(args, strings.NewReader(""), &stdout, &stderr); code != 0 {
+					t.Errorf("%s: certaudit %s\n%s", name, m[1], stderr.String())
+				}
+			}
+		}
+	}
+	if seen < 10 {
+		t.Errorf("only %d command lines were found", seen)
+	}
+}
+
+// The pipeline definitions are YAML, and name inputs that exist.
+func TestPipelineDefinitions(t *testing.T) {
+	var action struct {
+		Inputs map[string]any
+		Runs   struct {
+			Using string
+			Steps []struct {
+				Env map[string]string
+				Run string
+			}
+		}
+	}
+	parseYAML(t, "../action.yml", &action)
+	if action.Runs.Using != "composite" {
+		t.Errorf("the action runs %q", action.Runs.Using)
+	}
+	used := regexp.MustCompile(`inputs\.([a-z-]+)`)
+	named := map[string]bool{}
+	for _, step := range action.Runs.Steps {
+		if strings.Contains(step.Run, "${{") {
+			t.Errorf("an input is pasted into a script: %s", step.Run)
+		}
+		for _, v := range step.Env {
+			for _, m := range used.FindAllStringSubmatch(v, -1) {
+				named[m[1]] = true
+			}
+		}
+	}
+	if diff := cmp.Diff(slices.Sorted(maps.Keys(action.Inputs)), slices.Sorted(maps.Keys(named))); diff != "" {
+		t.Errorf("inputs (-declared +used):\n%s", diff)
+	}
+	var hooks []struct{ ID, Entry, Language string }
+	parseYAML(t, "../.pre-commit-hooks.yaml", &hooks)
+	if len(hooks) != 1 || hooks[0].Entry != "certaudit audit" || hooks[0].Language != "golang" {
+		t.Errorf("hooks: %+v", hooks)
+	}
+}
+
+func parseYAML(t *testing.T, name string, into any) {
+	t.Helper()
+	text, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := yaml.Unmarshal(text, into); err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
 }

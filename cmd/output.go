@@ -2,10 +2,13 @@ package cmd
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"golang.org/x/term"
@@ -27,9 +30,9 @@ type outputs struct {
 	options report.Options
 }
 
-func formatNames() []string {
+func formatNames(formats []report.Format) []string {
 	var names []string
-	for _, f := range report.Formats() {
+	for _, f := range formats {
 		names = append(names, f.Name)
 	}
 	return names
@@ -37,12 +40,12 @@ func formatNames() []string {
 
 // openOutputs reads the values of --output. Nothing is written yet, so that a
 // mistake in the last of them costs nothing.
-func (p *program) openOutputs(values []string, noColor bool) (outputs, error) {
+func (p *program) openOutputs(values []string, lookup func(string) (report.Format, error), noColor bool) (outputs, error) {
 	out := outputs{stdout: p.stdout, options: terminal(p.stdout, noColor)}
 	taken := map[string]string{}
 	for _, v := range values {
 		name, file, named := strings.Cut(v, "=")
-		format, err := report.Lookup(name)
+		format, err := lookup(name)
 		if err != nil {
 			return outputs{}, err
 		}
@@ -78,10 +81,26 @@ func terminal(w io.Writer, noColor bool) report.Options {
 func (o outputs) write(r audit.Result) error {
 	for _, out := range o.list {
 		if err := o.writeOne(out, r); err != nil {
-			return fmt.Errorf("cannot write the report %q: %w", out.format.Name, err)
+			return fmt.Errorf("cannot write the report %q to %s: %w", out.format.Name, out.place(), bare(err))
 		}
 	}
 	return nil
+}
+
+func (o output) place() string {
+	if o.file == "" {
+		return "the standard output"
+	}
+	return strconv.Quote(o.file)
+}
+
+// bare drops the name of the temporary file from an error.
+func bare(err error) error {
+	var perr *fs.PathError
+	if errors.As(err, &perr) {
+		return perr.Err
+	}
+	return err
 }
 
 func (o outputs) writeOne(out output, r audit.Result) error {

@@ -36,16 +36,32 @@ func Formats() []Format {
 		{"table", "certificates, findings with their remedies, and a summary", writeTable},
 		{"wide", "table with role, serial, key, start, usages and users of each certificate", writeWide},
 		{"json", "the whole result, schema " + audit.Schema, writeJSON},
+		{"yaml", "the document of json as YAML", writeYAML},
+		{"csv", "the certificates for a spreadsheet", writeCSV},
+		{"markdown", "findings and certificates for a CI job summary or a merge request", writeMarkdown},
+		{"sarif", "the findings as SARIF 2.1.0, for code scanning", writeSARIF},
+		{"junit", "every check as a test case of JUnit's XML", writeJUnit},
+		{"github", "the findings as annotations of a GitHub workflow", writeGitHub},
+		{"gitlab", "the findings as a GitLab Code Quality report", writeGitLab},
+		{"html", "one self-contained page for people", writeHTML},
+		{"ics", "the expiry dates as a calendar with alarms", writeICS},
 		{"kubeadm", "the tables of kubeadm certs check-expiration, byte for byte", writeKubeadm},
 		{"kubeadm-json", "the JSON of kubeadm certs check-expiration, byte for byte", writeKubeadmJSON},
+		{"mermaid", "the connections as a Mermaid flowchart", writeMermaid},
+		{"dot", "the connections as a graph for Graphviz", writeDot},
 	}
 }
 
 // Lookup returns the format of that name. The error for an unknown name lists
 // those that there are.
-func Lookup(name string) (Format, error) {
+func Lookup(name string) (Format, error) { return lookup(Formats(), name) }
+
+// LookupConnections is [Lookup] among [ConnectionFormats].
+func LookupConnections(name string) (Format, error) { return lookup(ConnectionFormats(), name) }
+
+func lookup(formats []Format, name string) (Format, error) {
 	var names []string
-	for _, f := range Formats() {
+	for _, f := range formats {
 		if f.Name == name {
 			return f, nil
 		}

@@ -14,12 +14,15 @@ import (
 // writeJSON writes r as indented JSON. What a terminal would obey is escaped,
 // and the document still decodes to r (but for invalid UTF-8, which JSON cannot
 // hold and encoding/json replaces by U+FFFD).
-func writeJSON(w io.Writer, r audit.Result, _ Options) error {
+func writeJSON(w io.Writer, r audit.Result, _ Options) error { return writeJSONValue(w, r) }
+
+// writeJSONValue writes any document as writeJSON does.
+func writeJSONValue(w io.Writer, v any) error {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
-	if err := e.Encode(r); err != nil {
+	if err := e.Encode(v); err != nil {
 		return err
 	}
 	_, err := w.Write(escapeJSON(b.Bytes()))

@@ -30,14 +30,20 @@ func findingsSection(r audit.Result, o Options) string {
 	if len(r.Findings) == 0 {
 		return ""
 	}
-	findings := slices.Clone(r.Findings)
-	slices.SortStableFunc(findings, func(a, b audit.Finding) int { return cmp.Compare(b.Severity.Rank(), a.Severity.Rank()) })
 	var b strings.Builder
 	b.WriteString("Findings\n")
-	for _, f := range findings {
+	for _, f := range worstFirst(r.Findings) {
 		b.WriteString("\n" + findingBlock(f, severalNodes(r), o))
 	}
 	return b.String()
+}
+
+// worstFirst returns a new slice of findings, the worst first and otherwise in
+// their order.
+func worstFirst(findings []audit.Finding) []audit.Finding {
+	sorted := slices.Clone(findings)
+	slices.SortStableFunc(sorted, func(a, b audit.Finding) int { return cmp.Compare(b.Severity.Rank(), a.Severity.Rank()) })
+	return sorted
 }
 
 // findingBlock is one finding: a headline and labelled lines. Only the message
@@ -50,7 +56,9 @@ func findingBlock(f audit.Finding, nodes bool, o Options) string {
 		lines []string
 	}{
 		{"at:", nonEmpty(findingPlace(f))},
+		{"borne:", nonEmpty(printable(borne(f)))},
 		{"seen:", wrapText(f.Message, o.Width, len(indent))},
+		{"breaks:", nonEmpty(printable(strings.Join(f.Breaks, ", ")))},
 		{"remedy:", nonEmpty(printableLines(f.Remedy)...)},
 		{"source:", nonEmpty(printable(f.Reference))},
 	} {
@@ -94,7 +102,7 @@ func gapsSection(r audit.Result, o Options) string {
 	var onNodes groups[gap]
 	for _, outcome := range r.Outcomes {
 		if outcome.State == audit.Incomplete || outcome.Reason != "" {
-			onNodes.add(gap{outcome.Check, cmp.Or(outcome.Reason, "incomplete, no reason given")}, outcome.Node)
+			onNodes.add(gap{outcome.Check, unjudged(outcome)}, outcome.Node)
 		}
 	}
 	if len(onNodes.keys) == 0 {
@@ -165,6 +173,8 @@ func summaryLine(r audit.Result) string {
 		fmt.Sprintf("%d critical", s.Critical),
 		fmt.Sprintf("%d warning", s.Warning),
 		fmt.Sprintf("%d info", s.Info),
+		fmt.Sprintf("%d waived", s.Waived),
+		fmt.Sprintf("%d known", s.Known),
 	}, func(c string) bool { return strings.HasPrefix(c, "0 ") })
 	switch {
 	case len(counts) > 0:

@@ -1,0 +1,304 @@
+package audit_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"certaudit/audit"
+	"certaudit/fixtures"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// scenario returns the node of a scenario.
+func scenario(t *testing.T, name string) fixtures.Node {
+	t.Helper()
+	for _, s := range fixtures.Scenarios() {
+		if s.Name == name {
+			return s.Node()
+		}
+	}
+	t.Fatalf("no scenario %q", name)
+	return nil
+}
+
+// policy parses a policy that must be sound.
+func policy(t *testing.T, text string) *audit.Policy {
+	t.Helper()
+	p, err := audit.ParsePolicy("certaudit.yaml", []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// verdicts writes the findings but the one that every cluster has.
+func verdicts(r audit.Result) []string {
+	var out []string
+	for _, f := range r.Findings {
+		if f.Check == "kubelet/serving-self-signed" {
+			continue
+		}
+		s := fmt.Sprintf("%s %s %s", f.Severity, f.Check, f.Path)
+		if f.Waiver != nil {
+			s += " waived"
+		}
+		if f.Known {
+			s += " known"
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
+const apiserver = "/etc/kubernetes/pki/apiserver.crt"
+
+func TestPolicy(t *testing.T) {
+	const expired = "bad-validity-expired"
+	const waiver = `
+waivers:
+- {check: validity/expired, path: /etc/kubernetes/pki/*.crt, node: cp-1, reason: "CHG-4711", until: %s}
+`
+	for _, tt := range []struct {
+		name, scenario, policy string
+		want                   []string
+		failing                int
+	}{
+		{"nothing", expired, "", []string{"critical validity/expired " + apiserver}, 1},
+		{"milder", expired, "checks: {validity/expired: info}", []string{"info validity/expired " + apiserver}, 0},
+		{"off", expired, "checks: {validity/expired: off}", nil, 0},
+		{"worse", "bad-files-unreferenced", "checks: {files/unreferenced: critical}",
+			[]string{"critical files/unreferenced /etc/kubernetes/pki/metrics.crt", "critical files/unreferenced /etc/kubernetes/pki/metrics.key"}, 2},
+		{"waived", expired, fmt.Sprintf(waiver, "2026-11-24"), []string{"critical validity/expired " + apiserver + " waived"}, 0},
+		{"waived on its last day", expired, fmt.Sprintf(waiver, "2026-11-23"), []string{"critical validity/expired " + apiserver + " waived"}, 0},
+		{"waiver ended", expired, fmt.Sprintf(waiver, "2026-11-22"),
+			[]string{"critical validity/expired " + apiserver, "warning policy/waiver-ended certaudit.yaml"}, 2},
+		{"waiver of nothing", "ok-1.34", fmt.Sprintf(waiver, "2026-12-01"), []string{"info policy/waiver-unused certaudit.yaml"}, 0},
+		{"waiver of another node", expired, strings.Replace(fmt.Sprintf(waiver, "2026-12-01"), "cp-1", "cp-2", 1),
+			[]string{"critical validity/expired " + apiserver, "info policy/waiver-unused certaudit.yaml"}, 1},
+		{"waiver of nothing, and nobody cares", "ok-1.34", "checks: {policy/waiver-unused: off}" + fmt.Sprintf(waiver, "2026-12-01"), nil, 0},
+		{"threshold of a role", "bad-validity-expiring", "thresholds: {kube-apiserver/front-proxy-client: {warnDays: 5, criticalDays: 2}}", nil, 0},
+		{"threshold of all leaves", "ok-1.34", "thresholds: {leaf: {warnDays: 340}, ca: {warnDays: 10, criticalDays: 5}}", []string{
+			"warning validity/expiring /etc/kubernetes/admin.conf", "warning validity/expiring /etc/kubernetes/controller-manager.conf",
+			"warning validity/expiring " + apiserver[:len(apiserver)-4] + "-etcd-client.crt", "warning validity/expiring " + apiserver[:len(apiserver)-4] + "-kubelet-client.crt",
+			"warning validity/expiring " + apiserver,
+			"warning validity/expiring /etc/kubernetes/pki/etcd/peer.crt", "warning validity/expiring /etc/kubernetes/pki/etcd/server.crt",
+			"warning validity/expiring /etc/kubernetes/pki/front-proxy-client.crt", "warning validity/expiring /etc/kubernetes/scheduler.conf",
+			"warning validity/expiring /etc/kubernetes/super-admin.conf", "warning validity/expiring /var/lib/kubelet/pki/kubelet-client-current.pem",
+			"info validity/expiring /etc/kubernetes/pki/etcd/healthcheck-client.crt", "info validity/expiring /var/lib/kubelet/pki/kubelet.crt"}, 11},
+		{"share of the lifetime", "ok-1.34", "thresholds: {kube-apiserver/serving: {warnDays: 400, criticalDays: 400, warnShare: 0.95, criticalShare: 0.9}}",
+			[]string{"warning validity/expiring " + apiserver}, 1},
+		{"a requirement more", "ok-1.34", `
+requirements:
+  add:
+  - {role: kube-apiserver/serving, fact: dnsName, values: [api.example.org], severity: warning, source: "our handbook"}
+`, []string{"warning identity/san-missing " + apiserver}, 1},
+		{"a requirement instead", "bad-identity-common-name", `
+requirements:
+  replace:
+  - {role: kube-scheduler/client, fact: commonName, values: ["system:kube-schedular"], source: "our handbook"}
+`, nil, 0},
+		{"another profile", "ok-1.34", "profile: generic", nil, 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			p := policy(t, tt.policy)
+			r := auditNode(t, scenario(t, tt.scenario), audit.Options{Policy: p, Overrides: audit.Overrides{Profile: p.Profile}})
+			if diff := cmp.Diff(tt.want, verdicts(r)); diff != "" {
+				t.Errorf("findings (-want +got):\n%s", diff)
+			}
+			if got := r.AtOrAbove(audit.Warning); got != tt.failing {
+				t.Errorf("%d findings fail the gate, want %d", got, tt.failing)
+			}
+		})
+	}
+}
+
+func TestPolicyErrors(t *testing.T) {
+	for _, tt := range []struct{ name, text, want string }{
+		{"unknown key", "profile: kubeadm\ncheks: {}\n", `certaudit.yaml: line 2: unknown key "cheks"; known are profile, thresholds, checks, paths, requirements, waivers`},
+		{"unknown key inside", "thresholds:\n  leaf:\n    warndays: 3\n", `certaudit.yaml: line 3: unknown key "warndays"; known are warnDays, criticalDays, warnShare, criticalShare`},
+		{"no YAML", "checks: {", "certaudit.yaml: line 1: did not find expected node content"},
+		{"wrong type", "thresholds: {leaf: {warnDays: many}}", "certaudit.yaml: line 1: cannot unmarshal !!str `many` into int"},
+		{"unknown profile", "profile: kubeadmin", `certaudit.yaml:1: unknown profile "kubeadmin"; profiles are kubeadm, docs, generic`},
+		{"unknown role", "thresholds:\n  apiserver: {warnDays: 3}", `certaudit.yaml:2: unknown role "apiserver"; it is leaf, ca or a role that "certaudit requirements" lists
+certaudit.yaml:2: it would warn at 3 days, after it is critical at 7`},
+		{"contradiction", "thresholds:\n  leaf: {warnDays: 3, criticalDays: 5}", "certaudit.yaml:2: it would warn at 3 days, after it is critical at 5"},
+		{"share above 1", "thresholds: {ca: {warnShare: 30}}", "certaudit.yaml:1: a share of the lifetime lies between 0 and 1"},
+		{"unknown check", "checks:\n  validity/expird: off", `certaudit.yaml:2: unknown check "validity/expird"; "certaudit checks" lists them`},
+		{"unknown severity", "checks:\n  validity/expired: high", `certaudit.yaml:2: unknown severity "high"; it is info, warning, critical or off`},
+		{"bad requirement", "requirements:\n  add:\n  - {role: x, fact: commonName, values: [a], source: b}", `certaudit.yaml:3: unknown role "x"`},
+		{"waiver without reason and end", "waivers:\n- {check: validity/expired, path: /a, node: '*'}", `certaudit.yaml:2: the waiver has no "reason"; check, path, node, reason and until are all demanded
+certaudit.yaml:2: the waiver has no "until"; check, path, node, reason and until are all demanded`},
+		{"waiver until never", "waivers:\n- {check: validity/expired, path: /a, node: '*', reason: r, until: never}", `certaudit.yaml:2: until: "never" is no date; write it like 2027-01-31`},
+		{"waiver with a bad glob", "waivers:\n- {check: validity/expired, path: '/a[', node: '*', reason: r, until: 2027-01-31}", `certaudit.yaml:2: "/a[" is no glob: a [ without its ], or a backslash at the end`},
+		{"waiver of a check that is off", "checks: {validity/expired: off}\nwaivers:\n- {check: validity/expired, path: /a, node: '*', reason: r, until: 2027-01-31}", `certaudit.yaml:3: waives "validity/expired", which the policy switches off`},
+		{"waiver twice", "waivers:\n- {check: validity/expired, path: /a, node: '*', reason: r, until: 2027-01-31}\n- {check: validity/expired, path: /a, node: '*', reason: s, until: 2027-02-28}", "certaudit.yaml:3: says the same as the waiver on line 2"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := audit.ParsePolicy("certaudit.yaml", []byte(tt.text))
+			if err == nil {
+				t.Fatal("no error")
+			}
+			if diff := cmp.Diff(tt.want, err.Error()); diff != "" {
+				t.Errorf("error (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func FuzzParsePolicy(f *testing.F) {
+	f.Add([]byte("waivers:\n- {check: validity/expired, path: /a, node: '*', reason: r, until: 2027-01-31}"))
+	f.Add([]byte("thresholds: {leaf: {warnDays: 3}}\nchecks: &a {a: *a}"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		p, err := audit.ParsePolicy("certaudit.yaml", data)
+		if (p == nil) == (err == nil) {
+			t.Errorf("policy %v, error %v", p, err)
+		}
+	})
+}
+
+func TestBaseline(t *testing.T) {
+	known := func(name string) *audit.Baseline {
+		data, err := json.Marshal(audit.NewBaseline(auditNode(t, scenario(t, name), audit.Options{})))
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := audit.ParseBaseline(data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	c := fixtures.ControlPlane(fixtures.Options{})
+	c.Reissue("/etc/kubernetes/pki/apiserver", func(s *fixtures.Spec) { s.NotAfter = fixtures.Now.Add(-time.Hour); s.Serial = nil })
+	c.Node.Append("/etc/kubernetes/manifests/kube-apiserver.yaml", []byte("# one more line\n"))
+	for _, tt := range []struct {
+		name     string
+		baseline *audit.Baseline
+		node     fixtures.Node
+		want     []string
+		failing  int
+	}{
+		{"all known", known("bad-validity-expired"), scenario(t, "bad-validity-expired"), []string{"critical validity/expired " + apiserver + " known"}, 0},
+		{"another certificate with the same fault", known("bad-validity-expired"), c.Node, []string{"critical validity/expired " + apiserver + " known"}, 0},
+		{"another fault", known("bad-validity-expired"), scenario(t, "bad-validity-expiring"),
+			[]string{"critical validity/expiring /etc/kubernetes/pki/front-proxy-client.crt"}, 1},
+		{"worse than it was", &audit.Baseline{Schema: audit.BaselineSchema, Findings: []audit.BaselineFinding{
+			{Fingerprint: known("bad-validity-expired").Findings[0].Fingerprint, Severity: audit.Warning}}},
+			scenario(t, "bad-validity-expired"), []string{"critical validity/expired " + apiserver}, 1},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r := auditNode(t, tt.node, audit.Options{Baseline: tt.baseline})
+			if diff := cmp.Diff(tt.want, verdicts(r)); diff != "" {
+				t.Errorf("findings (-want +got):\n%s", diff)
+			}
+			if got := r.AtOrAbove(audit.Warning); got != tt.failing {
+				t.Errorf("%d findings fail the gate, want %d", got, tt.failing)
+			}
+		})
+	}
+}
+
+func TestParseBaselineErrors(t *testing.T) {
+	for text, want := range map[string]string{
+		"":   "is no baseline: EOF",
+		"{}": `is no baseline: its schema is "", expected "certaudit-baseline/v1"; write one with --write-baseline`,
+		`{"schema":"certaudit-baseline/v1","findings":[{"severity":"bad"}]}`: `findings[0]: unknown severity "bad"`,
+		`{"schema":"certaudit-baseline/v1","surprise":1}`:                    `is no baseline: json: unknown field "surprise"`,
+	} {
+		if _, err := audit.ParseBaseline([]byte(text)); err == nil || err.Error() != want {
+			t.Errorf("%s: error %v, want %s", text, err, want)
+		}
+	}
+}
+
+// A policy's extra paths are looked at inside the node's root.
+func TestPolicyPaths(t *testing.T) {
+	c := fixtures.ControlPlane(fixtures.Options{})
+	c.Issue("/etc/nginx/tls", fixtures.Spec{CommonName: "www", DNSNames: []string{"www.example.org"}, NotAfter: fixtures.Now.Add(-time.Hour)})
+	dir := t.TempDir()
+	if err := c.Node.Write(dir); err != nil {
+		t.Fatal(err)
+	}
+	inv, err := audit.Gather(dir, "/etc/nginx", "/not/there")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := audit.Run([]*audit.Inventory{inv}, audit.Options{At: fixtures.Now})
+	want := []string{"critical validity/expired /etc/nginx/tls.crt", "info input/unreadable /not/there"}
+	if diff := cmp.Diff(want, verdicts(r)); diff != "" {
+		t.Errorf("findings (-want +got):\n%s", diff)
+	}
+}
+
+func TestGatherPaths(t *testing.T) {
+	c := fixtures.ControlPlane(fixtures.Options{})
+	c.Issue("/repo/certs/www", fixtures.Spec{CommonName: "www", DNSNames: []string{"www.example.org"}, NotAfter: fixtures.Now.Add(-time.Hour)})
+	c.Issue("/repo/certs/mail", fixtures.Spec{CommonName: "mail", DNSNames: []string{"mail.example.org"}})
+	c.WriteKey("/repo/certs/mail.key", "another")
+	repo := fixtures.Node{}
+	for _, name := range c.Node.Paths() {
+		if rel, ok := strings.CutPrefix(name, "/repo"); ok {
+			repo[rel] = c.Node[name]
+		}
+	}
+	file := func(name, text string) { repo[name] = fixtures.File{Data: []byte(text), Mode: 0o644} }
+	repo["/deploy/admin.conf"] = c.Node["/etc/kubernetes/admin.conf"]
+	file("/deploy/secret.yaml", "apiVersion: v1\nkind: Secret\nmetadata: {name: web, namespace: prod}\nstringData:\n  tls.crt: |\n"+indented(string(c.Node["/repo/certs/www.crt"].Data))+"  tls.key: |\n"+indented(string(c.Node["/repo/certs/mail.key"].Data)))
+	file("/deploy/chart.yaml", "apiVersion: v1\nkind: Secret\n{{- if .Values.tls }}\ndata: {}\n")
+	file("/deploy/broken.yaml", "apiVersion: v1\nkind: Secret\n  data: [\n")
+	file("/README.md", "Put a -----BEGIN CERTIFICATE----- here.\n")
+	file("/certs/notes.crt", "see the wiki\n")
+	file("/.git/old.crt", "not looked at\n")
+	repo["/loop"] = fixtures.File{Link: "."}
+	dir := t.TempDir()
+	if err := repo.Write(dir); err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(dir)
+	files := 0
+	inv, err := audit.GatherPaths([]string{"."}, func(n int) { files = n })
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := audit.Run([]*audit.Inventory{inv}, audit.Options{At: fixtures.Now})
+	var got []string
+	for _, f := range r.Findings {
+		got = append(got, fmt.Sprintf("%s %s %s:%d %s %s", f.Severity, f.Check, f.Path, f.Line, f.Component, f.Field))
+	}
+	want := []string{
+		"critical keys/mismatch certs/mail.crt:1 file ",
+		"critical files/malformed certs/notes.crt:0 file ",
+		"critical validity/expired certs/www.crt:1 file ",
+		`critical keys/mismatch deploy/secret.yaml:5 Secret prod/web stringData["tls.crt"]`,
+		`critical validity/expired deploy/secret.yaml:5 Secret prod/web stringData["tls.crt"]`,
+		"warning input/undecodable deploy/broken.yaml:3 file ",
+		"info input/unsupported deploy/chart.yaml:3 file ",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("findings (-want +got):\n%s", diff)
+	}
+	if files != 10 {
+		t.Errorf("%d files were told of, want 10", files)
+	}
+	if _, err := audit.GatherPaths([]string{"nowhere"}, nil); err == nil || err.Error() != `"nowhere" does not exist` {
+		t.Errorf("a path that does not exist: %v", err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "loop")); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func indented(text string) string {
+	var b strings.Builder
+	for line := range strings.Lines(text) {
+		b.WriteString("    " + line)
+	}
+	return b.String()
+}

@@ -1,0 +1,234 @@
+package audit
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"certaudit/parsers"
+)
+
+// probeTimeout bounds one endpoint, from the look-up of its name to the end of
+// the handshake.
+const probeTimeout = 3 * time.Second
+
+// maxEndpoints bounds what a hostile configuration can make this program dial.
+const maxEndpoints = 64
+
+// Served is what one endpoint answered.
+type Served struct {
+	Endpoint
+	// Certificates are those that the endpoint sent, leaf first.
+	Certificates []parsers.Certificate `json:"certificates,omitempty"`
+	// Error says why there are none, in words.
+	Error string `json:"error,omitempty"`
+}
+
+// Endpoint is a place where a component of the node listens with TLS.
+type Endpoint struct {
+	Component string `json:"component"`
+	// Address is host:port.
+	Address string `json:"address"`
+	// ServerName is the name sent along (RFC 6066, 3); empty for none.
+	ServerName string `json:"serverName,omitempty"`
+	// Reference names the flag of the certificate that should be served; empty
+	// where the component makes one up.
+	Reference string `json:"reference,omitempty"`
+	// Path is the file of that certificate.
+	Path string `json:"path,omitempty"`
+}
+
+// Probe connects to the endpoints that the inventory's configuration names, all
+// at once, and records in it what each serves. It sends a handshake and nothing
+// beyond, shows no certificate of its own, and verifies nothing: that is left to
+// [Run]. It returns when all have answered or timed out, at the latest when ctx
+// ends.
+func Probe(ctx context.Context, inv *Inventory) {
+	endpoints := inv.endpoints()
+	inv.Served = make([]Served, len(endpoints))
+	var all sync.WaitGroup
+	for i, e := range endpoints {
+		all.Go(func() { inv.Served[i] = probe(ctx, e) })
+	}
+	all.Wait()
+}
+
+func probe(ctx context.Context, e Endpoint) Served {
+	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
+	defer cancel()
+	s := Served{Endpoint: e}
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", e.Address)
+	if err != nil {
+		s.Error = unreachable(err)
+		return s
+	}
+	defer conn.Close()
+	client := tls.Client(conn, &tls.Config{
+		ServerName:         e.ServerName,
+		InsecureSkipVerify: true, // the certificate is what is asked for, whatever it is
+		MinVersion:         tls.VersionTLS10,
+		VerifyPeerCertificate: func(raw [][]byte, _ [][]*x509.Certificate) error {
+			s.Certificates = certificatesOf(e, raw)
+			return nil
+		},
+	})
+	// A server that demands a client certificate ends the handshake with an
+	// error, after it has shown its own.
+	if err := client.HandshakeContext(ctx); err != nil && len(s.Certificates) == 0 {
+		s.Error = unreachable(err)
+	}
+	return s
+}
+
+func certificatesOf(e Endpoint, raw [][]byte) []parsers.Certificate {
+	var out []parsers.Certificate
+	for i, der := range raw {
+		if c, err := x509.ParseCertificate(der); err == nil {
+			out = append(out, parsers.Certificate{Origin: parsers.Origin{Path: e.Address}, Index: i, Certificate: c})
+		}
+	}
+	return out
+}
+
+// unreachable says in words why there was no handshake.
+func unreachable(err error) string {
+	var dns *net.DNSError
+	var record tls.RecordHeaderError
+	var netErr net.Error
+	switch {
+	case errors.As(err, &dns):
+		return fmt.Sprintf("the name %q cannot be resolved", dns.Name)
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return "nothing listens there"
+	case errors.As(err, &record):
+		return "it speaks no TLS"
+	case errors.Is(err, context.DeadlineExceeded) || errors.As(err, &netErr) && netErr.Timeout():
+		return fmt.Sprintf("it did not answer within %s", probeTimeout)
+	}
+	return "the handshake failed: " + err.Error()
+}
+
+// listener is one row of the table of what listens where by default.
+type listener struct {
+	component string
+	// address and port are the settings; defaultPort is taken without the latter.
+	address, port, defaultPort string
+	certificate                string
+}
+
+// listeners of the components. Sources: k8s.io/apiserver pkg/server/options
+// (secure serving), cmd/kube-controller-manager and cmd/kube-scheduler app/options,
+// k8s.io/kubelet config/v1beta1.
+var listeners = []listener{
+	{"kube-apiserver", "bind-address", "secure-port", "6443", "tls-cert-file"},
+	{"kube-controller-manager", "bind-address", "secure-port", "10257", "tls-cert-file"},
+	{"kube-scheduler", "bind-address", "secure-port", "10259", "tls-cert-file"},
+	{"kubelet", "address", "port", "10250", ""},
+}
+
+// etcdListeners are etcd's flags of URLs that it listens at.
+var etcdListeners = []struct{ urls, certificate string }{
+	{"listen-client-urls", "cert-file"},
+	{"listen-peer-urls", "peer-cert-file"},
+}
+
+// endpoints lists where the node's components listen with TLS, each once.
+func (inv *Inventory) endpoints() []Endpoint {
+	var out []Endpoint
+	add := func(e Endpoint) {
+		if !slices.Contains(out, e) && len(out) < maxEndpoints {
+			out = append(out, e)
+		}
+	}
+	for _, l := range listeners {
+		if _, ok := inv.component(l.component); !ok {
+			continue
+		}
+		port := cmp.Or(inv.setting(l.component, l.port).Value, l.defaultPort)
+		if port == "0" {
+			continue // switched off
+		}
+		e := inv.presents(Endpoint{Component: l.component, Address: net.JoinHostPort(inv.listensAt(l), port), Reference: l.certificate})
+		add(e)
+		for _, sni := range inv.sniEndpoints(e) {
+			add(sni)
+		}
+	}
+	for _, l := range etcdListeners {
+		for u := range strings.SplitSeq(inv.setting("etcd", l.urls).Value, ",") {
+			if address, ok := strings.CutPrefix(strings.TrimSpace(u), "https://"); ok {
+				add(inv.presents(Endpoint{Component: "etcd", Address: dialable(address), Reference: l.certificate}))
+			}
+		}
+	}
+	return out
+}
+
+// listensAt is an address at which a component can be reached.
+func (inv *Inventory) listensAt(l listener) string {
+	address := inv.setting(l.component, l.address).Value
+	if ip := net.ParseIP(address); address != "" && (ip == nil || !ip.IsUnspecified()) {
+		return address
+	}
+	if l.component == "kube-apiserver" {
+		return cmp.Or(advertiseAddress(inv), "127.0.0.1")
+	}
+	return "127.0.0.1"
+}
+
+// dialable replaces an unspecified address by one that can be dialled.
+func dialable(address string) string {
+	host, port, err := net.SplitHostPort(strings.TrimSuffix(address, "/"))
+	if err != nil {
+		return address
+	}
+	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return net.JoinHostPort(host, port)
+}
+
+// presents fills in the file that an endpoint should serve.
+func (inv *Inventory) presents(e Endpoint) Endpoint {
+	for _, ref := range inv.References {
+		if ref.Component != e.Component || ref.Holds != HoldsCertificate {
+			continue
+		}
+		if e.Reference != "" && ref.Name == e.Reference || e.Component == "kubelet" && (ref.Role == roleKubeletServing || ref.Role == roleKubeletSelf) {
+			e.Reference, e.Path = ref.Name, ref.Path
+			return e
+		}
+	}
+	e.Reference = ""
+	return e
+}
+
+// sniEndpoints are the same endpoint asked for each certificate of
+// --tls-sni-cert-key by one of its names.
+func (inv *Inventory) sniEndpoints(e Endpoint) []Endpoint {
+	var out []Endpoint
+	n := &subjectNode{inv: inv}
+	for _, ref := range inv.References {
+		if ref.Component != e.Component || ref.Name != "tls-sni-cert-key" || ref.Holds != HoldsCertificate {
+			continue
+		}
+		for _, name := range n.sniNames(ref) {
+			if picked, ok := n.sniReference(name); ok && picked.Path == ref.Path && net.ParseIP(name) == nil && !strings.Contains(name, "*") {
+				sni := e
+				sni.ServerName, sni.Reference, sni.Path = name, ref.Name, ref.Path
+				out = append(out, sni)
+				break
+			}
+		}
+	}
+	return out
+}

@@ -1,0 +1,36 @@
+package cmd
+
+import (
+	"fmt"
+	"os"
+	"time"
+
+	"golang.org/x/term"
+)
+
+// progressAfter is how long a run may take in silence.
+const progressAfter = time.Second
+
+// progress returns a function to be called for each file, which tells of the run
+// on a terminal once it has taken a second, and one that wipes the line away. On
+// anything but a terminal both do nothing.
+func (p *program) progress() (tick func(files int), end func()) {
+	f, ok := p.stderr.(*os.File)
+	if !ok || !term.IsTerminal(int(f.Fd())) {
+		return nil, func() {}
+	}
+	start, told := p.now(), time.Time{}
+	tick = func(files int) {
+		now := p.now()
+		if now.Sub(start) < progressAfter || now.Sub(told) < progressAfter/10 {
+			return
+		}
+		told = now
+		fmt.Fprintf(f, "\r\x1b[K%d files read", files)
+	}
+	return tick, func() {
+		if !told.IsZero() {
+			fmt.Fprint(f, "\r\x1b[K")
+		}
+	}
+}

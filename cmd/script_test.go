@@ -1,0 +1,92 @@
+package cmd_test
+
+import (
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"certaudit/cmd"
+	"certaudit/fixtures"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){
+		"certaudit": func() { os.Exit(cmd.Main(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) },
+	})
+}
+
+// TestScripts runs the program as its users do. Beside testscript's commands:
+//
+//	node NAME DIR     write a scenario, or a real kubeadm tree (v1.34.4), below DIR
+//	exits CODE ARG... run certaudit with the arguments; it must end with the code
+//	fifo FILE         make a FIFO
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:           filepath.Join("testdata", "script"),
+		UpdateScripts: *update,
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("NOW", fixtures.Now.Format("2006-01-02T15:04:05Z"))
+			e.Setenv("KUBEADM_NOW", fixtures.KubeadmTime.Format("2006-01-02T15:04:05Z"))
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"node":  writeNode,
+			"exits": exits,
+			"fifo":  fifo,
+		},
+	})
+}
+
+func writeNode(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 2 {
+		ts.Fatalf("usage: node NAME DIR")
+	}
+	ts.Check(nodeNamed(ts, args[0]).Write(ts.MkAbs(args[1])))
+}
+
+func nodeNamed(ts *testscript.TestScript, name string) fixtures.Node {
+	for _, s := range fixtures.Scenarios() {
+		if s.Name == name {
+			return s.Node()
+		}
+	}
+	for _, v := range fixtures.KubeadmVersions() {
+		if v == name {
+			return fixtures.Kubeadm(v)
+		}
+	}
+	ts.Fatalf("no node %q", name)
+	return nil
+}
+
+func exits(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) < 2 {
+		ts.Fatalf("usage: exits CODE ARG...")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	err = ts.Exec("certaudit", args[1:]...)
+	got := 0
+	if err != nil {
+		code, ok := strings.CutPrefix(err.Error(), "exit status ")
+		if !ok {
+			ts.Fatalf("certaudit: %v", err)
+		}
+		got, err = strconv.Atoi(code)
+		ts.Check(err)
+	}
+	if got != want {
+		ts.Fatalf("certaudit ended with %d, want %d", got, want)
+	}
+}
+
+func fifo(ts *testscript.TestScript, _ bool, args []string) {
+	for _, name := range args {
+		ts.Check(syscall.Mkfifo(ts.MkAbs(name), 0o600))
+	}
+}

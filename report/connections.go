@@ -1,0 +1,220 @@
+package report
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"certaudit/audit"
+)
+
+// ConnectionFormats returns the formats of the connections alone, the default
+// first.
+func ConnectionFormats() []Format {
+	all := []Format{{"table", "who talks to whom, and whether they would accept each other", writeConnections}}
+	for _, f := range Formats() {
+		if slices.Contains([]string{"json", "mermaid", "dot"}, f.Name) {
+			all = append(all, f)
+		}
+	}
+	return all
+}
+
+// connectionColumns are the columns of the connections table.
+var connectionColumns = []struct {
+	title string
+	text  func(c audit.Connection) string
+}{
+	{"CLIENT", func(c audit.Connection) string { return c.Client }},
+	{"SERVER", func(c audit.Connection) string { return c.Server }},
+	{"ADDRESS", func(c audit.Connection) string { return c.Address }},
+	{"SERVER TRUST", func(c audit.Connection) string { return c.ServerTrust }},
+	{"CLIENT TRUST", func(c audit.Connection) string { return c.ClientTrust }},
+	{"IDENTITY", func(c audit.Connection) string { return c.Identity }},
+	{"VERDICT", func(c audit.Connection) string { return c.Status }},
+}
+
+// writeConnections writes the connections as a table, then the reasons of those
+// that are not ok, then one summary line.
+func writeConnections(w io.Writer, r audit.Result, o Options) error {
+	var b bytes.Buffer
+	g := grid{}
+	for _, col := range connectionColumns {
+		g.columns = append(g.columns, column{title: col.title})
+	}
+	for _, c := range r.Connections {
+		var row []cell
+		for _, col := range connectionColumns {
+			row = append(row, names(col.text(c)))
+		}
+		g.rows = append(g.rows, row)
+	}
+	if severalNodes(r) {
+		g.columns = slices.Insert(g.columns, 0, column{title: "NODE"})
+		for i, c := range r.Connections {
+			g.rows[i] = slices.Insert(g.rows[i], 0, whole(c.Node))
+		}
+	}
+	if err := g.write(&b, o.Width); err != nil {
+		return err
+	}
+	b.WriteString(connectionReasons(r, o))
+	fmt.Fprintf(&b, "\n%s\n", connectionSummary(r))
+	_, err := w.Write(bytes.TrimLeft(b.Bytes(), "\n"))
+	return err
+}
+
+// connectionReasons tells why connections are not ok, those that are broken
+// first; one reason of several connections is told once.
+func connectionReasons(r audit.Result, o Options) string {
+	var b strings.Builder
+	for _, status := range []string{audit.VerdictBroken, audit.VerdictUnknown, audit.VerdictUnverified} {
+		var reasons []string
+		who := map[string][]string{}
+		for _, c := range r.Connections {
+			if c.Status != status {
+				continue
+			}
+			if who[c.Reason] == nil {
+				reasons = append(reasons, c.Reason)
+			}
+			if label := c.Client + " -> " + c.Server; !slices.Contains(who[c.Reason], label) {
+				who[c.Reason] = append(who[c.Reason], label)
+			}
+		}
+		for _, reason := range reasons {
+			fmt.Fprintf(&b, "\n%s  %s\n", paint(verdictColor(status, o), status), printable(strings.Join(who[reason], ", ")))
+			for _, line := range wrapText(reason, o.Width, len(indent)) {
+				b.WriteString("  " + line + "\n")
+			}
+		}
+	}
+	return b.String()
+}
+
+func verdictColor(status string, o Options) string {
+	if !o.Color || status != audit.VerdictBroken {
+		return ""
+	}
+	return red
+}
+
+func connectionSummary(r audit.Result) string {
+	if len(r.Connections) == 0 {
+		return "no connections found"
+	}
+	count := map[string]int{}
+	for _, c := range r.Connections {
+		count[c.Status]++
+	}
+	var parts []string
+	for _, status := range []string{audit.VerdictBroken, audit.VerdictUnverified, audit.VerdictUnknown, audit.VerdictOK} {
+		if count[status] > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", count[status], status))
+		}
+	}
+	return fmt.Sprintf("%d connections: %s", len(r.Connections), strings.Join(parts, ", "))
+}
+
+// graph numbers the ends of the connections in their order.
+type graph struct {
+	ends []string
+	ids  map[string]int
+}
+
+func graphOf(r audit.Result) graph {
+	g := graph{ids: map[string]int{}}
+	for _, c := range r.Connections {
+		for _, end := range []string{endOf(r, c, c.Client), endOf(r, c, c.Server)} {
+			if _, known := g.ids[end]; !known {
+				g.ids[end] = len(g.ends)
+				g.ends = append(g.ends, end)
+			}
+		}
+	}
+	return g
+}
+
+// endOf names an end of a connection; with several nodes, on its node.
+func endOf(r audit.Result, c audit.Connection, name string) string {
+	if severalNodes(r) {
+		return c.Node + ": " + name
+	}
+	return name
+}
+
+// arrowLabel is what stands at an arrow: the verdict and, if broken, why.
+func arrowLabel(c audit.Connection) string {
+	if c.Status == audit.VerdictBroken {
+		return c.Status + ": " + c.Reason
+	}
+	return c.Status
+}
+
+// lineStyles draw a verdict, in Mermaid's words and Graphviz's.
+var lineStyles = map[string]struct{ mermaid, dot string }{
+	audit.VerdictOK:         {"stroke:#2a7d2a", `color="#2a7d2a"`},
+	audit.VerdictBroken:     {"stroke:#c62828,stroke-width:3px", `color="#c62828", penwidth=3`},
+	audit.VerdictUnverified: {"stroke:#b26a00,stroke-dasharray:4", `color="#b26a00", style=dashed`},
+	audit.VerdictUnknown:    {"stroke:#777777,stroke-dasharray:2", `color="#777777", style=dotted`},
+}
+
+// writeMermaid writes the connections as a Mermaid flowchart
+// (https://mermaid.js.org/syntax/flowchart.html).
+func writeMermaid(w io.Writer, r audit.Result, _ Options) error {
+	var b strings.Builder
+	g := graphOf(r)
+	b.WriteString("flowchart LR\n")
+	for i, end := range g.ends {
+		fmt.Fprintf(&b, "  n%d[\"%s\"]\n", i, mermaidText(end))
+	}
+	for _, c := range r.Connections {
+		fmt.Fprintf(&b, "  n%d -->|\"%s\"| n%d\n", g.ids[endOf(r, c, c.Client)], mermaidText(arrowLabel(c)), g.ids[endOf(r, c, c.Server)])
+	}
+	for i, c := range r.Connections {
+		fmt.Fprintf(&b, "  linkStyle %d %s\n", i, lineStyles[c.Status].mermaid)
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// mermaidText writes text for a quoted label: Mermaid knows entities, and reads
+// Markdown and HTML in what is not one.
+func mermaidText(s string) string {
+	var b strings.Builder
+	for _, c := range printable(s) {
+		if c == ' ' || c == '-' || c == '.' || c == ',' || c == ':' || c == '/' || c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' {
+			b.WriteRune(c)
+		} else {
+			fmt.Fprintf(&b, "#%d;", c)
+		}
+	}
+	return b.String()
+}
+
+// writeDot writes the connections as a graph for Graphviz
+// (https://graphviz.org/doc/info/lang.html).
+func writeDot(w io.Writer, r audit.Result, _ Options) error {
+	var b strings.Builder
+	g := graphOf(r)
+	b.WriteString("digraph connections {\n  rankdir=LR;\n  node [shape=box, style=rounded, fontname=\"sans-serif\"];\n  edge [fontname=\"sans-serif\", fontsize=10];\n")
+	for i, end := range g.ends {
+		fmt.Fprintf(&b, "  n%d [label=\"%s\"];\n", i, dotText(end))
+	}
+	for _, c := range r.Connections {
+		fmt.Fprintf(&b, "  n%d -> n%d [label=\"%s\", tooltip=\"%s\", %s];\n", g.ids[endOf(r, c, c.Client)], g.ids[endOf(r, c, c.Server)],
+			dotText(c.Status), dotText(cmp.Or(c.Reason, c.Address, c.Status)), lineStyles[c.Status].dot)
+	}
+	b.WriteString("}\n")
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// dotText writes text for a double-quoted string, in which a backslash starts
+// an escape.
+func dotText(s string) string {
+	return strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(printable(s))
+}

@@ -1,0 +1,74 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+
+	"certaudit/audit"
+)
+
+// relative is a path on the node relative to its root, as code review tools
+// want it; "." for none, since they refuse a finding without a file.
+func relative(path string) string {
+	if path = strings.TrimLeft(path, "/"); path != "" {
+		return path
+	}
+	return "."
+}
+
+// statement says where something was seen and what, in one line for a reader
+// who is not shown the node: "cp-1:/etc/kubernetes/pki/ca.crt: expired ...".
+func statement(f audit.Finding, nodes bool) string {
+	where := f.Path
+	if nodes && f.Node != "" {
+		where = strings.TrimSuffix(f.Node+":"+f.Path, ":")
+	}
+	return printable(shorten(strings.Join(nonEmpty(where, seen(f)), ": ")))
+}
+
+// seen is the message of a finding, and why it does not count.
+func seen(f audit.Finding) string {
+	if reason := borne(f); reason != "" {
+		return strings.TrimSpace(f.Message + " (" + reason + ")")
+	}
+	return f.Message
+}
+
+// borne says why a finding does not fail the gate; empty for one that counts.
+func borne(f audit.Finding) string {
+	switch {
+	case f.Waiver != nil:
+		return fmt.Sprintf("waived until %s: %s", f.Waiver.Until, f.Waiver.Reason)
+	case f.Known:
+		return "known from the baseline"
+	}
+	return ""
+}
+
+// weight is the severity that a tool is to show: a finding that does not count
+// for the gate is worth knowing, no more.
+func weight(f audit.Finding) audit.Severity {
+	if !f.Counts() {
+		return audit.Info
+	}
+	return f.Severity
+}
+
+// unjudged says why an outcome is not complete.
+func unjudged(o audit.Outcome) string { return cmp.Or(o.Reason, "incomplete, no reason given") }
+
+// fingerprints returns one for each finding, all different: the second finding
+// of one fingerprint has ":2" behind it.
+func fingerprints(findings []audit.Finding) []string {
+	out := make([]string, len(findings))
+	seen := map[string]int{}
+	for i, f := range findings {
+		out[i] = f.Fingerprint()
+		seen[out[i]]++
+		if n := seen[out[i]]; n > 1 {
+			out[i] = fmt.Sprintf("%s:%d", out[i], n)
+		}
+	}
+	return out
+}

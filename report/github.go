@@ -1,0 +1,56 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"strings"
+
+	"certaudit/audit"
+)
+
+var githubCommands = map[audit.Severity]string{audit.Critical: "error", audit.Warning: "warning", audit.Info: "notice"}
+
+// writeGitHub writes one workflow command for each finding and each check that
+// is incomplete, then the summary for the reader of the log. Nothing of the
+// audited node begins a line, so nothing of it can be a command.
+//
+// Source: https://docs.github.com/en/actions/reference/workflow-commands-for-github-actions.
+func writeGitHub(w io.Writer, r audit.Result, _ Options) error {
+	var b strings.Builder
+	for _, f := range worstFirst(r.Findings) {
+		command := cmp.Or(githubCommands[weight(f)], "notice")
+		message := append([]string{statement(f, severalNodes(r))}, printableLines(strings.TrimRight(f.Remedy, "\n"))...)
+		b.WriteString(annotation(command, f.Path, f.Line, f.Check, strings.Join(nonEmpty(message...), "\n")))
+	}
+	for _, o := range r.Outcomes {
+		if o.State == audit.Incomplete {
+			message := printable(strings.Join(nonEmpty(o.Node, unjudged(o)), ": "))
+			b.WriteString(annotation("warning", "", 0, o.Check+" is incomplete", message))
+		}
+	}
+	b.WriteString(summaryLine(r))
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// annotation is one workflow command; path and line are left out where there
+// are none.
+func annotation(command, path string, line int, title, message string) string {
+	var properties []string
+	if path != "" {
+		properties = append(properties, "file="+propertyEscapes.Replace(printable(relative(path))))
+		if line > 0 {
+			properties = append(properties, fmt.Sprintf("line=%d", line))
+		}
+	}
+	properties = append(properties, "title="+propertyEscapes.Replace(printable(title)))
+	return fmt.Sprintf("::%s %s::%s\n", command, strings.Join(properties, ","), messageEscapes.Replace(message))
+}
+
+// What the runner unescapes again. Source: actions/toolkit
+// packages/core/src/command.ts, actions/runner src/Runner.Common/ActionCommand.cs.
+var (
+	messageEscapes  = strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A")
+	propertyEscapes = strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A", ":", "%3A", ",", "%2C")
+)

@@ -1,0 +1,550 @@
+package report
+
+import (
+	"bytes"
+	"cmp"
+	"crypto/sha256"
+	"embed"
+	"encoding/base64"
+	"fmt"
+	"html/template"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"certaudit/audit"
+)
+
+//go:embed html
+var htmlFiles embed.FS
+
+// htmlTemplate is parsed once, and only by those who want the page. Whatever
+// text of a result it shows goes through one of its functions.
+var htmlTemplate = sync.OnceValue(func() *template.Template {
+	return template.Must(template.New("page.html").Funcs(template.FuncMap{
+		"p":      printable,
+		"list":   func(values []string) string { return strings.Join(bounded(values), ", ") },
+		"lines":  func(s string) string { return strings.Join(printableLines(s), "\n") },
+		"links":  htmlLinks,
+		"minute": minute,
+		"day":    day,
+		"plural": plural,
+		"join":   strings.Join,
+		"at":     findingPlace,
+		"level":  statusLevel,
+	}).ParseFS(htmlFiles, "html/page.html"))
+})
+
+// writeHTML writes r as one page that asks nothing of anybody: styles, script
+// and data stand in it, and its policy lets it load nothing else.
+func writeHTML(w io.Writer, r audit.Result, _ Options) error {
+	var b bytes.Buffer
+	if err := htmlTemplate().Execute(&b, newHTMLPage(r)); err != nil {
+		return err
+	}
+	_, err := w.Write(b.Bytes())
+	return err
+}
+
+// htmlPage is what the template shows.
+type htmlPage struct {
+	audit.Result
+	Policy       string
+	Style        template.CSS
+	Script       template.JS
+	Title        string
+	Several      bool
+	Conclusion   htmlConclusion
+	Next         htmlNext
+	Expired      int
+	Nodes        []htmlNode
+	Gaps         []htmlGap
+	Checks       []htmlCheck
+	Timeline     htmlTimeline
+	Certificates []htmlRow
+	Findings     []htmlGroup
+	Graph        htmlGraph
+	Issuers      []htmlIssuer
+	Data         htmlData
+}
+
+func newHTMLPage(r audit.Result) htmlPage {
+	style, script := htmlFile("style.css"), htmlFile("script.js")
+	rows := htmlRows(r)
+	return htmlPage{
+		Result:       r,
+		Policy:       contentSecurityPolicy(style, script),
+		Style:        template.CSS(style),
+		Script:       template.JS(script),
+		Title:        htmlTitle(r.Nodes),
+		Several:      severalNodes(r),
+		Conclusion:   conclude(r),
+		Next:         nextExpiry(r, rows),
+		Expired:      countExpired(r),
+		Nodes:        htmlNodes(r),
+		Gaps:         htmlGaps(r),
+		Checks:       htmlChecks(r),
+		Timeline:     newTimeline(r, rows),
+		Certificates: rows,
+		Findings:     groupFindings(r, rows),
+		Graph:        newGraph(r.Connections),
+		Issuers:      htmlIssuers(rows),
+		Data:         newHTMLData(r, rows),
+	}
+}
+
+// htmlFile returns one of the embedded files.
+func htmlFile(name string) string {
+	data, err := htmlFiles.ReadFile("html/" + name)
+	if err != nil {
+		panic(err) // the name is none of those embedded: a mistake in this file
+	}
+	return string(data)
+}
+
+// contentSecurityPolicy allows the two blocks of the page and nothing else
+// (https://www.w3.org/TR/CSP3/).
+func contentSecurityPolicy(style, script string) string {
+	return fmt.Sprintf("default-src 'none'; style-src %s; script-src %s; base-uri 'none'; form-action 'none'",
+		hashSource(style), hashSource(script))
+}
+
+func hashSource(block string) string {
+	sum := sha256.Sum256([]byte(block))
+	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
+}
+
+// htmlTitle names what was audited.
+func htmlTitle(nodes []audit.Node) string {
+	switch {
+	case len(nodes) > 1:
+		return fmt.Sprintf("%d nodes", len(nodes))
+	case len(nodes) == 1 && nodes[0].Name != "":
+		return nodes[0].Name
+	}
+	return "a node"
+}
+
+// The levels are the severities, and these; the style sheet knows each by name.
+const (
+	levelOK      = "ok"
+	levelUnknown = "unknown"
+)
+
+// htmlConclusion is the state of everything in a word and a sentence.
+type htmlConclusion struct{ Level, Word, Sentence string }
+
+func conclude(r audit.Result) htmlConclusion {
+	switch {
+	case r.Summary.Critical > 0:
+		return htmlConclusion{string(audit.Critical), "Critical", "Something has stopped or is about to, or somebody has rights they must not have."}
+	case r.Summary.Warning > 0:
+		return htmlConclusion{string(audit.Warning), "Warning", "Something will stop or may stop. Nothing has yet."}
+	case len(r.Certificates) == 0:
+		return htmlConclusion{levelUnknown, "Nothing found", "No certificates were found, so nothing was judged."}
+	case r.Incomplete():
+		return htmlConclusion{levelUnknown, "Incomplete", "Nothing is wrong with what was judged, but not everything could be."}
+	}
+	return htmlConclusion{levelOK, "Sound", "Every certificate that was found is as it should be."}
+}
+
+// htmlNext is the expiry that comes next; Row is the first certificate of
+// Count that end then. The zero value is none.
+type htmlNext struct {
+	Row   *htmlRow
+	Count int
+}
+
+// Others counts those beside Row.
+func (n htmlNext) Others() int { return n.Count - 1 }
+
+func nextExpiry(r audit.Result, rows []htmlRow) (n htmlNext) {
+	for i := range rows {
+		if at := rows[i].NotAfter; !at.IsZero() && at.Equal(r.Summary.NextExpiry) {
+			if n.Count++; n.Count == 1 {
+				n.Row = &rows[i]
+			}
+		}
+	}
+	return n
+}
+
+func countExpired(r audit.Result) (n int) {
+	for _, c := range r.Certificates {
+		if isExpired(c, r.At) {
+			n++
+		}
+	}
+	return n
+}
+
+func isExpired(c audit.Certificate, at time.Time) bool {
+	return !c.NotAfter.IsZero() && at.After(c.NotAfter)
+}
+
+// day is the date of t in UTC, empty for the zero time.
+func day(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.DateOnly)
+}
+
+// htmlNode is a node with what was found on it.
+type htmlNode struct {
+	audit.Node
+	Certificates, Critical, Warning, Info int
+	Next                                  time.Time
+}
+
+func htmlNodes(r audit.Result) []htmlNode {
+	nodes := make([]htmlNode, len(r.Nodes))
+	byName := map[string]*htmlNode{}
+	for i, n := range r.Nodes {
+		nodes[i].Node = n
+		byName[n.Name] = &nodes[i]
+	}
+	for _, c := range r.Certificates {
+		if n := byName[c.Node]; n != nil && !c.NotAfter.IsZero() {
+			n.Certificates++
+			if c.NotAfter.After(r.At) && (n.Next.IsZero() || c.NotAfter.Before(n.Next)) {
+				n.Next = c.NotAfter
+			}
+		}
+	}
+	for _, f := range r.Findings {
+		if n := byName[f.Node]; n != nil {
+			n.count(f.Severity)
+		}
+	}
+	return nodes
+}
+
+func (n *htmlNode) count(s audit.Severity) {
+	switch s {
+	case audit.Critical:
+		n.Critical++
+	case audit.Warning:
+		n.Warning++
+	case audit.Info:
+		n.Info++
+	}
+}
+
+// htmlGap is one reason why something was not judged.
+type htmlGap struct {
+	Checks []string
+	Where  string
+	Reason string
+}
+
+// htmlGaps lists what was not judged, one entry for each reason.
+func htmlGaps(r audit.Result) []htmlGap {
+	type cause struct{ reason, check string }
+	var onNodes groups[cause]
+	for _, o := range r.Outcomes {
+		if o.State == audit.Incomplete || o.Reason != "" {
+			onNodes.add(cause{cmp.Or(o.Reason, "no reason was given"), o.Check}, o.Node)
+		}
+	}
+	type place struct{ reason, where string }
+	var ofChecks groups[place]
+	for _, c := range onNodes.keys {
+		where := ""
+		if severalNodes(r) {
+			where = nodeList(onNodes.members[c])
+		}
+		ofChecks.add(place{c.reason, where}, c.check)
+	}
+	var gaps []htmlGap
+	for _, p := range ofChecks.keys {
+		gaps = append(gaps, htmlGap{ofChecks.members[p], p.where, p.reason})
+	}
+	return gaps
+}
+
+// htmlCheck is what a check looked at on all nodes together.
+type htmlCheck struct {
+	audit.Check
+	Examined, Findings              int
+	Done, NotApplicable, Incomplete int
+}
+
+// State says how far the check got, in the words of the JSON.
+func (c htmlCheck) State() audit.State {
+	switch {
+	case c.Incomplete > 0:
+		return audit.Incomplete
+	case c.Done > 0:
+		return audit.Done
+	}
+	return audit.NotApplicable
+}
+
+// htmlChecks returns the checks that ran, in the order of the documentation.
+func htmlChecks(r audit.Result) []htmlCheck {
+	sum := map[string]*htmlCheck{}
+	for _, o := range r.Outcomes {
+		if sum[o.Check] == nil {
+			sum[o.Check] = &htmlCheck{Check: audit.Check{ID: o.Check}}
+		}
+		c := sum[o.Check]
+		c.Examined += o.Examined
+		switch o.State {
+		case audit.Done:
+			c.Done++
+		case audit.Incomplete:
+			c.Incomplete++
+		default:
+			c.NotApplicable++
+		}
+	}
+	for _, f := range r.Findings {
+		if c := sum[f.Check]; c != nil {
+			c.Findings++
+		}
+	}
+	var checks []htmlCheck
+	for _, c := range audit.Checks() {
+		if s := sum[c.ID]; s != nil {
+			s.Check = c
+			checks = append(checks, *s)
+			delete(sum, c.ID)
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(sum)) {
+		checks = append(checks, *sum[id])
+	}
+	return checks
+}
+
+// htmlRow is a certificate with what the page says of it.
+type htmlRow struct {
+	subject
+	// ID numbers the rows in the order of the result, from 0.
+	ID int
+	// Level is "ok", or the severity of the finding behind the status.
+	Level string
+	// Infos counts the findings of severity info.
+	Infos int
+	// place is where findings about it are found.
+	place findingKey
+}
+
+// findingKey is what a finding and a certificate have in common when the one
+// is about the other.
+type findingKey struct{ node, path, sha256 string }
+
+func htmlRows(r audit.Result) []htmlRow {
+	level := levels(r)
+	infos := map[findingKey]int{}
+	for _, f := range r.Findings {
+		if f.Severity == audit.Info {
+			infos[findingKey{f.Node, f.Path, f.SHA256}]++
+		}
+	}
+	alone := aloneInFile(r.Certificates)
+	rows := make([]htmlRow, len(r.Certificates))
+	for i, c := range r.Certificates {
+		key := findingKey{c.Node, c.Path, c.SHA256}
+		rows[i] = htmlRow{subject{c, r.At, alone[[2]string{c.Node, c.Path}]}, i, level(c), infos[key], key}
+	}
+	return rows
+}
+
+// levels returns a function that gives the level of a certificate's status.
+func levels(r audit.Result) func(audit.Certificate) string {
+	worst := map[verdict]audit.Severity{}
+	for _, f := range r.Findings {
+		for _, v := range verdicts(f.Node, f.Check, f.SHA256, f.Path) {
+			if f.Severity.Rank() > worst[v].Rank() {
+				worst[v] = f.Severity
+			}
+		}
+	}
+	return func(c audit.Certificate) string {
+		if c.Status == "ok" {
+			return levelOK
+		}
+		for _, v := range verdicts(c.Node, c.Status, c.SHA256, c.Path) {
+			if s, ok := worst[v]; ok {
+				return string(s)
+			}
+		}
+		return levelUnknown
+	}
+}
+
+// aloneInFile tells of each file on a node whether only one field of it holds
+// certificates.
+func aloneInFile(certificates []audit.Certificate) map[[2]string]bool {
+	first, alone := map[[2]string]string{}, map[[2]string]bool{}
+	for _, c := range certificates {
+		file := [2]string{c.Node, c.Path}
+		field, seen := first[file]
+		if !seen {
+			first[file], alone[file] = c.Field, true
+		}
+		if seen && field != c.Field {
+			alone[file] = false
+		}
+	}
+	return alone
+}
+
+// Rank orders rows by what needs attention: 3 for critical, 0 for ok.
+func (r htmlRow) Rank() int {
+	switch r.Level {
+	case levelOK:
+		return 0
+	case levelUnknown:
+		return audit.Info.Rank()
+	}
+	return audit.Severity(r.Level).Rank()
+}
+
+// Who is the component, or the role of what belongs to none.
+func (r htmlRow) Who() string { return cmp.Or(r.Component, r.Role) }
+
+// Remaining is the time that is left, "5d", or how long it is past.
+func (r htmlRow) Remaining() string {
+	if r.NotAfter.IsZero() {
+		return ""
+	}
+	return remaining(r.NotAfter, r.at)
+}
+
+// Inside says where in its file the certificate stands, where that is not all
+// of it.
+func (r htmlRow) Inside() string {
+	var parts []string
+	if r.Field != "" && !r.alone {
+		parts = append(parts, r.Field)
+	}
+	if r.Index > 0 {
+		parts = append(parts, fmt.Sprintf("#%d", r.Index+1))
+	}
+	return printable(strings.Join(parts, " "))
+}
+
+// Names are the alternative names, bounded for a table.
+func (r htmlRow) Names() string {
+	return strings.Join(bounded(slices.Concat(r.DNSNames, r.IPAddresses)), ", ")
+}
+
+// IsCA reports whether the certificate is there to sign others.
+func (r htmlRow) IsCA() bool { return r.Type == "CA" }
+
+// htmlGroup are the findings of one check.
+type htmlGroup struct {
+	// ID numbers the groups in their order, from 0.
+	ID       int
+	Check    audit.Check
+	Severity audit.Severity
+	Items    []htmlFinding
+}
+
+// Open reports whether the group is to be seen at once: not what is only worth
+// knowing, and not a list that would push everything else off the page.
+func (g htmlGroup) Open() bool {
+	return g.Severity.Rank() >= audit.Warning.Rank() && len(g.Items) <= maxOpen
+}
+
+// maxOpen is how long a list may be and still be open from the start.
+const maxOpen = 30
+
+// htmlFinding is a finding with its number in the result, and that of the
+// certificate it is about, -1 for none.
+type htmlFinding struct {
+	audit.Finding
+	ID, Row int
+}
+
+// groupFindings puts findings under their checks, the worst first.
+func groupFindings(r audit.Result, rows []htmlRow) []htmlGroup {
+	rowAt := map[findingKey]int{}
+	for i := len(rows) - 1; i >= 0; i-- {
+		rowAt[rows[i].place] = i
+	}
+	byID := map[string]audit.Check{}
+	for _, c := range audit.Checks() {
+		byID[c.ID] = c
+	}
+	index := map[string]int{}
+	var out []htmlGroup
+	for i, f := range r.Findings {
+		g, ok := index[f.Check]
+		if !ok {
+			g, index[f.Check] = len(out), len(out)
+			check := byID[f.Check]
+			check.ID = f.Check
+			out = append(out, htmlGroup{Check: check})
+		}
+		row, ok := rowAt[findingKey{f.Node, f.Path, f.SHA256}]
+		if !ok {
+			row = -1
+		}
+		out[g].Items = append(out[g].Items, htmlFinding{f, i, row})
+		if f.Severity.Rank() > out[g].Severity.Rank() {
+			out[g].Severity = f.Severity
+		}
+	}
+	for _, g := range out {
+		slices.SortStableFunc(g.Items, func(a, b htmlFinding) int { return cmp.Compare(b.Severity.Rank(), a.Severity.Rank()) })
+	}
+	slices.SortStableFunc(out, func(a, b htmlGroup) int { return cmp.Compare(b.Severity.Rank(), a.Severity.Rank()) })
+	for i := range out {
+		out[i].ID = i
+	}
+	return out
+}
+
+// Worst returns the groups that the conclusion is about.
+func (p htmlPage) Worst() []htmlGroup {
+	i := slices.IndexFunc(p.Findings, func(g htmlGroup) bool { return string(g.Severity) != p.Conclusion.Level })
+	if i < 0 {
+		i = len(p.Findings)
+	}
+	return p.Findings[:i]
+}
+
+// htmlLink is a piece of a text; URL is set where it leads somewhere.
+type htmlLink struct{ Text, URL string }
+
+// htmlLinks cuts s into pieces, so that the addresses in it can be followed.
+func htmlLinks(s string) []htmlLink {
+	var out []htmlLink
+	for s != "" {
+		start := strings.Index(s, "https://")
+		if start < 0 {
+			return append(out, htmlLink{Text: printable(s)})
+		}
+		if start > 0 {
+			out = append(out, htmlLink{Text: printable(s[:start])})
+		}
+		end := start + len(s[start:])
+		if i := strings.IndexAny(s[start:], " ;,\n\t"); i >= 0 {
+			end = start + i
+		}
+		url := printable(s[start:end])
+		out = append(out, htmlLink{url, url})
+		s = s[end:]
+	}
+	return out
+}
+
+// bounded returns values in printable form, up to maxCell bytes of them; the
+// last then says how many there are more.
+func bounded(values []string) []string {
+	out, size := make([]string, 0, len(values)), 0
+	for i, v := range values {
+		if size += len(v); size > maxCell && i > 0 {
+			return append(out, fmt.Sprintf("... (%d more, see the json format)", len(values)-i))
+		}
+		out = append(out, printable(shorten(v)))
+	}
+	return out
+}

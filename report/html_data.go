@@ -1,0 +1,243 @@
+package report
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"certaudit/audit"
+)
+
+// htmlData is what the script of the page builds details from, when somebody
+// asks for them. A cluster says the same on every node, so every text is kept
+// once, and the rest are indices into Strings.
+type htmlData struct {
+	Strings []string `json:"strings"`
+	// Fields are the titles of what is told of each certificate.
+	Fields []string   `json:"fields"`
+	Facts  []htmlFact `json:"facts"`
+	// Sets are the requirement rows for one role, profile and version each.
+	Sets [][]htmlRequirement `json:"sets"`
+	// Findings are check, severity and reference of each finding.
+	Findings [][3]int `json:"findings"`
+	// Places lists findings that are about the same certificate.
+	Places [][]int `json:"places"`
+	// Partial lists, for the name of a node, the facts that could not be
+	// judged there in every case.
+	Partial      map[string][]int  `json:"partial"`
+	Certificates []htmlCertificate `json:"certificates"`
+
+	index map[string]int
+}
+
+// htmlFact says how a fact of the requirement table is shown.
+type htmlFact struct {
+	fact  audit.Fact
+	Label string `json:"label"`
+	// Rule says how the values are meant.
+	Rule string `json:"rule"`
+	// All and Any: a certificate that visibly has all, or one, of the values is
+	// as required.
+	All bool `json:"all"`
+	Any bool `json:"any"`
+	// Field is the title of what is held against it.
+	Field string `json:"field"`
+	// Checks judge it.
+	Checks []string `json:"checks"`
+}
+
+var htmlFacts = []htmlFact{
+	{audit.FactCommonName, "common name", "one of", false, true, fieldCommonName, []string{"identity/common-name"}},
+	{audit.FactOrganization, "organization", "at least one of", false, true, fieldOrganizations, []string{"identity/organization-missing", "identity/organization-extra"}},
+	{audit.FactOrganizationAllowed, "organization", "may be there as well", false, false, fieldOrganizations, []string{"identity/organization-extra"}},
+	{audit.FactOrganizationLegacy, "organization", "of an earlier version, may be there", false, false, fieldOrganizations, []string{"identity/organization-extra"}},
+	{audit.FactDNSName, "alternative name", "each of", true, false, fieldNames, []string{"identity/san-missing"}},
+	{audit.FactIPAddress, "alternative address", "each of", true, false, fieldNames, []string{"identity/san-missing"}},
+	{audit.FactUsage, "extended key usage", "each of", true, false, fieldUsages, []string{"usage/extended-key-usage"}},
+	{audit.FactIssuer, "issuer", "in the bundle of the first of these that the node has", false, false, fieldIssuer, []string{"chain/wrong-issuer", "chain/untrusted"}},
+}
+
+// htmlRequirement is one row of the requirement table.
+type htmlRequirement struct {
+	Fact     int   `json:"fact"`
+	Values   []int `json:"values"`
+	Severity int   `json:"severity"`
+	Versions int   `json:"versions"`
+	Source   int   `json:"source"`
+}
+
+// htmlCertificate is one certificate. Names are short: there may be thousands.
+type htmlCertificate struct {
+	// Values are those of each field, as indices into Strings.
+	Values [][]int `json:"v"`
+	// Expiry is in seconds since 1970, 0 for none.
+	Expiry int64 `json:"t"`
+	Rank   int   `json:"r"`
+	// Set and Place are indices, -1 for none.
+	Set   int `json:"s"`
+	Place int `json:"p"`
+}
+
+// Fields that something else refers to.
+const (
+	fieldCommonName    = "Common name"
+	fieldOrganizations = "Organizations"
+	fieldNames         = "Alternative names"
+	fieldIssuer        = "Issuer"
+	fieldUsages        = "Usages"
+)
+
+// htmlFields are what is told of a certificate. The script sorts by them and
+// names some of them too.
+var htmlFields = []struct {
+	title  string
+	values func(htmlRow) []string
+}{
+	{"Status", func(r htmlRow) []string { return []string{r.Status} }},
+	{"Node", func(r htmlRow) []string { return []string{r.Node} }},
+	{"Component", func(r htmlRow) []string { return []string{r.Component} }},
+	{"Type", func(r htmlRow) []string { return []string{r.Type} }},
+	{"Role", func(r htmlRow) []string { return []string{r.Role} }},
+	{"File", func(r htmlRow) []string { return []string{fileOf(r.Certificate)} }},
+	{"Field", func(r htmlRow) []string { return []string{r.Field} }},
+	{fieldCommonName, func(r htmlRow) []string { return []string{r.CommonName} }},
+	{fieldOrganizations, func(r htmlRow) []string { return r.Organizations }},
+	{fieldNames, func(r htmlRow) []string { return slices.Concat(r.DNSNames, r.IPAddresses) }},
+	{fieldIssuer, func(r htmlRow) []string { return []string{r.Issuer} }},
+	{"Not before", func(r htmlRow) []string { return []string{minute(r.NotBefore)} }},
+	{"Not after", func(r htmlRow) []string { return []string{minute(r.NotAfter)} }},
+	{fieldUsages, func(r htmlRow) []string { return r.Usages }},
+	{"Key", func(r htmlRow) []string { return []string{r.KeyAlgorithm} }},
+	{"Serial", func(r htmlRow) []string { return []string{r.Serial} }},
+	{"SHA-256", func(r htmlRow) []string { return []string{r.SHA256} }},
+	{"Used by", func(r htmlRow) []string { return r.UsedBy }},
+}
+
+// fileOf is the path with the line, and the number where there are several.
+func fileOf(c audit.Certificate) string {
+	var b strings.Builder
+	b.WriteString(c.Path)
+	if c.Line > 0 {
+		b.WriteString(":" + strconv.Itoa(c.Line))
+	}
+	if c.Index > 0 {
+		b.WriteString(" #" + strconv.Itoa(c.Index+1))
+	}
+	return b.String()
+}
+
+func newHTMLData(r audit.Result, rows []htmlRow) htmlData {
+	d := htmlData{Strings: []string{}, Facts: htmlFacts, Sets: [][]htmlRequirement{}, Findings: [][3]int{},
+		Places: [][]int{}, Partial: map[string][]int{}, Certificates: []htmlCertificate{}, index: map[string]int{}}
+	for _, f := range htmlFields {
+		d.Fields = append(d.Fields, f.title)
+	}
+	places := d.addFindings(r.Findings)
+	set := d.requirementSets(r.Nodes)
+	for _, row := range rows {
+		place, ok := places[row.place]
+		if !ok {
+			place = -1
+		}
+		c := htmlCertificate{Rank: row.Rank(), Set: set(row.Node, row.Role), Place: place}
+		if !row.NotAfter.IsZero() {
+			c.Expiry = row.NotAfter.Unix()
+		}
+		for _, f := range htmlFields {
+			c.Values = append(c.Values, d.texts(f.values(row)))
+		}
+		d.Certificates = append(d.Certificates, c)
+	}
+	d.addPartial(r.Outcomes)
+	return d
+}
+
+// text returns the index of s in its printable form.
+func (d *htmlData) text(s string) int {
+	s = printable(shorten(s))
+	i, ok := d.index[s]
+	if !ok {
+		i = len(d.Strings)
+		d.index[s] = i
+		d.Strings = append(d.Strings, s)
+	}
+	return i
+}
+
+// texts returns the indices of those values that are not empty.
+func (d *htmlData) texts(values []string) []int {
+	out := []int{}
+	for _, v := range bounded(nonEmpty(values...)) {
+		out = append(out, d.text(v))
+	}
+	return out
+}
+
+// addFindings keeps what the script needs of the findings; their texts are in
+// the page. It returns the place of each key.
+func (d *htmlData) addFindings(findings []audit.Finding) map[findingKey]int {
+	places := map[findingKey]int{}
+	for i, f := range findings {
+		d.Findings = append(d.Findings, [3]int{d.text(f.Check), d.text(string(f.Severity)), d.text(f.Reference)})
+		key := findingKey{f.Node, f.Path, f.SHA256}
+		place, ok := places[key]
+		if !ok {
+			place, places[key] = len(d.Places), len(d.Places)
+			d.Places = append(d.Places, nil)
+		}
+		d.Places[place] = append(d.Places[place], i)
+	}
+	return places
+}
+
+// requirementSets returns a function that gives the set for a role on a node.
+func (d *htmlData) requirementSets(nodes []audit.Node) func(node, role string) int {
+	type table struct{ profile, version string }
+	tableOf := map[string]table{}
+	sets := map[table]map[string]int{}
+	for _, n := range nodes {
+		t := table{n.Profile, n.KubernetesVersion}
+		tableOf[n.Name] = t
+		if sets[t] == nil {
+			sets[t] = d.addSets(audit.DefaultRequirements().Select(t.profile, t.version))
+		}
+	}
+	return func(node, role string) int {
+		if i, ok := sets[tableOf[node]][role]; ok {
+			return i
+		}
+		return -1
+	}
+}
+
+// addSets adds one set for each role of rows.
+func (d *htmlData) addSets(rows []audit.Requirement) map[string]int {
+	sets := map[string]int{}
+	for _, r := range rows {
+		i, ok := sets[r.Role]
+		if !ok {
+			i, sets[r.Role] = len(d.Sets), len(d.Sets)
+			d.Sets = append(d.Sets, nil)
+		}
+		d.Sets[i] = append(d.Sets[i], htmlRequirement{
+			Fact:   slices.IndexFunc(htmlFacts, func(f htmlFact) bool { return f.fact == r.Fact }),
+			Values: d.texts(r.Values), Severity: d.text(string(r.Severity)), Versions: d.text(r.Versions()), Source: d.text(r.Source),
+		})
+	}
+	return sets
+}
+
+// addPartial notes which facts were not judged everywhere on a node.
+func (d *htmlData) addPartial(outcomes []audit.Outcome) {
+	for _, o := range outcomes {
+		if o.State != audit.Incomplete && o.Reason == "" {
+			continue
+		}
+		for i, f := range htmlFacts {
+			node := printable(o.Node)
+			if slices.Contains(f.Checks, o.Check) && !slices.Contains(d.Partial[node], i) {
+				d.Partial[node] = append(d.Partial[node], i)
+			}
+		}
+	}
+}

@@ -1,0 +1,209 @@
+package report
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"certaudit/audit"
+)
+
+// htmlTimeline shows when what expires. Places are percentages, so that texts
+// and marks keep their size on a page of any width.
+type htmlTimeline struct {
+	// Now is where the audit stands; the part before it is the past.
+	Now   string
+	Ticks []htmlTick
+	Lanes []htmlLane
+	// Undated counts the certificates that are not there to have a date.
+	Undated int
+}
+
+// htmlTick is a point of the axis.
+type htmlTick struct {
+	X, Label, Date string
+	// Minor ticks are left out where there is little room.
+	Minor bool
+}
+
+// htmlLane holds the certificates of one role.
+type htmlLane struct {
+	Role  string
+	Count int
+	// First is the earliest to expire, Worst the first with the worst status.
+	First, Worst htmlRow
+	Marks        []htmlMark
+	// Start and End bound the line through the marks.
+	Start, End string
+}
+
+// htmlMark is one certificate, or several that expire at about the same time.
+type htmlMark struct {
+	X       string
+	Row     htmlRow
+	Level   string
+	CA      bool
+	Expired bool
+	Count   int
+	// Width is that of the count's frame, in pixels.
+	Width int
+	Title string
+}
+
+// Half returns half the width, by which the frame stands to the left.
+func (m htmlMark) Half() int { return -m.Width / 2 }
+
+// timeAxis maps times to percent of the width. It is nearly linear for the
+// days around now and logarithmic beyond: leaves end within a year, CAs within
+// ten or a hundred.
+type timeAxis struct {
+	now         time.Time
+	first, last float64
+}
+
+const (
+	secondsPerDayF = float64(secondsPerDay)
+	// linearDays is where the axis begins to bend.
+	linearDays = 7
+	// edge is the margin at both ends, in percent.
+	edge = 5
+)
+
+// bend maps days from now to the axis.
+func bend(days float64) float64 { return math.Copysign(math.Log1p(math.Abs(days)/linearDays), days) }
+
+// newTimeAxis covers the expiries of rows, and a month at least.
+func newTimeAxis(now time.Time, rows []htmlRow) timeAxis {
+	a := timeAxis{now: now, last: bend(31)}
+	for _, r := range rows {
+		if !r.NotAfter.IsZero() {
+			x := bend(a.days(r.NotAfter))
+			a.first, a.last = min(a.first, x), max(a.last, x)
+		}
+	}
+	if a.first < 0 {
+		a.first = min(a.first, bend(-7))
+	}
+	return a
+}
+
+// days from now to t; a [time.Duration] would end at 292 years.
+func (a timeAxis) days(t time.Time) float64 { return float64(t.Unix()-a.now.Unix()) / secondsPerDayF }
+
+func (a timeAxis) at(days float64) float64 {
+	return edge + (100-2*edge)*(bend(days)-a.first)/(a.last-a.first)
+}
+
+func percent(x float64) string { return fmt.Sprintf("%.2f%%", x) }
+
+// axisPoints are candidates for ticks, in days.
+var axisPoints = []struct {
+	days  int
+	label string
+}{
+	{7, "7 days"}, {30, "30 days"}, {90, "90 days"}, {182, "6 months"}, {365, "1 year"}, {731, "2 years"}, {1096, "3 years"},
+	{1826, "5 years"}, {3652, "10 years"}, {7305, "20 years"}, {18262, "50 years"}, {36524, "100 years"}, {365242, "1000 years"},
+}
+
+// Room that a tick's label needs, in percent of a wide page and of a phone's.
+const tickRoom, tickRoomNarrow = 6.5, 17
+
+// ticks returns those candidates that fit, from the past to the future.
+func (a timeAxis) ticks() []htmlTick {
+	type point struct {
+		days  int
+		label string
+	}
+	var points []point
+	for _, p := range slices.Backward(axisPoints) {
+		points = append(points, point{-p.days, p.label + " ago"})
+	}
+	points = append(points, point{0, "now"})
+	for _, p := range axisPoints {
+		points = append(points, point{p.days, p.label})
+	}
+	var out []htmlTick
+	now, wide, narrow := a.at(0), -100.0, -100.0
+	for _, p := range points {
+		x := a.at(float64(p.days))
+		clash := func(room, last float64) bool { return x-last < room || p.days < 0 && now-x < room }
+		if x < 0 || x > 100 || p.days != 0 && clash(tickRoom, wide) {
+			continue
+		}
+		wide = x
+		t := htmlTick{X: percent(x), Label: p.label, Date: day(a.now.AddDate(0, 0, p.days)), Minor: p.days != 0 && clash(tickRoomNarrow, narrow)}
+		if !t.Minor {
+			narrow = x
+		}
+		out = append(out, t)
+	}
+	return out
+}
+
+// newTimeline places rows on lanes, one for each role in the order of the
+// table.
+func newTimeline(r audit.Result, rows []htmlRow) htmlTimeline {
+	axis := newTimeAxis(r.At, rows)
+	t := htmlTimeline{Now: percent(axis.at(0)), Ticks: axis.ticks()}
+	members := map[string][]htmlRow{}
+	var roles []string
+	for _, row := range rows {
+		switch {
+		case row.NotAfter.IsZero():
+			t.Undated++
+			continue
+		case members[row.Role] == nil:
+			roles = append(roles, row.Role)
+		}
+		members[row.Role] = append(members[row.Role], row)
+	}
+	for _, role := range roles {
+		t.Lanes = append(t.Lanes, axis.lane(role, members[role]))
+	}
+	return t
+}
+
+// markRoom is how much of the width one mark takes, in percent.
+const markRoom = 2
+
+// lane puts rows on one line. Those that would stand on each other share a mark.
+func (a timeAxis) lane(role string, rows []htmlRow) htmlLane {
+	rows = slices.Clone(rows)
+	slices.SortStableFunc(rows, func(x, y htmlRow) int { return x.NotAfter.Compare(y.NotAfter) })
+	l := htmlLane{Role: role, Count: len(rows), First: rows[0], Worst: rows[0]}
+	begin, low, high := math.Inf(-1), a.at(0), a.at(0)
+	for _, row := range rows {
+		x := a.at(a.days(row.NotAfter))
+		low, high = min(low, x), max(high, x)
+		if row.Rank() > l.Worst.Rank() {
+			l.Worst = row
+		}
+		if x-begin >= markRoom {
+			begin = x
+			l.Marks = append(l.Marks, htmlMark{X: percent(x), Row: row, Level: row.Level, CA: row.IsCA(), Expired: isExpired(row.Certificate, a.now)})
+		}
+		l.Marks[len(l.Marks)-1].add(row)
+	}
+	for i := range l.Marks {
+		l.Marks[i].finish()
+	}
+	l.Start, l.End = percent(low), percent(high)
+	return l
+}
+
+func (m *htmlMark) add(row htmlRow) {
+	m.Count++
+	if row.Rank() > audit.Severity(m.Level).Rank() {
+		m.Level = row.Level
+	}
+}
+
+func (m *htmlMark) finish() {
+	m.Width = 8 + 7*len(fmt.Sprint(m.Count))
+	m.Title = fmt.Sprintf("%s, %s", printable(shorten(m.Row.Role)), printable(shorten(m.Row.Path)))
+	if m.Count > 1 {
+		m.Title = fmt.Sprintf("%s of %s, the first", plural(m.Count, "certificate"), printable(shorten(m.Row.Role)))
+	}
+	m.Title += fmt.Sprintf(" %s (%s), %s", minute(m.Row.NotAfter), m.Row.Remaining(), m.Level)
+}
