@@ -42,6 +42,8 @@ type subjectNode struct {
 	// foreign are the kubeconfigs that speak of other clusters as well.
 	foreign []string
 	policy  *Policy
+	// issuances remembers what verifying an entry gave.
+	issuances map[*entry]issuance
 	signatures
 	// edges are the connections; earlier are the findings of the checks that
 	// ran before, which may explain why one is broken.
@@ -51,7 +53,7 @@ type subjectNode struct {
 
 func newSubjectNode(inv *Inventory, o Options) *subjectNode {
 	inv, foreign := ownOnly(inv)
-	n := &subjectNode{inv: inv, foreign: foreign, policy: o.Policy, signatures: signatures{made: map[[2]*x509.Certificate]bool{}}, facts: factsOf(inv, o.Overrides), entries: entriesOf(inv), table: o.requirements(), now: o.At}
+	n := &subjectNode{inv: inv, foreign: foreign, policy: o.Policy, issuances: map[*entry]issuance{}, signatures: signatures{made: map[[2]*x509.Certificate]bool{}}, facts: factsOf(inv, o.Overrides), entries: entriesOf(inv), table: o.requirements(), now: o.At}
 	n.reqs = map[string][]Requirement{}
 	for _, r := range n.table.Select(n.facts.profile, n.facts.version.Value) {
 		n.reqs[r.Role] = append(n.reqs[r.Role], r)

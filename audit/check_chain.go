@@ -27,7 +27,12 @@ func (p *pass) issuanceOf(e *entry) (i issuance, ok bool) {
 			p.unjudged("no CA is in view that %s could be verified with", e.role.name)
 			continue
 		}
-		return issuance{b, verify(e.cert.Certificate, e.chain(), b, p.now), r.Source}, true
+		known, done := p.issuances[e]
+		if !done {
+			known = issuance{b, verify(e.cert.Certificate, e.chain(), b, p.now), r.Source}
+			p.issuances[e] = known
+		}
+		return known, true
 	}
 	return issuance{}, false
 }

@@ -160,6 +160,7 @@ func checkMalformed(p *pass) {
 			p.examine()
 			p.malformed(g, m)
 		}
+		p.context(g)
 	}
 	for _, ref := range p.inv.References {
 		if ref.Embedded != nil {
@@ -167,6 +168,24 @@ func checkMalformed(p *pass) {
 			p.malformed(group{path: ref.Origin.Path, refs: []Reference{ref}}, *ref.Embedded)
 		}
 	}
+}
+
+// context reports a component's kubeconfig whose current context leads nowhere.
+func (p *pass) context(g group) {
+	k, ok := p.inv.Kubeconfigs[g.path]
+	if r := g.role(); !ok || r.name == roleUser || r.name == roleOutbound || r.name == roleFileLeaf {
+		return
+	}
+	p.examine()
+	if _, _, ok := k.Current(); ok {
+		return
+	}
+	at := k.CurrentContext.Origin
+	if at == (parsers.Origin{}) {
+		at = g.at()
+	}
+	p.report(finding{severity: g.role().soften(Critical), component: g.component(), at: at,
+		message: fmt.Sprintf("the current context is %q, and there is no such context with a cluster; %s cannot use the file", k.CurrentContext.Value, g.component()), remedy: p.restore(g)})
 }
 
 // malformed reports what is wrong in one file or field.
@@ -305,13 +324,27 @@ func (n *subjectNode) secret(g group) bool {
 // util/certificate/certificate_store.go).
 var rotated = regexp.MustCompile(`^kubelet-(client|server)-\d{4}(-\d{2}){5}\.pem$`)
 
+// maxStray is how many files of one folder are told one by one.
+const maxStray = 20
+
+// stray reports files that nobody names.
+func (p *pass) stray(dir string, names []string) {
+	r := remedy{"# remove the file, or correct the flag that should name it"}
+	for _, name := range names[:min(len(names), maxStray)] {
+		p.report(finding{at: parsers.Origin{Path: name}, message: "is named by no component; it was not judged", remedy: r})
+	}
+	if more := len(names) - maxStray; more > 0 {
+		p.report(finding{at: parsers.Origin{Path: dir}, message: fmt.Sprintf("holds %d more files that no component names; they were not judged", more), remedy: r})
+	}
+}
+
 func checkUnreferenced(p *pass) {
 	named := map[string]bool{}
 	for name, f := range p.inv.Files {
 		named[name], named[f.Resolved] = true, true
 	}
 	for _, dir := range sortedKeys(p.inv.Folders) {
-		var old []string
+		var old, stray []string
 		newest := []string{p.newestRotated(path.Join(dir, "kubelet-client-current.pem")), p.newestRotated(path.Join(dir, "kubelet-server-current.pem"))}
 		for _, name := range p.inv.Folders[dir] {
 			p.examine()
@@ -323,10 +356,10 @@ func checkUnreferenced(p *pass) {
 			case rotated.MatchString(name):
 				old = append(old, name)
 			default:
-				p.report(finding{at: parsers.Origin{Path: full}, message: "is named by no component; it was not judged",
-					remedy: remedy{"# remove the file, or correct the flag that should name it"}})
+				stray = append(stray, full)
 			}
 		}
+		p.stray(dir, stray)
 		if len(old) > 0 {
 			p.report(finding{component: "kubelet", at: parsers.Origin{Path: dir},
 				message: fmt.Sprintf("holds files that the kubelet has replaced and never removes: %d, the newest %s", len(old), slices.Max(old)),

@@ -650,7 +650,8 @@ func (n *subjectNode) etcdEdges() []edge {
 
 // gatewayEdges is the connection of etcd's JSON gateway to etcd itself: it does
 // not verify the server, and presents the serving certificate as its own unless
-// it has another (etcd server/embed/etcd.go, etcd-io/etcd#9785).
+// it has another (etcd server/embed/etcd.go, etcd-io/etcd#9785). No component of
+// Kubernetes calls the gateway.
 func (n *subjectNode) gatewayEdges() []edge {
 	serving, hasServing := n.referenceOf("etcd", "cert-file")
 	trust, hasTrust := n.referenceOf("etcd", "trusted-ca-file")
@@ -661,12 +662,26 @@ func (n *subjectNode) gatewayEdges() []edge {
 		serving = ref
 	}
 	l := edge{role: roleByName[roleEtcdServing], dialled: serving.Origin}
+	l.role.harm = Warning
 	l.Client, l.Server = "etcd gateway", "etcd"
 	offered := n.presentedBy(serving, true)
 	l.server = half{verdict: VerdictUnverified, reason: "etcd does not verify itself"}
 	l.client = verifyClient(offered, n.trustedBy(trust, true, ""), n.now)
-	l.identity, l.Identity = n.allowed(clientNames, offered, half{verdict: VerdictOK}), identityOf(offered)
+	l.identity, l.Identity = n.gatewayIdentity(), identityOf(offered)
 	return []edge{l}
+}
+
+// gatewayIdentity is broken by a rule for the names of clients: the gateway
+// holds the server against it as well, whose chain nobody has verified, and
+// finds no name.
+func (n *subjectNode) gatewayIdentity() half {
+	for _, r := range clientNames {
+		if setting := n.inv.setting("etcd", r.flag); setting.Value != "" {
+			return half{verdict: VerdictBroken, fault: faultIdentity, at: setting.Origin,
+				reason: "with --" + r.flag + " etcd refuses the calls of its own gateway"}
+		}
+	}
+	return half{verdict: VerdictOK}
 }
 
 // nameRule is a flag of etcd's that restricts whom it accepts by their names.

@@ -185,9 +185,7 @@ func embedded(it item, key string) Embedded {
 		return e
 	}
 	e.Material = ParseMaterial(t.Origin, data)
-	if len(e.Material.Certificates) == 0 { // one in DER lives in data
-		clear(data)
-	}
+	clear(data)
 	return e
 }
 

@@ -1,0 +1,72 @@
+package audit_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"certaudit/audit"
+	"certaudit/fixtures"
+)
+
+// FuzzGather replaces one file of a node. Whatever it holds, gathering and
+// judging end without a panic, twice the same, as a snapshot the same, and every
+// line that a finding names exists.
+func FuzzGather(f *testing.F) {
+	node := fixtures.ControlPlane(fixtures.Options{}).Node
+	node["/root/.kube/config"] = node[etc+"/admin.conf"]
+	dir := f.TempDir()
+	if err := node.Write(dir); err != nil {
+		f.Fatal(err)
+	}
+	paths := node.Paths()
+	for i, path := range paths {
+		f.Add(uint(i), node[path].Data)
+		f.Add(uint(i), node[path].Data[:len(node[path].Data)/2])
+	}
+	f.Add(uint(0), []byte(bomb))
+	f.Fuzz(func(t *testing.T, i uint, data []byte) {
+		path := paths[i%uint(len(paths))]
+		name := filepath.Join(dir, path)
+		if node[path].Link != "" {
+			t.Skip("a link has no bytes")
+		}
+		write(t, name, data)
+		defer write(t, name, node[path].Data)
+
+		inv, r := auditFolder(t, dir)
+		again, second := auditFolder(t, dir)
+		snapshot := marshal(t, r)
+		if !bytes.Equal(marshal(t, second), snapshot) {
+			t.Errorf("%s: two results differ", path)
+		}
+		// A file that was written anew has another date; nothing else may differ.
+		if !bytes.Equal(marshal(t, inv), marshal(t, again)) {
+			t.Errorf("%s: two inventories differ", path)
+		}
+		var read audit.Inventory
+		if err := json.Unmarshal(marshal(t, inv), &read); err != nil {
+			t.Fatal(err)
+		}
+		if got := marshal(t, audit.Run([]*audit.Inventory{&read}, audit.Options{At: fixtures.Now})); !bytes.Equal(got, snapshot) {
+			t.Errorf("%s: the result of the snapshot differs:\n%s\n%s", path, got, snapshot)
+		}
+		for _, finding := range r.Findings {
+			if finding.Path != path || finding.Line == 0 {
+				continue
+			}
+			if lines := bytes.Count(data, []byte("\n")) + 1; finding.Line < 0 || finding.Line > lines {
+				t.Errorf("%s %s names line %d of %d of %s", finding.Check, finding.Message, finding.Line, lines, path)
+			}
+		}
+	})
+}
+
+func write(t *testing.T, name string, data []byte) {
+	t.Helper()
+	if err := os.WriteFile(name, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}

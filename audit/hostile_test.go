@@ -1,0 +1,396 @@
+package audit_test
+
+import (
+	"bytes"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"math/big"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"certaudit/audit"
+	"certaudit/fixtures"
+
+	gocmp "github.com/google/go-cmp/cmp"
+)
+
+// auditFolder gathers a folder and judges it at [fixtures.Now].
+func auditFolder(t testing.TB, dir string) (*audit.Inventory, audit.Result) {
+	t.Helper()
+	inv, err := audit.Gather(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return inv, audit.Run([]*audit.Inventory{inv}, audit.Options{At: fixtures.Now})
+}
+
+// What lies where the API server's certificate should: each is told once, and
+// nothing is waited for.
+func TestFileInPlace(t *testing.T) {
+	const name = pki + "/apiserver.crt"
+	place := func(dir string) string { return filepath.Join(dir, name) }
+	aside := func(dir string) error { return os.Rename(place(dir), filepath.Join(dir, pki, "elsewhere")) }
+	for _, c := range []struct {
+		name string
+		make func(dir string) error
+		want []string
+	}{
+		{name: "relative link", make: func(dir string) error {
+			return errors.Join(aside(dir), os.Symlink("elsewhere", place(dir)))
+		}},
+		{name: "absolute link", make: func(dir string) error {
+			return errors.Join(aside(dir), os.Symlink(pki+"/elsewhere", place(dir)))
+		}},
+		{name: "link that climbs too far", make: func(dir string) error {
+			return errors.Join(aside(dir), os.Symlink("../../../../../../.."+pki+"/elsewhere", place(dir)))
+		}},
+		{name: "link through a linked folder", make: func(dir string) error {
+			return errors.Join(os.Rename(filepath.Join(dir, pki), filepath.Join(dir, "/srv")), os.Symlink("/srv", filepath.Join(dir, pki)))
+		}},
+		{name: "link out of the root", make: func(dir string) error {
+			return errors.Join(os.Remove(place(dir)), os.Symlink(strings.Repeat("../", 20)+"proc/self/environ", place(dir)))
+		}, want: []string{
+			`critical files/dangling-link /etc/kubernetes/pki/apiserver.crt kube-apiserver --tls-cert-file: is a link to "../../../../../../../../../../../../../../../../../../../../proc/self/environ", which does not exist; it is named by kube-apiserver --tls-cert-file (/etc/kubernetes/manifests/kube-apiserver.yaml:40)`,
+		}},
+		{name: "dangling link", make: func(dir string) error {
+			return errors.Join(os.Remove(place(dir)), os.Symlink("nowhere.crt", place(dir)))
+		}, want: []string{
+			`critical files/dangling-link /etc/kubernetes/pki/apiserver.crt kube-apiserver --tls-cert-file: is a link to "nowhere.crt", which does not exist; it is named by kube-apiserver --tls-cert-file (/etc/kubernetes/manifests/kube-apiserver.yaml:40)`,
+		}},
+		{name: "link to itself", make: func(dir string) error {
+			return errors.Join(os.Remove(place(dir)), os.Symlink("apiserver.crt", place(dir)))
+		}, want: []string{
+			"critical files/dangling-link /etc/kubernetes/pki/apiserver.crt kube-apiserver --tls-cert-file: is a link that leads back to itself; it is named by kube-apiserver --tls-cert-file (/etc/kubernetes/manifests/kube-apiserver.yaml:40)",
+		}},
+		{name: "FIFO", make: func(dir string) error {
+			return errors.Join(os.Remove(place(dir)), syscall.Mkfifo(place(dir), 0o644))
+		}, want: []string{
+			"critical files/malformed /etc/kubernetes/pki/apiserver.crt kube-apiserver --tls-cert-file: is a FIFO, not a regular file; expected a certificate for kube-apiserver --tls-cert-file (/etc/kubernetes/manifests/kube-apiserver.yaml:40)",
+		}},
+		{name: "socket", make: func(dir string) error {
+			return errors.Join(os.Remove(place(dir)), syscall.Mknod(place(dir), syscall.S_IFSOCK|0o644, 0))
+		}, want: []string{
+			"critical files/malformed /etc/kubernetes/pki/apiserver.crt kube-apiserver --tls-cert-file: is a socket, not a regular file; expected a certificate for kube-apiserver --tls-cert-file (/etc/kubernetes/manifests/kube-apiserver.yaml:40)",
+		}},
+		{name: "folder", make: func(dir string) error {
+			return errors.Join(os.Remove(place(dir)), os.Mkdir(place(dir), 0o755))
+		}, want: []string{
+			"critical files/malformed /etc/kubernetes/pki/apiserver.crt kube-apiserver --tls-cert-file: is a folder, not a regular file; expected a certificate for kube-apiserver --tls-cert-file (/etc/kubernetes/manifests/kube-apiserver.yaml:40)",
+		}},
+		{name: "empty", make: func(dir string) error { return os.Truncate(place(dir), 0) }, want: []string{
+			"critical files/malformed /etc/kubernetes/pki/apiserver.crt kube-apiserver --tls-cert-file: holds nothing",
+		}},
+		{name: "truncated", make: func(dir string) error { return os.Truncate(place(dir), 200) }, want: []string{
+			`critical files/malformed /etc/kubernetes/pki/apiserver.crt kube-apiserver --tls-cert-file: "CERTIFICATE" block: no END line`,
+		}},
+		{name: "no certificate", make: func(dir string) error { return os.WriteFile(place(dir), []byte("not found\n"), 0o644) }, want: []string{
+			"critical files/malformed /etc/kubernetes/pki/apiserver.crt kube-apiserver --tls-cert-file: holds neither PEM nor DER",
+		}},
+		{name: "NUL bytes", make: func(dir string) error { return os.WriteFile(place(dir), make([]byte, 1000), 0o644) }, want: []string{
+			"critical files/malformed /etc/kubernetes/pki/apiserver.crt kube-apiserver --tls-cert-file: holds neither PEM nor DER",
+		}},
+		{name: "5 MiB", make: func(dir string) error { return os.WriteFile(place(dir), bytes.Repeat([]byte("x"), 5<<20), 0o644) }, want: []string{
+			"critical files/malformed /etc/kubernetes/pki/apiserver.crt kube-apiserver --tls-cert-file: is larger than 4 MiB; expected a certificate for kube-apiserver --tls-cert-file (/etc/kubernetes/manifests/kube-apiserver.yaml:40)",
+		}},
+		{name: "sparse", make: func(dir string) error { return os.Truncate(place(dir), 8<<30) }, want: []string{
+			"critical files/malformed /etc/kubernetes/pki/apiserver.crt kube-apiserver --tls-cert-file: is larger than 4 MiB; expected a certificate for kube-apiserver --tls-cert-file (/etc/kubernetes/manifests/kube-apiserver.yaml:40)",
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			if err := fixtures.ControlPlane(fixtures.Options{}).Node.Write(dir); err != nil {
+				t.Fatal(err)
+			}
+			if err := c.make(dir); err != nil {
+				t.Fatal(err)
+			}
+			_, r := auditFolder(t, dir)
+			compare(t, c.want, told(r))
+		})
+	}
+}
+
+func TestUnreadable(t *testing.T) {
+	if os.Geteuid() == 0 {
+		t.Skip("root may read everything")
+	}
+	c := fixtures.ControlPlane(fixtures.Options{})
+	c.Node.Chmod(pki+"/apiserver.key", 0)
+	c.Node.Chmod(manifests+"/etcd.yaml", 0)
+	r := auditNode(t, c.Node, audit.Options{})
+	var got []string
+	for _, line := range told(r) {
+		if strings.Contains(line, "unreadable") {
+			got = append(got, line)
+		}
+	}
+	want := []string{
+		"info input/unreadable /etc/kubernetes/manifests/etcd.yaml: may not be read by this user; what it holds was not judged",
+		"info input/unreadable /etc/kubernetes/pki/apiserver.key kube-apiserver --tls-private-key-file: may not be read by this user; what it holds was not judged",
+		"incomplete input/unreadable: some files could not be read",
+	}
+	if diff := gocmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestReferenceEdges(t *testing.T) {
+	const apiserver, cm = manifests + "/kube-apiserver.yaml", manifests + "/kube-controller-manager.yaml"
+	// moved brings the certificates into the pod under another path.
+	moved := func(mount string) func(*fixtures.Cluster) {
+		return func(c *fixtures.Cluster) {
+			c.Node.Replace(apiserver, "="+pki+"/", "=/certs/")
+			c.Node.Replace(apiserver, "    - mountPath: "+pki+"\n", mount)
+		}
+	}
+	// relative lets the controller-manager's kubeconfig name its pair.
+	relative := func(c *fixtures.Cluster) {
+		c.Issue(etc+"/cm", fixtures.Spec{CommonName: "system:kube-controller-manager", Usages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}})
+		f := c.Node[etc+"/controller-manager.conf"]
+		f.Data = regexp.MustCompile(`client-(certificate|key)-data: .*`).ReplaceAllFunc(f.Data, func(m []byte) []byte {
+			if bytes.Contains(m, []byte("key")) {
+				return []byte("client-key: cm.key")
+			}
+			return []byte("client-certificate: ./x/../cm.crt")
+		})
+		c.Node[etc+"/controller-manager.conf"] = f
+	}
+	mountCM := func(hostFolder string) func(*fixtures.Cluster) {
+		return both(replace(cm, "    - mountPath: "+etc+"/controller-manager.conf\n", "    - mountPath: "+etc+"\n"),
+			replace(cm, "      path: "+etc+"/controller-manager.conf\n      type: FileOrCreate\n", "      path: "+hostFolder+"\n"))
+	}
+	testEdges(t, fixtures.ControlPlane, []edge{
+		{name: "path that no volume brings", change: replace(apiserver, "tls-cert-file="+pki, "tls-cert-file=/opt"), want: []string{
+			"critical files/missing /opt/apiserver.crt kube-apiserver --tls-cert-file: no volume of the pod brings this path into the container; it is named by kube-apiserver --tls-cert-file (/etc/kubernetes/manifests/kube-apiserver.yaml:40)",
+		}},
+		{name: "path of an emptyDir", change: both(replace(apiserver, "tls-cert-file="+pki, "tls-cert-file=/scratch"),
+			replace(apiserver, "    volumeMounts:\n", "    volumeMounts:\n    - mountPath: /scratch\n      name: scratch\n"),
+			replace(apiserver, "  volumes:\n", "  volumes:\n  - emptyDir: {}\n    name: scratch\n")), want: []string{
+			`info input/unsupported /etc/kubernetes/manifests/kube-apiserver.yaml --tls-cert-file: "/scratch/apiserver.crt" comes from a volume that is no hostPath and cannot be seen from the node`,
+		}},
+		{name: "another path in the container", change: moved("    - mountPath: /certs\n")},
+		{name: "subPath", change: both(moved("    - mountPath: /certs\n      subPath: pki\n"),
+			replace(apiserver, "      path: "+pki+"\n", "      path: "+etc+"\n"))},
+		{name: "relative paths of a kubeconfig", change: both(relative, mountCM(etc))},
+		{name: "relative paths of a kubeconfig in a container that does not have them", change: relative, want: []string{
+			"critical files/missing /etc/kubernetes/cm.crt kube-controller-manager users[0].user.client-certificate: no volume of the pod brings this path into the container; it is named by kube-controller-manager users[0].user.client-certificate (/etc/kubernetes/controller-manager.conf:17)",
+			"critical files/missing /etc/kubernetes/cm.key kube-controller-manager users[0].user.client-key: no volume of the pod brings this path into the container; it is named by kube-controller-manager users[0].user.client-key (/etc/kubernetes/controller-manager.conf:18)",
+		}},
+		{name: "relative paths of a kubeconfig, another path in the container", change: both(relative, mountCM("/srv/cm"), func(c *fixtures.Cluster) {
+			for _, name := range []string{"controller-manager.conf", "cm.crt", "cm.key"} {
+				c.Node["/srv/cm/"+name] = c.Node[etc+"/"+name]
+			}
+			c.Node.Remove(etc+"/controller-manager.conf", etc+"/cm.crt", etc+"/cm.key")
+		})},
+		{name: "custom certificates folder", options: fixtures.Options{CertificatesDir: "/opt/k8s/certs"}},
+		{name: "kubeconfig with a second user", change: replace(etc+"/scheduler.conf", "users:\n", "users:\n- name: nobody\n  user:\n    token: abc\n")},
+		{name: "kubeconfig with a second user of a certificate", change: func(c *fixtures.Cluster) {
+			admin := string(c.Node[etc+"/admin.conf"].Data)
+			_, users, _ := strings.Cut(admin, "users:\n")
+			c.Node.Append(etc+"/scheduler.conf", []byte(users))
+		}},
+		{name: "kubeconfig without its context", change: replace(etc+"/scheduler.conf", "current-context: ", "current-context: no-")},
+		{name: "kubeconfig that is a Pod", change: replace(etc+"/scheduler.conf", "kind: Config", "kind: Pod"), want: []string{
+			"info input/unsupported /etc/kubernetes/scheduler.conf: is not a kubeconfig: it has neither clusters nor users",
+			"incomplete input/unsupported: some input could not be understood",
+		}},
+		{name: "kubeconfig is empty", change: put(etc+"/scheduler.conf", ""), want: []string{
+			"warning input/undecodable /etc/kubernetes/scheduler.conf: is empty",
+			"warning files/permissions /etc/kubernetes/scheduler.conf kube-scheduler --kubeconfig: has the mode 0644; expected 0600 or less, for whoever reads it can act in its name",
+			"incomplete input/undecodable: some input could not be understood",
+		}},
+		{name: "copy in a home", change: func(c *fixtures.Cluster) { c.Node["/home/jane/.kube/config"] = c.Node[etc+"/admin.conf"] }},
+		{name: "stale copy in a home", change: func(c *fixtures.Cluster) {
+			c.Reissue(etc+"/admin.conf", func(s *fixtures.Spec) {
+				s.NotBefore, s.NotAfter = fixtures.Now.Add(-400*day), fixtures.Now.Add(-35*day)
+				s.KeyName, s.Serial = "stale", big.NewInt(1)
+			})
+			c.Node["/root/.kube/config"] = c.Node[etc+"/admin.conf"]
+			c.Reissue(etc+"/admin.conf", func(s *fixtures.Spec) {
+				*s = fixtures.Spec{CommonName: s.CommonName, Organizations: s.Organizations, Usages: s.Usages}
+			})
+		}, want: []string{
+			"warning validity/expired /root/.kube/config users[0].user.client-certificate-data: expired on 2026-10-19 12:00 UTC, 35 days ago; it must be renewed",
+		}},
+		{name: "another cluster's in a home", change: func(c *fixtures.Cluster) {
+			other := fixtures.ControlPlane(fixtures.Options{Seed: "other", AdvertiseAddress: "198.51.100.1"})
+			other.Reissue(etc+"/admin.conf", func(s *fixtures.Spec) {
+				s.NotBefore, s.NotAfter = fixtures.Now.Add(-400*day), fixtures.Now.Add(-35*day)
+			})
+			c.Node["/root/.kube/config"] = other.Node[etc+"/admin.conf"]
+		}, want: []string{
+			"done validity/expired: /root/.kube/config speaks of other clusters as well, which were not judged",
+		}},
+		{name: "both clusters' in a home", change: func(c *fixtures.Cluster) {
+			other := fixtures.ControlPlane(fixtures.Options{Seed: "other", AdvertiseAddress: "198.51.100.1"})
+			other.Reissue(etc+"/admin.conf", func(s *fixtures.Spec) {
+				s.NotBefore, s.NotAfter = fixtures.Now.Add(-400*day), fixtures.Now.Add(-35*day)
+			})
+			c.Node["/root/.kube/config"] = fixtures.File{Mode: 0o600, Data: merged(c.Node[etc+"/admin.conf"].Data, other.Node[etc+"/admin.conf"].Data)}
+		}, want: []string{
+			"done validity/expired: /root/.kube/config speaks of other clusters as well, which were not judged",
+		}},
+		{name: "bomb in the manifest folder", change: put(manifests+"/bomb.yaml", bomb), want: []string{
+			"warning input/undecodable /etc/kubernetes/manifests/bomb.yaml: has more than 500000 fields when its aliases are followed",
+			"incomplete input/undecodable: some input could not be understood",
+		}},
+		{name: "bomb in the kubelet's configuration", change: put(kubeletConfig, bomb), want: []string{
+			"warning input/undecodable /var/lib/kubelet/config.yaml: has more than 500000 fields when its aliases are followed",
+			"done chain/wrong-issuer: no CA is in view that kube-apiserver/kubelet-client could be verified with",
+			"done chain/untrusted: no CA is in view that kube-apiserver/kubelet-client could be verified with",
+			"incomplete input/undecodable: some input could not be understood",
+		}},
+		{name: "configuration that names itself", change: both(replace(apiserver, "    - --allow-privileged=true\n", "    - --allow-privileged=true\n    - --admission-control-config-file="+pki+"/admission.yaml\n"),
+			put(pki+"/admission.yaml", "kind: AdmissionConfiguration\nplugins:\n- name: a\n  path: admission.yaml\n- name: b\n  path: ../pki/admission.yaml\n"))},
+		{name: "manifest of nothing but a template", change: put(manifests+"/haproxy.yaml", "kind: {{ .Kind }}\n"), want: []string{
+			"info input/unsupported /etc/kubernetes/manifests/haproxy.yaml: holds no pod, yet the kubelet reads every file of this folder",
+		}},
+		{name: "manifest folder holds a folder and hidden files", change: both(put(manifests+"/.swp", "{{"), put(manifests+"/old/kube-apiserver.yaml", "{{"))},
+	})
+}
+
+// A kubelet that rotates every hour leaves a file each time.
+func TestManyFiles(t *testing.T) {
+	var names []string
+	for i := range 20_000 {
+		names = append(names, fixtures.Now.Add(time.Duration(i)*time.Hour).Format("kubelet-client-2006-01-02-15-04-05.pem"))
+	}
+	inv := &audit.Inventory{Folders: map[string][]string{kubeletPKI: names}}
+	r := audit.Run([]*audit.Inventory{inv}, audit.Options{At: fixtures.Now})
+	want := []string{"info files/unreferenced /var/lib/kubelet/pki: holds files that the kubelet has replaced and never removes: 19999, the newest kubelet-client-2029-03-05-18-00-00.pem"}
+	if diff := gocmp.Diff(want, told(r)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// Where every one of thousands of certificates could have signed every other,
+// the audit ends and says what it left out.
+func TestManyAuthorities(t *testing.T) {
+	c := fixtures.ControlPlane(fixtures.Options{})
+	var bundle []byte
+	for i := range 3000 {
+		ca := aCA(func(x *x509.Certificate) {
+			noKeyID(x)
+			x.SerialNumber = big.NewInt(int64(i + 1))
+			x.NotAfter = fixtures.Now.Add(-time.Duration(i+1) * time.Minute)
+		})
+		bundle = append(bundle, craft(c, pki+"/ca.key", pki+"/ca", ca)...)
+	}
+	c.Node[pki+"/ca.crt"] = fixtures.File{Data: bundle, Mode: 0o644}
+	r := auditNode(t, c.Node, audit.Options{})
+	counts := map[string]int{}
+	for _, f := range r.Findings {
+		counts[string(f.Severity)+" "+f.Check]++
+	}
+	want := map[string]int{"critical chain/signing-bundle": 1, "critical validity/expired": 3000, "info chain/rotation": 1, "info kubelet/serving-self-signed": 1}
+	if diff := gocmp.Diff(want, counts); diff != "" {
+		t.Errorf("findings (-want +got):\n%s", diff)
+	}
+	var incomplete []string
+	for _, o := range r.Outcomes {
+		if o.State == audit.Incomplete {
+			incomplete = append(incomplete, o.Check+": "+o.Reason)
+		}
+	}
+	if diff := gocmp.Diff([]string{
+		"validity/outlives-issuer: more than 20000 signatures would have to be checked",
+		"chain/rotation: more than 20000 signatures would have to be checked",
+	}, incomplete); diff != "" {
+		t.Errorf("incomplete (-want +got):\n%s", diff)
+	}
+}
+
+// A configuration that names thousands of files is followed so far and no further.
+func TestManyReferences(t *testing.T) {
+	const apiserver = manifests + "/kube-apiserver.yaml"
+	c := fixtures.ControlPlane(fixtures.Options{})
+	c.Node.Replace(apiserver, "    - --allow-privileged=true\n", "    - --egress-selector-config-file="+pki+"/egress.yaml\n")
+	put(pki+"/egress.yaml", "kind: EgressSelectorConfiguration\negressSelections:\n"+
+		strings.Repeat("- connection: {transport: {tcp: {tlsConfig: {caBundle: ca.crt}}}}\n", 10_000))(c)
+	got := told(auditNode(t, c.Node, audit.Options{}))
+	want := []string{
+		"warning input/undecodable /etc/kubernetes/pki/egress.yaml egressSelections[4972].connection.transport.tcp.tlsConfig.caBundle: is reference 5001 of the node; it and the rest were not followed",
+		"info files/unreferenced /etc/kubernetes/pki/ca.key: is named by no component; it was not judged",
+		"info files/unreferenced /etc/kubernetes/pki/etcd/ca.key: is named by no component; it was not judged",
+		"info files/unreferenced /etc/kubernetes/pki/etcd/healthcheck-client.crt: is named by no component; it was not judged",
+		"info files/unreferenced /etc/kubernetes/pki/etcd/healthcheck-client.key: is named by no component; it was not judged",
+		"info files/unreferenced /etc/kubernetes/pki/front-proxy-ca.key: is named by no component; it was not judged",
+		"incomplete input/undecodable: some input could not be understood",
+	}
+	if diff := gocmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// What is read of a node is bounded, however many large files it names.
+func TestManyBytes(t *testing.T) {
+	c := fixtures.ControlPlane(fixtures.Options{})
+	large := "# " + strings.Repeat("x", 3<<20) + "\n"
+	for i := range 7 {
+		put(fmt.Sprintf("%s/large-%d.yaml", manifests, i), large)(c)
+	}
+	want := []string{
+		"warning input/undecodable /etc/kubernetes/manifests/large-0.yaml: is empty",
+		"warning input/undecodable /etc/kubernetes/manifests/large-1.yaml: is empty",
+		"warning input/undecodable /etc/kubernetes/manifests/large-2.yaml: is empty",
+		"warning input/undecodable /etc/kubernetes/manifests/large-3.yaml: is empty",
+		"warning input/undecodable /etc/kubernetes/manifests/large-4.yaml: is empty",
+		"warning input/undecodable /etc/kubernetes/manifests/large-5.yaml: is empty",
+		"info input/unreadable /etc/kubernetes/admin.conf kubeadm admin.conf: was not read: the files before it hold more than 16 MiB; what it holds was not judged",
+		"info input/unreadable /etc/kubernetes/manifests/large-6.yaml: was not read: the files before it hold more than 16 MiB; what it holds was not judged",
+		"info input/unreadable /etc/kubernetes/pki/etcd/ca.key kubeadm etcd/ca.key: was not read: the files before it hold more than 16 MiB; what it holds was not judged",
+		"info input/unreadable /etc/kubernetes/pki/etcd/healthcheck-client.crt kubeadm etcd/healthcheck-client.crt: was not read: the files before it hold more than 16 MiB; what it holds was not judged",
+		"info input/unreadable /etc/kubernetes/pki/etcd/healthcheck-client.key kubeadm etcd/healthcheck-client.key: was not read: the files before it hold more than 16 MiB; what it holds was not judged",
+		"info input/unreadable /etc/kubernetes/pki/front-proxy-ca.key kubeadm front-proxy-ca.key: was not read: the files before it hold more than 16 MiB; what it holds was not judged",
+		"info input/unreadable /etc/kubernetes/super-admin.conf kubeadm super-admin.conf: was not read: the files before it hold more than 16 MiB; what it holds was not judged",
+		"incomplete input/unreadable: some files could not be read",
+		"incomplete input/undecodable: some input could not be understood",
+	}
+	if diff := gocmp.Diff(want, told(auditNode(t, c.Node, audit.Options{}))); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// merged is a kubeconfig of two, whose names it tells apart.
+func merged(a, b []byte) []byte {
+	rename := func(data []byte) string {
+		return strings.NewReplacer("name: kubernetes", "name: other", "cluster: kubernetes", "cluster: other", "user: kubernetes-admin", "user: other").Replace(string(data))
+	}
+	section := func(data, from, to string) string {
+		_, rest, _ := strings.Cut(data, from)
+		part, _, _ := strings.Cut(rest, to)
+		return part
+	}
+	first, second := string(a), rename(b)
+	var out strings.Builder
+	for _, s := range []struct{ from, to string }{{"clusters:\n", "contexts:\n"}, {"contexts:\n", "current-context:"}, {"users:\n", "\x00"}} {
+		out.WriteString(s.from + section(first, s.from, s.to) + section(second, s.from, s.to))
+	}
+	return []byte("apiVersion: v1\nkind: Config\ncurrent-context: kubernetes-admin@kubernetes\n" + out.String())
+}
+
+// bomb is a document whose aliases stand for 10^12 values.
+var bomb = func() string {
+	var b strings.Builder
+	b.WriteString("kind: Pod\nv0: &v0 x\n")
+	for i := 1; i <= 12; i++ {
+		fmt.Fprintf(&b, "v%d: &v%d [%s]\n", i, i, strings.TrimSuffix(strings.Repeat(fmt.Sprintf("*v%d, ", i-1), 10), ", "))
+	}
+	b.WriteString("spec: {containers: *v12, volumes: *v12}\nmetadata: {annotations: *v12}\n")
+	return b.String()
+}()
+
+// compare fails a test for lines that are not the wanted ones.
+func compare(t *testing.T, want, got []string) {
+	t.Helper()
+	if diff := gocmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}

@@ -1,0 +1,167 @@
+package audit
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// row is one sound row of a table, for the others to differ from.
+const row = `{role: etcd/serving, fact: usage, values: [server auth], source: "RFC 5280"}`
+
+func TestParseRequirementsRefuses(t *testing.T) {
+	table := func(rows string) string { return "covers: {since: \"1.20\", until: \"1.38\"}\nrows:\n- " + rows + "\n" }
+	change := func(old, new string) string { return table(strings.Replace(row, old, new, 1)) }
+	for _, c := range []struct{ name, in, want string }{
+		{"sound", table(row), ""},
+		{"nothing", "", "EOF"},
+		{"no covers", "rows:\n- " + row + "\n", `covers: since "" or until "" is no version`},
+		{"bad covers", "covers: {since: \"1.20\", until: newest}\nrows:\n- " + row + "\n", `covers: since "1.20" or until "newest" is no version`},
+		{"unknown role", change("etcd/serving", "etcd/server"), `row 1: unknown role "etcd/server"`},
+		{"no role", change("role: etcd/serving, ", ""), `row 1: unknown role ""`},
+		{"unknown fact", change("usage", "usages"), `row 1: unknown fact "usages"`},
+		{"no values", change("[server auth]", "[]"), `row 1: usage of etcd/serving has no values`},
+		{"no source", change(`"RFC 5280"`, `""`), `row 1: usage of etcd/serving has no source`},
+		{"unknown severity", change("source", "severity: fatal, source"), `row 1: unknown severity "fatal"`},
+		{"bad since", change("source", "since: newest, source"), `row 1: since "newest" or until "" is no version`},
+		{"bad until", change("source", "until: x, source"), `row 1: since "" or until "x" is no version`},
+		{"no versions between", change("source", `since: "1.30", until: "1.30", source`), `row 1: no version lies between since "1.30" and until "1.30"`},
+		{"unknown profile", change("source", "profiles: [kubeadmin], source"), `row 1: unknown profile "kubeadmin"`},
+		{"unknown placeholder", change("[server auth]", `["{nodename}"]`), `row 1: unknown placeholder in "{nodename}"`},
+		{"unclosed placeholder", change("[server auth]", `["{nodeName"]`), `row 1: unknown placeholder in "{nodeName"`},
+		{"empty placeholder", change("[server auth]", `["{}"]`), `row 1: unknown placeholder in "{}"`},
+		{"two placeholders", change("[server auth]", `["{nodeName}.{clusterDomain}"]`), `row 1: unknown placeholder in "{nodeName}.{clusterDomain}"`},
+		{"unknown key", change("source", "sources: [x], source"), "yaml: unmarshal errors:\n  line 3: field sources not found in type audit.Requirement"},
+		{"unknown key of the table", "cover: {}\n", "yaml: unmarshal errors:\n  line 1: field cover not found in type audit.Requirements"},
+		{"two faults", table(strings.Replace(row, "etcd/serving", "x", 1) + "\n- " + row + "\n- " + strings.Replace(row, "usage", "y", 1)),
+			"row 1: unknown role \"x\"\nrow 3: unknown fact \"y\""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got := ""
+			if _, err := parseRequirements([]byte(c.in)); err != nil {
+				got = err.Error()
+			}
+			if got != c.want {
+				t.Errorf("got  %q\nwant %q", got, c.want)
+			}
+		})
+	}
+}
+
+// A role without a row is only sound where nothing but the dates and the key
+// can be wrong with it.
+func TestRolesOfTheTable(t *testing.T) {
+	used := map[string]bool{}
+	for _, r := range DefaultRequirements().Rows {
+		used[r.Role] = true
+	}
+	var unused []string
+	for _, r := range roles {
+		if !used[r.name] {
+			unused = append(unused, r.name)
+		}
+	}
+	want := []string{roleKubeletSelf, roleOutbound, roleTokenVerifier, roleFileCA, roleFileLeaf, roleIntermediate, roleOtherCA}
+	if diff := cmp.Diff(want, unused); diff != "" {
+		t.Errorf("roles without a requirement (-want +got):\n%s", diff)
+	}
+}
+
+// The rows that hold for all versions hold for each; what changes is listed.
+func TestSelectByMinor(t *testing.T) {
+	const (
+		masters   = "kube-apiserver/kubelet-client organization system:masters"
+		allowed   = "kube-apiserver/kubelet-client organizationAllowed system:masters"
+		etcd      = "kube-apiserver/etcd-client organizationAllowed system:masters"
+		health    = "etcd/healthcheck-client organizationAllowed system:masters"
+		admin     = "admin/client organization system:masters"
+		adminToo  = "admin/client organizationAllowed system:masters"
+		admins    = "kube-apiserver/kubelet-client organization kubeadm:cluster-admins,system:masters"
+		legacy    = "kube-apiserver/kubelet-client organizationLegacy system:masters"
+		etcdOld   = "kube-apiserver/etcd-client organizationLegacy system:masters"
+		healthOld = "etcd/healthcheck-client organizationLegacy system:masters"
+		adminNew  = "admin/client organization kubeadm:cluster-admins,system:masters"
+		adminIs   = "admin/client organizationAllowed kubeadm:cluster-admins"
+		adminOld  = "admin/client organizationLegacy system:masters"
+		super     = "super-admin/client organization system:masters"
+	)
+	old := []string{masters, allowed, etcd, health, admin, adminToo}
+	bound := []string{admins, legacy, etcdOld, healthOld, adminNew, adminIs, adminOld, super}
+	unbound := bound[1:]
+	cases := map[string][]string{
+		"": {}, "1.0": old, "v1.19.16": old, "garbage": {},
+		"1.29": bound, "v1.29.0-rc.1": bound, "v1.28.99": old,
+		"v1.33.11": bound, "v1.33.12": unbound, "1.34": bound, "v1.34.7": bound, "v1.34.8": unbound,
+		"1.35": bound, "v1.35.4": bound, "v1.35.5": unbound, "1.36": bound, "v1.36.0": bound, "v1.36.1": unbound,
+		"1.37": unbound, "1.38": unbound, "v2.0.0": unbound,
+	}
+	for minor := 20; minor <= 28; minor++ {
+		cases[fmt.Sprintf("1.%d", minor)] = old
+	}
+	for minor := 29; minor <= 33; minor++ {
+		cases[fmt.Sprintf("v1.%d.0", minor)] = bound
+	}
+	table := DefaultRequirements()
+	for version, want := range cases {
+		t.Run("version "+version, func(t *testing.T) {
+			bounded, always := []string{}, 0
+			for _, r := range table.Select(ProfileKubeadm, version) {
+				if r.interval().always() {
+					always++
+					continue
+				}
+				bounded = append(bounded, fmt.Sprintf("%s %s %s", r.Role, r.Fact, strings.Join(r.Values, ",")))
+			}
+			if diff := cmp.Diff(want, bounded); diff != "" {
+				t.Errorf("rows that depend on the version (-want +got):\n%s", diff)
+			}
+			every := 0
+			for _, r := range table.Rows {
+				if r.interval().always() && r.forProfile(ProfileKubeadm) {
+					every++
+				}
+			}
+			if always != every {
+				t.Errorf("%d rows that hold for all versions, want %d", always, every)
+			}
+		})
+	}
+}
+
+func TestSelectByProfile(t *testing.T) {
+	sources := func(profile string) []string {
+		var out []string
+		for _, r := range DefaultRequirements().Select(profile, "1.34") {
+			if r.Role == roleEtcdServing && r.Fact == FactCommonName || r.Role == roleKubernetesCA {
+				out = append(out, r.Role+" "+strings.Join(r.Values, ","))
+			}
+		}
+		return out
+	}
+	want := map[string][]string{
+		ProfileKubeadm: {"kubernetes/ca kubernetes", "etcd/serving {nodeName}"},
+		ProfileDocs:    {"kubernetes/ca kubernetes-ca", "etcd/serving kube-etcd"},
+		ProfileGeneric: nil,
+		"unknown":      nil,
+	}
+	for profile, rows := range want {
+		if diff := cmp.Diff(rows, sources(profile)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", profile, diff)
+		}
+	}
+}
+
+func TestCovered(t *testing.T) {
+	var covered []string
+	for _, v := range []string{"v1.19.16", "v1.20.0", "v1.37.9", "v1.38.0-alpha.1", "v1.38.0"} {
+		if DefaultRequirements().covered(v) {
+			covered = append(covered, v)
+		}
+	}
+	if want := []string{"v1.20.0", "v1.37.9"}; !slices.Equal(covered, want) {
+		t.Errorf("covered are %q, want %q", covered, want)
+	}
+}

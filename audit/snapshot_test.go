@@ -1,0 +1,231 @@
+package audit_test
+
+import (
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"encoding/pem"
+	"fmt"
+	"regexp"
+	"strings"
+	"testing"
+
+	"certaudit/audit"
+	"certaudit/fixtures"
+
+	gocmp "github.com/google/go-cmp/cmp"
+)
+
+// An inventory as JSON is a snapshot: read again, it is judged as it was. Two
+// gatherings of one tree are the same, and nothing of a private key is in them.
+func TestSnapshot(t *testing.T) {
+	for _, s := range fixtures.Scenarios() {
+		t.Run(s.Name, func(t *testing.T) {
+			t.Parallel()
+			node := s.Node()
+			dir := t.TempDir()
+			if err := node.Write(dir); err != nil {
+				t.Fatal(err)
+			}
+			inv, first := auditFolder(t, dir)
+			again, second := auditFolder(t, dir)
+			snapshot := marshal(t, inv)
+			if got := marshal(t, again); !bytes.Equal(got, snapshot) {
+				t.Errorf("two inventories of one tree differ")
+			}
+			if diff := gocmp.Diff(first, second); diff != "" {
+				t.Errorf("two results of one tree (-first +second):\n%s", diff)
+			}
+			var read audit.Inventory
+			if err := json.Unmarshal(snapshot, &read); err != nil {
+				t.Fatal(err)
+			}
+			third := audit.Run([]*audit.Inventory{&read}, audit.Options{At: fixtures.Now})
+			if diff := gocmp.Diff(first, third); diff != "" {
+				t.Errorf("the result of the snapshot (-gathered +read):\n%s", diff)
+			}
+			if got := marshal(t, &read); !bytes.Equal(got, snapshot) {
+				t.Errorf("the snapshot of a snapshot differs")
+			}
+			keepsSecrets(t, secrets(node), inv, first)
+		})
+	}
+}
+
+// keepsSecrets fails a test if an inventory or a result says anything of the
+// private keys of a node.
+func keepsSecrets(t *testing.T, secrets []secret, inv *audit.Inventory, r audit.Result) {
+	t.Helper()
+	if len(secrets) == 0 {
+		t.Error("there is no secret to keep")
+	}
+	for what, text := range map[string]string{
+		"the snapshot": string(marshal(t, inv)), "the inventory": fmt.Sprintf("%+v", inv), "its fields": fmt.Sprintf("%+v %#v", *inv, *inv),
+		"the result": string(marshal(t, r)),
+	} {
+		for _, s := range secrets {
+			if strings.Contains(text, s.text) {
+				t.Errorf("%s holds the private key of %s as %s", what, s.path, s.form)
+			}
+		}
+	}
+}
+
+// A key that somebody pasted where none belongs is a secret all the same.
+func TestMisplacedKeys(t *testing.T) {
+	c := fixtures.ControlPlane(fixtures.Options{})
+	c.WriteKey("/key", "misplaced")
+	key := string(c.Node["/key"].Data)
+	misplaced := secrets(fixtures.Node{"/key": c.Node["/key"]})
+	oneLine := strings.ReplaceAll(key, "\n", `\n`)
+	folded := strings.ReplaceAll(strings.TrimSpace(key), "\n", "\n        ")
+	const apiserver = manifests + "/kube-apiserver.yaml"
+	for _, p := range []struct {
+		name   string
+		change func(*fixtures.Cluster)
+	}{
+		{"annotation", replace(apiserver, "  annotations:\n", "  annotations:\n    note: \""+oneLine+"\"\n")},
+		{"annotation of kubeadm", replace(apiserver, "advertise-address.endpoint: 192.0.2.11:6443", "advertise-address.endpoint: \""+oneLine+"\"")},
+		{"path of a flag", replace(apiserver, "    - --tls-private-key-file="+pki+"/apiserver.key", "    - \"--tls-private-key-file="+oneLine+"\"")},
+		{"flag of several paths", replace(apiserver, "    - --allow-privileged=true", "    - \"--tls-sni-cert-key="+oneLine+"\"")},
+		{"unknown flag", replace(apiserver, "    - --allow-privileged=true", "    - \"--note="+oneLine+"\"")},
+		{"block of a flag", replace(apiserver, "    - --allow-privileged=true", "    - |\n        --note="+folded)},
+		{"image", replace(apiserver, "    image: registry.k8s.io/kube-apiserver:v1.34.4", "    image: \""+oneLine+"\"")},
+		{"variable of etcd", replace(manifests+"/etcd.yaml", "    - etcd\n", "    - etcd\n    env:\n    - name: ETCD_KEY_FILE\n      value: \""+oneLine+"\"\n    args:\n")},
+		{"path of a kubeconfig", replace(etc+"/kubelet.conf", "client-key: "+kubeletPKI+"/kubelet-client-current.pem", "client-key: \""+oneLine+"\"")},
+		{"server of a kubeconfig", replace(etc+"/kubelet.conf", "server: https://192.0.2.11:6443", "server: \""+oneLine+"\"")},
+		{"data of a kubeconfig", replace(etc+"/kubelet.conf", "client-key: "+kubeletPKI+"/kubelet-client-current.pem", "client-key-data: \""+oneLine+"\"")},
+		{"name in a kubeconfig", func(c *fixtures.Cluster) {
+			c.Node.Append(etc+"/scheduler.conf", []byte("- name: \""+oneLine+"\"\n  user: {}\n"))
+		}},
+		{"setting of the kubelet", replace(kubeletConfig, "clusterDomain: cluster.local", "clusterDomain: \""+oneLine+"\"")},
+		{"path of the kubelet", replace(kubeletConfig, "clusterDomain: cluster.local", "tlsPrivateKeyFile: \""+oneLine+"\"")},
+		{"flags of the kubelet", replace("/var/lib/kubelet/kubeadm-flags.env", "ARGS=\"", "ARGS=\"--note='"+key+"' ")},
+		{"document that is none", put(manifests+"/key.yaml", key)},
+		{"key of a mapping", put(manifests+"/key.yaml", "kind: Pod\n\""+oneLine+"\": 1\n\""+oneLine+"\": 2\n")},
+		{"hostname", put("/etc/hostname", key)},
+	} {
+		t.Run(p.name, func(t *testing.T) {
+			t.Parallel()
+			c := fixtures.ControlPlane(fixtures.Options{})
+			p.change(c)
+			dir := t.TempDir()
+			if err := c.Node.Write(dir); err != nil {
+				t.Fatal(err)
+			}
+			inv, r := auditFolder(t, dir)
+			keepsSecrets(t, misplaced, inv, r)
+		})
+	}
+}
+
+// The order of the inventories decides nothing but the order of the rows.
+func TestRunOfSeveral(t *testing.T) {
+	var inventories []*audit.Inventory
+	for _, n := range []fixtures.Node{fixtures.ControlPlane(fixtures.Options{}).Node, fixtures.Worker(fixtures.Options{}).Node} {
+		dir := t.TempDir()
+		if err := n.Write(dir); err != nil {
+			t.Fatal(err)
+		}
+		inv, _ := auditFolder(t, dir)
+		inventories = append(inventories, inv)
+	}
+	r := audit.Run(inventories, audit.Options{At: fixtures.Now})
+	var got []string
+	for _, n := range r.Nodes {
+		got = append(got, n.Name)
+	}
+	for _, f := range r.Findings {
+		got = append(got, f.Node+" "+f.Check)
+	}
+	want := []string{"cp-1", "worker-1", "cp-1 kubelet/serving-self-signed", "worker-1 kubelet/serving-self-signed"}
+	if diff := gocmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func marshal(t testing.TB, v any) []byte {
+	t.Helper()
+	data, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+// secret is one way in which a private key could leak.
+type secret struct{ path, form, text string }
+
+var keyData = regexp.MustCompile(`client-key-data: (\S+)`)
+
+// secrets lists the private keys of a node in the forms in which Go prints
+// bytes and in which PEM and JSON write them.
+func secrets(n fixtures.Node) []secret {
+	var out []secret
+	add := func(path string, data []byte) {
+		for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
+			if !strings.Contains(block.Type, "PRIVATE KEY") {
+				continue
+			}
+			private := scalar(block)
+			if private == nil {
+				continue
+			}
+			decimals := strings.Trim(fmt.Sprint(private), "[]")
+			lines := strings.Split(strings.TrimSpace(string(pem.EncodeToMemory(block))), "\n")
+			out = append(out,
+				secret{path, "PEM", lines[1]},
+				secret{path, "bytes", decimals},
+				secret{path, "hexadecimal", hex.EncodeToString(private)},
+				secret{path, "base64", base64.StdEncoding.EncodeToString(private)},
+				secret{path, "base64 of the DER", base64.StdEncoding.EncodeToString(block.Bytes)[:60]},
+				secret{path, "base64 of the PEM", base64.StdEncoding.EncodeToString(pem.EncodeToMemory(block))[60:120]},
+			)
+		}
+	}
+	for path, f := range n {
+		add(path, f.Data)
+		for _, m := range keyData.FindAllSubmatch(f.Data, -1) {
+			if data, err := base64.StdEncoding.DecodeString(string(m[1])); err == nil {
+				add(path, data)
+			}
+		}
+	}
+	return out
+}
+
+// scalar is what must not be known of a private key.
+func scalar(block *pem.Block) []byte {
+	if key, err := x509.ParseECPrivateKey(block.Bytes); err == nil {
+		return ecdsaBytes(key)
+	}
+	if key, err := x509.ParsePKCS1PrivateKey(block.Bytes); err == nil {
+		return key.D.Bytes()
+	}
+	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	if err != nil {
+		return nil
+	}
+	switch key := key.(type) {
+	case ed25519.PrivateKey:
+		return key.Seed()
+	case *ecdsa.PrivateKey:
+		return ecdsaBytes(key)
+	case *rsa.PrivateKey:
+		return key.D.Bytes()
+	}
+	return nil
+}
+
+func ecdsaBytes(key *ecdsa.PrivateKey) []byte {
+	raw, err := key.Bytes()
+	if err != nil {
+		return nil
+	}
+	return raw
+}
