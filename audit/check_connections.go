@@ -21,7 +21,8 @@ var explains = map[fault][]string{
 
 // explainedBy reports whether a finding is the cause of a broken half.
 func (h half) explainedBy(f Finding) bool {
-	return h.verdict == VerdictBroken && slices.Contains(explains[h.fault], f.Check) && slices.Contains(h.paths, f.Path)
+	return h.verdict == VerdictBroken && slices.Contains(explains[h.fault], f.Check) &&
+		(slices.Contains(h.paths, f.Path) || h.certificates[f.SHA256])
 }
 
 // tellBroken notes in findings which connections break because of them.
@@ -51,13 +52,23 @@ func checkServerUntrusted(p *pass) {
 	}
 }
 
-// retrust returns the commands that give a client the CA of its server: a
+// mendings say what to do about a fault for which there is no command.
+var mendings = map[fault]string{
+	faultAbsent:    "# correct the file or flag that is named here, then restart what reads it",
+	faultUntrusted: "# put the CA that signed the server's certificate into what the client verifies with, or have the right CA sign it",
+	faultTime:      "# renew what is out of its time",
+	faultUsage:     "# make the certificate, and what stands between it and the CA, anew with the usage that is demanded",
+	faultKey:       "# make the certificate anew with a key that TLS knows: RSA of 2048 bits, ECDSA P-256 or Ed25519",
+}
+
+// retrust returns the commands that have a client accept its server: a
 // kubeconfig of kubeadm's is made anew with the CA of the node.
 func (p *pass) retrust(e edge) remedy {
-	if path := e.server.at.Path; p.facts.profile == ProfileKubeadm && strings.HasPrefix(e.role.phase, "kubeconfig ") && strings.HasSuffix(path, ".conf") {
+	path := e.server.at.Path
+	if e.server.fault == faultUntrusted && p.facts.profile == ProfileKubeadm && strings.HasPrefix(e.role.phase, "kubeconfig ") && strings.HasSuffix(path, ".conf") {
 		return p.remakeAt(e.role, remedy{move(path)})
 	}
-	return remedy{"# put the CA that signed the server's certificate into what the client verifies with, or have the right CA sign it"}
+	return remedy{mendings[e.server.fault]}
 }
 
 func checkServerName(p *pass) {
@@ -98,15 +109,13 @@ func (p *pass) examineHalf(h half) {
 // reportEdge reports a broken half. What else is broken at the same place has
 // the same cause, and the first finding lists it.
 func (p *pass) reportEdge(e edge, h half, r remedy) {
-	at := h.at
-	if at == (parsers.Origin{}) {
-		at = e.dialled
-	}
+	client, _, _ := strings.Cut(e.Client, " ")
+	program, _ := p.inv.component(client)
+	at := cmp.Or(h.at, e.dialled, program.Origin)
 	severity := e.role.soften(Critical)
 	i := slices.IndexFunc(p.findings, func(f Finding) bool { return (parsers.Origin{Path: f.Path, Line: f.Line, Field: f.Field}) == at })
 	if i < 0 {
 		i = len(p.findings)
-		client, _, _ := strings.Cut(e.Client, " ")
 		p.report(finding{severity: severity, component: cmp.Or(e.component, client), at: at,
 			message: e.Client + " -> " + strings.TrimSpace(e.Server+" "+e.Address) + ": " + h.reason, remedy: r})
 	}

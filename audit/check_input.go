@@ -15,16 +15,18 @@ func checkUnreadable(p *pass) {
 		told[at.Path] = true
 		p.lost = true
 		p.report(finding{component: component, at: at, message: reason + "; what it holds was not judged",
-			remedy: remedy{"# run as root, or give this user the right to read the file"}})
+			remedy: remedy{"# run as root if it is a matter of rights; ls -l " + at.Path + " tells what it is"}})
 	}
+	named := map[string]bool{}
 	for _, g := range p.groups() {
 		p.examine()
+		named[g.path] = g.file.State == NotRegular || g.file.State == TooLarge // files/malformed tells
 		if g.file.State == Unreadable {
 			unreadable(g.component(), g.at(), g.file.Reason)
 		}
 	}
 	for _, problem := range p.inv.Problems {
-		if problem.Kind == kindUnreadable {
+		if problem.Kind == kindUnreadable && !named[problem.Origin.Path] {
 			p.examine()
 			unreadable(problem.Component, problem.Origin, problem.Detail)
 		}

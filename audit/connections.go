@@ -61,8 +61,10 @@ type half struct {
 	verdict string
 	fault   fault
 	reason  string
-	// paths are the files whose findings could explain the fault.
-	paths []string
+	// paths are the files, and certificates the SHA-256 of what lies in them and
+	// elsewhere, whose findings could explain the fault.
+	paths        []string
+	certificates map[string]bool
 	// at is where the mending starts.
 	at parsers.Origin
 }
@@ -89,6 +91,8 @@ type credentials struct {
 	// lack says why the end cannot present what is configured, and so does not
 	// even start; madeUp, that what it presents is of nobody's CA.
 	lack, madeUp string
+	// reason explains unseen; "" is that the end is not on the node.
+	reason string
 }
 
 // anchors are what one end verifies with.
@@ -173,9 +177,9 @@ func verifyHalf(end string, c credentials, a anchors, host string, usage x509.Ex
 			h.verdict, h.reason = VerdictUnknown, a.reason
 		}
 	case c.unseen || a.unseen:
-		h.verdict, h.reason = VerdictUnknown, cmp.Or(a.reason, "the "+end+" is not in view")
+		h.verdict, h.reason = VerdictUnknown, cmp.Or(a.reason, c.reason, "the "+end+" is not in view")
 	case c.none:
-		h.fault, h.reason = faultAbsent, "the "+end+" has no certificate, and one is demanded"
+		h.fault, h.reason, h.at = faultAbsent, "the "+end+" has no certificate, and one is demanded", c.at
 	default:
 		h.judge(end, c, a.certs, host, usage, now)
 	}
@@ -184,18 +188,29 @@ func verifyHalf(end string, c credentials, a anchors, host string, usage x509.Ex
 
 // judge lets crypto/x509 decide, and what crypto/tls demands beyond it.
 func (h *half) judge(end string, c credentials, roots []*x509.Certificate, host string, usage x509.ExtKeyUsage, now time.Time) {
-	_, err := c.chain[0].Verify(x509.VerifyOptions{DNSName: host, Roots: pool(roots), Intermediates: pool(c.chain[1:]),
-		CurrentTime: now, KeyUsages: []x509.ExtKeyUsage{usage}})
+	opts := x509.VerifyOptions{DNSName: host, Roots: pool(roots), Intermediates: pool(c.chain[1:]),
+		CurrentTime: now, KeyUsages: []x509.ExtKeyUsage{usage}}
+	_, err := c.chain[0].Verify(opts)
 	switch {
 	case err != nil:
 		h.fault, h.reason = faultOf(err), fmt.Sprintf("the %s's certificate: %s", end, err)
+		opts.DNSName = ""
+		if _, deeper := c.chain[0].Verify(opts); h.fault == faultName && deeper != nil {
+			// Another name would not do: the name is only what is looked at first.
+			h.fault, h.reason = faultOf(deeper), fmt.Sprintf("%s; %s", h.reason, deeper)
+		}
 	case !usableKey(c.chain[0].PublicKey):
 		h.fault, h.reason = faultKey, fmt.Sprintf("the %s's certificate: TLS has no use for a key of the type %s", end, cmp.Or(keyAlgorithm(c.chain[0]), "unknown to Go"))
 	default:
 		h.verdict = VerdictOK
+		return
 	}
 	if h.fault != faultUntrusted {
 		h.at = c.at
+	}
+	h.certificates = map[string]bool{}
+	for _, x := range slices.Concat(c.chain, roots) {
+		h.certificates[parsers.Certificate{Certificate: x}.SHA256()] = true
 	}
 }
 
@@ -301,8 +316,11 @@ func (n *subjectNode) presentedBy(ref Reference, ok bool) credentials {
 		return credentials{none: true}
 	}
 	c := credentials{at: ref.place(), paths: []string{ref.place().Path}}
+	if c.at.Field == "" {
+		c.at.Field = ref.Label()
+	}
 	if n.inv.Files[ref.Path].State == Unreadable {
-		c.unseen = true
+		c.unseen, c.reason = true, ref.Path+" may not be read"
 		return c
 	}
 	for _, cert := range n.inv.material(ref).Certificates {
@@ -426,8 +444,8 @@ func (n *subjectNode) userCredentials(u parsers.KubeUser, r role) credentials {
 
 // apiServer says what this node's API server presents to those who dial a host.
 func (n *subjectNode) apiServer(host string) credentials {
-	server, ok := n.inv.component("kube-apiserver")
-	if !ok || slices.Contains(otherMembers(n.inv), host) {
+	server, _ := n.inv.component("kube-apiserver")
+	if !n.isOwnServer(host) {
 		return credentials{unseen: true}
 	}
 	for _, ref := range n.sniReferences() {
@@ -444,6 +462,13 @@ func (n *subjectNode) apiServer(host string) credentials {
 		return n.presentedBy(ref, true)
 	}
 	return c
+}
+
+// isOwnServer reports whether those who dial a host may reach the API server of
+// this node: it runs, and the host is no other member of the control plane.
+func (n *subjectNode) isOwnServer(host string) bool {
+	_, ok := n.inv.component("kube-apiserver")
+	return ok && !slices.Contains(otherMembers(n.inv), host)
 }
 
 // sniReference returns the certificate of --tls-sni-cert-key that the API
@@ -528,7 +553,7 @@ func (n *subjectNode) apiServerSettings() []parsers.Flag {
 
 // apiServerClients is what this node's API server verifies clients with.
 func (n *subjectNode) apiServerClients(host string) anchors {
-	if n.apiServer(host).unseen {
+	if !n.isOwnServer(host) {
 		return anchors{unseen: true, reason: "the API server is not on this node"}
 	}
 	ref, ok := n.referenceOf("kube-apiserver", "client-ca-file")
@@ -655,7 +680,7 @@ func (n *subjectNode) etcdEdges() []edge {
 func (n *subjectNode) gatewayEdges() []edge {
 	serving, hasServing := n.referenceOf("etcd", "cert-file")
 	trust, hasTrust := n.referenceOf("etcd", "trusted-ca-file")
-	if !hasServing || !hasTrust {
+	if !hasServing || !hasTrust || !strings.Contains(n.inv.setting("etcd", "listen-client-urls").Value, "https://") {
 		return nil
 	}
 	if ref, own := n.referenceOf("etcd", "client-cert-file"); own {
@@ -725,6 +750,9 @@ func (n *subjectNode) etcdEdge(component, address, caFlag, certFlag string, r ro
 		l.identity = n.allowed(clientNames, offered, l.identity)
 		if dialled, spoken := isPlain(address), n.plainEtcd(host); dialled != spoken {
 			l.server = half{verdict: VerdictBroken, fault: faultAbsent, reason: "etcd speaks " + protocol(spoken) + " there, and the client " + protocol(dialled)}
+			if spoken {
+				l.server.at = n.inv.setting("etcd", "listen-client-urls").Origin
+			}
 			l.client = half{verdict: VerdictNone}
 			return l
 		}

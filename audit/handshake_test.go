@@ -229,6 +229,7 @@ func apiServerPairs(n fixtures.Node) (*tls.Config, error) {
 	if len(extracted) == 0 {
 		return config, nil
 	}
+	//lint:ignore SA1019 the API server sets it, and its precedence is what is tested
 	config.NameToCertificate = extracted
 	for _, pair := range extracted {
 		config.Certificates = append(config.Certificates, *pair)
@@ -627,7 +628,7 @@ func TestHandshakesWithAPIServer(t *testing.T) {
 		{name: "unknown name dialled, tls-server-name known", change: both(dials("api."+domain), serverName("kubernetes")), server: accepted, client: accepted},
 		{name: "known address dialled, tls-server-name unknown", change: serverName("api." + domain), server: refused, client: accepted},
 		{name: "tls-server-name is an address", change: both(dials("api."+domain), serverName("10.96.0.1")), server: accepted, client: accepted},
-		{name: "IPv6", options: fixtures.Options{AdvertiseAddress: "2001:db8::11"}, change: replace(apiManifest, "endpoint: [2001:db8::11]:6443", "endpoint: '[2001:db8::11]:6443'"), server: accepted, client: accepted},
+		{name: "IPv6", options: fixtures.Options{AdvertiseAddress: "2001:db8::11"}, server: accepted, client: accepted},
 		{name: "IPv6 in its long form", options: fixtures.Options{ExtraSANs: []string{"2001:db8::12"}}, change: dials("2001:db8:0:0:0:0:0:12"), server: accepted, client: accepted},
 		{name: "IPv6 missing", change: dials("2001:db8::12"), server: refused, client: accepted},
 		{name: "wildcard in the certificate", options: fixtures.Options{ExtraSANs: []string{"*." + domain}}, change: dials("api." + domain), server: accepted, client: accepted},

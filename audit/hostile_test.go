@@ -196,7 +196,9 @@ func TestReferenceEdges(t *testing.T) {
 			_, users, _ := strings.Cut(admin, "users:\n")
 			c.Node.Append(etc+"/scheduler.conf", []byte(users))
 		}},
-		{name: "kubeconfig without its context", change: replace(etc+"/scheduler.conf", "current-context: ", "current-context: no-")},
+		{name: "kubeconfig without its context", change: replace(etc+"/scheduler.conf", "current-context: ", "current-context: no-"), want: []string{
+			`critical files/malformed /etc/kubernetes/scheduler.conf current-context: the current context is "no-system:kube-scheduler@kubernetes", and there is no such context with a cluster; kube-scheduler cannot use the file`,
+		}},
 		{name: "kubeconfig that is a Pod", change: replace(etc+"/scheduler.conf", "kind: Config", "kind: Pod"), want: []string{
 			"info input/unsupported /etc/kubernetes/scheduler.conf: is not a kubeconfig: it has neither clusters nor users",
 			"incomplete input/unsupported: some input could not be understood",

@@ -83,6 +83,9 @@ func (g *gatherer) exists(name string) bool {
 func (g *gatherer) unit(name string) (parsers.Unit, bool) {
 	var units []parsers.Unit
 	for _, dir := range unitFolders {
+		if g.root.link(path.Join(dir, name)) == "/dev/null" {
+			return parsers.Unit{}, false // masked (systemctl(1))
+		}
 		if data, ok := g.config(path.Join(dir, name), "kubelet"); ok {
 			units = append(units, parsers.ParseUnit(path.Join(dir, name), data))
 			break
@@ -130,6 +133,9 @@ func (g *gatherer) environment(unit parsers.Unit) []parsers.EnvVar {
 	for _, file := range unit.EnvironmentFiles() {
 		data, ok := g.config(file.Path.Value, "kubelet")
 		if !ok {
+			if !file.Optional { // systemd does not start the unit without it
+				g.refer(Reference{Component: "kubelet", Name: "EnvironmentFile", Origin: file.Path.Origin, Holds: HoldsConfig, Path: path.Clean("/" + file.Path.Value)})
+			}
 			continue
 		}
 		vars, problems := parsers.ParseEnvFile(file.Path.Value, data)
@@ -160,17 +166,31 @@ func (g *gatherer) kubeletConfiguration(cmd parsers.Command) []parsers.Flag {
 			Holds: HoldsConfig, Path: path.Clean("/" + file.Value)})
 		settings = g.kubeletFile(file.Value, settings)
 	}
-	dir := cmd.Flag("config-dir").Value
-	if dir == "" {
-		return settings
+	if dir := cmd.Flag("config-dir").Value; dir != "" {
+		settings = g.kubeletDropIns(dir, 0, settings)
 	}
+	return settings
+}
+
+// maxDropInDepth bounds how deep the folder of drop-ins is followed.
+const maxDropInDepth = 8
+
+// kubeletDropIns appends what the files of a folder set, and of those in it, in
+// the order of their names (kubernetes cmd/kubelet/app/server.go,
+// mergeKubeletConfigurations).
+func (g *gatherer) kubeletDropIns(dir string, depth int, settings []parsers.Flag) []parsers.Flag {
 	names, err := g.root.list(dir)
 	if err != nil {
 		g.lost("kubelet", parsers.Problem{Origin: parsers.Origin{Path: dir}, Kind: kindUnreadable, Detail: "cannot be listed: " + bareError(err)})
 	}
 	for _, n := range names {
-		if strings.HasSuffix(n, ".conf") {
-			settings = g.kubeletFile(path.Join(dir, n), settings)
+		name := path.Join(dir, n)
+		if f, isDir := g.root.stat(name); isDir {
+			if f.Link == "" && depth < maxDropInDepth {
+				settings = g.kubeletDropIns(name, depth+1, settings)
+			}
+		} else if strings.HasSuffix(n, ".conf") {
+			settings = g.kubeletFile(name, settings)
 		}
 	}
 	return settings

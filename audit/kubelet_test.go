@@ -210,7 +210,7 @@ func TestKubelet(t *testing.T) {
 		}},
 		{name: "bootstrap kubeconfig, not joined", change: both(byHand(map[string]string{
 			unit:                    "[Service]\nExecStart=/opt/kubelet --bootstrap-kubeconfig=/etc/kubernetes/bootstrap.conf --kubeconfig=/etc/kubernetes/kubelet.conf\n",
-			etc + "/bootstrap.conf": "kind: Config\nclusters: []\nusers: []\n",
+			etc + "/bootstrap.conf": "kind: Config\nclusters: [{name: c, cluster: {server: 'https://192.0.2.11:6443'}}]\nusers: []\ncontexts: [{name: x, context: {cluster: c}}]\ncurrent-context: x\n",
 		}), remove(etc+"/kubelet.conf", kubeletPKI+"/kubelet-client-current.pem")), want: []string{
 			"unit /etc/systemd/system/kubelet.service",
 			"bootstrap-kubeconfig=/etc/kubernetes/bootstrap.conf /etc/systemd/system/kubelet.service:2",

@@ -97,7 +97,10 @@ func (r *root) resolve(name string) (string, error) {
 
 // read returns what lies at a node's path and, for a regular file of a bearable
 // size, its bytes. A FIFO or a device is never waited for.
-func (r *root) read(name string) (File, []byte) {
+func (r *root) read(name string) (File, []byte) { return r.readUpTo(name, maxFileBytes) }
+
+// readUpTo is read with a bound of its own, in bytes.
+func (r *root) readUpTo(name string, most int64) (File, []byte) {
 	f := File{Path: path.Clean("/" + name)}
 	f.Link = r.link(f.Path)
 	rel, err := r.resolve(f.Path)
@@ -119,12 +122,12 @@ func (r *root) read(name string) (File, []byte) {
 		f.State, f.Reason = NotRegular, "is "+kindOf(info.Mode())+", not a regular file"
 		return f, nil
 	}
-	data, err := io.ReadAll(io.LimitReader(h, maxFileBytes+1))
+	data, err := io.ReadAll(io.LimitReader(h, most+1))
 	if err != nil {
 		return f.failed(err), nil
 	}
-	if len(data) > maxFileBytes {
-		f.State, f.Reason = TooLarge, fmt.Sprintf("is larger than %d MiB", maxFileBytes>>20)
+	if int64(len(data)) > most {
+		f.State, f.Reason = TooLarge, fmt.Sprintf("is larger than %d MiB", most>>20)
 		return f, nil
 	}
 	f.State = Readable
@@ -268,16 +271,6 @@ func (r *root) list(name string) ([]string, error) {
 	}
 	sort.Strings(names)
 	return names, nil
-}
-
-// isDir reports whether a folder lies at a node's path.
-func (r *root) isDir(name string) bool {
-	rel, err := r.resolve(name)
-	if err != nil {
-		return false
-	}
-	info, err := r.fs.Stat(rel)
-	return err == nil && info.IsDir()
 }
 
 // hidden reports whether the kubelet and this program pass over a name.

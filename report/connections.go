@@ -181,11 +181,24 @@ func writeMermaid(w io.Writer, r audit.Result, _ Options) error {
 	return err
 }
 
+// maxLabel bounds a text in a graph in bytes: Graphviz refuses a string of more
+// than 16384, and five may stand for one.
+const maxLabel = 2048
+
+// graphText returns what a graph shows of a text.
+func graphText(s string) string {
+	s = printable(s)
+	if len(s) <= maxLabel {
+		return s
+	}
+	return strings.ToValidUTF8(s[:maxLabel], "") + "..."
+}
+
 // mermaidText writes text for a quoted label: Mermaid knows entities, and reads
 // Markdown and HTML in what is not one.
 func mermaidText(s string) string {
 	var b strings.Builder
-	for _, c := range printable(s) {
+	for _, c := range graphText(s) {
 		if c == ' ' || c == '-' || c == '.' || c == ',' || c == ':' || c == '/' || c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' {
 			b.WriteRune(c)
 		} else {
@@ -214,7 +227,7 @@ func writeDot(w io.Writer, r audit.Result, _ Options) error {
 }
 
 // dotText writes text for a double-quoted string, in which a backslash starts
-// an escape.
+// an escape and an ampersand an entity.
 func dotText(s string) string {
-	return strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(printable(s))
+	return strings.NewReplacer(`\`, `\\`, `"`, `\"`, `&`, `&amp;`).Replace(graphText(s))
 }

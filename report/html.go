@@ -32,8 +32,8 @@ var htmlTemplate = sync.OnceValue(func() *template.Template {
 		"minute": minute,
 		"day":    day,
 		"plural": plural,
-		"join":   strings.Join,
 		"at":     findingPlace,
+		"borne":  borne,
 		"level":  statusLevel,
 	}).ParseFS(htmlFiles, "html/page.html"))
 })
@@ -247,7 +247,7 @@ func htmlGaps(r audit.Result) []htmlGap {
 	var onNodes groups[cause]
 	for _, o := range r.Outcomes {
 		if o.State == audit.Incomplete || o.Reason != "" {
-			onNodes.add(cause{cmp.Or(o.Reason, "no reason was given"), o.Check}, o.Node)
+			onNodes.add(cause{unjudged(o), o.Check}, o.Node)
 		}
 	}
 	type place struct{ reason, where string }
@@ -441,16 +441,39 @@ func (r htmlRow) IsCA() bool { return r.Type == "CA" }
 // htmlGroup are the findings of one check.
 type htmlGroup struct {
 	// ID numbers the groups in their order, from 0.
-	ID       int
-	Check    audit.Check
+	ID    int
+	Check audit.Check
+	// Severity is the worst of those that count, or of all where none counts.
 	Severity audit.Severity
-	Items    []htmlFinding
+	// Counts is how many are neither waived nor known.
+	Counts int
+	Items  []htmlFinding
 }
 
-// Open reports whether the group is to be seen at once: not what is only worth
-// knowing, and not a list that would push everything else off the page.
+// Level is the severity as the page shows it.
+func (g htmlGroup) Level() string { return printable(string(g.Severity)) }
+
+func (g *htmlGroup) add(f htmlFinding) {
+	g.Items = append(g.Items, f)
+	first := f.Counts() && g.Counts == 0
+	if first || f.Counts() == (g.Counts > 0) && f.Severity.Rank() > g.Severity.Rank() {
+		g.Severity = f.Severity
+	}
+	if f.Counts() {
+		g.Counts++
+	}
+}
+
+// Open reports whether the group is to be seen at once: not what is borne or
+// only worth knowing, and not a list that would push everything else off the
+// page.
 func (g htmlGroup) Open() bool {
-	return g.Severity.Rank() >= audit.Warning.Rank() && len(g.Items) <= maxOpen
+	return g.Counts > 0 && g.Severity.Rank() >= audit.Warning.Rank() && len(g.Items) <= maxOpen
+}
+
+// compare puts the worst first, and what is borne last.
+func (g htmlGroup) compare(other htmlGroup) int {
+	return cmp.Or(cmp.Compare(min(other.Counts, 1), min(g.Counts, 1)), cmp.Compare(other.Severity.Rank(), g.Severity.Rank()))
 }
 
 // maxOpen is how long a list may be and still be open from the start.
@@ -462,6 +485,9 @@ type htmlFinding struct {
 	audit.Finding
 	ID, Row int
 }
+
+// Level is the severity as the page shows it.
+func (f htmlFinding) Level() string { return printable(string(f.Severity)) }
 
 // groupFindings puts findings under their checks, the worst first.
 func groupFindings(r audit.Result, rows []htmlRow) []htmlGroup {
@@ -487,15 +513,12 @@ func groupFindings(r audit.Result, rows []htmlRow) []htmlGroup {
 		if !ok {
 			row = -1
 		}
-		out[g].Items = append(out[g].Items, htmlFinding{f, i, row})
-		if f.Severity.Rank() > out[g].Severity.Rank() {
-			out[g].Severity = f.Severity
-		}
+		out[g].add(htmlFinding{f, i, row})
 	}
 	for _, g := range out {
 		slices.SortStableFunc(g.Items, func(a, b htmlFinding) int { return cmp.Compare(b.Severity.Rank(), a.Severity.Rank()) })
 	}
-	slices.SortStableFunc(out, func(a, b htmlGroup) int { return cmp.Compare(b.Severity.Rank(), a.Severity.Rank()) })
+	slices.SortStableFunc(out, htmlGroup.compare)
 	for i := range out {
 		out[i].ID = i
 	}
@@ -504,7 +527,7 @@ func groupFindings(r audit.Result, rows []htmlRow) []htmlGroup {
 
 // Worst returns the groups that the conclusion is about.
 func (p htmlPage) Worst() []htmlGroup {
-	i := slices.IndexFunc(p.Findings, func(g htmlGroup) bool { return string(g.Severity) != p.Conclusion.Level })
+	i := slices.IndexFunc(p.Findings, func(g htmlGroup) bool { return g.Counts == 0 || string(g.Severity) != p.Conclusion.Level })
 	if i < 0 {
 		i = len(p.Findings)
 	}
@@ -544,7 +567,7 @@ func bounded(values []string) []string {
 		if size += len(v); size > maxCell && i > 0 {
 			return append(out, fmt.Sprintf("... (%d more, see the json format)", len(values)-i))
 		}
-		out = append(out, printable(shorten(v)))
+		out = append(out, onPage(v))
 	}
 	return out
 }

@@ -154,7 +154,7 @@ func newHTMLData(r audit.Result, rows []htmlRow) htmlData {
 
 // text returns the index of s in its printable form.
 func (d *htmlData) text(s string) int {
-	s = printable(shorten(s))
+	s = onPage(s)
 	i, ok := d.index[s]
 	if !ok {
 		i = len(d.Strings)

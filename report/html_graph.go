@@ -31,9 +31,9 @@ func (b htmlBox) TextY() int { return b.Y + b.Height/2 + 4 }
 
 // Short is the name as far as it fits.
 func (b htmlBox) Short() string {
-	name := []rune(printable(shorten(b.Name)))
-	if room := (b.Width - 20) * 2 / 13; len(name) > room {
-		return string(name[:room-1]) + "…"
+	name := []rune(onPage(b.Name))
+	if room := float64(b.Width-20) / letterWidth; float64(len(name)) > room {
+		return string(name[:int(room)-1]) + "…"
 	}
 	return string(name)
 }
@@ -77,6 +77,8 @@ const (
 	serverX     = 740
 	slotHeight  = 26
 	boxGap      = 8
+	// letterWidth is what a letter takes on average.
+	letterWidth = 6.5
 	// maxEdges are drawn; a picture of more tells nobody anything.
 	maxEdges = 60
 )

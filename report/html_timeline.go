@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"time"
 
 	"certaudit/audit"
@@ -40,19 +41,36 @@ type htmlLane struct {
 
 // htmlMark is one certificate, or several that expire at about the same time.
 type htmlMark struct {
-	X       string
-	Row     htmlRow
-	Level   string
-	CA      bool
+	X     string
+	Row   htmlRow
+	Level string
+	CA    bool
+	// Expired is told of one certificate; of several, the place tells it.
 	Expired bool
 	Count   int
-	// Width is that of the count's frame, in pixels.
-	Width int
+	// Bad counts those of several that are not ok; nil where all are alike.
+	Bad   *htmlBad
 	Title string
 }
 
-// Half returns half the width, by which the frame stands to the left.
-func (m htmlMark) Half() int { return -m.Width / 2 }
+// htmlBad is the small count at the corner of a larger one.
+type htmlBad struct {
+	Level string
+	Count int
+	// Left is where its frame begins, Width how wide it is, in pixels.
+	Left, Width int
+}
+
+// Middle is where the number stands.
+func (b htmlBad) Middle() int { return b.Left + b.Width/2 }
+
+// Width is that of the frame around the count, in pixels.
+func (m htmlMark) Width() int { return frameWidth(m.Count, 8) }
+
+// Half is how far the frame stands to the left.
+func (m htmlMark) Half() int { return -m.Width() / 2 }
+
+func frameWidth(count, padding int) int { return padding + 7*len(strconv.Itoa(count)) }
 
 // timeAxis maps times to percent of the width. It is nearly linear for the
 // days around now and logarithmic beyond: leaves end within a year, CAs within
@@ -172,38 +190,47 @@ func (a timeAxis) lane(role string, rows []htmlRow) htmlLane {
 	rows = slices.Clone(rows)
 	slices.SortStableFunc(rows, func(x, y htmlRow) int { return x.NotAfter.Compare(y.NotAfter) })
 	l := htmlLane{Role: role, Count: len(rows), First: rows[0], Worst: rows[0]}
-	begin, low, high := math.Inf(-1), a.at(0), a.at(0)
-	for _, row := range rows {
+	begin, low, high := 0, a.at(0), a.at(0)
+	for i, row := range rows {
 		x := a.at(a.days(row.NotAfter))
 		low, high = min(low, x), max(high, x)
 		if row.Rank() > l.Worst.Rank() {
 			l.Worst = row
 		}
-		if x-begin >= markRoom {
-			begin = x
-			l.Marks = append(l.Marks, htmlMark{X: percent(x), Row: row, Level: row.Level, CA: row.IsCA(), Expired: isExpired(row.Certificate, a.now)})
+		if x-a.at(a.days(rows[begin].NotAfter)) >= markRoom {
+			l.Marks = append(l.Marks, a.mark(rows[begin:i]))
+			begin = i
 		}
-		l.Marks[len(l.Marks)-1].add(row)
 	}
-	for i := range l.Marks {
-		l.Marks[i].finish()
-	}
+	l.Marks = append(l.Marks, a.mark(rows[begin:]))
 	l.Start, l.End = percent(low), percent(high)
 	return l
 }
 
-func (m *htmlMark) add(row htmlRow) {
-	m.Count++
-	if row.Rank() > audit.Severity(m.Level).Rank() {
-		m.Level = row.Level
+// mark is that of rows which expire at about the same time, the first of them
+// first. Several are shown in the colour of the sound ones, if there are any.
+func (a timeAxis) mark(rows []htmlRow) htmlMark {
+	first := rows[0]
+	m := htmlMark{X: percent(a.at(a.days(first.NotAfter))), Row: first, CA: first.IsCA(), Expired: isExpired(first.Certificate, a.now), Count: len(rows)}
+	worst, bad := first, 0
+	for _, row := range rows {
+		if row.Level != levelOK {
+			bad++
+		}
+		if row.Rank() > worst.Rank() {
+			worst = row
+		}
 	}
+	m.Level, m.Title = worst.Level, fmt.Sprintf("%s, %s, %s", onPage(first.Role), onPage(first.Path), worst.Level)
+	if len(rows) > 1 {
+		m.Title = fmt.Sprintf("%s of %s, %d not ok; the first", plural(len(rows), "certificate"), onPage(first.Role), bad)
+	}
+	if 0 < bad && bad < len(rows) {
+		m.Level, m.Bad = levelOK, &htmlBad{worst.Level, bad, m.Width()/2 - 4, frameWidth(bad, 6)}
+	}
+	m.Title += fmt.Sprintf(": %s (%s)", minute(first.NotAfter), first.Remaining())
+	return m
 }
 
-func (m *htmlMark) finish() {
-	m.Width = 8 + 7*len(fmt.Sprint(m.Count))
-	m.Title = fmt.Sprintf("%s, %s", printable(shorten(m.Row.Role)), printable(shorten(m.Row.Path)))
-	if m.Count > 1 {
-		m.Title = fmt.Sprintf("%s of %s, the first", plural(m.Count, "certificate"), printable(shorten(m.Row.Role)))
-	}
-	m.Title += fmt.Sprintf(" %s (%s), %s", minute(m.Row.NotAfter), m.Row.Remaining(), m.Level)
-}
+// onPage is s as a page shows it: printable, and no longer than a cell.
+func onPage(s string) string { return printable(shorten(s)) }
