@@ -69,6 +69,30 @@ type half struct {
 	at parsers.Origin
 }
 
+// A node has fifteen connections or so. What a list or a user's kubeconfig names
+// beyond these bounds is counted only.
+const (
+	maxListed   = 64
+	maxContexts = 500
+)
+
+// bounded returns the first values of a list, and how many it leaves out.
+func bounded[T any](values []T, most int) ([]T, int) {
+	most = min(len(values), max(most, 0))
+	return values[:most], len(values) - most
+}
+
+// more stands for the connections that a list is too long for.
+func more(client, server string, left int, at parsers.Origin) []edge {
+	if left == 0 {
+		return nil
+	}
+	l := edge{dialled: at, server: half{verdict: VerdictUnknown, reason: fmt.Sprintf("%d more were not resolved", left)}}
+	l.Client, l.Server = client, server
+	l.client, l.identity = half{verdict: VerdictNone}, half{verdict: VerdictNone}
+	return []edge{l}
+}
+
 // edge is a connection with what the checks need to know beside.
 type edge struct {
 	Connection
@@ -448,8 +472,8 @@ func (n *subjectNode) apiServer(host string) credentials {
 	if !n.isOwnServer(host) {
 		return credentials{unseen: true}
 	}
-	for _, ref := range n.sniReferences() {
-		if c := n.presentedBy(ref, true); c.lack != "" {
+	for _, pair := range n.sniPairs() {
+		if c := n.presentedBy(pair.ref, true); c.lack != "" {
 			return c
 		}
 	}
@@ -467,8 +491,15 @@ func (n *subjectNode) apiServer(host string) credentials {
 // isOwnServer reports whether those who dial a host may reach the API server of
 // this node: it runs, and the host is no other member of the control plane.
 func (n *subjectNode) isOwnServer(host string) bool {
-	_, ok := n.inv.component("kube-apiserver")
-	return ok && !slices.Contains(otherMembers(n.inv), host)
+	if _, ok := n.inv.component("kube-apiserver"); !ok {
+		return false
+	}
+	members, _ := n.members()
+	own := n.inv.setting("etcd", "initial-advertise-peer-urls").Value
+	return isAmong(own, host) || !slices.ContainsFunc(members, func(member string) bool {
+		_, address, _ := strings.Cut(member, "=")
+		return host != "" && hostOf(address) == host
+	})
 }
 
 // sniReference returns the certificate of --tls-sni-cert-key that the API
@@ -482,22 +513,22 @@ func (n *subjectNode) sniReference(host string) (Reference, bool) {
 		return Reference{}, false
 	}
 	_, parent, _ := strings.Cut(host, ".")
-	refs := n.sniReferences()
+	pairs := n.sniPairs()
 	for _, name := range []string{host, strings.TrimSuffix("*."+parent, ".")} {
-		for _, ref := range refs {
-			if slices.Contains(n.sniNames(ref), name) {
-				return ref, true
+		for _, pair := range pairs {
+			if slices.Contains(pair.names, name) {
+				return pair.ref, true
 			}
 		}
 	}
 	if standard, ok := n.referenceOf("kube-apiserver", "tls-cert-file"); ok && n.isFor(standard, host) {
 		return Reference{}, false
 	}
-	i := slices.IndexFunc(refs, func(ref Reference) bool { return n.isFor(ref, host) })
+	i := slices.IndexFunc(pairs, func(p sniPair) bool { return n.isFor(p.ref, host) })
 	if i < 0 {
 		return Reference{}, false
 	}
-	return refs[i], true
+	return pairs[i].ref, true
 }
 
 // isFor reports whether the first certificate of a reference holds a name.
@@ -506,41 +537,44 @@ func (n *subjectNode) isFor(ref Reference, host string) bool {
 	return len(certs) > 0 && isFor(certs[0].Certificate, host)
 }
 
-// sniReferences returns the certificates of --tls-sni-cert-key in the order in
-// which they are registered: those whose names the flag gives come first
-// (k8s.io/apiserver pkg/server/dynamiccertificates/named_certificates.go).
-func (n *subjectNode) sniReferences() []Reference {
-	var named, others []Reference
+// sniPair is a certificate of --tls-sni-cert-key and the names that it is
+// registered for.
+type sniPair struct {
+	ref   Reference
+	names []string
+}
+
+// sniPairs returns the pairs of --tls-sni-cert-key in the order in which they
+// are registered: those whose names the flag gives come first; those of the
+// others are in the certificate, whose addresses do not count (k8s.io/apiserver
+// pkg/server/dynamiccertificates/named_certificates.go).
+func (n *subjectNode) sniPairs() []sniPair {
+	given := map[parsers.Origin]string{}
+	for _, t := range (parsers.Command{Flags: n.apiServerSettings()}).FlagAll("tls-sni-cert-key") {
+		_, given[t.Origin], _ = strings.Cut(t.Value, ":")
+	}
+	var named, others []sniPair
 	for _, ref := range n.inv.References {
-		switch {
-		case ref.Name != "tls-sni-cert-key" || ref.Holds != HoldsCertificate:
-		case len(n.sniFlagNames(ref)) > 0:
-			named = append(named, ref)
-		default:
-			others = append(others, ref)
+		if ref.Name != "tls-sni-cert-key" || ref.Holds != HoldsCertificate || len(named)+len(others) == maxListed {
+			continue
+		}
+		certs := n.inv.material(ref).Certificates
+		if names := strings.FieldsFunc(given[ref.Origin], isComma); len(names) > 0 {
+			named = append(named, sniPair{ref, names})
+		} else if len(certs) > 0 {
+			others = append(others, sniPair{ref, append([]string{certs[0].Subject.CommonName}, certs[0].DNSNames...)})
+		} else {
+			others = append(others, sniPair{ref, nil})
 		}
 	}
 	return append(named, others...)
 }
 
-// sniNames are the names that a pair is registered for: those that the flag
-// gives, else those in the certificate, without its addresses.
+// sniNames are the names that the pair of a reference is registered for.
 func (n *subjectNode) sniNames(ref Reference) []string {
-	if names := n.sniFlagNames(ref); len(names) > 0 {
-		return names
-	}
-	certs := n.inv.material(ref).Certificates
-	if len(certs) == 0 {
-		return nil
-	}
-	return append([]string{certs[0].Subject.CommonName}, certs[0].DNSNames...)
-}
-
-// sniFlagNames are the names behind the colon of a --tls-sni-cert-key.
-func (n *subjectNode) sniFlagNames(ref Reference) []string {
-	for _, t := range (parsers.Command{Flags: n.apiServerSettings()}).FlagAll("tls-sni-cert-key") {
-		if _, names, named := strings.Cut(t.Value, ":"); named && t.Origin == ref.Origin {
-			return strings.FieldsFunc(names, isComma)
+	for _, pair := range n.sniPairs() {
+		if pair.ref.Origin == ref.Origin {
+			return pair.names
 		}
 	}
 	return nil
@@ -564,6 +598,7 @@ func (n *subjectNode) apiServerClients(host string) anchors {
 // with a kubeconfig.
 func (n *subjectNode) kubeconfigEdges() []edge {
 	var edges []edge
+	resolved := 0
 	seen := map[string]bool{}
 	for _, ref := range n.inv.References {
 		r := roleByName[ref.Role]
@@ -572,11 +607,14 @@ func (n *subjectNode) kubeconfigEdges() []edge {
 			continue
 		}
 		seen[ref.Role+ref.Path] = true
-		for _, context := range contextsOf(k, r) {
+		contexts, left := bounded(contextsOf(k, r), maxContexts-resolved)
+		resolved += len(contexts)
+		for _, context := range contexts {
 			if l, ok := n.kubeconfigEdge(k, context, r, ref); ok {
 				edges = append(edges, l)
 			}
 		}
+		edges = append(edges, more("kubectl ("+ref.Path+")", "kube-apiserver", left, ref.Origin)...)
 	}
 	return edges
 }
@@ -654,14 +692,13 @@ func bracketed(host string) string {
 // etcd.
 func (n *subjectNode) etcdEdges() []edge {
 	var edges []edge
-	for u := range strings.SplitSeq(n.inv.setting("kube-apiserver", "etcd-servers").Value, ",") {
-		if u = strings.TrimSpace(u); u == "" {
-			continue
-		}
-		l := n.etcdEdge("kube-apiserver", u, "etcd-cafile", "etcd-certfile", roleByName[roleAPIServerEtcd])
-		l.dialled = n.inv.setting("kube-apiserver", "etcd-servers").Origin
+	listed, left := bounded(etcdServers(n.inv), maxListed)
+	for _, u := range listed {
+		l := n.etcdEdge("kube-apiserver", u.Value, "etcd-cafile", "etcd-certfile", roleByName[roleAPIServerEtcd])
+		l.dialled = u.Origin
 		edges = append(edges, l)
 	}
+	edges = append(edges, more("kube-apiserver", "etcd", left, n.inv.setting("kube-apiserver", "etcd-servers").Origin)...)
 	if ref, ok := n.referenceOf("kubeadm", "etcd/healthcheck-client.crt"); ok && n.inv.Files[ref.Path].exists() {
 		l := n.etcdEdge("kubeadm", "https://127.0.0.1:2379", "etcd/ca.crt", ref.Name, roleByName[roleEtcdHealthcheck])
 		l.Client = "etcd health check"
@@ -846,13 +883,15 @@ func (n *subjectNode) peerEdges() []edge {
 	}
 	own := n.inv.setting("etcd", "initial-advertise-peer-urls").Value
 	var edges []edge
-	for member := range strings.SplitSeq(n.inv.setting("etcd", "initial-cluster").Value, ",") {
+	cluster := n.inv.setting("etcd", "initial-cluster")
+	members, left := n.members()
+	for _, member := range members {
 		name, address, ok := strings.Cut(member, "=")
 		host := hostOf(address)
 		if !ok || host == "" {
 			continue
 		}
-		l := edge{role: roleByName[roleEtcdPeer], dialled: n.inv.setting("etcd", "initial-cluster").Origin}
+		l := edge{role: roleByName[roleEtcdPeer], dialled: cluster.Origin}
 		l.Client, l.Server, l.Address = "etcd", "etcd peer "+name, address
 		cert, hasCert := n.referenceOf("etcd", "peer-cert-file")
 		trust, clients := n.peerTrust(), n.etcdDemands("peer-trusted-ca-file", "peer-client-cert-auth", "etcd accepts peers without a certificate")
@@ -873,7 +912,13 @@ func (n *subjectNode) peerEdges() []edge {
 		l.identity, l.Identity = n.allowed(peerNames, offered, half{verdict: VerdictOK}), identityOf(offered)
 		edges = append(edges, l)
 	}
-	return edges
+	return append(edges, more("etcd", "etcd peers", left, cluster.Origin)...)
+}
+
+// members returns the first entries of --initial-cluster, "name=URL", and how
+// many are left out.
+func (n *subjectNode) members() ([]string, int) {
+	return bounded(strings.FieldsFunc(n.inv.setting("etcd", "initial-cluster").Value, isComma), maxListed)
 }
 
 // peerTrust is what a member verifies those with whom it calls.

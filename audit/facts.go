@@ -213,12 +213,41 @@ func otherMembers(inv *Inventory) []string {
 func etcdClientHosts(inv *Inventory) []string {
 	hosts := hostsOf(inv.setting("etcd", "advertise-client-urls").Value)
 	listens := hostsOf(inv.setting("etcd", "listen-client-urls").Value)
-	for _, h := range hostsOf(inv.setting("kube-apiserver", "etcd-servers").Value) {
+	var dialled []string
+	for _, u := range etcdServers(inv) {
+		dialled = append(dialled, u.Value)
+	}
+	for _, h := range hostsOf(strings.Join(dialled, ",")) {
 		if slices.Contains(listens, h) && !slices.Contains(hosts, h) {
 			hosts = append(hosts, h)
 		}
 	}
 	return hosts
+}
+
+// etcdServers are the URLs of etcd that the API server dials, each once: those
+// for everything, and those for single resources, "group/resource#url;url"
+// (k8s.io/apiserver pkg/server/options/etcd.go).
+func etcdServers(inv *Inventory) []parsers.Text {
+	var urls []parsers.Text
+	add := func(u string, at parsers.Origin) {
+		u = strings.TrimSpace(u)
+		if u != "" && !slices.ContainsFunc(urls, func(t parsers.Text) bool { return t.Value == u }) {
+			urls = append(urls, parsers.Text{Value: u, Origin: at})
+		}
+	}
+	servers := inv.setting("kube-apiserver", "etcd-servers")
+	for u := range strings.SplitSeq(servers.Value, ",") {
+		add(u, servers.Origin)
+	}
+	overrides := inv.setting("kube-apiserver", "etcd-servers-overrides")
+	for override := range strings.SplitSeq(overrides.Value, ",") {
+		_, list, _ := strings.Cut(override, "#")
+		for u := range strings.SplitSeq(list, ";") {
+			add(u, overrides.Origin)
+		}
+	}
+	return urls
 }
 
 // etcdClientUsage is demanded of etcd's serving certificate while etcd demands
