@@ -614,7 +614,7 @@ func (n *subjectNode) kubeconfigEdges() []edge {
 				edges = append(edges, l)
 			}
 		}
-		edges = append(edges, more("kubectl ("+ref.Path+")", "kube-apiserver", left, ref.Origin)...)
+		edges = append(edges, more("kubectl ("+ref.Path+", other contexts)", "kube-apiserver", left, ref.Origin)...)
 	}
 	return edges
 }
@@ -912,7 +912,7 @@ func (n *subjectNode) peerEdges() []edge {
 		l.identity, l.Identity = n.allowed(peerNames, offered, half{verdict: VerdictOK}), identityOf(offered)
 		edges = append(edges, l)
 	}
-	return append(edges, more("etcd", "etcd peers", left, cluster.Origin)...)
+	return append(edges, more("etcd", "etcd peer of others", left, cluster.Origin)...)
 }
 
 // members returns the first entries of --initial-cluster, "name=URL", and how

@@ -339,6 +339,43 @@ func TestEveryBreakHasOneCause(t *testing.T) {
 	})
 }
 
+// Lists that nobody has are not resolved to their ends.
+func TestLongLists(t *testing.T) {
+	hosts := []string{"192.0.2.11"}
+	for i := range 99 {
+		hosts = append(hosts, fmt.Sprintf("198.51.100.%d", i))
+	}
+	many := func(config string) string {
+		var contexts strings.Builder
+		for i := range 999 {
+			fmt.Fprintf(&contexts, "- {name: c%d, context: {cluster: kubernetes, user: kubernetes-admin}}\n", i)
+		}
+		return strings.Replace(config, "contexts:\n", "contexts:\n"+contexts.String(), 1)
+	}
+	c := fixtures.ControlPlane(fixtures.Options{})
+	both(members("https", hosts...), user(many))(c)
+	r := auditNode(t, c.Node, audit.Options{})
+	count := map[string]int{}
+	var rest []string
+	for _, c := range r.Connections {
+		label := inWords(c.Client) + " -> " + inWords(c.Server)
+		if strings.HasSuffix(c.Reason, " more were not resolved") {
+			rest = append(rest, fmt.Sprintf("%s -> %s: %s, %s", c.Client, c.Server, c.Status, c.Reason))
+			continue
+		}
+		count[label]++
+	}
+	want := []string{
+		"kubectl (/root/.kube/config, other contexts) -> kube-apiserver: unknown, 505 more were not resolved",
+		"kube-apiserver -> etcd: unknown, 36 more were not resolved",
+		"etcd -> etcd peer of others: unknown, 36 more were not resolved",
+	}
+	compare(t, want, rest)
+	if count["kubectl (FILE, context NAME) -> kube-apiserver"] != 495 || count["kube-apiserver -> etcd"] != 64 || count["etcd -> etcd peer NAME"] != 63 {
+		t.Errorf("resolved: %v", count)
+	}
+}
+
 // A file that this program may not read tells nothing of a connection.
 func TestUnreadableIsUnknown(t *testing.T) {
 	for _, tt := range []struct{ file, from, to, want string }{
@@ -376,7 +413,7 @@ var documented = []struct {
 	pattern *regexp.Regexp
 	word    string
 }{
-	{regexp.MustCompile(`^kubectl \(.*, context .*\)$`), "kubectl (FILE, context NAME)"},
+	{regexp.MustCompile(`^kubectl \(.*\)$`), "kubectl (FILE, context NAME)"},
 	{regexp.MustCompile(`^etcd peer .*$`), "etcd peer NAME"},
 	{regexp.MustCompile(`^hook\.conf .*$`), "FILE CLUSTER"},
 	{regexp.MustCompile(`^service account tokens of .*$`), "service account tokens of COMPONENT"},

@@ -230,9 +230,10 @@ func etcdClientHosts(inv *Inventory) []string {
 // (k8s.io/apiserver pkg/server/options/etcd.go).
 func etcdServers(inv *Inventory) []parsers.Text {
 	var urls []parsers.Text
+	seen := map[string]bool{"": true}
 	add := func(u string, at parsers.Origin) {
-		u = strings.TrimSpace(u)
-		if u != "" && !slices.ContainsFunc(urls, func(t parsers.Text) bool { return t.Value == u }) {
+		if u = strings.TrimSpace(u); !seen[u] {
+			seen[u] = true
 			urls = append(urls, parsers.Text{Value: u, Origin: at})
 		}
 	}
