@@ -44,6 +44,8 @@ func (g *gatherer) kubelet() {
 	unit, found := g.unit("kubelet.service")
 	switch {
 	case found:
+	case g.partial():
+		return
 	case slices.ContainsFunc([]string{kubeletFlagsFile, kubeletConf, bootstrapConf}, g.exists):
 		unit = parsers.ParseUnit("", []byte(kubeadmDropIn))
 	case g.exists(kubeletConfig):
@@ -68,6 +70,20 @@ func (g *gatherer) kubelet() {
 	}
 	g.lost("kubelet", parsers.Problem{Origin: parsers.Origin{Path: unit.Path}, Kind: parsers.KindUnsupported,
 		Detail: "starts no program that is known to be the kubelet, so its settings were not read"})
+}
+
+// kubeletDir is there on every node that a kubelet ever ran on.
+const kubeletDir = "/var/lib/kubelet"
+
+// partial reports whether the kubelet's own folder was left out when a tree was
+// copied, which says nothing of the node.
+func (g *gatherer) partial() bool {
+	if g.exists(kubeletDir) || !g.exists(kubeletConf) {
+		return false
+	}
+	g.lost("kubelet", parsers.Problem{Origin: parsers.Origin{Path: kubeletDir}, Kind: kindUnreadable,
+		Detail: "does not exist, and neither do the kubelet's units: they were not copied with the tree"})
+	return true
 }
 
 func (g *gatherer) exists(name string) bool {
