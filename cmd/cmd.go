@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os/signal"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -42,6 +44,7 @@ type program struct {
 // returns the exit code: 0 for success, 1 for findings at or above --fail-on,
 // 2 for wrong usage, 3 for an audit that is incomplete.
 func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	signal.Ignore(syscall.SIGPIPE) // a reader that went away is an error to be told, not a silent end
 	p := &program{stdin: stdin, stdout: stdout, stderr: stderr, now: time.Now}
 	root := p.root()
 	root.SetArgs(args)
