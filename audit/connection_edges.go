@@ -1,0 +1,291 @@
+package audit
+
+import (
+	"cmp"
+	"crypto/x509"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"path"
+	"slices"
+	"strings"
+
+	"certaudit/parsers"
+)
+
+// kubeconfigEdges are the connections of everything that calls the API server
+// with a kubeconfig.
+func (n *subjectNode) kubeconfigEdges() []edge {
+	var edges []edge
+	resolved := 0
+	seen := map[string]bool{}
+	for _, ref := range n.inv.References {
+		r := roleByName[ref.Role]
+		k, ok := n.inv.Kubeconfigs[ref.Path]
+		if ref.Holds != HoldsKubeconfig || !ok || r.name == roleOutbound || seen[ref.Role+ref.Path] {
+			continue
+		}
+		seen[ref.Role+ref.Path] = true
+		contexts, left := bounded(contextsOf(k, r), maxContexts-resolved)
+		resolved += len(contexts)
+		for _, context := range contexts {
+			if l, ok := n.kubeconfigEdge(k, context, r, ref); ok {
+				edges = append(edges, l)
+			}
+		}
+		edges = append(edges, more("kubectl ("+ref.Path+", other contexts)", "kube-apiserver", left, ref.Origin)...)
+	}
+	return edges
+}
+
+// contextsOf are the contexts of a kubeconfig that are in use: the current one
+// of a component, all of a user.
+func contextsOf(k parsers.Kubeconfig, r role) []parsers.KubeContext {
+	if r.name == roleUser {
+		return k.Contexts
+	}
+	for _, c := range k.Contexts {
+		if c.Name == k.CurrentContext.Value {
+			return []parsers.KubeContext{c}
+		}
+	}
+	return nil
+}
+
+func (n *subjectNode) kubeconfigEdge(k parsers.Kubeconfig, context parsers.KubeContext, r role, ref Reference) (edge, bool) {
+	cluster, ok := k.Cluster(context.Cluster)
+	if !ok || r.name == roleUser && !isOwnCluster(n.inv, cluster) {
+		return edge{}, false
+	}
+	user, _ := k.User(context.User)
+	l := edge{role: r, dialled: cluster.Server.Origin}
+	l.Client, l.Server, l.Address = clientName(r, ref, context), "kube-apiserver", cluster.Server.Value
+	host := cmp.Or(cluster.TLSServerName.Value, hostOf(cluster.Server.Value))
+	l.server = verifyServer(n.apiServer(host), n.serverTrust(cluster), host, n.now)
+	offered := n.userCredentials(user, r)
+	if offered.none && (user.TokenAuth || user.Exec) {
+		l.client, l.identity = half{verdict: VerdictNone, reason: "the client shows a token"}, half{verdict: VerdictNone}
+		return l, true
+	}
+	l.client = verifyClient(offered, n.apiServerClients(host), n.now)
+	l.identity, l.Identity = n.identify(r, offered), identityOf(offered)
+	return l, true
+}
+
+// clientName is the component, or, for a person's file, the file and context.
+func clientName(r role, ref Reference, context parsers.KubeContext) string {
+	switch {
+	case r.name == roleUser:
+		return fmt.Sprintf("kubectl (%s, context %s)", ref.Path, context.Name)
+	case ref.Name == "bootstrap-kubeconfig":
+		return "kubelet (bootstrap)"
+	case r.component != "":
+		return r.component
+	}
+	return ref.Component
+}
+
+// podEdges is the connection of every pod to the API server, with the CA that
+// the controller-manager gives it.
+func (n *subjectNode) podEdges() []edge {
+	ref, ok := n.referenceOf("kube-controller-manager", "root-ca-file")
+	hosts := n.facts.values["serviceIP"]
+	if !ok || len(hosts) == 0 {
+		return nil
+	}
+	l := edge{dialled: n.inv.setting("kube-apiserver", "service-cluster-ip-range").Origin}
+	l.Client, l.Server, l.Address = "pods", "kube-apiserver", (&url.URL{Scheme: "https", Host: bracketed(hosts[0])}).String()
+	l.server = verifyServer(n.apiServer(hosts[0]), n.trustedBy(ref, true, ""), hosts[0], n.now)
+	l.client, l.identity = half{verdict: VerdictNone, reason: "the client shows a token"}, half{verdict: VerdictNone}
+	return []edge{l}
+}
+
+func bracketed(host string) string {
+	if strings.Contains(host, ":") {
+		return "[" + host + "]"
+	}
+	return host
+}
+
+// kubeletEdges is the connection of the API server to the kubelet of this node.
+func (n *subjectNode) kubeletEdges() []edge {
+	_, hasServer := n.inv.component("kube-apiserver")
+	if _, ok := n.inv.component("kubelet"); !ok || !hasServer {
+		return nil
+	}
+	r := roleByName[roleAPIServerKubelet]
+	l := edge{role: r, dialled: n.inv.setting("kubelet", "node-ip").Origin}
+	host := n.kubeletHost()
+	l.Client, l.Server = "kube-apiserver", "kubelet"
+	if shown := cmp.Or(host, n.name); shown != "" {
+		l.Address = "https://" + net.JoinHostPort(shown, cmp.Or(n.inv.setting("kubelet", "port").Value, "10250"))
+	}
+	ca, hasCA := n.referenceOf("kube-apiserver", "kubelet-certificate-authority")
+	l.server = verifyServer(n.kubeletServer(), n.trustedBy(ca, hasCA, "--kubelet-certificate-authority is not set: the API server does not verify kubelets"), host, n.now)
+	cert, hasCert := n.referenceOf("kube-apiserver", "kubelet-client-certificate")
+	offered := n.presentedBy(cert, hasCert)
+	clients, hasClients := n.referenceOf("kubelet", "client-ca-file")
+	l.client = verifyClient(offered, n.trustedBy(clients, hasClients, "the kubelet accepts no client certificates"), n.now)
+	l.identity, l.Identity = n.identify(r, offered), identityOf(offered)
+	return []edge{l}
+}
+
+// kubeletHost is the first address that the kubelet is told to register; "" if
+// it finds one itself, as it also does for an unspecified address.
+func (n *subjectNode) kubeletHost() string {
+	first, _, _ := strings.Cut(n.inv.setting("kubelet", "node-ip").Value, ",")
+	if a, err := netip.ParseAddr(strings.TrimSpace(first)); err == nil && !a.IsUnspecified() {
+		return a.String()
+	}
+	return ""
+}
+
+// kubeletServer is what the kubelet of this node serves.
+func (n *subjectNode) kubeletServer() credentials {
+	for _, ref := range n.inv.References {
+		if ref.Component == "kubelet" && ref.Holds == HoldsCertificate && (ref.Role == roleKubeletServing || ref.Role == roleKubeletSelf) {
+			c := n.presentedBy(ref, true)
+			if ref.Optional && !n.inv.Files[ref.Path].exists() && ref.Role == roleKubeletSelf {
+				return credentials{unseen: true}
+			}
+			return c
+		}
+	}
+	return credentials{unseen: true}
+}
+
+// frontProxyEdges is the connection of the API server to extension API servers,
+// in which it speaks for others.
+func (n *subjectNode) frontProxyEdges() []edge {
+	cert, ok := n.referenceOf("kube-apiserver", "proxy-client-cert-file")
+	if !ok {
+		return nil
+	}
+	r := roleByName[roleFrontProxyClient]
+	ca, hasCA := n.referenceOf("kube-apiserver", "requestheader-client-ca-file")
+	l := edge{role: r, dialled: cert.Origin}
+	l.Client, l.Server = "kube-apiserver", "extension API servers"
+	offered := n.presentedBy(cert, true)
+	l.server = half{verdict: VerdictUnknown, reason: "the APIService objects, which say how they are verified, are in the cluster"}
+	l.client = verifyClient(offered, n.trustedBy(ca, hasCA, "--requestheader-client-ca-file is not set: nobody believes the front proxy"), n.now)
+	l.identity, l.Identity = n.identify(r, offered), identityOf(offered)
+	return []edge{l}
+}
+
+// signingEdges says whether what the controller-manager signs is accepted by the
+// API server. Nobody sends intermediates along, so the API server's bundle must
+// hold the very certificate that signs.
+func (n *subjectNode) signingEdges() []edge {
+	var edges []edge
+	seen := map[string]bool{}
+	for _, ref := range n.inv.References {
+		if ref.Holds != HoldsSigner || seen[ref.Path] || !signsClients(ref.Name) {
+			continue
+		}
+		seen[ref.Path] = true
+		l := edge{dialled: ref.Origin, component: ref.Component}
+		l.Client, l.Server = "certificates signed by kube-controller-manager", "kube-apiserver"
+		l.server, l.identity = half{verdict: VerdictNone}, half{verdict: VerdictNone}
+		l.client = n.signerTrusted(ref)
+		edges = append(edges, l)
+	}
+	return edges
+}
+
+// signsClients reports whether a signer's certificates are shown to the API
+// server.
+func signsClients(flag string) bool { return !strings.Contains(flag, "kubelet-serving") }
+
+func (n *subjectNode) signerTrusted(ref Reference) half {
+	a := n.apiServerClients("")
+	c := n.presentedBy(ref, true)
+	h := half{verdict: VerdictBroken, at: parsers.Origin{Path: ref.Path, Field: ref.Label()}, paths: slices.Concat(c.paths, a.paths)}
+	switch {
+	case len(c.chain) > 1:
+		h.fault, h.reason = faultAbsent, fmt.Sprintf("%s holds %d certificates, and kube-controller-manager signs with one", ref.Path, len(c.chain))
+	case c.unseen:
+		return half{verdict: VerdictUnknown, reason: ref.Path + " may not be read"}
+	case a.unseen || a.none:
+		return half{verdict: VerdictUnknown, reason: a.reason}
+	case c.lack != "" || a.lack != "":
+		h.fault, h.reason = faultAbsent, cmp.Or(c.lack, a.lack)
+	case !slices.ContainsFunc(a.certs, func(ca *x509.Certificate) bool {
+		return string(ca.RawSubject) == string(c.chain[0].RawSubject) && string(ca.RawSubjectPublicKeyInfo) == string(c.chain[0].RawSubjectPublicKeyInfo)
+	}):
+		h.fault = faultUntrusted
+		h.reason = fmt.Sprintf("the CA that signs is not in %s: the API server accepts nothing that it signs", a.at.Path)
+	default:
+		h.verdict = VerdictOK
+	}
+	return h
+}
+
+// tokenEdges says whether the tokens of service accounts are accepted.
+func (n *subjectNode) tokenEdges() []edge {
+	verifiers, files := n.verifyingKeys()
+	var edges []edge
+	seen := map[string]bool{}
+	for _, ref := range n.inv.References {
+		if ref.Holds != HoldsTokenKey || ref.Component == "kubeadm" || seen[ref.Component+ref.Path] {
+			continue
+		}
+		seen[ref.Component+ref.Path] = true
+		l := edge{dialled: ref.Origin, component: ref.Component}
+		l.Client, l.Server = "service account tokens of "+ref.Component, "kube-apiserver"
+		l.server, l.identity = half{verdict: VerdictNone}, half{verdict: VerdictNone}
+		l.client = half{verdict: VerdictOK, at: ref.place(), paths: append([]string{ref.Path}, files...)}
+		keys := n.inv.material(ref).Keys
+		i := slices.IndexFunc(keys, func(k parsers.Key) bool { return k.Private })
+		switch {
+		case len(verifiers) == 0:
+			l.client.verdict, l.client.reason = VerdictUnknown, "the keys that verify are not in view"
+		case i < 0:
+			l.client.verdict, l.client.fault, l.client.reason = VerdictBroken, faultAbsent, n.lackOf(ref, "no private key can be read")
+		case !slices.Contains(verifiers, keys[i].PublicKeySHA256):
+			l.client.verdict, l.client.fault, l.client.reason = VerdictBroken, faultUntrusted, "the signing key is not among the keys that verify"
+		}
+		edges = append(edges, l)
+	}
+	return edges
+}
+
+// outboundEdges are the calls to webhooks, audit sinks and token issuers that
+// the configuration names. Their other ends are not on the node.
+func (n *subjectNode) outboundEdges() []edge {
+	var edges []edge
+	seen := map[string]bool{}
+	for _, ref := range n.inv.References {
+		k, ok := n.inv.Kubeconfigs[ref.Path]
+		if ref.Holds != HoldsKubeconfig || ref.Role != roleOutbound || !ok || seen[ref.Path] {
+			continue
+		}
+		seen[ref.Path] = true
+		for _, context := range contextsOf(k, roleByName[roleOutbound]) {
+			c, _ := k.Cluster(context.Cluster)
+			u, _ := k.User(context.User)
+			l := edge{role: roleByName[roleOutbound], dialled: c.Server.Origin}
+			l.Client, l.Server, l.Address = ref.Component, path.Base(ref.Path)+" "+c.Name, c.Server.Value
+			l.server = verifyServer(credentials{unseen: true}, n.serverTrust(c), hostOf(c.Server.Value), n.now)
+			l.client, l.identity = half{verdict: VerdictNone}, half{verdict: VerdictNone}
+			if offered := n.userCredentials(u, l.role); !offered.none {
+				l.client = verifyClient(offered, anchors{unseen: true, reason: "the server is not in view"}, n.now)
+				l.Identity = identityOf(offered)
+			}
+			edges = append(edges, l)
+		}
+	}
+	if issuer := n.inv.setting("kube-apiserver", "oidc-issuer-url"); issuer.Value != "" {
+		l := edge{role: roleByName[roleOutbound], dialled: issuer.Origin}
+		l.Client, l.Server, l.Address = "kube-apiserver", "OIDC issuer", issuer.Value
+		ca, ok := n.referenceOf("kube-apiserver", "oidc-ca-file")
+		trust := anchors{unseen: true, reason: hostRoots}
+		if ok {
+			trust = n.trustedBy(ca, true, "")
+		}
+		l.server = verifyServer(credentials{unseen: true}, trust, hostOf(issuer.Value), n.now)
+		l.client, l.identity = half{verdict: VerdictNone}, half{verdict: VerdictNone}
+		edges = append(edges, l)
+	}
+	return edges
+}

@@ -1,0 +1,260 @@
+package audit
+
+import (
+	"crypto/x509"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+// etcdEdges are the connections of the API server, and of kubeadm's client, to
+// etcd.
+func (n *subjectNode) etcdEdges() []edge {
+	var edges []edge
+	listed, left := bounded(etcdServers(n.inv), maxListed)
+	for _, u := range listed {
+		l := n.etcdEdge("kube-apiserver", u.Value, "etcd-cafile", "etcd-certfile", roleByName[roleAPIServerEtcd])
+		l.dialled = u.Origin
+		edges = append(edges, l)
+	}
+	edges = append(edges, more("kube-apiserver", "etcd", left, n.inv.setting("kube-apiserver", "etcd-servers").Origin)...)
+	if ref, ok := n.referenceOf("kubeadm", "etcd/healthcheck-client.crt"); ok && n.inv.Files[ref.Path].exists() {
+		l := n.etcdEdge("kubeadm", "https://127.0.0.1:2379", "etcd/ca.crt", ref.Name, roleByName[roleEtcdHealthcheck])
+		l.Client = "etcd health check"
+		if trust, ok := n.referenceOf("etcd", "trusted-ca-file"); ok && l.server.verdict == VerdictUnverified {
+			l.server = verifyServer(n.etcdServer("127.0.0.1"), n.trustedBy(trust, true, ""), "127.0.0.1", n.now)
+		}
+		edges = append(edges, l)
+	}
+	return append(edges, n.gatewayEdges()...)
+}
+
+// gatewayEdges is the connection of etcd's JSON gateway to etcd itself: it does
+// not verify the server, and presents the serving certificate as its own unless
+// it has another (etcd server/embed/etcd.go, etcd-io/etcd#9785). No component of
+// Kubernetes calls the gateway.
+func (n *subjectNode) gatewayEdges() []edge {
+	serving, hasServing := n.referenceOf("etcd", "cert-file")
+	trust, hasTrust := n.referenceOf("etcd", "trusted-ca-file")
+	if !hasServing || !hasTrust || !strings.Contains(n.inv.setting("etcd", "listen-client-urls").Value, "https://") {
+		return nil
+	}
+	if ref, own := n.referenceOf("etcd", "client-cert-file"); own {
+		serving = ref
+	}
+	l := edge{role: roleByName[roleEtcdServing], dialled: serving.Origin}
+	l.role.harm = Warning
+	l.Client, l.Server = "etcd gateway", "etcd"
+	offered := n.presentedBy(serving, true)
+	l.server = half{verdict: VerdictUnverified, reason: "etcd does not verify itself"}
+	l.client = verifyClient(offered, n.trustedBy(trust, true, ""), n.now)
+	l.identity, l.Identity = n.gatewayIdentity(), identityOf(offered)
+	return []edge{l}
+}
+
+// gatewayIdentity is broken by a rule for the names of clients: the gateway
+// holds the server against it as well, whose chain nobody has verified, and
+// finds no name.
+func (n *subjectNode) gatewayIdentity() half {
+	for _, r := range clientNames {
+		if setting := n.inv.setting("etcd", r.flag); setting.Value != "" {
+			return half{verdict: VerdictBroken, fault: faultIdentity, at: setting.Origin,
+				reason: "with --" + r.flag + " etcd refuses the calls of its own gateway"}
+		}
+	}
+	return half{verdict: VerdictOK}
+}
+
+// nameRule is a flag of etcd's that restricts whom it accepts by their names.
+// etcd has none for the common names of clients (etcd server/embed/config.go,
+// client/pkg/transport/listener.go).
+type nameRule struct {
+	flag string
+	fits func(c *x509.Certificate, name string) bool
+}
+
+var (
+	clientNames = []nameRule{{"client-cert-allowed-hostname", isFor}}
+	peerNames   = []nameRule{{"peer-cert-allowed-cn", isNamed}, {"peer-cert-allowed-hostname", isFor}}
+)
+
+func isNamed(c *x509.Certificate, name string) bool { return c.Subject.CommonName == name }
+func isFor(c *x509.Certificate, name string) bool   { return c.VerifyHostname(name) == nil }
+
+// allowed holds a client of etcd against the rules for its names.
+func (n *subjectNode) allowed(rules []nameRule, c credentials, otherwise half) half {
+	for _, r := range rules {
+		setting := n.inv.setting("etcd", r.flag)
+		names := strings.FieldsFunc(setting.Value, isComma)
+		if len(names) == 0 || len(c.chain) == 0 || slices.ContainsFunc(names, func(name string) bool { return r.fits(c.chain[0], name) }) {
+			continue
+		}
+		return half{verdict: VerdictBroken, fault: faultIdentity, at: setting.Origin,
+			reason: fmt.Sprintf("the client is %q to etcd, which by --%s accepts %s", c.chain[0].Subject.CommonName, r.flag, joinOr(quoted(names)))}
+	}
+	return otherwise
+}
+
+func (n *subjectNode) etcdEdge(component, address, caFlag, certFlag string, r role) edge {
+	l := edge{role: r}
+	l.Client, l.Server, l.Address = component, "etcd", address
+	host := hostOf(address)
+	cert, hasCert := n.referenceOf(component, certFlag)
+	offered := n.presentedBy(cert, hasCert)
+	l.identity, l.Identity = n.identify(r, offered), identityOf(offered)
+	if n.isOwnEtcd(host) {
+		l.identity = n.allowed(clientNames, offered, l.identity)
+		if dialled, spoken := isPlain(address), n.plainEtcd(host); dialled != spoken {
+			l.server = half{verdict: VerdictBroken, fault: faultAbsent, reason: "etcd speaks " + protocol(spoken) + " there, and the client " + protocol(dialled)}
+			if spoken {
+				l.server.at = n.inv.setting("etcd", "listen-client-urls").Origin
+			}
+			l.client = half{verdict: VerdictNone}
+			return l
+		}
+	}
+	ca, hasCA := n.referenceOf(component, caFlag)
+	trust, clients := n.trustedBy(ca, hasCA, ""), n.etcdClients(host)
+	switch {
+	case isPlain(address):
+		trust = anchors{none: true, reason: noTLS}
+		clients = trust
+	case !hasCA && component == "kube-apiserver":
+		trust = anchors{unseen: true, reason: hostRoots}
+	}
+	l.server = verifyServer(n.etcdServer(host), trust, host, n.now)
+	l.client = verifyClient(offered, clients, n.now)
+	return l
+}
+
+// isPlain reports whether an address is dialled without TLS.
+func isPlain(address string) bool { return strings.HasPrefix(address, "http://") }
+
+func protocol(plain bool) string {
+	if plain {
+		return "HTTP"
+	}
+	return "TLS"
+}
+
+// plainEtcd reports whether the etcd of this node speaks no TLS at a host.
+func (n *subjectNode) plainEtcd(host string) bool {
+	plain := false
+	for u := range strings.SplitSeq(n.inv.setting("etcd", "listen-client-urls").Value, ",") {
+		a, err := netip.ParseAddr(hostOf(u))
+		if hostOf(u) == host || err == nil && a.IsUnspecified() {
+			plain = isPlain(strings.TrimSpace(u))
+		}
+	}
+	return plain
+}
+
+// etcdServer is what the etcd that listens at a host presents.
+func (n *subjectNode) etcdServer(host string) credentials {
+	if !n.isOwnEtcd(host) {
+		return credentials{unseen: true}
+	}
+	ref, ok := n.referenceOf("etcd", "cert-file")
+	return n.presentedBy(ref, ok)
+}
+
+func (n *subjectNode) isOwnEtcd(host string) bool {
+	if _, ok := n.inv.component("etcd"); !ok {
+		return false
+	}
+	return isAmong(n.inv.setting("etcd", "listen-client-urls").Value, host) || isAmong(n.inv.setting("etcd", "advertise-client-urls").Value, host) ||
+		host == "localhost" || host == "127.0.0.1" || host == "::1"
+}
+
+// isAmong reports whether one of some URLs, with or without TLS, has a host.
+func isAmong(urls, host string) bool {
+	for u := range strings.SplitSeq(urls, ",") {
+		if host != "" && hostOf(u) == host {
+			return true
+		}
+	}
+	return false
+}
+
+// etcdClients is what the etcd that listens at a host verifies clients with. It
+// demands certificates as soon as it has a CA (etcd client/pkg/transport).
+func (n *subjectNode) etcdClients(host string) anchors {
+	if !n.isOwnEtcd(host) {
+		return anchors{unseen: true, reason: "etcd is not on this node"}
+	}
+	return n.etcdDemands("trusted-ca-file", "client-cert-auth", "etcd accepts clients without a certificate")
+}
+
+// etcdDemands is what etcd verifies those with who call it. Without a CA of its
+// own it takes the host's, if it is to demand certificates.
+func (n *subjectNode) etcdDemands(caFlag, authFlag, absent string) anchors {
+	ref, ok := n.referenceOf("etcd", caFlag)
+	if !ok && n.inv.setting("etcd", authFlag).Value == "true" {
+		return anchors{unseen: true, reason: "etcd verifies with the host's root certificates"}
+	}
+	return n.trustedBy(ref, ok, absent)
+}
+
+// peerEdges are the connections of etcd's members to this one and from it.
+func (n *subjectNode) peerEdges() []edge {
+	if _, ok := n.inv.component("etcd"); !ok {
+		return nil
+	}
+	own := n.inv.setting("etcd", "initial-advertise-peer-urls").Value
+	var edges []edge
+	cluster := n.inv.setting("etcd", "initial-cluster")
+	members, left := n.members()
+	for _, member := range members {
+		name, address, ok := strings.Cut(member, "=")
+		host := hostOf(address)
+		if !ok || host == "" {
+			continue
+		}
+		l := edge{role: roleByName[roleEtcdPeer], dialled: cluster.Origin}
+		l.Client, l.Server, l.Address = "etcd", "etcd peer "+name, address
+		cert, hasCert := n.referenceOf("etcd", "peer-cert-file")
+		trust, clients := n.peerTrust(), n.etcdDemands("peer-trusted-ca-file", "peer-client-cert-auth", "etcd accepts peers without a certificate")
+		peer := credentials{unseen: true}
+		if isAmong(own, host) {
+			l.Client, l.Server = "etcd peers", "etcd"
+			peer = n.presentedBy(cert, hasCert)
+		} else {
+			clients = anchors{unseen: true, reason: "the other member is not on this node"}
+		}
+		if isPlain(address) {
+			trust = anchors{none: true, reason: noTLS}
+			clients = trust
+		}
+		offered := n.peerClient(cert, hasCert)
+		l.server = verifyServer(peer, trust, host, n.now)
+		l.client = verifyClient(offered, clients, n.now)
+		l.identity, l.Identity = n.allowed(peerNames, offered, half{verdict: VerdictOK}), identityOf(offered)
+		edges = append(edges, l)
+	}
+	return append(edges, more("etcd", "etcd peer of others", left, cluster.Origin)...)
+}
+
+// members returns the first entries of --initial-cluster, "name=URL", and how
+// many are left out.
+func (n *subjectNode) members() ([]string, int) {
+	return bounded(strings.FieldsFunc(n.inv.setting("etcd", "initial-cluster").Value, isComma), maxListed)
+}
+
+// peerTrust is what a member verifies those with whom it calls.
+func (n *subjectNode) peerTrust() anchors {
+	ref, ok := n.referenceOf("etcd", "peer-trusted-ca-file")
+	if !ok {
+		return anchors{unseen: true, reason: hostRoots}
+	}
+	return n.trustedBy(ref, true, "")
+}
+
+// peerClient is what a member presents when it calls another: its serving pair,
+// unless it has one of its own for that.
+func (n *subjectNode) peerClient(serving Reference, ok bool) credentials {
+	if ref, own := n.referenceOf("etcd", "peer-client-cert-file"); own {
+		return n.presentedBy(ref, true)
+	}
+	return n.presentedBy(serving, ok)
+}
