@@ -185,10 +185,7 @@ func (n *subjectNode) privateKey(ref Reference) (parsers.Key, string, bool) {
 	if ref.Pair == "" {
 		return parsers.Key{}, "", false
 	}
-	for _, other := range n.inv.References {
-		if other.Pair != ref.Pair || other.Holds != HoldsPrivateKey && other.Holds != HoldsSignerKey {
-			continue
-		}
+	for _, other := range n.privates[ref.Pair] {
 		for _, k := range n.inv.material(other).Keys {
 			if k.Private {
 				return k, other.place().Path, true
@@ -199,7 +196,7 @@ func (n *subjectNode) privateKey(ref Reference) (parsers.Key, string, bool) {
 }
 
 func checkDuplicateSerial(p *pass) {
-	cas := p.authorities()
+	cas := p.authoritiesByName()
 	first := map[string]*entry{}
 	reported := map[string]bool{}
 	for _, e := range p.decoded(func(e *entry) bool { return !isSelfSigned(e.cert.Certificate) }) {
@@ -222,8 +219,8 @@ func checkDuplicateSerial(p *pass) {
 
 // issuerKey identifies the key that signed a certificate: the signer's where it
 // is in view, else what the certificate itself says of it.
-func (n *subjectNode) issuerKey(c *x509.Certificate, cas []parsers.Certificate) string {
-	for _, ca := range cas {
+func (n *subjectNode) issuerKey(c *x509.Certificate, cas map[string][]parsers.Certificate) string {
+	for _, ca := range cas[string(c.RawIssuer)] {
 		if n.signed(ca.Certificate, c) {
 			return ca.PublicKeySHA256()
 		}

@@ -21,7 +21,14 @@ type group struct {
 // groups returns the files that references lead to, in the order in which they
 // are first named.
 func (n *subjectNode) groups() []group {
-	var out []group
+	if n.files == nil {
+		n.files = n.group()
+	}
+	return n.files
+}
+
+func (n *subjectNode) group() []group {
+	out := []group{}
 	at := map[string]int{}
 	for _, ref := range n.inv.References {
 		if ref.Path == "" {

@@ -36,6 +36,9 @@ func checkKeyMismatch(p *pass) {
 // isSigningPair reports whether the controller-manager signs with a pair:
 // chain/signing-bundle judges it.
 func (n *subjectNode) isSigningPair(cert, key string) bool {
+	if cert == "" {
+		return false
+	}
 	for _, ref := range n.inv.References {
 		if ref.Holds == HoldsSigner && ref.Path == cert {
 			_, path, ok := n.privateKey(ref)
@@ -56,10 +59,8 @@ func (n *subjectNode) keyPlace(ref Reference, path string) string {
 	if ref.Embedded == nil {
 		return path
 	}
-	for _, other := range n.inv.References {
-		if other.Pair == ref.Pair && other.Holds == HoldsPrivateKey {
-			return other.Label()
-		}
+	for _, other := range n.privates[ref.Pair] {
+		return other.Label()
 	}
 	return path
 }

@@ -172,13 +172,13 @@ func checkNotYetValid(p *pass) {
 }
 
 func checkOutlivesIssuer(p *pass) {
-	cas := p.authorities()
+	cas := p.authoritiesByName()
 	for _, e := range p.decoded((*entry).isLeaf) {
 		if e.role.name == roleKubeletSelf || e.role.name == roleTokenVerifier {
 			continue
 		}
 		var last parsers.Certificate
-		for _, ca := range cas {
+		for _, ca := range cas[string(e.cert.RawIssuer)] {
 			if p.signed(ca.Certificate, e.cert.Certificate) && (last.Certificate == nil || ca.NotAfter.After(last.NotAfter)) {
 				last = ca
 			}

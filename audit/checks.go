@@ -1,5 +1,7 @@
 package audit
 
+import "slices"
+
 // Pages that several checks cite.
 const (
 	sourceRenewal    = "https://kubernetes.io/docs/tasks/administer-cluster/kubeadm/kubeadm-certs/"
@@ -15,6 +17,11 @@ const (
 // Checks returns every check in the order of the documentation. The slice is
 // the caller's own.
 func Checks() []Check {
+	return slices.Concat(nodeChecks(), objectChecks(), certificateRequestChecks(), signingChecks())
+}
+
+// nodeChecks are those of [Run].
+func nodeChecks() []Check {
 	return []Check{
 		{"validity/expired", Critical, "a certificate is past its notAfter",
 			"Whoever presents it is refused with \"x509: certificate has expired or is not yet valid\".",

@@ -15,6 +15,8 @@ type entry struct {
 	// belong to no component.
 	component string
 	place     parsers.Origin
+	// object is the Kubernetes object that the place belongs to, with its line.
+	object string
 	// cert is nil where the certificate is missing or cannot be decoded.
 	cert *parsers.Certificate
 	// index counts the certificates of one place.
@@ -38,12 +40,12 @@ func (e *entry) chain() []*x509.Certificate {
 
 // key identifies an entry: a place has one entry for each role and index.
 func (e *entry) key() entryKey {
-	return entryKey{e.place.Path, e.place.Field, e.role.name, e.index}
+	return entryKey{e.place.Path, e.place.Field, e.object, e.role.name, e.index}
 }
 
 type entryKey struct {
-	path, field, role string
-	index             int
+	path, field, object, role string
+	index                     int
 }
 
 // isLeaf reports whether the entry is a certificate that is presented.
@@ -101,7 +103,7 @@ func entriesOfReference(inv *Inventory, ref Reference) []*entry {
 }
 
 func newEntry(ref Reference, certs []parsers.Certificate, i int) *entry {
-	e := &entry{place: ref.place(), cert: &certs[i], index: i, all: certs, state: Readable}
+	e := &entry{place: ref.place(), object: ref.holder(), cert: &certs[i], index: i, all: certs, state: Readable}
 	e.place.Line = certs[i].Origin.Line
 	e.role = roleByName[roleOf(ref, i)]
 	e.component = cmp.Or(e.role.component, ref.Component)

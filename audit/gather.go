@@ -26,9 +26,17 @@ const (
 func Gather(dir string, more ...string) (*Inventory, error) {
 	r, err := openRoot(dir)
 	if err != nil {
-		return nil, fmt.Errorf("cannot open the root folder %q: %s; give --root the folder that holds the node's etc and var", dir, bareError(err))
+		return nil, rootError(dir, err)
 	}
 	defer r.close()
+	return gatherNode(r, more), nil
+}
+
+func rootError(dir string, err error) error {
+	return fmt.Errorf("cannot open the root folder %q: %s; give --root the folder that holds the node's etc and var", dir, bareError(err))
+}
+
+func gatherNode(r *root, more []string) *Inventory {
 	g := newGatherer(r)
 	g.hostname()
 	g.kubelet()
@@ -38,7 +46,7 @@ func Gather(dir string, more ...string) (*Inventory, error) {
 	(&scanner{gatherer: g}).scanAll(more)
 	g.folders()
 	g.processes()
-	return g.inv, nil
+	return g.inv
 }
 
 // gatherer collects one inventory.

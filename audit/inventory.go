@@ -32,6 +32,9 @@ type Inventory struct {
 	Kubeadm parsers.Origin `json:"kubeadm,omitzero"`
 	// Processes are the components that run, where that can be seen.
 	Processes []Process `json:"processes,omitempty"`
+	// Objects are those of the Kubernetes objects among the input that say more
+	// than their certificates do.
+	Objects []Object `json:"objects,omitempty"`
 	// Served is what [Probe] found; nil if it was not asked.
 	Served   []Served       `json:"served,omitempty"`
 	Problems []InputProblem `json:"problems"`
@@ -69,6 +72,11 @@ type Reference struct {
 	Embedded *parsers.Material `json:"embedded,omitempty"`
 	// Pair is equal for the two halves of a certificate and its key, else empty.
 	Pair string `json:"pair,omitempty"`
+	// Object is the Kubernetes object that the field belongs to, "Secret prod/web";
+	// empty for none.
+	Object string `json:"object,omitempty"`
+	// CopyOf is the role of the node's CA that this is a copy of; empty for none.
+	CopyOf string `json:"copyOf,omitempty"`
 	// Optional: the file may be absent without anything being wrong.
 	Optional bool `json:"optional,omitempty"`
 	// Unmounted: the path lies in a container that no volume brings it into.

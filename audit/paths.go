@@ -2,13 +2,15 @@ package audit
 
 import (
 	"bytes"
-	"encoding/base64"
+	"crypto/x509"
+	"errors"
 	"fmt"
 	"os"
 	"path"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"certaudit/parsers"
 )
@@ -27,6 +29,12 @@ func GatherPaths(paths []string, progress func(files int)) (*Inventory, error) {
 		return nil, err
 	}
 	defer r.close()
+	return gatherPaths(r, paths, progress, false)
+}
+
+// gatherPaths is GatherPaths below an open root. If vanished paths are borne,
+// one that does not exist is a problem of the inventory.
+func gatherPaths(r *root, paths []string, progress func(int), borne bool) (*Inventory, error) {
 	here, err := os.Getwd()
 	if err != nil {
 		return nil, err
@@ -37,10 +45,14 @@ func GatherPaths(paths []string, progress func(files int)) (*Inventory, error) {
 		if err != nil {
 			return nil, err
 		}
-		if f, _ := r.stat(abs); !f.exists() {
+		abs = filepath.ToSlash(abs)
+		if f, _ := r.stat(abs); !f.exists() && !borne {
 			return nil, fmt.Errorf("%q %s", name, f.Reason)
+		} else if !f.exists() {
+			s.lost("", parsers.Problem{Origin: parsers.Origin{Path: s.shown(abs)}, Kind: kindUnreadable, Detail: f.Reason})
+			continue
 		}
-		s.scan(filepath.ToSlash(abs), true)
+		s.scan(abs, true)
 	}
 	s.pair()
 	return s.inv, nil
@@ -52,6 +64,8 @@ type scanner struct {
 	here     string
 	files    int
 	progress func(int)
+	// certificates are those of the objects by fingerprint.
+	certificates map[string]*x509.Certificate
 }
 
 // scanAll looks at paths of a node that no component names.
@@ -82,7 +96,8 @@ func (s *scanner) shown(name string) string {
 // not followed unless somebody named them, so that nothing is seen twice or
 // without end.
 func (s *scanner) scan(name string, named bool) {
-	f, isDir := s.root.stat(name)
+	f, isDir, m := s.root.look(name)
+	s.root.note(f.Path, m)
 	switch {
 	case s.files >= maxScanned:
 		if s.once("", "limit") {
@@ -92,7 +107,7 @@ func (s *scanner) scan(name string, named bool) {
 		s.folder(name)
 	case isDir:
 	default:
-		s.file(name)
+		s.file(name, m)
 	}
 }
 
@@ -108,10 +123,15 @@ func (s *scanner) folder(dir string) {
 	}
 }
 
-func (s *scanner) file(name string) {
+func (s *scanner) file(name string, now mark) {
 	s.files++
 	if s.progress != nil {
 		s.progress(s.files)
+	}
+	if f, m, ok := s.root.cache.kept(name, s.shown(name), now); ok {
+		s.inv.Files[f.Path] = f
+		s.material(f.Path, m)
+		return
 	}
 	f, data := s.root.read(name)
 	f.Path = s.shown(name)
@@ -121,14 +141,41 @@ func (s *scanner) file(name string) {
 	switch {
 	case f.State == Readable && isMaterial(name, data):
 		s.inv.Files[f.Path] = f
-		s.material(f.Path, data)
+		s.material(f.Path, parsers.ParseMaterial(parsers.Origin{Path: f.Path}, data))
 	case f.State == Readable && isObject(data):
 		s.inv.Files[f.Path] = f
-		s.objects(f.Path, data)
+		_ = s.objects(f.Path, bytes.NewReader(data)) // memory can always be read
+	case f.State == TooLarge && slices.Contains(objectSuffixes, path.Ext(name)):
+		s.stream(name, f)
 	case f.State == Unreadable, f.State != Readable && slices.Contains(materialSuffixes, path.Ext(name)):
 		s.lost("", parsers.Problem{Origin: parsers.Origin{Path: f.Path}, Kind: kindUnreadable, Detail: f.Reason})
 	}
 	clear(data)
+}
+
+// objectSuffixes are those of files of objects, which may be of any length.
+var objectSuffixes = []string{".json", ".yaml", ".yml"}
+
+// stream reads a file that is too large to be read at once.
+func (s *scanner) stream(name string, f File) {
+	h, err := s.root.open(name)
+	if err == nil {
+		f.State, f.Reason = Readable, ""
+		s.inv.Files[f.Path] = f
+		err = errors.Join(s.objects(f.Path, h), h.Close())
+	}
+	if err != nil {
+		s.lost("", parsers.Problem{Origin: parsers.Origin{Path: f.Path}, Kind: kindUnreadable, Detail: "cannot be read: " + bareError(err)})
+	}
+}
+
+// open opens a regular file for a reader of streams.
+func (r *root) open(name string) (*os.File, error) {
+	rel, err := r.resolve(name)
+	if err != nil {
+		return nil, err
+	}
+	return r.fs.OpenFile(rel, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 }
 
 // isMaterial reports whether a file holds certificates or keys: it is called so,
@@ -154,8 +201,7 @@ func isObject(data []byte) bool {
 }
 
 // material adds the certificates and keys of one file.
-func (s *scanner) material(name string, data []byte) {
-	m := parsers.ParseMaterial(parsers.Origin{Path: name}, data)
+func (s *scanner) material(name string, m parsers.Material) {
 	s.inv.Materials[name] = m
 	s.inv.References = append(s.inv.References, fileReferences(componentFile, m, Reference{Path: name})...)
 }
@@ -176,90 +222,6 @@ func fileReferences(component string, m parsers.Material, ref Reference) []Refer
 		out = append(out, ref)
 	}
 	return out
-}
-
-// objects adds what the documents of a file hold. A template that was not
-// rendered is no object yet.
-func (s *scanner) objects(name string, data []byte) {
-	docs, problems := parsers.ParseDocuments(name, data)
-	for _, p := range problems {
-		if p.Kind == parsers.KindSyntax && bytes.Contains(data, []byte("{{")) {
-			p.Kind = parsers.KindUnsupported
-			s.noted(componentFile, p)
-			continue
-		}
-		s.lost(componentFile, p)
-	}
-	for _, d := range docs {
-		if k, ok := d.Kubeconfig(); ok {
-			s.lost(componentFile, k.Problems...)
-			s.inv.Kubeconfigs[name] = k
-			s.kubeconfigUsers(name, k)
-			continue
-		}
-		s.embedded(d)
-	}
-}
-
-// kubeconfigUsers adds what a kubeconfig embeds. Files that it names are looked
-// at if they lie below the given paths.
-func (s *scanner) kubeconfigUsers(name string, k parsers.Kubeconfig) {
-	add := func(holds Holding, role, pair string, e parsers.Embedded) {
-		if !e.IsZero() {
-			s.inv.References = append(s.inv.References, Reference{Component: "kubeconfig", Name: e.Origin.Field, Origin: e.Origin, Holds: holds, Role: role, Pair: pair, Embedded: &e.Material})
-		}
-	}
-	for _, c := range k.Clusters {
-		add(HoldsBundle, roleFileCA, "", c.CAData)
-	}
-	for _, u := range k.Users {
-		pair := name + "/" + u.Name
-		add(HoldsCertificate, roleFileLeaf, pair, u.CertificateData)
-		add(HoldsPrivateKey, roleFileLeaf, pair, u.KeyData)
-	}
-}
-
-// embedded adds the PEM that fields of an object hold, as it is or in base64.
-func (s *scanner) embedded(d parsers.Document) {
-	component := objectName(d)
-	for _, t := range d.Scalars() {
-		data := pemOf(t.Value)
-		if data == nil {
-			continue
-		}
-		m := parsers.ParseMaterial(t.Origin, data)
-		clear(data)
-		pair := ""
-		if prefix, ok := strings.CutSuffix(t.Origin.Field, `["tls.crt"]`); ok {
-			pair = t.Origin.Path + prefix + fmt.Sprint(d.Line())
-		} else if prefix, ok := strings.CutSuffix(t.Origin.Field, `["tls.key"]`); ok {
-			pair = t.Origin.Path + prefix + fmt.Sprint(d.Line())
-		}
-		s.inv.References = append(s.inv.References, fileReferences(component, m, Reference{Origin: t.Origin, Embedded: &m, Pair: pair})...)
-	}
-}
-
-// objectName is "Secret kube-system/tls".
-func objectName(d parsers.Document) string {
-	name := path.Join(d.First("metadata.namespace").Value, d.First("metadata.name").Value)
-	return strings.TrimSpace(d.Kind() + " " + name)
-}
-
-// pemOf returns the PEM text in a scalar, or nil.
-func pemOf(value string) []byte {
-	const begin = "-----BEGIN "
-	if strings.Contains(value, begin) {
-		return []byte(value)
-	}
-	trimmed := strings.TrimSpace(value)
-	if !strings.HasPrefix(trimmed, base64.StdEncoding.EncodeToString([]byte(begin[:9]))) {
-		return nil
-	}
-	data, err := base64.StdEncoding.DecodeString(trimmed)
-	if err != nil {
-		return nil
-	}
-	return data
 }
 
 // pair joins certificates and keys that lie beside each other under one name.

@@ -30,7 +30,9 @@ type Policy struct {
 	// against the folder of the policy.
 	Paths        []string           `yaml:"paths"`
 	Requirements PolicyRequirements `yaml:"requirements"`
-	Waivers      []Waiver           `yaml:"waivers"`
+	// Requests bounds certificate signing requests.
+	Requests PolicyRequests `yaml:"requests"`
+	Waivers  []Waiver       `yaml:"waivers"`
 }
 
 // Off switches a check off in [Policy.Checks].
@@ -59,6 +61,15 @@ type PolicyRequirements struct {
 	// Replace holds rows that take the place of all that state the same fact of
 	// the same role.
 	Replace []Requirement `yaml:"replace"`
+}
+
+// PolicyRequests says what is wanted of certificate signing requests. What is
+// not set stays as it is.
+type PolicyRequests struct {
+	// LifetimeDays is the longest lifetime; 365 unless set.
+	LifetimeDays *int `yaml:"lifetimeDays"`
+	// PendingHours is how long a request may wait; 1 unless set.
+	PendingHours *int `yaml:"pendingHours"`
 }
 
 // Waiver bears findings for a while. Every field is demanded.
@@ -117,9 +128,10 @@ func policyError(name string, err error) error {
 
 // policyKeys are the keys of each part of a policy, for error messages.
 var policyKeys = map[string][]string{
-	"Policy":             {"profile", "thresholds", "checks", "paths", "requirements", "waivers"},
+	"Policy":             {"profile", "thresholds", "checks", "paths", "requirements", "requests", "waivers"},
 	"Threshold":          {"warnDays", "criticalDays", "warnShare", "criticalShare"},
 	"PolicyRequirements": {"add", "replace"},
+	"PolicyRequests":     {"lifetimeDays", "pendingHours"},
 	"Requirement":        {"role", "fact", "values", "since", "until", "severity", "profiles", "source"},
 	"Waiver":             {"check", "path", "node", "reason", "until"},
 }
@@ -198,6 +210,14 @@ func (p *Policy) faults() []policyFault {
 			}
 		}
 	}
+	for _, r := range []struct {
+		key   string
+		value *int
+	}{{"lifetimeDays", p.Requests.LifetimeDays}, {"pendingHours", p.Requests.PendingHours}} {
+		if r.value != nil && (*r.value < 1 || *r.value > maxPolicySpan) {
+			add("requests."+r.key, "%d is not between 1 and %d", *r.value, maxPolicySpan)
+		}
+	}
 	for i, w := range p.Waivers {
 		for _, fault := range w.faults(ids) {
 			add(fmt.Sprintf("waivers[%d]", i), "%s", fault)
@@ -211,6 +231,9 @@ func (p *Policy) faults() []policyFault {
 	}
 	return out
 }
+
+// maxPolicySpan is the most days or hours that a policy takes: a century of days.
+const maxPolicySpan = 36500
 
 func checkIDs() []string {
 	var ids []string
@@ -364,6 +387,8 @@ func (p *Policy) waive(r *Result, w Waiver) []Finding {
 	}
 	f := Finding{Path: p.Path, Line: w.Line, Field: "waivers", Reference: "docs/policy.md"}
 	switch {
+	case covered == 0 && !slices.ContainsFunc(r.Outcomes, func(o Outcome) bool { return o.Check == w.Check }):
+		return nil // a check of another command
 	case covered == 0:
 		f.Check, f.Severity = checkWaiverUnused, Info
 		f.Message = fmt.Sprintf("the waiver of %s for %s matches nothing: what it bore is mended, or it never matched", w.Check, w.Path)

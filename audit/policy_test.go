@@ -121,7 +121,7 @@ requirements:
 
 func TestPolicyErrors(t *testing.T) {
 	for _, tt := range []struct{ name, text, want string }{
-		{"unknown key", "profile: kubeadm\ncheks: {}\n", `certaudit.yaml: line 2: unknown key "cheks"; known are profile, thresholds, checks, paths, requirements, waivers`},
+		{"unknown key", "profile: kubeadm\ncheks: {}\n", `certaudit.yaml: line 2: unknown key "cheks"; known are profile, thresholds, checks, paths, requirements, requests, waivers`},
 		{"unknown key inside", "thresholds:\n  leaf:\n    warndays: 3\n", `certaudit.yaml: line 3: unknown key "warndays"; known are warnDays, criticalDays, warnShare, criticalShare`},
 		{"no YAML", "checks: {", "certaudit.yaml: line 1: did not find expected node content"},
 		{"wrong type", "thresholds: {leaf: {warnDays: many}}", "certaudit.yaml: line 1: cannot unmarshal !!str `many` into int"},

@@ -100,7 +100,9 @@ func certificatesOf(e Endpoint, raw [][]byte) []parsers.Certificate {
 }
 
 // unreachable says in words why there was no handshake.
-func unreachable(err error) string {
+func unreachable(err error) string { return unreachableWithin(err, probeTimeout) }
+
+func unreachableWithin(err error, timeout time.Duration) string {
 	var dns *net.DNSError
 	var record tls.RecordHeaderError
 	var netErr net.Error
@@ -112,7 +114,7 @@ func unreachable(err error) string {
 	case errors.As(err, &record):
 		return "it speaks no TLS"
 	case errors.Is(err, context.DeadlineExceeded) || errors.As(err, &netErr) && netErr.Timeout():
-		return fmt.Sprintf("it did not answer within %s", probeTimeout)
+		return fmt.Sprintf("it did not answer within %s", timeout)
 	}
 	return "the handshake failed: " + err.Error()
 }

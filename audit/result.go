@@ -15,6 +15,7 @@ type Result struct {
 	Nodes        []Node        `json:"nodes"`
 	Certificates []Certificate `json:"certificates"`
 	Connections  []Connection  `json:"connections"`
+	Requests     []Request     `json:"requests,omitempty"`
 	Findings     []Finding     `json:"findings"`
 	Outcomes     []Outcome     `json:"outcomes"`
 	Summary      Summary       `json:"summary"`
@@ -203,6 +204,7 @@ type Outcome struct {
 // Summary counts.
 type Summary struct {
 	Certificates int `json:"certificates"`
+	Requests     int `json:"requests,omitempty"`
 	Critical     int `json:"critical"`
 	Warning      int `json:"warning"`
 	Info         int `json:"info"`
@@ -232,5 +234,5 @@ func (r Result) Incomplete() bool {
 			return true
 		}
 	}
-	return len(r.Certificates) == 0
+	return len(r.Certificates)+len(r.Requests) == 0
 }

@@ -1,6 +1,8 @@
 package audit
 
 import (
+	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -65,6 +67,19 @@ func (f File) exists() bool { return f.State != "" && f.State != Missing && f.St
 type root struct {
 	dir string
 	fs  *os.Root
+	// last is the folder that was looked into last; most questions in a row are
+	// about one.
+	last *folder
+	// cache is what is known of the run before, nil for nothing, and seen what
+	// this one looks at.
+	cache *Cache
+	seen  map[string]mark
+}
+
+// folder is an open folder: its path of the node, and where its links lead.
+type folder struct {
+	name, resolved string
+	fs             *os.Root
 }
 
 func openRoot(dir string) (*root, error) {
@@ -83,7 +98,42 @@ func openRoot(dir string) (*root, error) {
 	return &root{dir: abs, fs: r}, nil
 }
 
-func (r *root) close() error { return r.fs.Close() }
+func (r *root) close() error {
+	r.leave()
+	return r.fs.Close()
+}
+
+// leave closes the folder that was looked into last.
+func (r *root) leave() {
+	if r.last != nil {
+		r.last.fs.Close()
+		r.last = nil
+	}
+}
+
+// into opens a folder, unless it is the one that was opened last.
+func (r *root) into(name string) (*folder, error) {
+	if r.last != nil && r.last.name == name {
+		return r.last, nil
+	}
+	r.leave()
+	rel, err := r.resolve(name)
+	if err != nil {
+		return nil, err
+	}
+	sub, err := r.fs.OpenRoot(rel)
+	if err != nil {
+		return nil, err
+	}
+	r.last = &folder{name, path.Join("/", filepath.ToSlash(rel)), sub}
+	return r.last, nil
+}
+
+// isFolder reports whether a folder lies at a path of the host.
+func isFolder(host string) bool {
+	info, err := os.Stat(host)
+	return err == nil && info.IsDir()
+}
 
 // resolve follows every link of a node's path and returns the path relative to
 // the root, "." for the root itself.
@@ -101,16 +151,16 @@ func (r *root) read(name string) (File, []byte) { return r.readUpTo(name, maxFil
 
 // readUpTo is read with a bound of its own, in bytes.
 func (r *root) readUpTo(name string, most int64) (File, []byte) {
-	f := File{Path: path.Clean("/" + name)}
-	f.Link = r.link(f.Path)
-	rel, err := r.resolve(f.Path)
+	f, in, base, err := r.find(name)
 	if err != nil {
-		return f.failed(err), nil
+		f = f.failed(err)
+		r.note(f.Path, mark{failure: f.Reason, link: f.Link})
+		return f, nil
 	}
-	f.Resolved = path.Join("/", filepath.ToSlash(rel))
-	h, err := r.fs.OpenFile(rel, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	h, err := in.OpenFile(base, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
-		return r.unopened(f, rel, err), nil
+		r.stat(name)
+		return unopened(f, in, base, err), nil
 	}
 	defer h.Close()
 	info, err := h.Stat()
@@ -118,11 +168,15 @@ func (r *root) readUpTo(name string, most int64) (File, []byte) {
 		return f.failed(err), nil
 	}
 	f = f.described(info)
+	r.note(f.Path, markOf(info, f.Link, time.Now()))
 	if !info.Mode().IsRegular() {
 		f.State, f.Reason = NotRegular, "is "+kindOf(info.Mode())+", not a regular file"
 		return f, nil
 	}
-	data, err := io.ReadAll(io.LimitReader(h, most+1))
+	if r.cache != nil {
+		r.cache.reads++
+	}
+	data, err := readAll(h, info.Size(), most)
 	if err != nil {
 		return f.failed(err), nil
 	}
@@ -134,40 +188,69 @@ func (r *root) readUpTo(name string, most int64) (File, []byte) {
 	return f, data
 }
 
+// readAll reads a file of about a size, and of one that is too large only so
+// much that it shows.
+func readAll(h io.Reader, size, most int64) ([]byte, error) {
+	b := bytes.NewBuffer(make([]byte, 0, min(max(size, 0), most)+bytes.MinRead))
+	_, err := b.ReadFrom(io.LimitReader(h, most+1))
+	return b.Bytes(), err
+}
+
+// find returns the folder that a node's path leads to, the name in it, and what
+// the path says of itself. A link is followed by resolving the path as a whole,
+// and so is a path whose folder cannot be opened.
+func (r *root) find(name string) (f File, in *os.Root, base string, err error) {
+	f = File{Path: path.Clean("/" + name)}
+	dir, err := r.into(path.Dir(f.Path))
+	if err == nil {
+		base = cmp.Or(strings.TrimPrefix(path.Base(f.Path), "/"), ".")
+		target, err := dir.fs.Readlink(base)
+		if errors.Is(err, syscall.EINVAL) || errors.Is(err, fs.ErrNotExist) {
+			f.Resolved = path.Join(dir.resolved, base)
+			return f, dir.fs, base, nil
+		}
+		f.Link = filepath.ToSlash(target)
+	}
+	rel, err := r.resolve(f.Path)
+	if err != nil {
+		return f, nil, "", err
+	}
+	f.Resolved = path.Join("/", filepath.ToSlash(rel))
+	return f, r.fs, rel, nil
+}
+
 // stat describes what lies at a path without reading it, and says whether it is
 // a folder.
 func (r *root) stat(name string) (f File, isDir bool) {
-	f = File{Path: path.Clean("/" + name)}
-	f.Link = r.link(f.Path)
-	rel, err := r.resolve(f.Path)
-	if err != nil {
-		return f.failed(err), false
+	f, isDir, s := r.look(name)
+	r.note(f.Path, s)
+	return f, isDir
+}
+
+// look is stat with the mark.
+func (r *root) look(name string) (f File, isDir bool, s mark) {
+	f, in, base, err := r.find(name)
+	if err == nil {
+		var info fs.FileInfo
+		if info, err = in.Stat(base); err == nil {
+			f.State = Readable
+			return f.described(info), info.IsDir(), markOf(info, f.Link, time.Now())
+		}
 	}
-	info, err := r.fs.Stat(rel)
-	if err != nil {
-		return f.failed(err), false
-	}
-	f.State = Readable
-	return f.described(info), info.IsDir()
+	f = f.failed(err)
+	return f, false, mark{failure: f.Reason, link: f.Link}
 }
 
 // link returns the target of the link that lies at a path, or "".
 func (r *root) link(name string) string {
-	parent, err := r.resolve(path.Dir(name))
-	if err != nil {
-		return ""
-	}
-	target, err := r.fs.Readlink(filepath.Join(parent, path.Base(name)))
-	if err != nil {
-		return ""
-	}
-	return filepath.ToSlash(target)
+	f, _, _, _ := r.find(name)
+	return f.Link
 }
 
 // unopened describes a file that could not be opened, with the facts that a
 // reader without the right to its bytes may still see.
-func (r *root) unopened(f File, rel string, cause error) File {
-	if info, err := r.fs.Stat(rel); err == nil {
+func unopened(f File, in *os.Root, base string, cause error) File {
+	if info, err := in.Stat(base); err == nil {
 		f = f.described(info)
 		if !info.Mode().IsRegular() {
 			f.State, f.Reason = NotRegular, "is "+kindOf(info.Mode())+", not a regular file"
@@ -247,6 +330,7 @@ func (r *root) small(rel string) string {
 // list returns the names in a folder, sorted; none and no error where there is
 // no such folder. A folder with more than maxDirEntries names is an error.
 func (r *root) list(name string) ([]string, error) {
+	r.stat(name)
 	rel, err := r.resolve(name)
 	if err != nil {
 		return nil, err

@@ -21,6 +21,9 @@ type Options struct {
 	Requirements *Requirements
 	// Policy is what the team decided; nil for nothing.
 	Policy *Policy
+	// Cache remembers signatures from one run to the next; nil remembers none.
+	// It changes no result.
+	Cache *Cache
 	// Baseline holds the findings that are known; nil for none.
 	Baseline *Baseline
 }
@@ -35,29 +38,51 @@ func (o Options) requirements() *Requirements {
 
 // Run judges inventories. It is pure: the same arguments give the same Result.
 func Run(inventories []*Inventory, o Options) Result {
-	r := Result{Schema: Schema, At: o.At.UTC(), Nodes: []Node{}, Certificates: []Certificate{},
-		Connections: []Connection{}, Findings: []Finding{}, Outcomes: []Outcome{}}
+	r := newResult(o)
 	for _, inv := range inventories {
-		r.addNode(newSubjectNode(inv, o))
+		n := newSubjectNode(inv, o)
+		r.addNode(n)
+		o.Cache.keepSignatures(n.made)
 	}
-	o.Policy.judge(&r)
-	slices.SortStableFunc(r.Findings, compareFindings)
-	o.Baseline.judge(&r)
-	for i, c := range r.Certificates {
-		r.Certificates[i].Status = statusOf(c, r.Findings)
-	}
-	r.Summary = summarize(r)
+	o.Cache.turn()
+	r.finish(o)
 	return r
+}
+
+func newResult(o Options) Result {
+	return Result{Schema: Schema, At: o.At.UTC(), Nodes: []Node{}, Certificates: []Certificate{},
+		Connections: []Connection{}, Findings: []Finding{}, Outcomes: []Outcome{}}
+}
+
+// finish brings in what was decided of the findings, and what follows from them.
+func (r *Result) finish(o Options) {
+	o.Policy.judge(r)
+	slices.SortStableFunc(r.Findings, compareFindings)
+	o.Baseline.judge(r)
+	worst := worstFindings(r.Findings)
+	for i, c := range r.Certificates {
+		r.Certificates[i].Status = cmp.Or(worst[placeOf(c)].Check, "ok")
+	}
+	r.decide()
+	r.Summary = summarize(*r)
+}
+
+// judge runs checks over a node.
+func (r *Result) judge(n *subjectNode, checks []Check) {
+	for _, c := range checks {
+		findings, outcome := c.runOn(n)
+		n.earlier = append(n.earlier, findings...)
+		r.Findings = append(r.Findings, findings...)
+		r.Outcomes = append(r.Outcomes, outcome)
+	}
 }
 
 func (r *Result) addNode(n *subjectNode) {
 	r.Nodes = append(r.Nodes, Node{Name: n.name, KubernetesVersion: n.facts.version.Value, Profile: n.facts.profile, Expirations: expirations(n)})
 	first := len(r.Findings)
-	for _, c := range Checks() {
-		findings, outcome := c.runOn(n)
-		n.earlier = append(n.earlier, findings...)
-		r.Findings = append(r.Findings, findings...)
-		r.Outcomes = append(r.Outcomes, outcome)
+	r.judge(n, nodeChecks())
+	if n.hasObjects() {
+		r.judge(n, objectChecks())
 	}
 	n.tellBroken(r.Findings[first:])
 	for _, e := range n.edges {
@@ -105,21 +130,23 @@ func (e *entry) kind() string {
 	return typeClient
 }
 
-// statusOf is the check of the worst finding at warning or above about a row.
-func statusOf(c Certificate, findings []Finding) string {
-	status, worst := "ok", Info.Rank()
+// place is what a row and a finding have in common: a certificate where it
+// stands, or, where there is none, the place itself.
+type place struct{ node, path, sha256 string }
+
+func placeOf(c Certificate) place { return place{c.Node, c.Path, c.SHA256} }
+
+// worstFindings returns the first of the worst findings at warning or above about
+// each place, without those that are waived.
+func worstFindings(findings []Finding) map[place]Finding {
+	worst := map[place]Finding{}
 	for _, f := range findings {
-		if f.Waiver == nil && f.Severity.Rank() > worst && f.concerns(c) {
-			status, worst = f.Check, f.Severity.Rank()
+		at := place{f.Node, f.Path, f.SHA256}
+		if f.Waiver == nil && f.Severity.Rank() > max(worst[at].Severity.Rank(), Info.Rank()) {
+			worst[at] = f
 		}
 	}
-	return status
-}
-
-// concerns reports whether a finding is about a row: about its certificate in
-// its place, or, where there is none, about the place.
-func (f Finding) concerns(c Certificate) bool {
-	return f.Node == c.Node && f.Path == c.Path && f.SHA256 == c.SHA256 && (f.SHA256 != "" || c.SHA256 == "")
+	return worst
 }
 
 // compareFindings puts the worst first, then sorts by node, place and check.
@@ -130,7 +157,7 @@ func compareFindings(a, b Finding) int {
 }
 
 func summarize(r Result) Summary {
-	s := Summary{}
+	s := Summary{Requests: len(r.Requests)}
 	for _, c := range r.Certificates {
 		if c.SHA256 == "" {
 			continue

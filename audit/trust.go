@@ -121,9 +121,17 @@ func couldSign(ca, cert *x509.Certificate) bool {
 // honest one, a host's whole bundle of public roots, takes a few hundred.
 const maxSignatures = 20_000
 
+// signaturesPerObject is how many more there may be for each object: a list of
+// all Secrets of a cluster has many.
+const signaturesPerObject = 4
+
 // signatures remembers which certificate signed which.
 type signatures struct {
-	made map[[2]*x509.Certificate]bool
+	// extra is added to maxSignatures.
+	extra int
+	made  map[[2]*x509.Certificate]bool
+	// before holds those of an earlier run.
+	before map[[2]*x509.Certificate]bool
 	// exhausted says that maxSignatures were not enough.
 	exhausted bool
 }
@@ -138,12 +146,15 @@ func (s *signatures) signed(ca, cert *x509.Certificate) bool {
 	if known {
 		return made
 	}
-	if len(s.made) >= maxSignatures {
+	if len(s.made) >= maxSignatures+s.extra {
 		s.exhausted = true
 		return false
 	}
-	s.made[pair] = cert.CheckSignatureFrom(ca) == nil
-	return s.made[pair]
+	if made, known = s.before[pair]; !known {
+		made = cert.CheckSignatureFrom(ca) == nil
+	}
+	s.made[pair] = made
+	return made
 }
 
 // sameName reports whether one of the bundle's certificates bears the name that

@@ -32,8 +32,9 @@ type auditFlags struct {
 	baseline  string
 	// writeBaseline is the file that the findings are written to as a baseline.
 	writeBaseline string
-	// paths are audited instead of a node.
+	// paths are audited instead of a node or, with node, beside it.
 	paths []string
+	node  bool
 }
 
 const never = "never"
@@ -45,14 +46,20 @@ func (f *auditFlags) register(c *cobra.Command, formats []report.Format) {
 	flags := c.Flags()
 	flags.StringVar(&f.root, "root", "/", "audit the node whose file system lies below `DIR`; links are followed inside it")
 	flags.BoolVar(&f.probe, "probe", false, "connect to the endpoints that the configuration names, and compare what they serve with the files")
+	flags.StringVar(&f.overrides.KubernetesVersion, "kubernetes-version", "", "judge by the requirements of this `VERSION` (default: from the image tags)")
+	flags.StringVar(&f.overrides.Profile, "profile", "", "judge by the requirements of this `PROFILE` (default: from what is found): "+strings.Join(audit.Profiles(), ", "))
+	complete(c, "profile", audit.Profiles())
+	f.registerReport(c, formats)
+}
+
+// registerReport adds the flags that say when, where to and how strictly.
+func (f *auditFlags) registerReport(c *cobra.Command, formats []report.Format) {
+	flags := c.Flags()
 	flags.StringVar(&f.at, "at", "", "audit as of this `TIME`, RFC 3339 or a date (default now)")
 	flags.StringArrayVarP(&f.outputs, "output", "o", []string{"table"}, "`FORMAT[=FILE]`, may be repeated: "+strings.Join(formatNames(formats), ", "))
 	flags.StringVar(&f.failOn, "fail-on", string(audit.Warning), "exit with 1 for findings of this `SEVERITY` or worse: "+strings.Join(failOnValues, ", "))
-	flags.StringVar(&f.overrides.KubernetesVersion, "kubernetes-version", "", "judge by the requirements of this `VERSION` (default: from the image tags)")
-	flags.StringVar(&f.overrides.Profile, "profile", "", "judge by the requirements of this `PROFILE` (default: from what is found): "+strings.Join(audit.Profiles(), ", "))
 	flags.BoolVar(&f.noColor, "no-color", false, "no colours, as with the environment variable NO_COLOR")
 	complete(c, "fail-on", failOnValues)
-	complete(c, "profile", audit.Profiles())
 	complete(c, "output", formatNames(formats))
 }
 
@@ -173,15 +180,19 @@ func (p *program) auditCommand() *cobra.Command {
 		Long: `Without a PATH, audit the node that the program runs on, or with --root the one
 whose files lie below a folder. With PATHs, audit these files, and folders with
 all below them, whatever they belong to: certificates, keys, kubeconfigs and
-Kubernetes objects, recognised by content.`,
+Kubernetes objects, recognised by content; - is the standard input. With both
+--root and PATHs, audit the node and hold the objects of its cluster against it.`,
 		Example: `  sudo certaudit audit
   certaudit audit --root /backup/cp-1 --at 2027-01-31
   certaudit audit -o table -o json=audit.json --fail-on critical
-  certaudit audit --config certaudit.yaml ./certs ./deploy`,
+  certaudit audit --config certaudit.yaml ./certs ./deploy
+  kubectl get secrets,configmaps -A -o json | certaudit audit -
+  kubectl get secrets,configmaps -A -o json | sudo certaudit audit --root / -`,
 		RunE: func(c *cobra.Command, args []string) error {
 			f.paths = args
-			if len(args) > 0 && (c.Flags().Changed("root") || f.probe) {
-				return errors.New("a PATH cannot be combined with --root or --probe: it is audited with no node around")
+			f.node = len(args) == 0 || c.Flags().Changed("root")
+			if f.probe && !f.node {
+				return errors.New("--probe needs a node: give --root beside the PATHs")
 			}
 			return p.audit(f)
 		},
@@ -215,19 +226,55 @@ func (p *program) examine(f auditFlags, lookup func(string) (report.Format, erro
 	return r, nil
 }
 
-// gather reads the node, or the paths that were given instead.
+// gather reads the node, the paths that were given instead, or both.
 func (p *program) gather(f auditFlags, policy *audit.Policy) (*audit.Inventory, error) {
-	if len(f.paths) > 0 {
-		tick, end := p.progress()
-		defer end()
-		return audit.GatherPaths(f.paths, tick)
+	var inv *audit.Inventory
+	if f.node || len(f.paths) == 0 {
+		var more []string
+		if policy != nil {
+			more = policy.Paths
+		}
+		var err error
+		if inv, err = audit.Gather(f.root, more...); err != nil {
+			return nil, err
+		}
 	}
-	var more []string
-	if policy != nil {
-		more = policy.Paths
+	var files []string
+	for i, name := range f.paths {
+		if name != stdinName {
+			files = append(files, name)
+		} else if slices.Index(f.paths, name) < i {
+			return nil, errors.New("the standard input can be read once only; give one -")
+		}
 	}
-	return audit.Gather(f.root, more...)
+	add := func(more *audit.Inventory, err error) error {
+		if err != nil || inv == nil {
+			inv = more
+			return err
+		}
+		return inv.Join(more)
+	}
+	tick, end := p.progress()
+	defer end()
+	if len(files) > 0 {
+		if err := add(audit.GatherPaths(files, tick)); err != nil {
+			return nil, err
+		}
+	}
+	if len(files) < len(f.paths) {
+		more, err := audit.GatherObjects(stdinName, p.stdin, nil)
+		if err != nil {
+			return nil, exit{exitIncomplete, fmt.Sprintf("cannot read the standard input: %s", err)}
+		}
+		if err := add(more, nil); err != nil {
+			return nil, err
+		}
+	}
+	return inv, nil
 }
+
+// stdinName stands for the standard input among paths.
+const stdinName = "-"
 
 func (p *program) audit(f auditFlags) error {
 	r, err := p.examine(f, report.Lookup)
@@ -238,7 +285,11 @@ func (p *program) audit(f auditFlags) error {
 		return p.saveBaseline(f.writeBaseline, r)
 	}
 	if len(r.Certificates)+len(r.Findings) == 0 {
-		return exit{exitIncomplete, fmt.Sprintf("no certificates were found below %q; is it a Kubernetes node, or a copy of one with its etc and var?", filepath.Clean(f.root))}
+		message := fmt.Sprintf("no certificates were found below %q; is it a Kubernetes node, or a copy of one with its etc and var?", filepath.Clean(f.root))
+		if !f.node && len(f.paths) > 0 {
+			message = fmt.Sprintf("no certificates were found in %s", strings.Join(f.paths, ", "))
+		}
+		return exit{exitIncomplete, message}
 	}
 	return f.verdict(r)
 }

@@ -95,7 +95,7 @@ func TestJSONPage(t *testing.T) {
 	}
 	want := map[string][]string{}
 	for name, v := range map[string]any{"Result": audit.Result{}, "nodes": audit.Node{}, "certificates": audit.Certificate{},
-		"connections": audit.Connection{}, "findings": audit.Finding{}, "outcomes": audit.Outcome{}, "summary": audit.Summary{}} {
+		"connections": audit.Connection{}, "requests": audit.Request{}, "findings": audit.Finding{}, "outcomes": audit.Outcome{}, "summary": audit.Summary{}} {
 		want[name] = jsonFields(reflect.TypeOf(v))
 	}
 	if diff := cmp.Diff(want, sections); diff != "" {
@@ -180,7 +180,7 @@ func isRole(id string) bool {
 	return slices.ContainsFunc(audit.DefaultRequirements().Rows, func(r audit.Requirement) bool { return r.Role == id })
 }
 
-var commandLine = regexp.MustCompile(`(?m)^(?:\$ |    - |sudo |        sh ')?(?:sudo )?(?:bin/)?certaudit ([^#\n']*)`)
+var commandLine = regexp.MustCompile(`(?m)^(?:\$ |    - |sudo |        sh ')?(?:sudo )?(?:bin/)?certaudit ([^#\n';]*)`)
 
 // Every command line that a page shows has the flags and arguments that the
 // program takes.

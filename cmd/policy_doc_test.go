@@ -23,7 +23,8 @@ func TestPolicyPage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(p.Thresholds) != 3 || len(p.Checks) != 2 || len(p.Paths) != 1 || len(p.Waivers) != 1 || len(p.Requirements.Add) != 1 || len(p.Requirements.Replace) != 1 {
+	if len(p.Thresholds) != 3 || len(p.Checks) != 2 || len(p.Paths) != 1 || len(p.Waivers) != 1 || len(p.Requirements.Add) != 1 || len(p.Requirements.Replace) != 1 ||
+		p.Requests.LifetimeDays == nil || p.Requests.PendingHours == nil {
 		t.Errorf("the example lost a part: %+v", p)
 	}
 }

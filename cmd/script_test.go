@@ -25,19 +25,24 @@ func TestMain(m *testing.M) {
 //	node NAME DIR     write a scenario, or a real kubeadm tree (v1.34.4), below DIR
 //	exits CODE ARG... run certaudit with the arguments; it must end with the code
 //	fifo FILE         make a FIFO
+//	objects NAME FILE write objects of a real API server (v1.37.2)
+//	request NAME FILE write a file of fixtures/csr
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:           filepath.Join("testdata", "script"),
 		UpdateScripts: *update,
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("NOW", fixtures.Now.Format("2006-01-02T15:04:05Z"))
+			e.Setenv("REQUEST_NOW", fixtures.RequestTime.Format("2006-01-02T15:04:05Z"))
 			e.Setenv("KUBEADM_NOW", fixtures.KubeadmTime.Format("2006-01-02T15:04:05Z"))
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"node":  writeNode,
-			"exits": exits,
-			"fifo":  fifo,
+			"node":    writeNode,
+			"exits":   exits,
+			"fifo":    fifo,
+			"objects": writeObjects,
+			"request": writeRequest,
 		},
 	})
 }
@@ -47,6 +52,13 @@ func writeNode(ts *testscript.TestScript, _ bool, args []string) {
 		ts.Fatalf("usage: node NAME DIR")
 	}
 	ts.Check(nodeNamed(ts, args[0]).Write(ts.MkAbs(args[1])))
+}
+
+func writeObjects(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 2 {
+		ts.Fatalf("usage: objects NAME FILE")
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), fixtures.Objects(args[0]), 0o600))
 }
 
 func nodeNamed(ts *testscript.TestScript, name string) fixtures.Node {
@@ -62,6 +74,13 @@ func nodeNamed(ts *testscript.TestScript, name string) fixtures.Node {
 	}
 	ts.Fatalf("no node %q", name)
 	return nil
+}
+
+func writeRequest(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 2 {
+		ts.Fatalf("usage: request NAME FILE")
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), fixtures.RequestFile(args[0]), 0o644))
 }
 
 func exits(ts *testscript.TestScript, _ bool, args []string) {

@@ -39,9 +39,12 @@ var csvColumns = []struct {
 	{"status", func(c audit.Certificate) string { return csvText(c.Status) }},
 }
 
-// writeCSV writes a header and one row for each certificate, as RFC 4180 but
-// for lines that end in LF alone.
+// writeCSV writes a header and one row for each certificate, or each request
+// that was audited, as RFC 4180 but for lines that end in LF alone.
 func writeCSV(w io.Writer, r audit.Result, _ Options) error {
+	if len(r.Requests) > 0 {
+		return writeRequestCSV(w, r)
+	}
 	out := csv.NewWriter(w)
 	header := make([]string, len(csvColumns))
 	for i, col := range csvColumns {

@@ -12,10 +12,10 @@ import (
 )
 
 // writeMarkdown writes GitHub Flavored Markdown, which GitLab reads as well:
-// the status, the findings with their remedies, what was not judged, and the
-// certificates.
+// the status, the findings with their remedies, what was not judged, the requests
+// and the certificates.
 func writeMarkdown(w io.Writer, r audit.Result, _ Options) error {
-	sections := nonEmpty("**certaudit**: "+summaryLine(r), markdownFindings(r), markdownGaps(r), markdownCertificates(r))
+	sections := nonEmpty("**certaudit**: "+summaryLine(r), markdownFindings(r), markdownGaps(r), markdownRequests(r), markdownCertificates(r))
 	_, err := io.WriteString(w, strings.Join(sections, "\n"))
 	return err
 }

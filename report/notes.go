@@ -166,7 +166,10 @@ func nodeList(nodes []string) string {
 func summaryLine(r audit.Result) string {
 	s := r.Summary
 	line := plural(s.Certificates, "certificate")
-	if s.Certificates == 0 {
+	switch {
+	case s.Requests > 0:
+		line = fmt.Sprintf("%s, %s issued", plural(s.Requests, "request"), line)
+	case s.Certificates == 0:
 		line = "no certificates found"
 	}
 	counts := slices.DeleteFunc([]string{
@@ -179,7 +182,7 @@ func summaryLine(r audit.Result) string {
 	switch {
 	case len(counts) > 0:
 		line += ": " + strings.Join(counts, ", ")
-	case s.Certificates > 0:
+	case s.Certificates+s.Requests > 0:
 		line += ": no findings"
 	}
 	if !s.NextExpiry.IsZero() {

@@ -69,13 +69,20 @@ var wideColumns = []column{
 
 const statusTitle = "STATUS"
 
-// writeTable writes the certificates as a table, then findings and summary.
+// writeTable writes the certificates, or the requests that were audited, as a
+// table, then findings and summary.
 func writeTable(w io.Writer, r audit.Result, o Options) error {
+	if len(r.Requests) > 0 {
+		return writeRequests(w, r, o, requestColumns)
+	}
 	return writeColumns(w, r, o, tableColumns)
 }
 
 // writeWide is writeTable with more columns.
 func writeWide(w io.Writer, r audit.Result, o Options) error {
+	if len(r.Requests) > 0 {
+		return writeRequests(w, r, o, slices.Concat(requestColumns, wideRequestColumns))
+	}
 	return writeColumns(w, r, o, slices.Concat(tableColumns, wideColumns))
 }
 
@@ -180,7 +187,7 @@ func shorten(s string) string {
 type grid struct {
 	columns []column
 	rows    [][]cell
-	// paint colours the status of row i; nil for none.
+	// paint colours the status, or the verdict, of row i; nil for none.
 	paint func(i int, s string) string
 }
 
@@ -351,9 +358,9 @@ func (g grid) writeBlocks(b *bytes.Buffer, width int) {
 	}
 }
 
-// painted colours lines where they are the status of row i.
+// painted colours lines where they are the status or the verdict of row i.
 func (g grid) painted(i, j int, lines []string) []string {
-	if g.paint == nil || g.columns[j].title != statusTitle {
+	if title := g.columns[j].title; g.paint == nil || title != statusTitle && title != verdictTitle {
 		return lines
 	}
 	for k, line := range lines {

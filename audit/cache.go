@@ -1,0 +1,286 @@
+package audit
+
+import (
+	"cmp"
+	"crypto/x509"
+	"io/fs"
+	"maps"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"syscall"
+	"time"
+
+	"certaudit/parsers"
+)
+
+// Cache is what one audit of a node, or of some paths, remembers for the next
+// one of the same: a file that has not changed is not read again, a signature
+// that was checked is not checked again, and a certificate that was there is
+// not forgotten because its file is gone. The zero Cache is empty. It is for
+// one goroutine at a time.
+type Cache struct {
+	// dir is the host's path of the root that was looked at last.
+	dir string
+	// seen holds what lay at each path that the last run looked at, and inv
+	// what it found; nil before the first.
+	seen map[string]mark
+	inv  *Inventory
+	// gone are the references that were recalled to it.
+	gone []Reference
+	// failed says that a run ended without an inventory since.
+	failed bool
+	// made are the signatures that the last run knew of, and making those of the
+	// present one.
+	made, making map[[2]*x509.Certificate]bool
+	reads        int
+}
+
+// mark tells whether what lies at a path is what lay there before.
+type mark struct {
+	inode, device uint64
+	size          int64
+	// modified and changed are in nanoseconds since 1970.
+	modified, changed int64
+	mode              fs.FileMode
+	uid, gid          uint32
+	// young says that the last change was a moment before the look.
+	young bool
+	// link is the target of a link, and failure says why there is no more to tell.
+	link, failure string
+}
+
+// youngAge is the age up to which a change may have had a successor within one
+// tick of the file system's clock, so that the mark of both is the same.
+const youngAge = 100 * time.Millisecond
+
+func markOf(info fs.FileInfo, link string, now time.Time) mark {
+	m := mark{size: info.Size(), modified: info.ModTime().UnixNano(), mode: info.Mode(), link: link}
+	if sys, ok := info.Sys().(*syscall.Stat_t); ok {
+		m.inode, m.device, m.uid, m.gid = sys.Ino, uint64(sys.Dev), sys.Uid, sys.Gid
+		m.changed = sys.Ctim.Nano()
+	}
+	m.young = now.Sub(time.Unix(0, m.changed)).Abs() < youngAge
+	return m
+}
+
+// same reports whether nothing changed between two looks.
+func (m mark) same(later mark) bool { return !m.young && m.alike(later) }
+
+// alike is same for who can bear to miss a change that came within a moment of
+// the one before.
+func (m mark) alike(later mark) bool {
+	later.young = m.young
+	return m == later
+}
+
+// Reads returns how many files have been read so far.
+func (c *Cache) Reads() int { return c.reads }
+
+// Gather is [Gather] with what is remembered of the runs before.
+func (c *Cache) Gather(dir string, more ...string) (*Inventory, error) {
+	return c.run(dir, func(r *root) (*Inventory, error) { return gatherNode(r, more), nil })
+}
+
+// GatherPaths is [GatherPaths] with what is remembered of the runs before. A
+// path that does not exist is a problem of the inventory, not an error: it may
+// come back.
+func (c *Cache) GatherPaths(paths []string) (*Inventory, error) {
+	return c.run("/", func(r *root) (*Inventory, error) { return gatherPaths(r, paths, nil, true) })
+}
+
+func (c *Cache) run(dir string, gather func(*root) (*Inventory, error)) (*Inventory, error) {
+	whole := !c.failed
+	c.failed = true // until the end is reached
+	r, err := openRoot(dir)
+	if err != nil {
+		return nil, rootError(dir, err)
+	}
+	defer r.close()
+	if whole && c.unchanged(r, mark.same) {
+		c.failed = false
+		inv := *c.inv
+		g := newGatherer(r)
+		g.processes()
+		inv.Processes = g.inv.Processes
+		return &inv, nil
+	}
+	r.cache, r.seen = c, make(map[string]mark, len(c.seen))
+	inv, err := gather(r)
+	if err != nil {
+		return nil, err
+	}
+	c.recall(r, inv)
+	c.dir, c.inv, c.seen, c.failed = r.dir, inv, r.seen, false
+	return inv, nil
+}
+
+// Changed reports whether what the last run looked at has changed since, or
+// that run failed.
+func (c *Cache) Changed() bool {
+	if c.failed || c.inv == nil {
+		return true
+	}
+	r, err := openRoot(c.dir)
+	if err != nil {
+		return true
+	}
+	defer r.close()
+	return !c.unchanged(r, mark.alike)
+}
+
+// unchanged reports whether everything that the last run looked at is as it was.
+func (c *Cache) unchanged(r *root, same func(before, now mark) bool) bool {
+	if c.inv == nil || c.dir != r.dir {
+		return false
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.seen)) {
+		if _, _, now := r.look(name); !same(c.seen[name], now) {
+			return false
+		}
+	}
+	return true
+}
+
+// kept returns the material of a file that is as it was in the last run, and
+// the file's description. shown is the path it goes by in the inventory.
+func (c *Cache) kept(name, shown string, now mark) (File, parsers.Material, bool) {
+	if c == nil || c.inv == nil || !c.seen[name].same(now) {
+		return File{}, parsers.Material{}, false
+	}
+	m, ok := c.inv.Materials[shown]
+	return c.inv.Files[shown], m, ok
+}
+
+// heldBy identifies what a certificate is to whom, and where.
+type heldBy struct{ component, role, path string }
+
+func (r Reference) heldBy() heldBy { return heldBy{r.Component, r.Role, r.place().Path} }
+
+// recall adds to an inventory the certificates that were in the last one and
+// whose files are gone, as references to nothing. What may be absent is not
+// recalled, nor what lies where it lay and is named no more.
+func (c *Cache) recall(r *root, inv *Inventory) {
+	if c.inv == nil {
+		return
+	}
+	named := map[heldBy]bool{}
+	for _, ref := range inv.References {
+		if ref.Holds != HoldsKubeconfig && ref.Holds != HoldsConfig {
+			named[ref.heldBy()] = true
+		}
+	}
+	optional := map[string]bool{}
+	for _, ref := range c.inv.References {
+		optional[ref.Path] = optional[ref.Path] || ref.Optional
+	}
+	held := slices.Clone(c.gone)
+	for _, ref := range c.inv.References {
+		lent := ref.Embedded != nil && roleByName[ref.Role].lent // the CA of a kubeconfig
+		if len(c.inv.material(ref).Certificates) > 0 && !optional[ref.place().Path] && !lent {
+			held = append(held, ref)
+		}
+	}
+	c.gone = nil
+	for _, ref := range held {
+		at := ref.heldBy()
+		if named[at] {
+			continue
+		}
+		f, _ := r.stat(absolute(at.path))
+		if f.exists() {
+			continue
+		}
+		named[at] = true
+		f.Path = at.path
+		inv.Files[at.path] = f
+		ref.Path, ref.Embedded, ref.Pair = at.path, nil, ""
+		c.gone = append(c.gone, ref)
+	}
+	slices.SortFunc(c.gone, func(a, b Reference) int {
+		return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Component, b.Component), cmp.Compare(a.Role, b.Role))
+	})
+	inv.References = append(inv.References, c.gone...)
+}
+
+// absolute is the node's path of one that may be shown relative to the working
+// folder, as [GatherPaths] does.
+func absolute(name string) string {
+	here, err := os.Getwd()
+	if path.IsAbs(name) || err != nil {
+		return name
+	}
+	return path.Join(filepath.ToSlash(here), name)
+}
+
+// note takes down what lay at a path when it was looked at.
+func (r *root) note(name string, m mark) {
+	if r.seen != nil {
+		r.seen[name] = m
+	}
+}
+
+func (c *Cache) signatures() map[[2]*x509.Certificate]bool {
+	if c == nil {
+		return nil
+	}
+	return c.made
+}
+
+func (c *Cache) keepSignatures(made map[[2]*x509.Certificate]bool) {
+	switch {
+	case c == nil:
+	case c.making == nil:
+		c.making = made
+	default:
+		maps.Copy(c.making, made)
+	}
+}
+
+// turn ends a run: what it did not need is forgotten.
+func (c *Cache) turn() {
+	if c != nil {
+		c.made, c.making = c.making, nil
+	}
+}
+
+// Folders returns the folders, by the host's paths and sorted, in which a
+// change can alter what the last run found: those of every path that was looked
+// at, and those above them.
+func (c *Cache) Folders() []string {
+	dirs := map[string]bool{}
+	for name, m := range c.seen {
+		if name == "/proc" || path.Dir(name) == "/proc" {
+			continue // nothing there is ever told of
+		}
+		if m.mode.IsDir() {
+			addFolders(dirs, name)
+		}
+		addFolders(dirs, path.Dir(name))
+		if m.link != "" {
+			target := m.link
+			if !path.IsAbs(target) {
+				target = path.Join(path.Dir(name), target)
+			}
+			addFolders(dirs, path.Dir(path.Clean(target)))
+		}
+	}
+	var out []string
+	for dir := range dirs {
+		if host := filepath.Join(c.dir, filepath.FromSlash(dir)); isFolder(host) {
+			out = append(out, host)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// addFolders adds a folder and those above it, in any of which a link may be
+// swapped, or a folder vanish and return.
+func addFolders(dirs map[string]bool, dir string) {
+	for !dirs[dir] {
+		dirs[dir] = true
+		dir = path.Dir(dir)
+	}
+}

@@ -1,0 +1,259 @@
+package audit_test
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"certaudit/audit"
+	"certaudit/fixtures"
+)
+
+// aged sets nothing of a file, but lets its last change be old enough that a
+// look at it can be trusted.
+func aged(t *testing.T, dir string) {
+	t.Helper()
+	var newest time.Time
+	err := filepath.WalkDir(dir, func(name string, _ os.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := os.Lstat(name)
+		if err == nil && info.ModTime().After(newest) {
+			newest = info.ModTime()
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for time.Since(newest) < 200*time.Millisecond {
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+type audited struct {
+	result audit.Result
+	reads  int
+}
+
+// again audits a node with a cache and says how many files that read.
+func again(t *testing.T, c *audit.Cache, dir string) audited {
+	t.Helper()
+	before := c.Reads()
+	inv, err := c.Gather(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return audited{audit.Run([]*audit.Inventory{inv}, audit.Options{At: fixtures.Now, Cache: c}), c.Reads() - before}
+}
+
+// vanished are the missing certificates of a result.
+func vanished(r audit.Result) []string {
+	out := []string{}
+	for _, c := range r.Certificates {
+		if c.SHA256 == "" {
+			out = append(out, c.Role+" "+c.Path+" "+c.Status)
+		}
+	}
+	return out
+}
+
+func placeNode(t *testing.T, n fixtures.Node) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := n.Write(dir); err != nil {
+		t.Fatal(err)
+	}
+	aged(t, dir)
+	return dir
+}
+
+func TestCacheReadsNothingTwice(t *testing.T) {
+	node := fixtures.ControlPlane(fixtures.Options{Version: "v1.34.4"}).Node
+	dir := placeNode(t, node)
+	var c audit.Cache
+	if !c.Changed() {
+		t.Error("a cache that has seen nothing says that nothing changed")
+	}
+	first := again(t, &c, dir)
+	if first.reads == 0 || c.Changed() {
+		t.Errorf("the first run read %d files, and then something changed: %t", first.reads, c.Changed())
+	}
+	second := again(t, &c, dir)
+	if second.reads != 0 {
+		t.Errorf("the second run read %d files", second.reads)
+	}
+	if diff := cmp.Diff(first.result, second.result); diff != "" {
+		t.Errorf("the second run says something else:\n%s", diff)
+	}
+	inv, err := audit.Gather(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(audit.Run([]*audit.Inventory{inv}, audit.Options{At: fixtures.Now}), first.result); diff != "" {
+		t.Errorf("with a cache an audit says something else:\n%s", diff)
+	}
+}
+
+// TestCacheNoticesChanges changes a node in every way that a kubelet, kubeadm or
+// a person does.
+func TestCacheNoticesChanges(t *testing.T) {
+	const pki = "/etc/kubernetes/pki/"
+	other := fixtures.ControlPlane(fixtures.Options{Version: "v1.34.4", ControlPlaneEndpoint: "api.example.com:6443"}).Node
+	tests := map[string]func(t *testing.T, dir string){
+		"written again": func(t *testing.T, dir string) { rewrite(t, dir+pki+"apiserver.crt", other[pki+"apiserver.crt"].Data) },
+		"renamed into place": func(t *testing.T, dir string) {
+			rewrite(t, dir+pki+"new", other[pki+"apiserver.crt"].Data)
+			do(t, os.Rename(dir+pki+"new", dir+pki+"apiserver.crt"))
+		},
+		"same size and time": func(t *testing.T, dir string) {
+			name := dir + pki + "apiserver.crt"
+			info, err := os.Stat(name)
+			do(t, err)
+			data, err := os.ReadFile(name)
+			do(t, err)
+			slices.Reverse(data)
+			rewrite(t, name, data)
+			do(t, os.Chtimes(name, info.ModTime(), info.ModTime()))
+		},
+		"removed":       func(t *testing.T, dir string) { do(t, os.Remove(dir+pki+"apiserver.crt")) },
+		"mode":          func(t *testing.T, dir string) { do(t, os.Chmod(dir+pki+"apiserver.key", 0o644)) },
+		"folder gone":   func(t *testing.T, dir string) { do(t, os.RemoveAll(dir+pki)) },
+		"new manifest":  func(t *testing.T, dir string) { rewrite(t, dir+"/etc/kubernetes/manifests/z.yaml", []byte("{")) },
+		"new neighbour": func(t *testing.T, dir string) { rewrite(t, dir+pki+"stray.crt", other[pki+"ca.crt"].Data) },
+		"link swapped": func(t *testing.T, dir string) {
+			link := dir + "/var/lib/kubelet/pki/kubelet-client-current.pem"
+			do(t, os.Remove(link))
+			do(t, os.Symlink("/var/lib/kubelet/pki/gone.pem", link))
+		},
+	}
+	for name, change := range tests {
+		t.Run(name, func(t *testing.T) {
+			dir := placeNode(t, fixtures.ControlPlane(fixtures.Options{Version: "v1.34.4"}).Node)
+			var c audit.Cache
+			first := again(t, &c, dir)
+			change(t, dir)
+			if !c.Changed() {
+				t.Error("Changed() is false")
+			}
+			if cmp.Equal(first.result, again(t, &c, dir).result) {
+				t.Error("the result is the same")
+			}
+		})
+	}
+}
+
+func do(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func rewrite(t *testing.T, name string, data []byte) {
+	t.Helper()
+	do(t, os.WriteFile(name, data, 0o644))
+}
+
+// TestCacheRemembersTheVanished removes what nothing names, or what is named by
+// a file that went with it.
+func TestCacheRemembersTheVanished(t *testing.T) {
+	dir := placeNode(t, fixtures.ControlPlane(fixtures.Options{Version: "v1.34.4"}).Node)
+	var c audit.Cache
+	if got := vanished(again(t, &c, dir).result); len(got) != 0 {
+		t.Fatalf("at first %q are missing", got)
+	}
+	conf := dir + "/etc/kubernetes/scheduler.conf"
+	data, err := os.ReadFile(conf)
+	do(t, err)
+	do(t, os.Remove(conf))
+	do(t, os.Remove(dir+"/etc/kubernetes/super-admin.conf")) // nothing needs it
+	want := []string{"kube-scheduler/client /etc/kubernetes/scheduler.conf files/missing"}
+	for range 3 {
+		if diff := cmp.Diff(want, vanished(again(t, &c, dir).result)); diff != "" {
+			t.Fatalf("(-want +got):\n%s", diff)
+		}
+	}
+	rewrite(t, conf, data)
+	if got := vanished(again(t, &c, dir).result); len(got) != 0 {
+		t.Errorf("after its return %q are missing", got)
+	}
+}
+
+func TestCacheOfPaths(t *testing.T) {
+	node := fixtures.ControlPlane(fixtures.Options{Version: "v1.34.4"}).Node
+	dir := t.TempDir()
+	t.Chdir(dir)
+	do(t, os.Mkdir("certs", 0o755))
+	for _, n := range []string{"ca", "apiserver", "front-proxy-ca"} {
+		rewrite(t, "certs/"+n+".crt", node["/etc/kubernetes/pki/"+n+".crt"].Data)
+	}
+	aged(t, dir)
+	var c audit.Cache
+	run := func() audited {
+		t.Helper()
+		before := c.Reads()
+		inv, err := c.GatherPaths([]string{"certs", "never.crt"})
+		do(t, err)
+		return audited{audit.Run([]*audit.Inventory{inv}, audit.Options{At: fixtures.Now, Cache: &c}), c.Reads() - before}
+	}
+	if first := run(); first.reads != 3 || !first.result.Incomplete() {
+		t.Errorf("read %d files, incomplete: %t", first.reads, first.result.Incomplete())
+	}
+	do(t, os.Remove("certs/apiserver.crt"))
+	second := run()
+	if diff := cmp.Diff([]string{"file/certificate certs/apiserver.crt files/missing"}, vanished(second.result)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if second.reads != 0 {
+		t.Errorf("read %d files to find that one is gone", second.reads)
+	}
+	do(t, os.RemoveAll("certs"))
+	if got := vanished(run().result); len(got) != 3 {
+		t.Errorf("with the folder gone, missing are %q", got)
+	}
+	do(t, os.Mkdir("certs", 0o755))
+	rewrite(t, "certs/ca.crt", node["/etc/kubernetes/pki/ca.crt"].Data)
+	if got := vanished(run().result); len(got) != 2 {
+		t.Errorf("with one file back, missing are %q", got)
+	}
+}
+
+func TestCacheFolders(t *testing.T) {
+	dir := placeNode(t, fixtures.ControlPlane(fixtures.Options{Version: "v1.34.4"}).Node)
+	var c audit.Cache
+	again(t, &c, dir)
+	root, err := filepath.EvalSymlinks(dir)
+	do(t, err)
+	got := c.Folders()
+	for _, want := range []string{"", "/etc", "/etc/kubernetes", "/etc/kubernetes/manifests", "/etc/kubernetes/pki", "/etc/kubernetes/pki/etcd", "/var/lib/kubelet", "/var/lib/kubelet/pki"} {
+		if !slices.Contains(got, root+want) {
+			t.Errorf("%q is not among %q", root+want, got)
+		}
+	}
+	for _, g := range got {
+		if info, err := os.Stat(g); err != nil || !info.IsDir() {
+			t.Errorf("%q is no folder", g)
+		}
+	}
+}
+
+func TestCacheBearsFailure(t *testing.T) {
+	dir := placeNode(t, fixtures.ControlPlane(fixtures.Options{Version: "v1.34.4"}).Node)
+	var c audit.Cache
+	first := again(t, &c, dir)
+	moved := dir + "-moved"
+	do(t, os.Rename(dir, moved))
+	if _, err := c.Gather(dir); err == nil || !c.Changed() {
+		t.Errorf("a folder that vanished gives the error %v and is unchanged", err)
+	}
+	do(t, os.Rename(moved, dir))
+	if diff := cmp.Diff(first.result, again(t, &c, dir).result); diff != "" {
+		t.Errorf("after its return:\n%s", diff)
+	}
+}

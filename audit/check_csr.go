@@ -1,0 +1,544 @@
+package audit
+
+import (
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/asn1"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"certaudit/parsers"
+)
+
+// reportRequest reports a request. The line is that of the object, unless the
+// finding has one.
+func (p *pass) reportRequest(r *request, f finding) {
+	line := f.at.Line
+	if line == 0 {
+		line = r.Origin.Line
+	}
+	f.at = parsers.Origin{Path: r.Origin.Path, Line: line, Field: r.field}
+	if f.remedy == nil {
+		f.remedy = r.turnDown()
+	}
+	p.report(f)
+}
+
+// each examines the requests that keep selects.
+func (p *pass) each(keep func(*request) bool) []*request {
+	var out []*request
+	for _, r := range p.requests.list {
+		if keep(r) {
+			p.examine()
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+func anyRequest(*request) bool        { return true }
+func isObjectRequest(r *request) bool { return !r.Bare }
+func isDecoded(r *request) bool       { return r.PKCS10 != nil }
+func isBuiltin(r *request) bool       { return r.builtin && r.PKCS10 != nil }
+
+// turnDown is what to do with a request that is not to be approved.
+func (r *request) turnDown() remedy {
+	name := shellWord(r.Name.Value)
+	leaf, issued := r.leaf()
+	switch {
+	case !r.served():
+		return remedy{"# correct it before it is handed in: openssl req -new, then base64 -w0"}
+	case issued:
+		return remedy{fmt.Sprintf("# a certificate cannot be recalled, and this one ends on %s: take the rights from whom it names", instant(leaf.NotAfter)),
+			"kubectl delete csr " + name}
+	case r.pending():
+		return remedy{"kubectl certificate deny " + name}
+	}
+	return remedy{"kubectl delete csr " + name + "  # and make the request anew"}
+}
+
+// plainWord matches what a shell takes as it stands.
+var plainWord = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:-]*$`)
+
+// shellWord is a name as one word of a command.
+func shellWord(name string) string {
+	if plainWord.MatchString(name) {
+		return name
+	}
+	return "'" + strings.ReplaceAll(name, "'", `'\''`) + "'"
+}
+
+func checkRequestDecodes(p *pass) {
+	for _, r := range p.each(anyRequest) {
+		if r.Fault != "" {
+			f := finding{at: r.Content, message: "spec.request " + r.Fault}
+			if r.Bare {
+				f.message = r.Fault
+			}
+			if strings.Contains(r.Fault, parsers.FaultPrivateKey) {
+				f.remedy = remedy{"# the key is no secret any more: make another one, and a request from it; remove this object wherever it is kept"}
+			}
+			p.reportRequest(r, f)
+		}
+		for _, problem := range r.Certificate.Material.Problems {
+			p.reportRequest(r, finding{severity: Warning, at: problem.Origin, message: "status.certificate " + problem.Detail})
+		}
+		if _, ok := r.leaf(); r.issued() && !ok && len(r.Certificate.Material.Problems) == 0 {
+			p.reportRequest(r, finding{severity: Warning, at: r.Certificate.Origin, message: "status.certificate holds no certificate"})
+		}
+	}
+}
+
+// validName matches the name of an object: a DNS subdomain (RFC 1123).
+var validName = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$`)
+
+const maxName = 253
+
+func checkRequestAccepted(p *pass) {
+	for _, r := range p.each(isObjectRequest) {
+		for _, problem := range r.Problems {
+			p.reportRequest(r, finding{at: problem.Origin, message: fmt.Sprintf("%s %s", problem.Origin.Field, problem.Detail)})
+		}
+		for _, fault := range r.refusals() {
+			p.reportRequest(r, finding{at: fault.at, severity: fault.severity, message: fault.message})
+		}
+	}
+}
+
+// refusal is why the API server does not take an object.
+type refusal struct {
+	at       parsers.Origin
+	severity Severity
+	message  string
+}
+
+// refusals are what the API server says to an object when it is created. What
+// came from an API server has passed, so that only its version can be amiss.
+func (r *request) refusals() []refusal {
+	var out []refusal
+	add := func(at parsers.Text, format string, args ...any) {
+		out = append(out, refusal{at: at.Origin, message: fmt.Sprintf(format, args...)})
+	}
+	version := r.APIVersion
+	switch version.Value {
+	case apiV1, "":
+	case apiV1beta1:
+		out = append(out, refusal{version.Origin, map[bool]Severity{true: Info, false: Warning}[r.served()],
+			"has the API version certificates.k8s.io/v1beta1, which no cluster serves since Kubernetes 1.22; certificates.k8s.io/v1 demands signerName and usages"})
+	default:
+		add(version, "has the API version %q; expected %s", clip(version.Value), apiV1)
+	}
+	if r.served() {
+		return out
+	}
+	switch name := r.Name.Value; {
+	case name == "":
+		add(r.Name, "has no name")
+	case !validName.MatchString(name) || len(name) > maxName:
+		add(r.Name, "has the name %q; expected lower-case letters, digits, dashes and dots, at most %d", clip(name), maxName)
+	}
+	if version.Value == apiV1beta1 {
+		return out
+	}
+	switch signer := r.SignerName.Value; {
+	case signer == "":
+		add(r.SignerName, "names no signer; %s demands signerName", apiV1)
+	case strings.Count(signer, "/") != 1 || !strings.Contains(strings.Split(signer, "/")[0], "."):
+		add(r.SignerName, "has the signerName %q; expected DOMAIN/PATH", clip(signer))
+	case signer == signerLegacy:
+		add(r.SignerName, "names the signer %s, to which no object of %s may be sent", signerLegacy, apiV1)
+	}
+	if len(r.usages) == 0 {
+		out = append(out, refusal{message: "asks for no usages; " + apiV1 + " demands at least one"})
+	}
+	for i, u := range r.Usages {
+		switch {
+		case !slices.Contains(knownUsages, u.Value):
+			add(u, "asks for the usage %q, which does not exist", clip(u.Value))
+		case slices.Contains(r.usages[:i], u.Value):
+			add(u, "asks for the usage %q twice", u.Value)
+		}
+		if i >= len(knownUsages) {
+			break
+		}
+	}
+	return out
+}
+
+// maxVerifiedBits bounds the work of one signature; crypto/tls takes no larger
+// key of RSA either way.
+const maxVerifiedBits = 16384
+
+func checkRequestSignature(p *pass) {
+	for _, r := range p.each(isDecoded) {
+		x := r.PKCS10
+		if key, ok := x.PublicKey.(*rsa.PublicKey); ok && key.N.BitLen() > maxVerifiedBits {
+			p.unjudged("a key of more than %d bits is not computed with", maxVerifiedBits)
+			continue
+		}
+		if x.PublicKey == nil {
+			continue // csr/weak-key tells
+		}
+		if err := x.CheckSignature(); err != nil {
+			p.reportRequest(r, finding{at: r.Content, message: fmt.Sprintf("the signature was not made with the key of the request (%s)", err)})
+		}
+	}
+}
+
+func checkRequestKey(p *pass) {
+	for _, r := range p.each(isDecoded) {
+		algorithm := parsers.KeyAlgorithm(r.PKCS10.PublicKey)
+		if algorithm == "" {
+			p.reportRequest(r, finding{severity: Critical, at: r.Content, message: fmt.Sprintf("has a key of the kind %s, which Go programs cannot use; expected RSA, ECDSA or Ed25519", r.PKCS10.PublicKeyAlgorithm)})
+		} else if severity := weakness(algorithm); severity != "" {
+			p.reportRequest(r, finding{severity: severity, at: r.Content, message: weakWords(algorithm)})
+		}
+	}
+}
+
+func checkRequestSigner(p *pass) {
+	for _, r := range p.each(func(r *request) bool { return r.signer != "" }) {
+		if strings.HasPrefix(r.signer, builtinDomain) && !r.builtin {
+			p.reportRequest(r, finding{at: r.SignerName.Origin,
+				message: fmt.Sprintf("names the signer %q; kube-controller-manager has %s", clip(r.signer), joinOr(signerNames()))})
+		}
+	}
+}
+
+func signerNames() []string {
+	var names []string
+	for _, s := range Signers() {
+		names = append(names, s.Name)
+	}
+	return names
+}
+
+func checkRequestPrivileges(p *pass) {
+	for _, r := range p.each(isDecoded) {
+		for _, what := range r.privileges() {
+			p.reportRequest(r, finding{severity: what.severity, at: r.Content, message: what.message})
+		}
+		if asksForCA(r.PKCS10) {
+			severity := Warning
+			if r.builtin {
+				severity = Info // set to CA:FALSE, pkg/controller/certificates/authority/policies.go
+			}
+			p.reportRequest(r, finding{severity: severity, at: r.Content, message: "asks to become a CA, with which more certificates could be signed"})
+		}
+	}
+}
+
+// maxPrivileges bounds what is told of one request.
+const maxPrivileges = 8
+
+// privilege is a name or a group with rights of its own.
+type privilege struct {
+	severity Severity
+	message  string
+}
+
+// privileges are what a request asks for beyond a name and groups of one's own.
+// Only of what kube-controller-manager signs is it known that the API server
+// accepts it; system:masters is nothing that anybody should sign unawares.
+func (r *request) privileges() []privilege {
+	subject := r.PKCS10.Subject
+	var out []privilege
+	add := func(bad bool, format string, args ...any) {
+		severity := Warning
+		if bad {
+			severity = Critical
+		}
+		out = append(out, privilege{severity, fmt.Sprintf(format, args...)})
+	}
+	node := r.rules.Node || r.signer == "" && strings.HasPrefix(subject.CommonName, nodeNamePrefix)
+	for _, group := range subject.Organization {
+		if len(out) == maxPrivileges {
+			add(r.builtin, "asks for more groups of this kind")
+			break
+		}
+		switch group := clip(group); {
+		case group == mastersGroup:
+			add(r.builtin || r.signer == "", "asks for the group %q, which may do everything and of which no RBAC rule can take it back; the API server refuses it for %s", group, signerClient)
+		case group == groupAdmins:
+			add(r.builtin, "asks for the group %q, which kubeadm binds to cluster-admin", group)
+		case group == groupNodes && node:
+		case group == groupNodes:
+			add(r.builtin, "asks for the group %q of another signer than those of kubelets", group)
+		case strings.HasPrefix(group, reservedPrefix):
+			add(r.builtin, "asks for the group %q; groups in %s belong to Kubernetes", group, reservedPrefix)
+		}
+	}
+	if name := clip(subject.CommonName); strings.HasPrefix(name, reservedPrefix) && !(node && strings.HasPrefix(name, nodeNamePrefix)) {
+		add(r.builtin, "asks for the user %q; names in %s belong to Kubernetes", name, reservedPrefix)
+	}
+	return out
+}
+
+var oidBasicConstraints = asn1.ObjectIdentifier{2, 5, 29, 19}
+
+func asksForCA(x *x509.CertificateRequest) bool {
+	for _, e := range x.Extensions {
+		var constraints struct {
+			IsCA       bool `asn1:"optional"`
+			MaxPathLen int  `asn1:"optional,default:-1"`
+		}
+		if e.Id.Equal(oidBasicConstraints) {
+			_, err := asn1.Unmarshal(e.Value, &constraints)
+			return err == nil && constraints.IsCA
+		}
+	}
+	return false
+}
+
+// bySigner holds those requests to built-in signers that keep selects against
+// one of their rules.
+func (p *pass) bySigner(keep func(*request) bool, faults func(*request) (parsers.Origin, []string)) {
+	for _, r := range p.each(keep) {
+		at, found := faults(r)
+		if len(found) == 0 {
+			continue
+		}
+		p.reportRequest(r, finding{at: at, reference: r.rules.Source, message: strings.Join(clipAll(found), "; ")})
+	}
+	for _, r := range p.requests.list {
+		if !r.builtin && r.signer != "" && !strings.HasPrefix(r.signer, builtinDomain) {
+			p.unjudged("the rules of signers that are not part of Kubernetes are not known")
+		}
+	}
+}
+
+func checkRequestUsages(p *pass) {
+	p.bySigner(func(r *request) bool { return r.builtin }, func(r *request) (parsers.Origin, []string) {
+		var at parsers.Origin
+		if len(r.Usages) > 0 {
+			at = r.Usages[0].Origin
+		}
+		found := r.rules.usageFaults(r.usages)
+		if len(found) > 0 {
+			found = append(found, fmt.Sprintf("%s signs for %s, and at most %s with it", r.signer, listOr(r.rules.Required, "none"), listOr(r.rules.Allowed, "nothing")))
+		}
+		return at, found
+	})
+}
+
+func checkRequestSubject(p *pass) {
+	p.bySigner(isBuiltin, func(r *request) (parsers.Origin, []string) {
+		return r.Content, r.rules.subjectFaults(r.PKCS10.Subject.CommonName, r.PKCS10.Subject.Organization)
+	})
+}
+
+func checkRequestNames(p *pass) {
+	p.bySigner(isBuiltin, func(r *request) (parsers.Origin, []string) { return r.Content, r.rules.sanFaults(r) })
+}
+
+func checkRequestRequestor(p *pass) {
+	for _, r := range p.each(func(r *request) bool { return isDecoded(r) && r.Username.Value != "" }) {
+		severity, why := r.impersonation()
+		if why == "" {
+			continue
+		}
+		f := finding{severity: severity, at: r.Username.Origin, message: why}
+		if severity == Info {
+			f.remedy = remedy{"# nothing, if it was meant"}
+		}
+		p.reportRequest(r, f)
+	}
+}
+
+// impersonation says whether the requestor asks for somebody else, and how bad
+// that is: administrators do so on purpose, as the documentation shows it.
+func (r *request) impersonation() (Severity, string) {
+	user, name := r.Username.Value, r.PKCS10.Subject.CommonName
+	if user == name || !r.builtin && !strings.HasPrefix(user, nodeNamePrefix) {
+		return "", ""
+	}
+	seen := fmt.Sprintf("%q asks for a certificate of %q", clip(user), clip(name))
+	administrator := slices.Contains(r.groups, mastersGroup) || slices.Contains(r.groups, groupAdmins)
+	switch {
+	case strings.HasPrefix(user, nodeNamePrefix):
+		return Critical, seen + "; a node asks for itself alone"
+	case r.rules.Requestor == RequestorBootstrap && slices.Contains(r.groups, groupBootstrap):
+		return "", ""
+	case administrator:
+		return Info, seen + ", as an administrator may; expected " + string(r.rules.Requestor)
+	}
+	return Warning, seen + "; expected " + string(r.rules.Requestor)
+}
+
+func checkRequestAddresses(p *pass) {
+	for _, r := range p.each(func(r *request) bool { return isBuiltin(r) && r.rules.SANs == SANHosts }) {
+		node := strings.TrimPrefix(r.PKCS10.Subject.CommonName, nodeNamePrefix)
+		known, ok := p.requests.nodes[node]
+		if !ok {
+			p.unjudged("the addresses of the node are not known; give its Node object as well: kubectl get csr,nodes -o yaml")
+			continue
+		}
+		var others []string
+		dns, ips, _ := alternativeNames(r)
+		for _, name := range slices.Concat(dns, ips) {
+			if !strings.EqualFold(name, node) && !slices.ContainsFunc(known, func(k string) bool { return sameHost(k, name) }) {
+				others = append(others, name)
+			}
+		}
+		if len(others) > 0 {
+			p.reportRequest(r, finding{at: r.Content, message: fmt.Sprintf("asks for %s, which the Node %s does not have; it has %s",
+				listOr(clipAll(others), "none"), clip(node), listOr(clipAll(known), "no address"))})
+		}
+	}
+}
+
+// The bounds of a lifetime (kubernetes pkg/apis/certificates/validation/validation.go)
+// and the one that is wanted unless the policy says otherwise.
+const (
+	minSeconds   = 600
+	wantedDays   = 365
+	pendingHours = 1
+)
+
+func (p *Policy) wantedLifetime() time.Duration {
+	days := wantedDays
+	if p != nil && p.Requests.LifetimeDays != nil {
+		days = *p.Requests.LifetimeDays
+	}
+	return time.Duration(days) * 24 * time.Hour
+}
+
+func (p *Policy) pendingLimit() time.Duration {
+	hours := pendingHours
+	if p != nil && p.Requests.PendingHours != nil {
+		hours = *p.Requests.PendingHours
+	}
+	return time.Duration(hours) * time.Hour
+}
+
+func checkRequestLifetime(p *pass) {
+	wanted := p.policy.wantedLifetime()
+	for _, r := range p.each(func(r *request) bool { return r.timed }) {
+		asked := time.Duration(r.seconds) * time.Second
+		f := finding{at: r.ExpirationSeconds.Origin}
+		switch {
+		case r.seconds < minSeconds:
+			f.message = fmt.Sprintf("asks for %s; the API server takes no less than %d seconds", lasting(asked), minSeconds)
+		case asked > wanted:
+			f.message = fmt.Sprintf("asks for %s; expected at most %s", lasting(asked), lasting(wanted))
+		case r.builtin && p.requests.signing != nil && p.requests.signing.duration > 0 && asked > p.requests.signing.duration:
+			f.severity = Info
+			f.message = fmt.Sprintf("asks for %s; kube-controller-manager cuts it to its --cluster-signing-duration, %s", lasting(asked), lasting(p.requests.signing.duration))
+			f.remedy = remedy{"# nothing, if the shorter lifetime will do"}
+		default:
+			continue
+		}
+		p.reportRequest(r, f)
+	}
+}
+
+// cleanedAfter is when kube-controller-manager removes a pending request.
+const cleanedAfter = 24 * time.Hour
+
+func checkRequestPending(p *pass) {
+	limit := p.policy.pendingLimit()
+	for _, r := range p.each((*request).pending) {
+		age := p.now.Sub(r.Created)
+		if r.Created.IsZero() || age <= limit {
+			continue
+		}
+		message := fmt.Sprintf("waits for %s, since %s", span(age), instant(r.Created))
+		switch {
+		case r.builtin:
+			message += "; " + r.rules.Approval
+		case r.signer != "":
+			message += "; whoever runs the signer " + clip(r.signer) + " is to approve it"
+		}
+		if s := p.requests.signing; s != nil && r.signer == signerKubeletClient && !s.approving {
+			message += "; its controller is switched off by --controllers"
+		}
+		if age > cleanedAfter {
+			message += "; pending requests are removed after 24 hours, so nothing cleans up"
+		}
+		name := shellWord(r.Name.Value)
+		p.reportRequest(r, finding{message: message, remedy: remedy{
+			"kubectl certificate approve " + name + "  # if nothing else is said of it here",
+			"kubectl certificate deny " + name}})
+	}
+}
+
+// signingGrace is how long a signer may take.
+const signingGrace = 5 * time.Minute
+
+func checkRequestNotIssued(p *pass) {
+	approved := func(r *request) bool {
+		return r.has(conditionApproved) && !r.has(conditionFailed) && !r.issued()
+	}
+	for _, r := range p.each(approved) {
+		c, _ := r.condition(conditionApproved)
+		since := c.At
+		if since.IsZero() {
+			since = r.Created
+		}
+		if !since.IsZero() && p.now.Sub(since) < signingGrace {
+			continue
+		}
+		message := "was approved and has no certificate"
+		if !since.IsZero() {
+			message = fmt.Sprintf("was approved on %s and has no certificate", instant(since))
+		}
+		p.reportRequest(r, finding{at: r.SignerName.Origin, message: message + "; " + p.requests.whyUnsigned(r),
+			remedy: remedy{"kubectl -n kube-system logs -l component=kube-controller-manager --tail=-1 | grep -i certificate  # says why"}})
+	}
+}
+
+// whyUnsigned says what keeps a signer from signing, as far as it can be seen.
+func (s *requestSet) whyUnsigned(r *request) string {
+	switch {
+	case !r.builtin:
+		return fmt.Sprintf("the signer %q does not run, or does not sign", clip(r.signer))
+	case s.signing == nil:
+		return "kube-controller-manager does not sign: it does not run, its --controllers leave the signer out, or it has no signing key"
+	case !s.signing.signs:
+		return "the signing controller is switched off by --controllers"
+	}
+	if pair := s.signing.pairs[r.signer]; pair.cert.Value == "" || pair.key.Value == "" {
+		return "kube-controller-manager has no files to sign with for " + r.signer
+	}
+	return "kube-controller-manager has the files to sign with; its log says why it does not"
+}
+
+// told is a condition with what was said of it.
+func told(c parsers.Condition) string {
+	out := ""
+	if !c.At.IsZero() {
+		out = " on " + instant(c.At)
+	}
+	for _, s := range []string{c.Reason, c.Message} {
+		if s != "" {
+			out += ": " + clip(s)
+		}
+	}
+	return out
+}
+
+func (p *pass) reportCondition(kind, word string, r remedy) {
+	for _, q := range p.each(func(r *request) bool { return r.has(kind) }) {
+		c, _ := q.condition(kind)
+		p.reportRequest(q, finding{message: word + told(c), remedy: r})
+	}
+}
+
+func checkRequestDenied(p *pass) {
+	p.reportCondition(conditionDenied, "was denied", remedy{"# nothing, if it was meant; it is removed after an hour"})
+}
+
+func checkRequestFailed(p *pass) {
+	p.reportCondition(conditionFailed, "the signer refused it", nil)
+}
+
+func checkRequestUnapproved(p *pass) {
+	for _, r := range p.each((*request).issued) {
+		if !r.has(conditionApproved) {
+			p.reportRequest(r, finding{at: r.Certificate.Origin, message: "has a certificate, and its conditions do not say that it was approved"})
+		}
+	}
+}

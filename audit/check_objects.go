@@ -1,0 +1,601 @@
+package audit
+
+import (
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/hex"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"certaudit/parsers"
+)
+
+// Pages that the checks of objects cite.
+const (
+	sourceWebhook     = "https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/#service-reference"
+	sourceSecret      = "https://kubernetes.io/docs/concepts/configuration/secret/#tls-secrets"
+	sourceKubeadm     = "https://kubernetes.io/docs/tasks/administer-cluster/kubeadm/kubeadm-reconfigure/"
+	sourceCertManager = "https://cert-manager.io/docs/usage/certificate/"
+	sourcePodRequest  = "https://kubernetes.io/docs/reference/access-authn-authz/certificate-signing-requests/#pod-certificate-requests"
+)
+
+// objectChecks are those of [Run] that look at Kubernetes objects.
+func objectChecks() []Check {
+	return []Check{
+		{"objects/ca-bundle", Critical, "a caBundle does not verify the certificate of the service that it is for",
+			"The API server refuses the webhook, conversion or extension API: requests fail, or with failurePolicy Ignore go through unchecked.",
+			"The serving certificate was made anew with a new CA, and the caBundle was not changed.",
+			"Put the CA of the serving certificate into the caBundle.", sourceWebhook, checkCABundle},
+		{"objects/service-name", Critical, "the certificate of a service that the API server calls does not bear the service's name",
+			"The API server calls it SERVICE.NAMESPACE.svc and accepts no other name.",
+			"A webhook was moved to another namespace with its old certificate.",
+			"Issue the certificate with the DNS name SERVICE.NAMESPACE.svc.", sourceWebhook, checkServiceName},
+		{"objects/chain", Warning, "the certificates of a Secret do not make a chain",
+			"A server sends what stands in tls.crt; a client that has only the root cannot bridge a gap.",
+			"tls.crt holds the leaf alone, and an intermediate signed it.",
+			"Put the leaf, then each issuer behind what it signed, into tls.crt.", "RFC 8446 4.4.2; " + sourceSecret, checkObjectChain},
+		{"objects/incomplete", Warning, "a Secret of type kubernetes.io/tls lacks its certificate or key",
+			"Whoever mounts it, an ingress controller say, cannot serve with it.",
+			"A placeholder that an operator never filled.",
+			"Fill it, or remove it.", sourceSecret, checkIncompleteSecret},
+		{"objects/key-exposed", Critical, "a private key stands in a ConfigMap",
+			"ConfigMaps are not encrypted at rest and many may read them.",
+			"A whole folder of certificates was put into a ConfigMap.",
+			"Move it to a Secret, and issue the certificate with a new key.", sourceSecret, checkExposedKey},
+		{"objects/drift", Warning, "a copy of the cluster's CA in an object differs from the CA",
+			"Pods and joining nodes verify with the copy: they refuse the API server, or trust a CA that is gone.",
+			"The CA was replaced on the nodes, and kube-controller-manager was not restarted to publish it.",
+			"Restart the component that publishes the copy, or change it.", sourceRotateCA, checkDrift},
+		{"objects/config", Warning, "a configuration that kubeadm keeps in the cluster does not fit",
+			"It comes into force with the next node or the next renewal from configuration, as a surprise.",
+			"A name was added to certSANs in kubeadm-config and the certificate was not made anew.",
+			"Make the certificate anew, or correct the configuration.", sourceKubeadm, checkClusterConfig},
+		{"objects/cert-manager", Warning, "a cert-manager Certificate is not ready, or its Secret is not what it asks for",
+			"The certificate that is served is an old one, and will not be renewed.",
+			"The issuer refuses a new name; the Secret keeps the certificate without it.",
+			"kubectl describe the Certificate and its CertificateRequest.", sourceCertManager, checkCertManager},
+		{"objects/pod-certificate", Warning, "a PodCertificateRequest failed, or was answered with another certificate than asked for",
+			"The pod does not start, or has a certificate that does not belong to its key.",
+			"A signer that is not running, or ignores maxExpirationSeconds.",
+			"Look at the signer's log.", sourcePodRequest, checkPodCertificate},
+	}
+}
+
+// hasObjects reports whether there is something for the checks of objects.
+func (n *subjectNode) hasObjects() bool {
+	return len(n.inv.Objects) > 0 || slices.ContainsFunc(n.inv.References, func(r Reference) bool {
+		return r.Object != ""
+	})
+}
+
+func isAddress(s string) bool {
+	_, err := netip.ParseAddr(s)
+	return err == nil
+}
+
+// publicKeySum is the PublicKeySHA256 of a SubjectPublicKeyInfo.
+func publicKeySum(der []byte) string {
+	sum := sha256.Sum256(der)
+	return hex.EncodeToString(sum[:])
+}
+
+// holder identifies the object that a reference stands in; "" for none.
+func (r Reference) holder() string {
+	if r.Object == "" {
+		return ""
+	}
+	if i := strings.LastIndexByte(r.Pair, ' '); i >= 0 {
+		return r.Pair[:i]
+	}
+	return r.Object
+}
+
+// byHolder lists the references of each Secret and ConfigMap.
+func (n *subjectNode) byHolder() map[string][]Reference {
+	out := map[string][]Reference{}
+	for _, ref := range n.inv.References {
+		if h := ref.holder(); h != "" {
+			out[h] = append(out[h], ref)
+		}
+	}
+	return out
+}
+
+// tlsSecret is a Secret with a certificate that a server presents.
+type tlsSecret struct {
+	Object
+	// ref is the field with the chain, certs what it holds, leaf first.
+	ref   Reference
+	certs []*x509.Certificate
+	// ca is what stands in ca.crt; nil for nothing.
+	ca []*x509.Certificate
+}
+
+func (s tlsSecret) leaf() *x509.Certificate { return s.certs[0] }
+
+func (s tlsSecret) sum() string { return parsers.Certificate{Certificate: s.leaf()}.SHA256() }
+
+// tlsSecrets lists the Secrets that hold a leaf beside its key.
+func (n *subjectNode) tlsSecrets() []tlsSecret {
+	holders := n.byHolder()
+	var out []tlsSecret
+	for _, o := range n.inv.Objects {
+		if o.Kind != "Secret" {
+			continue
+		}
+		s := tlsSecret{Object: o}
+		for _, ref := range holders[o.holder()] {
+			switch {
+			case ref.Holds == HoldsCertificate && len(ref.Embedded.Certificates) > 0 && len(s.certs) == 0:
+				s.ref, s.certs = ref, bundleOf(n.inv, ref).certs
+			case fieldKey(ref.Origin.Field) == "ca.crt":
+				s.ca = bundleOf(n.inv, ref).certs
+			}
+		}
+		if len(s.certs) > 0 {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// targets calls each for every service that the API server verifies with a
+// bundle in view.
+func (p *pass) targets(each func(o Object, t Target, b bundle, secrets []tlsSecret)) {
+	bundles := map[parsers.Origin]bundle{}
+	for _, ref := range p.inv.References {
+		if ref.Embedded != nil && ref.Holds == HoldsBundle {
+			bundles[ref.Origin] = bundleOf(p.inv, ref)
+		}
+	}
+	spaces := map[string][]tlsSecret{}
+	for _, s := range p.tlsSecrets() {
+		spaces[s.Namespace] = append(spaces[s.Namespace], s)
+	}
+	for _, o := range p.inv.Objects {
+		for _, t := range o.Targets {
+			if b := bundles[t.Bundle]; !t.Unverified && t.Bundle != (parsers.Origin{}) && len(b.certs) > 0 {
+				each(o, t, b, spaces[t.Namespace])
+			}
+		}
+	}
+}
+
+// dnsName is how the API server calls a service (k8s.io/apiserver
+// pkg/util/webhook, kubernetes staging kube-aggregator).
+func (t Target) dnsName() string { return t.Service + "." + t.Namespace + ".svc" }
+
+// words name the target in an object.
+func (t Target) words() string {
+	if t.Name == "" {
+		return "service " + t.Namespace + "/" + t.Service
+	}
+	return fmt.Sprintf("webhook %q (service %s/%s)", t.Name, t.Namespace, t.Service)
+}
+
+// harm is what a target that cannot be called is worth.
+func (t Target) harm() Severity {
+	if t.Optional {
+		return Warning
+	}
+	return Critical
+}
+
+func checkCABundle(p *pass) {
+	p.targets(func(o Object, t Target, b bundle, secrets []tlsSecret) {
+		var named []tlsSecret
+		for _, s := range secrets {
+			if s.leaf().VerifyHostname(t.dnsName()) == nil {
+				named = append(named, s)
+			}
+		}
+		if len(named) == 0 {
+			p.unjudged("no Secret in view holds the certificate of %s", t.dnsName())
+			return
+		}
+		p.examine()
+		if slices.ContainsFunc(named, func(s tlsSecret) bool { return verify(s.leaf(), s.certs[1:], b, p.now) == nil }) {
+			return
+		}
+		s := named[0]
+		p.report(finding{severity: t.harm(), component: o.label(), at: t.Bundle, sha256: parsers.Certificate{Certificate: b.certs[0]}.SHA256(),
+			message: fmt.Sprintf("the caBundle of %s holds %s, which does not verify the certificate in %s for %s: it is issued by %q; expected its CA", t.words(), listOr(b.names(), "nothing"), s.label(), t.dnsName(), issuerName(s.leaf())),
+			remedy:  remedy{"# put the CA that issued the certificate of " + s.label() + " into this caBundle"}})
+	})
+}
+
+func checkServiceName(p *pass) {
+	p.targets(func(o Object, t Target, b bundle, secrets []tlsSecret) {
+		s, sure := servingSecret(t, b, secrets, p.now)
+		if s == nil {
+			return
+		}
+		p.examine()
+		if s.leaf().VerifyHostname(t.dnsName()) == nil {
+			return
+		}
+		severity := Warning
+		if sure {
+			severity = t.harm()
+		}
+		p.report(finding{severity: severity, component: s.label(), at: s.ref.Origin, sha256: s.sum(),
+			message: fmt.Sprintf("the certificate for the %s of %s is valid for %s; expected %q, as the API server calls the service", t.words(), o.label(), listOr(s.leaf().DNSNames, "no DNS name"), t.dnsName()),
+			remedy:  remedy{fmt.Sprintf("# issue the certificate in %s with the DNS name %s", s.label(), t.dnsName())}})
+	})
+}
+
+// servingSecret is the Secret that a service most likely serves with: one that
+// bears its name, the one that the caBundle is injected from, or the one that
+// the caBundle verifies and is called after the service. It is sure of the first
+// two.
+func servingSecret(t Target, b bundle, secrets []tlsSecret, now time.Time) (found *tlsSecret, sure bool) {
+	for i, s := range secrets {
+		switch {
+		case s.leaf().VerifyHostname(t.dnsName()) == nil, t.Injected != "" && t.Injected == s.label():
+			return &secrets[i], true
+		case found == nil && strings.HasPrefix(s.Name, t.Service) && verify(s.leaf(), s.certs[1:], b, now) == nil:
+			found = &secrets[i]
+		}
+	}
+	return found, false
+}
+
+func checkObjectChain(p *pass) {
+	authorities := p.authoritiesByName()
+	for _, s := range p.tlsSecrets() {
+		if isSelfSigned(s.leaf()) {
+			continue
+		}
+		p.examine()
+		if severity, message := p.chainFault(s, authorities); message != "" {
+			p.report(finding{severity: severity, component: s.label(), at: s.ref.Origin, sha256: s.sum(), message: message,
+				remedy: remedy{"# put the leaf, then the certificate of each issuer behind what it signed, into tls.crt; the root need not be there"}})
+		}
+	}
+}
+
+// chainFault says what is wrong with the chain of a Secret, "" for nothing.
+func (p *pass) chainFault(s tlsSecret, authorities map[string][]parsers.Certificate) (Severity, string) {
+	for i := 1; i < len(s.certs); i++ {
+		if !p.signed(s.certs[i], s.certs[i-1]) {
+			return Warning, fmt.Sprintf("certificate %d of %d, %q, did not sign the one in front of it, which %q issued; expected each to be followed by its issuer", i+1, len(s.certs), s.certs[i].Subject.CommonName, issuerName(s.certs[i-1]))
+		}
+	}
+	last := s.certs[len(s.certs)-1]
+	if isSelfSigned(last) {
+		return "", ""
+	}
+	for _, ca := range s.ca {
+		if !p.signed(ca, last) {
+			continue
+		}
+		if !isSelfSigned(ca) {
+			return Warning, fmt.Sprintf("the intermediate %q stands in ca.crt alone, so that the server does not send it; expected it in tls.crt", ca.Subject.CommonName)
+		}
+		return "", ""
+	}
+	if len(s.ca) > 0 {
+		return Warning, fmt.Sprintf("ca.crt holds %s, which did not sign the certificate that %q issued; expected its CA", listOr(bundle{certs: s.ca}.names(), "nothing"), issuerName(last))
+	}
+	for _, ca := range authorities[string(last.RawIssuer)] {
+		if !p.signed(ca.Certificate, last) {
+			continue
+		}
+		if !isSelfSigned(ca.Certificate) {
+			return Warning, fmt.Sprintf("the intermediate %q signed it and is not in tls.crt, so that the server does not send it; it stands in %s", ca.Subject.CommonName, ca.Origin.Path)
+		}
+		return "", ""
+	}
+	return Info, fmt.Sprintf("is issued by %q, which is neither in tls.crt nor in ca.crt nor anywhere in view; whoever verifies it must have that certificate", issuerName(last))
+}
+
+// authoritiesByName are [subjectNode.authorities] by their subject.
+func (n *subjectNode) authoritiesByName() map[string][]parsers.Certificate {
+	out := map[string][]parsers.Certificate{}
+	for _, ca := range n.authorities() {
+		out[string(ca.RawSubject)] = append(out[string(ca.RawSubject)], ca)
+	}
+	return out
+}
+
+func checkIncompleteSecret(p *pass) {
+	holders := p.byHolder()
+	for _, o := range p.inv.Objects {
+		if o.Type != "kubernetes.io/tls" {
+			continue
+		}
+		p.examine()
+		has := map[string]bool{}
+		for _, ref := range holders[o.holder()] {
+			has[fieldKey(ref.Origin.Field)] = true
+		}
+		for _, key := range []string{"tls.crt", "tls.key"} {
+			if !has[key] {
+				p.report(finding{component: o.label(), at: o.Origin,
+					message: fmt.Sprintf("is of type kubernetes.io/tls and has nothing under %q; expected a certificate and its key", key),
+					remedy:  remedy{"# fill it, or remove it: " + strings.TrimSpace(fmt.Sprintf("kubectl -n %s delete secret %s", o.Namespace, o.Name))}})
+			}
+		}
+	}
+}
+
+func checkExposedKey(p *pass) {
+	for _, ref := range p.inv.References {
+		if !strings.HasPrefix(ref.Object, "ConfigMap ") {
+			continue
+		}
+		p.examine()
+		if slices.ContainsFunc(ref.Embedded.Keys, func(k parsers.Key) bool { return k.Private }) && ref.Holds == HoldsPrivateKey {
+			p.report(finding{component: ref.Component, at: ref.Origin,
+				message: "a private key stands in a ConfigMap, which many may read and nothing encrypts; expected a Secret",
+				remedy:  remedy{"# move it to a Secret, and issue the certificate with a new key: this one must count as known"}})
+		}
+	}
+}
+
+// caSources are the references of a node whose bundle a cluster copies.
+var caSources = map[string][]string{
+	roleKubernetesCA: {"kube-controller-manager --root-ca-file", "kube-apiserver --client-ca-file", "kubeadm ca.crt"},
+	roleFrontProxyCA: {"kube-apiserver --requestheader-client-ca-file", "kubeadm front-proxy-ca.crt"},
+}
+
+func checkDrift(p *pass) {
+	originals := map[string]bundle{}
+	for role, sources := range caSources {
+		if b, ok := bundleNamed(p.inv, sources); ok {
+			originals[role] = b
+		}
+	}
+	files := p.fileBundles()
+	for _, ref := range p.inv.References {
+		if ref.Embedded == nil || ref.Holds != HoldsBundle || len(ref.Embedded.Certificates) == 0 {
+			continue
+		}
+		copied := bundleOf(p.inv, ref)
+		if ref.CopyOf == "" {
+			if ref.Object != "" {
+				p.staleBundle(ref, copied, originals)
+			}
+			continue
+		}
+		original, ok := originals[ref.CopyOf]
+		if !ok {
+			if original, ok = files[string(copied.certs[0].RawSubject)]; !ok {
+				original = copied // the first copy stands for the CA
+			}
+			originals[ref.CopyOf] = original
+		}
+		p.examine()
+		p.drift(ref, copied, original)
+	}
+}
+
+// fileBundles are the CA files that were given beside the objects, by the name
+// of their first certificate.
+func (n *subjectNode) fileBundles() map[string]bundle {
+	out := map[string]bundle{}
+	for _, ref := range n.inv.References {
+		if b := bundleOf(n.inv, ref); ref.Component == componentFile && ref.Embedded == nil && ref.Holds == HoldsBundle && len(b.certs) > 0 {
+			if name := string(b.certs[0].RawSubject); out[name].certs == nil {
+				out[name] = b
+			}
+		}
+	}
+	return out
+}
+
+// drift reports a copy that is not what it is a copy of. A CA that was renewed
+// with its key is the same CA.
+func (p *pass) drift(ref Reference, copied, original bundle) {
+	lacking, extra := without(original.certs, copied.certs), without(copied.certs, original.certs)
+	f := finding{component: ref.Component, at: ref.Origin, sha256: ref.Embedded.Certificates[0].SHA256(),
+		remedy: remedy{"# once the CA's file is right on every control-plane node, restart what publishes the copy:"}}
+	f.remedy = append(f.remedy, p.restartComponent(publisher(ref))...)
+	switch {
+	case len(lacking) == len(original.certs):
+		f.severity = Critical
+		f.message = fmt.Sprintf("holds %s and not the CA of %s, %s: who verifies with this copy refuses what that CA signed", described(copied.certs), where(original.place), described(original.certs))
+	case len(lacking) > 0:
+		f.message = fmt.Sprintf("lacks %s of %s: who verifies with this copy refuses what that CA signed", described(lacking), where(original.place))
+	case len(extra) > 0:
+		f.severity = Info
+		f.message = fmt.Sprintf("holds %s, which is no longer in %s", described(extra), where(original.place))
+	default:
+		return
+	}
+	p.report(f)
+}
+
+// publisher is the component that writes a copy.
+func publisher(ref Reference) string {
+	if strings.HasSuffix(ref.Component, "/extension-apiserver-authentication") {
+		return "kube-apiserver"
+	}
+	return "kube-controller-manager"
+}
+
+// staleBundle reports a bundle with a CA that is called like one of the
+// cluster's and has another key.
+func (p *pass) staleBundle(ref Reference, b bundle, originals map[string]bundle) {
+	for _, role := range []string{roleKubernetesCA, roleFrontProxyCA} {
+		original := originals[role]
+		for _, ca := range without(b.certs, original.certs) {
+			if original.sameSubject(ca) && len(without(original.certs, b.certs)) == len(original.certs) {
+				p.examine()
+				p.report(finding{component: ref.Component, at: ref.Origin, sha256: parsers.Certificate{Certificate: ca}.SHA256(),
+					message: fmt.Sprintf("holds a CA called %q, as the one of %s is, with another key: it is that of another cluster or of before a rotation", ca.Subject.CommonName, where(original.place)),
+					remedy:  remedy{"# put the CA of " + original.place.Path + " in its place"}})
+				return
+			}
+		}
+	}
+}
+
+func (b bundle) sameSubject(cert *x509.Certificate) bool {
+	return slices.ContainsFunc(b.certs, func(c *x509.Certificate) bool { return string(c.RawSubject) == string(cert.RawSubject) })
+}
+
+// without returns the certificates of a whose keys are not in b.
+func without(a, b []*x509.Certificate) []*x509.Certificate {
+	keys := map[string]bool{}
+	for _, c := range b {
+		keys[string(c.RawSubjectPublicKeyInfo)] = true
+	}
+	var out []*x509.Certificate
+	for _, c := range a {
+		if !keys[string(c.RawSubjectPublicKeyInfo)] {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// described names CAs by what tells those of one name apart.
+func described(certs []*x509.Certificate) string {
+	var out []string
+	for _, c := range certs {
+		out = append(out, fmt.Sprintf("%q (serial %s)", c.Subject.CommonName, c.SerialNumber.Text(16)))
+	}
+	return strings.Join(out, ", ")
+}
+
+func checkClusterConfig(p *pass) {
+	for _, o := range p.inv.Objects {
+		switch {
+		case o.Kind == "ConfigMap" && o.Asks != nil:
+			p.kubeadmConfig(o)
+		case o.Kind == "ConfigMap" && o.Settings != nil:
+			p.examine()
+			p.kubeletConfig(o)
+		}
+	}
+}
+
+func (p *pass) kubeadmConfig(o Object) {
+	for _, e := range p.decoded(func(e *entry) bool { return e.role.name == roleAPIServerServing && e.index == 0 }) {
+		p.examine()
+		if lacking := o.Asks.lacking(e.cert.Certificate); len(lacking) > 0 {
+			p.report(finding{component: o.label(), at: o.Origin, sha256: e.cert.SHA256(),
+				message: fmt.Sprintf("asks for %s in the API server's certificate, and %s is without", strings.Join(quoted(lacking), ", "), e.place.Path),
+				remedy:  p.remake(e)})
+		}
+	}
+}
+
+// lacking lists the names and addresses that a certificate does not have.
+func (a Asks) lacking(c *x509.Certificate) []string {
+	var out []string
+	for _, name := range a.DNSNames {
+		if !slices.ContainsFunc(c.DNSNames, func(have string) bool { return strings.EqualFold(have, name) }) {
+			out = append(out, name)
+		}
+	}
+	for _, want := range a.IPAddresses {
+		addr, _ := netip.ParseAddr(want)
+		has := false
+		for _, ip := range c.IPAddresses {
+			have, _ := netip.AddrFromSlice(ip)
+			has = has || have.Unmap() == addr.Unmap()
+		}
+		if !has {
+			out = append(out, want)
+		}
+	}
+	return out
+}
+
+func (p *pass) kubeletConfig(o Object) {
+	report := func(at parsers.Origin, format string, args ...any) {
+		p.report(finding{component: o.label(), at: at, message: fmt.Sprintf(format, args...),
+			remedy: remedy{fmt.Sprintf("kubectl -n %s edit configmap %s  # then, on each node: kubeadm upgrade node phase kubelet-config", o.Namespace, o.Name)}})
+	}
+	if rotate := o.Settings["rotate-certificates"]; rotate.Value == "false" {
+		report(rotate.Origin, "switches the rotation of client certificates off for every node that joins: each drops out after a year; expected rotateCertificates: true")
+	}
+	ca := o.Settings["client-ca-file"]
+	own := p.inv.setting("kubelet", "client-ca-file")
+	switch {
+	case ca.Value == "":
+		report(o.Origin, "names no authentication.x509.clientCAFile: the kubelets that join accept no client certificate, and the API server has no other credential for them")
+	case own.Value != "" && own.Value != ca.Value:
+		report(ca.Origin, "names %s as clientCAFile; the kubelet of this node takes %s", ca.Value, own.Value)
+	}
+}
+
+func checkCertManager(p *pass) {
+	secrets := map[string]tlsSecret{}
+	for _, s := range p.tlsSecrets() {
+		secrets[s.label()] = s
+	}
+	for _, o := range p.inv.Objects {
+		if o.Kind != "Certificate" || o.Asks == nil {
+			continue
+		}
+		p.examine()
+		describe := remedy{fmt.Sprintf("kubectl -n %s describe certificate %s", o.Namespace, o.Name)}
+		report := func(at parsers.Origin, format string, args ...any) {
+			p.report(finding{component: o.label(), at: at, message: fmt.Sprintf(format, args...), remedy: describe})
+		}
+		for _, c := range o.Conditions {
+			if c.Type == "Ready" && c.Status == "False" {
+				report(c.Origin, "is not ready (%s): %s", c.Reason, c.Message)
+			}
+		}
+		if at := o.Asks.Renewal; !at.IsZero() && p.now.Sub(at) > renewalGrace {
+			report(o.Origin, "should have been renewed on %s, %s ago", instant(at), span(p.now.Sub(at)))
+		}
+		s, inView := secrets[objectLabel("Secret", o.Namespace, o.Asks.Secret)]
+		if !inView {
+			p.unjudged("%s was not compared with its Secret, which is not in view", o.label())
+			continue
+		}
+		if lacking := o.Asks.lacking(s.leaf()); len(lacking) > 0 {
+			report(s.ref.Origin, "asks for %s, and the certificate in %s is without", strings.Join(quoted(lacking), ", "), s.label())
+		}
+		if cn := s.leaf().Subject.CommonName; o.Asks.CommonName != "" && cn != o.Asks.CommonName {
+			report(s.ref.Origin, "asks for the common name %q, and that of the certificate in %s is %q", o.Asks.CommonName, s.label(), cn)
+		}
+	}
+}
+
+// renewalGrace is how long after its renewal time a certificate may still stand:
+// cert-manager retries after an hour, and then more and more seldom.
+const renewalGrace = 24 * time.Hour
+
+func checkPodCertificate(p *pass) {
+	chains := map[string]Reference{}
+	for _, ref := range p.inv.References {
+		if ref.Embedded != nil && ref.Origin.Field == "status.certificateChain" && len(ref.Embedded.Certificates) > 0 {
+			chains[ref.Component] = ref
+		}
+	}
+	for _, o := range p.inv.Objects {
+		if o.Kind != "PodCertificateRequest" {
+			continue
+		}
+		p.examine()
+		for _, c := range o.Conditions {
+			if (c.Type == "Failed" || c.Type == "Denied") && c.Status == "True" {
+				p.report(finding{component: o.label(), at: c.Origin, message: fmt.Sprintf("was %s (%s): %s", strings.ToLower(c.Type), c.Reason, c.Message),
+					remedy: remedy{"# look at the log of the signer, and at the volume of the pod that asks"}})
+			}
+		}
+		ref, issued := chains[o.label()]
+		if !issued {
+			continue
+		}
+		leaf := ref.Embedded.Certificates[0]
+		f := finding{component: o.label(), at: ref.Origin, sha256: leaf.SHA256(), remedy: remedy{"# look at the signer: it issued something else than was asked for"}}
+		if want := o.Asks.PublicKeySHA256; want != "" && leaf.PublicKeySHA256() != want {
+			f.severity, f.message = Critical, "the certificate was issued for another key than the request's; the pod cannot use it"
+			p.report(f)
+		}
+		if life := leaf.NotAfter.Sub(leaf.NotBefore); life > time.Duration(o.Asks.MaxSeconds)*time.Second+clockSkew {
+			f.severity, f.message = Warning, fmt.Sprintf("the certificate is valid for %s; the request allows %d seconds", span(life), o.Asks.MaxSeconds)
+			p.report(f)
+		}
+	}
+}

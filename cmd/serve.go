@@ -1,0 +1,217 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/coreos/go-systemd/v22/activation"
+	"github.com/prometheus/exporter-toolkit/web"
+	"github.com/spf13/cobra"
+
+	"certaudit/audit"
+)
+
+// serveFlags are those of certaudit serve.
+type serveFlags struct {
+	auditFlags
+	interval time.Duration
+	compat   []string
+	// addresses, webConfig and systemd are those of every Prometheus exporter.
+	addresses []string
+	webConfig string
+	systemd   bool
+}
+
+// defaultAddress is a port that no exporter of the Prometheus wiki's list has.
+const defaultAddress = ":9907"
+
+// compatX509 is the value of --metrics-compat.
+const compatX509 = "x509"
+
+func (p *program) serveCommand() *cobra.Command {
+	var f serveFlags
+	c := &cobra.Command{
+		Use:   "serve [PATH...]",
+		Short: "Serve the audit as Prometheus metrics and as a page",
+		Long: `Audit at the start, whenever a file that was read changes, and at an interval,
+and serve the last result: /metrics for Prometheus, / for people, /healthz and
+/readyz (/-/healthy and /-/ready) for supervisors. A certificate whose file
+vanishes stays as missing. What is served and what the PATHs mean is as with
+certaudit audit.
+
+SIGHUP reads the policy again and forgets what has vanished; SIGTERM ends.`,
+		Example: `  certaudit serve
+  certaudit serve --web.listen-address 127.0.0.1:9907 --web.config.file web.yaml
+  certaudit serve --metrics-compat x509 /etc/ssl/private`,
+		RunE: func(c *cobra.Command, args []string) error {
+			f.paths = args
+			if len(args) > 0 && c.Flags().Changed("root") {
+				return errors.New("a PATH cannot be combined with --root: it is audited with no node around")
+			}
+			ctx, stop := signal.NotifyContext(c.Context(), syscall.SIGTERM, syscall.SIGINT)
+			defer stop()
+			return p.serve(ctx, f)
+		},
+	}
+	flags := c.Flags()
+	flags.StringVar(&f.root, "root", "/", "audit the node whose file system lies below `DIR`; links are followed inside it")
+	flags.StringVar(&f.config, "config", "", "read the policy from this `FILE`: thresholds, severities, waivers, more requirements")
+	flags.StringVar(&f.overrides.KubernetesVersion, "kubernetes-version", "", "judge by the requirements of this `VERSION` (default: from the image tags)")
+	flags.StringVar(&f.overrides.Profile, "profile", "", "judge by the requirements of this `PROFILE` (default: from what is found): "+strings.Join(audit.Profiles(), ", "))
+	flags.DurationVar(&f.interval, "interval", 5*time.Minute, "audit at least this often, whether or not a file is seen to change")
+	flags.StringSliceVar(&f.compat, "metrics-compat", nil, "serve the metrics of another exporter too: "+compatX509+" for those of x509-certificate-exporter")
+	flags.StringArrayVar(&f.addresses, "web.listen-address", []string{defaultAddress}, "listen on this `ADDRESS`; may be repeated")
+	flags.StringVar(&f.webConfig, "web.config.file", "", "take TLS and authentication from this `FILE`, in the form of the Prometheus exporter toolkit")
+	flags.BoolVar(&f.systemd, "web.systemd-socket", false, "listen on the sockets that systemd passes, instead of addresses")
+	complete(c, "profile", audit.Profiles())
+	complete(c, "metrics-compat", []string{compatX509})
+	return c
+}
+
+// minInterval keeps a mistyped interval from becoming a load.
+const minInterval = time.Second
+
+func (f *serveFlags) validate() error {
+	for _, name := range f.compat {
+		if name != compatX509 {
+			return fmt.Errorf("unknown value %q; --metrics-compat takes %s", name, compatX509)
+		}
+	}
+	if f.interval < minInterval {
+		return fmt.Errorf("--interval %s is shorter than %s", f.interval, minInterval)
+	}
+	if f.webConfig != "" {
+		if err := web.Validate(f.webConfig); err != nil {
+			return fmt.Errorf("the file %q of --web.config.file cannot be used: %w", f.webConfig, err)
+		}
+	}
+	return f.overrides.Validate()
+}
+
+// Memory is traded for a little work: the server holds much and makes little.
+const (
+	gcPercent   = 25
+	shutdownFor = 900 * time.Millisecond
+)
+
+// serve runs until ctx ends, or until a listener fails.
+func (p *program) serve(ctx context.Context, f serveFlags) error {
+	if err := f.validate(); err != nil {
+		return err
+	}
+	policy, err := f.policy()
+	if err != nil {
+		return err
+	}
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
+	}
+	listeners, err := f.listen()
+	if err != nil {
+		return exit{exitIncomplete, err.Error()}
+	}
+	log := slog.New(slog.NewTextHandler(p.stderr, nil))
+	s := newServer(f, policy, log, p.now)
+
+	reload := make(chan os.Signal, 1)
+	signal.Notify(reload, syscall.SIGHUP)
+	defer signal.Stop(reload)
+	go s.run(ctx, newWatcher, reload)
+	return s.listen(ctx, listeners)
+}
+
+// listen opens the listeners.
+func (f *serveFlags) listen() ([]net.Listener, error) {
+	if f.systemd {
+		listeners, err := activation.Listeners()
+		if err != nil {
+			return nil, err
+		}
+		listeners = slices.DeleteFunc(listeners, func(l net.Listener) bool { return l == nil })
+		if len(listeners) == 0 {
+			return nil, errors.New("systemd passed no socket; start the server by its socket unit, or leave out --web.systemd-socket")
+		}
+		return listeners, nil
+	}
+	var listeners []net.Listener
+	for _, a := range f.addresses {
+		l, err := net.Listen("tcp", a)
+		if err != nil {
+			for _, l := range listeners {
+				l.Close()
+			}
+			return nil, err
+		}
+		listeners = append(listeners, l)
+	}
+	return listeners, nil
+}
+
+// Limits for slow and hostile clients.
+const (
+	headerTimeout  = 5 * time.Second
+	readTimeout    = 10 * time.Second
+	writeTimeout   = 30 * time.Second
+	idleTimeout    = 3 * time.Minute
+	maxHeaderBytes = 16 << 10
+	maxScrapes     = 8
+	// maxConnections of one listener; more wait in the kernel's queue.
+	maxConnections = 256
+)
+
+// listen serves until ctx ends; then scrapes that have begun are finished. Each
+// listener has a server of its own, since the toolkit changes the one it is given.
+func (s *server) listen(ctx context.Context, listeners []net.Listener) error {
+	failed := make(chan error, len(listeners))
+	var servers []*http.Server
+	off := false
+	flags := &web.FlagConfig{WebListenAddresses: &s.flags.addresses, WebConfigFile: &s.flags.webConfig, WebSystemdSocket: &off}
+	handler := s.handler()
+	for _, l := range listeners {
+		h := &http.Server{Handler: handler, ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
+			IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes, ErrorLog: slog.NewLogLogger(discard, slog.LevelDebug)}
+		servers = append(servers, h)
+		s.log.Info("listening", "address", l.Addr().String())
+		go func() { failed <- web.Serve(limited(l, maxConnections), h, flags, slog.New(discard)) }()
+	}
+	var cause error
+	select {
+	case <-ctx.Done():
+		s.log.Info("ending")
+	case cause = <-failed:
+		s.log.Error("cannot serve", "error", cause)
+	}
+	end, cancel := context.WithTimeout(context.Background(), shutdownFor)
+	defer cancel()
+	done := make(chan struct{})
+	for _, h := range servers {
+		go func() {
+			if h.Shutdown(end) != nil {
+				h.Close()
+			}
+			done <- struct{}{}
+		}()
+	}
+	for range servers {
+		<-done
+	}
+	if cause != nil && !errors.Is(cause, http.ErrServerClosed) {
+		return exit{exitIncomplete, ""}
+	}
+	return nil
+}
+
+// discard takes what clients can make the HTTP server say.
+var discard = slog.NewTextHandler(io.Discard, nil)

@@ -1,0 +1,131 @@
+package cmd
+
+import (
+	"bufio"
+	"io"
+	"net"
+	"net/http"
+	"sync"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	dto "github.com/prometheus/client_model/go"
+
+	"certaudit/report"
+)
+
+// handler serves the last state. Every answer is of one audit.
+func (s *server) handler() http.Handler {
+	process := prometheus.NewRegistry()
+	process.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	families := prometheus.GathererFunc(func() ([]*dto.MetricFamily, error) {
+		own, err := process.Gather()
+		return append(own, s.state.Load().families...), err
+	})
+	mux := http.NewServeMux()
+	mux.Handle("/metrics", readOnly(promhttp.HandlerFor(families, promhttp.HandlerOpts{EnableOpenMetrics: true, MaxRequestsInFlight: maxScrapes})))
+	mux.Handle("/{$}", readOnly(s.page()))
+	for _, path := range []string{"/healthz", "/-/healthy"} {
+		mux.Handle(path, readOnly(answer(func() bool { return true })))
+	}
+	for _, path := range []string{"/readyz", "/-/ready"} {
+		mux.Handle(path, readOnly(answer(func() bool { return s.state.Load().ready })))
+	}
+	return mux
+}
+
+// readOnly refuses all but GET and HEAD, and reads no body.
+func readOnly(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodGet && r.Method != http.MethodHead {
+			w.Header().Set("Allow", "GET, HEAD")
+			http.Error(w, "only GET and HEAD are answered", http.StatusMethodNotAllowed)
+			return
+		}
+		h.ServeHTTP(w, r)
+	})
+}
+
+// answer says ok, or that there is no result yet.
+func answer(ok func() bool) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if !ok() {
+			http.Error(w, "no audit has given a result yet", http.StatusServiceUnavailable)
+			return
+		}
+		io.WriteString(w, "ok\n")
+	})
+}
+
+// page serves the report for people, to one client at a time: the page of a
+// large result takes memory while it is written.
+func (s *server) page() http.Handler {
+	var one sync.Mutex
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		now := s.state.Load()
+		if !now.ready {
+			http.Error(w, "no audit has given a result yet", http.StatusServiceUnavailable)
+			return
+		}
+		format, err := report.Lookup("html")
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		if !one.TryLock() {
+			w.Header().Set("Retry-After", "1")
+			http.Error(w, "the page is being written for somebody else", http.StatusServiceUnavailable)
+			return
+		}
+		defer one.Unlock()
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		w.Header().Set("Cache-Control", "no-store")
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		b := bufio.NewWriter(w)
+		if format.Write(b, now.result, report.Options{}) == nil {
+			b.Flush()
+		}
+	})
+}
+
+// limited bounds the connections that are open at a time.
+func limited(l net.Listener, n int) net.Listener {
+	return &limitedListener{Listener: l, slots: make(chan struct{}, n), closed: make(chan struct{})}
+}
+
+type limitedListener struct {
+	net.Listener
+	slots  chan struct{}
+	closed chan struct{}
+	once   sync.Once
+}
+
+func (l *limitedListener) Accept() (net.Conn, error) {
+	select {
+	case l.slots <- struct{}{}:
+	case <-l.closed:
+		return nil, net.ErrClosed
+	}
+	c, err := l.Listener.Accept()
+	if err != nil {
+		<-l.slots
+		return nil, err
+	}
+	return &limitedConn{Conn: c, free: sync.OnceFunc(func() { <-l.slots })}, nil
+}
+
+func (l *limitedListener) Close() error {
+	l.once.Do(func() { close(l.closed) })
+	return l.Listener.Close()
+}
+
+type limitedConn struct {
+	net.Conn
+	free func()
+}
+
+func (c *limitedConn) Close() error {
+	c.free()
+	return c.Conn.Close()
+}

@@ -1,0 +1,208 @@
+package cmd
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"runtime/debug"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	dto "github.com/prometheus/client_model/go"
+
+	"certaudit/audit"
+	"certaudit/report"
+)
+
+// server audits and serves what it found last. Only run changes anything; the
+// handlers read state.
+type server struct {
+	flags serveFlags
+	log   *slog.Logger
+	now   func() time.Time
+	// gather reads what is audited; tests replace it.
+	gather func(*audit.Cache, *audit.Policy) (*audit.Inventory, error)
+	// look is how often the files are looked at; lookEvery but in tests.
+	look time.Duration
+
+	policy *audit.Policy
+	cache  *audit.Cache
+	health report.ServerHealth
+	timing report.Health
+	result audit.Result
+	// told is what the last log line about the state said.
+	told string
+
+	state atomic.Pointer[state]
+}
+
+// state is what the handlers serve: all of one audit.
+type state struct {
+	result   audit.Result
+	families []*dto.MetricFamily
+	// ready says that there was an audit that gave a result.
+	ready bool
+}
+
+func newServer(f serveFlags, policy *audit.Policy, log *slog.Logger, now func() time.Time) *server {
+	s := &server{flags: f, log: log, now: now, look: lookEvery, policy: policy, cache: &audit.Cache{}}
+	s.gather = func(c *audit.Cache, policy *audit.Policy) (*audit.Inventory, error) {
+		if len(f.paths) > 0 {
+			return c.GatherPaths(f.paths)
+		}
+		var more []string
+		if policy != nil {
+			more = policy.Paths
+		}
+		return c.Gather(f.root, more...)
+	}
+	s.publish()
+	return s
+}
+
+// debounce folds a burst of changes into one audit: quiet after the last
+// change, and patience for changes that never end. A storm of them costs at most
+// a share of the time.
+const (
+	quiet    = 200 * time.Millisecond
+	patience = 2 * time.Second
+	// rest is how many times as long as the last audit took is waited after it.
+	rest = 4
+)
+
+// lookEvery is how often the files are looked at whose changes the kernel may
+// not have told of.
+const lookEvery = 30 * time.Second
+
+// run audits until ctx ends.
+func (s *server) run(ctx context.Context, watch func() (watcher, error), reload <-chan os.Signal) {
+	w := &watching{open: watch}
+	defer w.close()
+	tick, look := time.NewTicker(s.flags.interval), time.NewTicker(s.look)
+	defer tick.Stop()
+	defer look.Stop()
+	var first, ended time.Time
+	due := s.audit(w, "start")
+	for {
+		why := ""
+		select {
+		case <-ctx.Done():
+			return
+		case <-w.changes():
+			now := time.Now()
+			if due == nil {
+				first = now
+			}
+			wait := min(quiet, first.Add(patience).Sub(now))
+			due = time.After(max(wait, ended.Add(rest*s.timing.Duration).Sub(now), 0))
+			continue
+		case <-due:
+			due, why = nil, "change"
+		case <-look.C:
+			why = "change"
+		case <-tick.C:
+			why = "interval"
+		case <-reload:
+			s.reload()
+			why = "reload"
+		}
+		if why == "change" && !s.cache.Changed() {
+			continue
+		}
+		due = s.audit(w, why)
+		ended = time.Now()
+	}
+}
+
+// reload reads the policy again and forgets what is remembered of vanished
+// files. A policy that cannot be used leaves the one before in force.
+func (s *server) reload() {
+	s.cache = &audit.Cache{}
+	policy, err := s.flags.policy()
+	s.health.ConfigRefused = err != nil
+	if err != nil {
+		s.log.Error("policy refused; the one before stays in force", "error", err)
+		return
+	}
+	s.policy = policy
+}
+
+// audit runs one audit and publishes it. One that fails leaves the last result.
+// The channel is nil unless something changed before its folder was followed.
+func (s *server) audit(w *watching, why string) (again <-chan time.Time) {
+	start := time.Now()
+	r, err := s.once()
+	took := time.Since(start)
+	s.health.Watching = w.follow(s.cache.Folders())
+	s.health.Audits++
+	s.health.Failed = err != nil
+	if err != nil {
+		s.health.Failures++
+		s.log.Error("audit failed; the last result is served", "why", why, "error", err)
+	} else {
+		s.result, s.timing = r, report.Health{Ended: s.now(), Duration: took}
+		s.log.Info("audit", "why", why, "seconds", fmt.Sprintf("%.3f", took.Seconds()), "certificates", r.Summary.Certificates,
+			"critical", r.Summary.Critical, "warning", r.Summary.Warning, "info", r.Summary.Info, "complete", !r.Incomplete())
+	}
+	s.publish()
+	s.tell()
+	debug.FreeOSMemory()
+	if w.grew && s.cache.Changed() {
+		return time.After(quiet)
+	}
+	return nil
+}
+
+// once audits. A panic is an error like any other.
+func (s *server) once() (r audit.Result, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("the audit panicked: %v; please report it with: %s", p, debug.Stack())
+		}
+	}()
+	inv, err := s.gather(s.cache, s.policy)
+	if err != nil {
+		return r, err
+	}
+	o := audit.Options{At: s.now(), Overrides: s.flags.overrides, Policy: s.policy, Cache: s.cache}
+	if s.policy != nil && o.Profile == "" {
+		o.Profile = s.policy.Profile
+	}
+	return audit.Run([]*audit.Inventory{inv}, o), nil
+}
+
+// publish makes what is known what is served.
+func (s *server) publish() {
+	health, server := s.timing, s.health
+	health.Server = &server
+	families := report.Metrics(s.result, health)
+	if slices.Contains(s.flags.compat, compatX509) {
+		families = append(families, report.X509Metrics(s.result)...)
+	}
+	s.state.Store(&state{result: s.result, families: families, ready: s.health.Audits > s.health.Failures})
+}
+
+// tell logs a change of what the audit thinks of the node.
+func (s *server) tell() {
+	state := "sound"
+	sum := s.result.Summary
+	switch {
+	case s.health.Failed:
+		state = "failed"
+	case s.result.Incomplete():
+		state = "incomplete"
+	case sum.Critical > 0:
+		state = "critical"
+	case sum.Warning > 0:
+		state = "warning"
+	}
+	if !s.health.Watching {
+		state += ", not watching"
+	}
+	if state != s.told {
+		s.log.Warn("state", "was", s.told, "is", state)
+		s.told = state
+	}
+}

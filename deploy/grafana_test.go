@@ -1,0 +1,386 @@
+package deploy_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"certaudit/audit"
+	"certaudit/fixtures"
+	"certaudit/report"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+const dashboardFile = "grafana/certaudit.json"
+
+type dashboard struct {
+	UID        string `json:"uid"`
+	Templating struct {
+		List []struct {
+			Name       string `json:"name"`
+			Type       string `json:"type"`
+			Definition string `json:"definition"`
+		} `json:"list"`
+	} `json:"templating"`
+	Panels []panel `json:"panels"`
+}
+
+type panel struct {
+	ID         int        `json:"id"`
+	Type       string     `json:"type"`
+	Title      string     `json:"title"`
+	Datasource datasource `json:"datasource"`
+	GridPos    struct {
+		X, Y, W, H int
+	} `json:"gridPos"`
+	Targets []target `json:"targets"`
+}
+
+type target struct {
+	RefID      string     `json:"refId"`
+	Datasource datasource `json:"datasource"`
+	Expr       string     `json:"expr"`
+	Instant    bool       `json:"instant"`
+	Range      bool       `json:"range"`
+}
+
+type datasource struct {
+	Type string `json:"type"`
+	UID  string `json:"uid"`
+}
+
+func readDashboard(t *testing.T) dashboard {
+	t.Helper()
+	var d dashboard
+	if err := json.Unmarshal(readFile(t, dashboardFile), &d); err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+// The dashboard works on any Grafana: its data source is a variable, and its
+// panels neither share a number nor overlap.
+func TestDashboardIsWellFormed(t *testing.T) {
+	d := readDashboard(t)
+	ids, cells := map[int]string{}, map[[2]int]string{}
+	for _, p := range d.Panels {
+		if other, taken := ids[p.ID]; taken {
+			t.Errorf("%q and %q are both number %d", other, p.Title, p.ID)
+		}
+		ids[p.ID] = p.Title
+		for x := p.GridPos.X; x < p.GridPos.X+p.GridPos.W; x++ {
+			for y := p.GridPos.Y; y < p.GridPos.Y+p.GridPos.H; y++ {
+				if other, taken := cells[[2]int{x, y}]; taken || x >= 24 {
+					t.Fatalf("%q and %q are both at column %d, row %d", other, p.Title, x, y)
+				}
+				cells[[2]int{x, y}] = p.Title
+			}
+		}
+		if p.Type != "row" && len(p.Targets) == 0 {
+			t.Errorf("%q asks nothing", p.Title)
+		}
+		for _, q := range p.Targets {
+			if want := (datasource{"prometheus", "${datasource}"}); p.Datasource != want || q.Datasource != want {
+				t.Errorf("%q: data sources %+v and %+v, want %+v", p.Title, p.Datasource, q.Datasource, want)
+			}
+			if q.Instant == q.Range {
+				t.Errorf("%q: its query %q is to be an instant or a range", p.Title, q.RefID)
+			}
+		}
+	}
+	var variables []string
+	for _, v := range d.Templating.List {
+		variables = append(variables, v.Name+" "+v.Type+" "+v.Definition)
+	}
+	want := []string{"datasource datasource ", "node query label_values(certaudit_references_missing, node)"}
+	if diff := cmp.Diff(want, variables); diff != "" {
+		t.Errorf("variables (-want +got):\n%s", diff)
+	}
+}
+
+// The dashboard asks for exported metrics alone, so that it works without the
+// rules; what the rules and it ask for is exported.
+func TestOnlyExportedMetricsAreAskedFor(t *testing.T) {
+	exported := map[string]bool{}
+	for _, m := range report.MetricRoster() {
+		exported[m.Name] = true
+	}
+	name := regexp.MustCompile(`\bcertaudit_\w+`)
+	asked := map[string]bool{}
+	for _, p := range readDashboard(t).Panels {
+		for _, q := range p.Targets {
+			if strings.Contains(q.Expr, "certaudit:") {
+				t.Errorf("%q asks for a recorded series: %s", p.Title, q.Expr)
+			}
+			for _, m := range name.FindAllString(q.Expr, -1) {
+				asked[m] = true
+			}
+		}
+	}
+	var rules ruleGroups
+	readYAML(t, rulesFile, &rules)
+	for _, g := range rules.Groups {
+		for _, r := range g.Rules {
+			for _, m := range name.FindAllString(r.Expr, -1) {
+				asked[m] = true
+			}
+		}
+	}
+	if len(asked) == 0 {
+		t.Fatal("nothing is asked for")
+	}
+	for m := range asked {
+		if !exported[m] {
+			t.Errorf("%s is asked for and not exported", m)
+		}
+	}
+}
+
+// example is what a control plane exports whose certificates have every fault
+// that the dashboard shows: the API server's ends in five days, the front
+// proxy's bears another name, the kubelet's has ended three days ago, and etcd's
+// for its peers is not there.
+func example(t *testing.T, now time.Time) string {
+	t.Helper()
+	const pki, day = "/etc/kubernetes/pki", 24 * time.Hour
+	c := fixtures.ControlPlane(fixtures.Options{Now: now})
+	for _, name := range c.Node.Paths() {
+		if strings.HasPrefix(name, "/var/lib/kubelet/pki/kubelet-client-2") {
+			c.Reissue(name, func(s *fixtures.Spec) { s.NotBefore, s.NotAfter = now.Add(-368*day), now.Add(-3*day) })
+		}
+	}
+	c.Reissue(pki+"/apiserver", func(s *fixtures.Spec) { s.NotBefore, s.NotAfter = now.Add(-360*day), now.Add(5*day) })
+	c.Reissue(pki+"/front-proxy-client", func(s *fixtures.Spec) { s.CommonName = "another" })
+	c.Node.Remove(pki + "/etcd/peer.crt")
+	dir := t.TempDir()
+	if err := c.Node.Write(dir); err != nil {
+		t.Fatal(err)
+	}
+	inv, err := audit.Gather(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := audit.Run([]*audit.Inventory{inv}, audit.Options{At: now})
+	var b strings.Builder
+	health := report.Health{Ended: now, Duration: 12 * time.Millisecond, Server: &report.ServerHealth{Audits: 1, Watching: true}}
+	if err := report.WriteMetrics(&b, report.Metrics(r, health)); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+// Every query of the dashboard is answered by a real Prometheus that scrapes the
+// example and evaluates the rules, and none with nothing.
+func TestDashboardQueriesAnswer(t *testing.T) {
+	t.Parallel()
+	program := tool(t, "prometheus")
+	text := example(t, time.Now())
+	exporter := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/plain; version=0.0.4")
+		io.WriteString(w, text)
+	}))
+	defer exporter.Close()
+	p := startPrometheus(t, program, strings.TrimPrefix(exporter.URL, "http://"))
+
+	// The slowest part: a rule without "for" has fired on what was scraped.
+	p.until(t, `count(ALERTS{alertname="CertauditCertificateExpired",alertstate="firing"})`)
+
+	if diff := cmp.Diff([]string{"cp-1"}, p.labelValues(t, "certaudit_references_missing", "node")); diff != "" {
+		t.Errorf("the variable node (-want +got):\n%s", diff)
+	}
+	stats := map[string]string{}
+	for _, panel := range readDashboard(t).Panels {
+		for _, q := range panel.Targets {
+			expr := strings.ReplaceAll(q.Expr, "$node", ".*")
+			if strings.Contains(expr, "$") {
+				t.Errorf("%q: a variable that is not known stands in %s", panel.Title, q.Expr)
+			}
+			result := p.query(t, expr)
+			if len(result) == 0 {
+				t.Errorf("%q: nothing answers %s", panel.Title, expr)
+			}
+			if panel.Type == "stat" && len(result) == 1 {
+				stats[panel.Title] = result[0].Value[1].(string)
+			}
+		}
+	}
+	delete(stats, "Oldest audit") // depends on the clock
+	want := map[string]string{"Certificates": "15", "Expired": "1", "Expiring in 30 days": "1", "Missing": "1",
+		"Critical findings": "4", "Broken connections": "3", "Nodes": "1"}
+	if diff := cmp.Diff(want, stats); diff != "" {
+		t.Errorf("state at a glance (-want +got):\n%s", diff)
+	}
+	var active []string
+	for _, s := range p.query(t, `group by (alertname, severity) (ALERTS)`) {
+		active = append(active, s.Metric["alertname"]+" "+s.Metric["severity"])
+	}
+	slices.Sort(active)
+	if diff := cmp.Diff([]string{
+		"CertauditCertificateExpired critical", "CertauditCertificateExpiring critical", "CertauditCertificateMisissued critical",
+		"CertauditCertificateMissing critical", "CertauditConnectionBroken critical",
+	}, active); diff != "" {
+		t.Errorf("alerts that are pending or firing (-want +got):\n%s", diff)
+	}
+	p.rulesAreHealthy(t)
+}
+
+// server is a running Prometheus.
+type server struct{ base string }
+
+// startPrometheus starts a Prometheus on loopback that scrapes one address as
+// the job certaudit and loads the rules. It ends with the test.
+func startPrometheus(t *testing.T, program, scrape string) server {
+	t.Helper()
+	dir := t.TempDir()
+	rules, err := filepath.Abs(rulesFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := filepath.Join(dir, "prometheus.yml")
+	text := fmt.Sprintf("global: {scrape_interval: 200ms, scrape_timeout: 200ms, evaluation_interval: 200ms}\nrule_files: [%q]\n"+
+		"scrape_configs:\n- job_name: certaudit\n  static_configs: [{targets: [%q]}]\n", rules, scrape)
+	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := l.Addr().String()
+	l.Close()
+	ctx, cancel := context.WithCancel(context.Background())
+	cmd := exec.CommandContext(ctx, program, "--config.file="+config, "--storage.tsdb.path="+filepath.Join(dir, "data"),
+		"--web.listen-address="+address, "--log.level=warn")
+	var log bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &log, &log
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		cancel()
+		cmd.Wait()
+		if t.Failed() {
+			t.Logf("prometheus: %s", log.Bytes())
+		}
+	})
+	return server{"http://" + address}
+}
+
+type sample struct {
+	Metric map[string]string `json:"metric"`
+	Value  [2]any            `json:"value"`
+}
+
+// get asks the HTTP API and decodes the data of its answer.
+func (s server) get(path string, values url.Values, into any) error {
+	resp, err := http.Get(s.base + path + "?" + values.Encode())
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	var answer struct {
+		Status string          `json:"status"`
+		Error  string          `json:"error"`
+		Data   json.RawMessage `json:"data"`
+	}
+	if err := json.NewDecoder(resp.Body).Decode(&answer); err != nil {
+		return err
+	}
+	if answer.Status != "success" {
+		return fmt.Errorf("%s: %s", answer.Status, answer.Error)
+	}
+	return json.Unmarshal(answer.Data, into)
+}
+
+func (s server) ask(expr string) ([]sample, error) {
+	var data struct {
+		Result []sample `json:"result"`
+	}
+	err := s.get("/api/v1/query", url.Values{"query": {expr}}, &data)
+	return data.Result, err
+}
+
+func (s server) query(t *testing.T, expr string) []sample {
+	t.Helper()
+	result, err := s.ask(expr)
+	if err != nil {
+		t.Errorf("%s: %v", expr, err)
+	}
+	return result
+}
+
+// until asks until there is an answer.
+func (s server) until(t *testing.T, expr string) {
+	t.Helper()
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	deadline := time.After(time.Minute)
+	for {
+		result, err := s.ask(expr)
+		if err == nil && len(result) > 0 {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatalf("%s: no answer, last error %v", expr, err)
+		}
+	}
+}
+
+func (s server) labelValues(t *testing.T, metric, label string) []string {
+	t.Helper()
+	var values []string
+	if err := s.get("/api/v1/label/"+label+"/values", url.Values{"match[]": {metric}}, &values); err != nil {
+		t.Error(err)
+	}
+	return values
+}
+
+// rulesAreHealthy holds what Prometheus makes of the rules against the file: it
+// knows each, and each could be evaluated.
+func (s server) rulesAreHealthy(t *testing.T) {
+	t.Helper()
+	var data struct {
+		Groups []struct {
+			Rules []struct {
+				Name      string `json:"name"`
+				Health    string `json:"health"`
+				LastError string `json:"lastError"`
+			} `json:"rules"`
+		} `json:"groups"`
+	}
+	if err := s.get("/api/v1/rules", nil, &data); err != nil {
+		t.Fatal(err)
+	}
+	names := map[string]bool{}
+	for _, g := range data.Groups {
+		for _, r := range g.Rules {
+			if !strings.Contains(r.Name, ":") {
+				names[r.Name] = true
+			}
+			if r.LastError != "" {
+				t.Errorf("%s is %s: %s", r.Name, r.Health, r.LastError)
+			}
+		}
+	}
+	if diff := cmp.Diff(alertNames(t), slices.Sorted(maps.Keys(names))); diff != "" {
+		t.Errorf("alerts (-file +prometheus):\n%s", diff)
+	}
+}

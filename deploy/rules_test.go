@@ -1,0 +1,326 @@
+package deploy_test
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"certaudit/audit"
+	"certaudit/fixtures"
+
+	"github.com/google/go-cmp/cmp"
+	"gopkg.in/yaml.v3"
+)
+
+const (
+	rulesFile     = "prometheus/rules.yaml"
+	ruleTestsFile = "prometheus/rules_test.yaml"
+	operatorFile  = "kubernetes/overlays/prometheus-operator/prometheusrule.yaml"
+	runbookFile   = "../docs/runbook.md"
+	runbookURL    = "https://github.com/OWNER/certaudit/blob/main/docs/runbook.md#"
+)
+
+type rule struct {
+	Record      string            `yaml:"record"`
+	Alert       string            `yaml:"alert"`
+	Expr        string            `yaml:"expr"`
+	For         string            `yaml:"for"`
+	Labels      map[string]string `yaml:"labels"`
+	Annotations map[string]string `yaml:"annotations"`
+}
+
+type ruleGroups struct {
+	Groups []struct {
+		Name  string `yaml:"name"`
+		Rules []rule `yaml:"rules"`
+	} `yaml:"groups"`
+}
+
+// alerts returns the alerting rules, in order.
+func alerts(t *testing.T) []rule {
+	t.Helper()
+	var file ruleGroups
+	readYAML(t, rulesFile, &file)
+	var out []rule
+	for _, g := range file.Groups {
+		for _, r := range g.Rules {
+			if r.Alert != "" {
+				out = append(out, r)
+			}
+		}
+	}
+	return out
+}
+
+func alertNames(t *testing.T) []string {
+	names := map[string]bool{}
+	for _, a := range alerts(t) {
+		names[a.Alert] = true
+	}
+	return slices.Sorted(maps.Keys(names))
+}
+
+func TestRulesAreValid(t *testing.T) {
+	out := run(t, tool(t, "promtool"), "check", "rules", "--lint=all", "--lint-fatal", rulesFile)
+	if !bytes.Contains(out, []byte("SUCCESS")) {
+		t.Errorf("promtool check rules:\n%s", out)
+	}
+}
+
+func TestAlertsFire(t *testing.T) {
+	t.Parallel()
+	run(t, tool(t, "promtool"), "test", "rules", ruleTestsFile)
+}
+
+// Every alert has a test in which it fires and one in which it does not, and
+// each severity of it fires.
+func TestEveryAlertIsTested(t *testing.T) {
+	var file struct {
+		Tests []struct {
+			Alerts []struct {
+				Name string `yaml:"alertname"`
+				Exp  []struct {
+					Labels map[string]string `yaml:"exp_labels"`
+				} `yaml:"exp_alerts"`
+			} `yaml:"alert_rule_test"`
+		} `yaml:"tests"`
+	}
+	readYAML(t, ruleTestsFile, &file)
+	got := map[string]bool{}
+	for _, test := range file.Tests {
+		for _, a := range test.Alerts {
+			if len(a.Exp) == 0 {
+				got[a.Name+" silent"] = true
+			}
+			for _, e := range a.Exp {
+				got[a.Name+" "+e.Labels["severity"]] = true
+			}
+		}
+	}
+	want := map[string]bool{}
+	for _, a := range alerts(t) {
+		want[a.Alert+" silent"] = true
+		want[a.Alert+" "+a.Labels["severity"]] = true
+	}
+	if diff := cmp.Diff(slices.Sorted(maps.Keys(want)), slices.Sorted(maps.Keys(got))); diff != "" {
+		t.Errorf("alerts and their tests (-rules +tests):\n%s", diff)
+	}
+}
+
+// Whoever is woken learns from the alert alone what it is about and where to
+// read on.
+func TestAlertsSayWhatTheyMean(t *testing.T) {
+	for _, a := range alerts(t) {
+		if s := a.Labels["severity"]; s != "critical" && s != "warning" {
+			t.Errorf("%s: severity %q", a.Alert, s)
+		}
+		if want := runbookURL + strings.ToLower(a.Alert); a.Annotations["runbook_url"] != want {
+			t.Errorf("%s: runbook_url is %q, want %q", a.Alert, a.Annotations["runbook_url"], want)
+		}
+		text := a.Annotations["summary"] + a.Annotations["description"]
+		for _, label := range subjects(a) {
+			if !strings.Contains(text, "$labels."+label+" ") {
+				t.Errorf("%s: its text does not name the %s", a.Alert, label)
+			}
+		}
+	}
+}
+
+// subjects are the labels that an alert's text has to name.
+func subjects(a rule) []string {
+	switch {
+	case strings.HasPrefix(a.Alert, "CertauditCertificate"), a.Alert == "CertauditReferenceMissing", a.Alert == "CertauditFindingCritical":
+		return []string{"component", "path", "node"}
+	case a.Alert == "CertauditConnectionBroken":
+		return []string{"client", "server", "address", "node"}
+	case slices.Contains([]string{"CertauditAuditIncomplete", "CertauditAuditStale", "CertauditConfigRefused", "CertauditDown"}, a.Alert):
+		return []string{"instance"}
+	case a.Alert == "CertauditAbsent":
+		return nil
+	}
+	return []string{"node"}
+}
+
+var heading = regexp.MustCompile(`(?m)^## (Certaudit\w+)$`)
+
+func TestRunbookHasASectionPerAlert(t *testing.T) {
+	page := readFile(t, runbookFile)
+	var sections []string
+	bounds := heading.FindAllSubmatchIndex(page, -1)
+	for i, b := range bounds {
+		name, end := string(page[b[2]:b[3]]), len(page)
+		if i+1 < len(bounds) {
+			end = bounds[i+1][0]
+		}
+		sections = append(sections, name)
+		for _, part := range []string{"**Meaning.**", "**Impact.**", "**Diagnosis.**", "**Mitigation.**", "```console"} {
+			if !bytes.Contains(page[b[1]:end], []byte(part)) {
+				t.Errorf("%s: the section %s has no %s", runbookFile, name, part)
+			}
+		}
+	}
+	slices.Sort(sections)
+	if diff := cmp.Diff(alertNames(t), sections); diff != "" {
+		t.Errorf("alerts and the sections of %s (-rules +page):\n%s", runbookFile, diff)
+	}
+}
+
+const operatorHeader = `# Made from deploy/prometheus/rules.yaml: go test ./deploy -update
+apiVersion: monitoring.coreos.com/v1
+kind: PrometheusRule
+metadata:
+  name: certaudit
+spec:
+`
+
+// The operator's form of the rules is the rules file, indented under spec.
+func TestPrometheusRuleIsTheRulesFile(t *testing.T) {
+	want := []byte(operatorHeader)
+	for line := range bytes.Lines(readFile(t, rulesFile)) {
+		if len(bytes.TrimSpace(line)) > 0 {
+			want = append(want, "  "...)
+		}
+		want = append(want, line...)
+	}
+	if *update {
+		if err := os.WriteFile(operatorFile, want, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if diff := cmp.Diff(string(want), string(readFile(t, operatorFile))); diff != "" {
+		t.Errorf("%s (-want +got), go test ./deploy -update writes it:\n%s", operatorFile, diff)
+	}
+	var bare ruleGroups
+	var wrapped struct {
+		Spec ruleGroups `yaml:"spec"`
+	}
+	readYAML(t, rulesFile, &bare)
+	readYAML(t, operatorFile, &wrapped)
+	if diff := cmp.Diff(bare, wrapped.Spec); diff != "" {
+		t.Errorf("groups of the two (-rules +operator):\n%s", diff)
+	}
+}
+
+// The alerts on expiry and the audit's own verdicts draw one line: at each of
+// these days the same certificates are expired, expiring and nearly expired.
+func TestExpiryAlertsAgreeWithTheAudit(t *testing.T) {
+	t.Parallel()
+	promtool := tool(t, "promtool")
+	tree := t.TempDir()
+	if err := fixtures.ControlPlane(fixtures.Options{}).Node.Write(tree); err != nil {
+		t.Fatal(err)
+	}
+	inv, err := audit.Gather(tree)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rules, err := filepath.Abs(rulesFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := unitTests{RuleFiles: []string{rules}, Interval: "15m"}
+	var names []string
+	for _, day := range []int{0, 298, 299, 304, 306, 327, 329, 334, 336, 3439, 3441, 3589, 3591, 3621} {
+		test := expiryTest(day, audit.Run([]*audit.Inventory{inv}, audit.Options{At: fixtures.Now.AddDate(0, 0, day)}))
+		file.Tests, names = append(file.Tests, test), append(names, test.Name)
+	}
+	// What the audit says, so that agreement is never that of two silences.
+	if diff := cmp.Diff([]string{
+		"day 0: 0 critical, 0 warning",
+		"day 298: 0 critical, 0 warning",
+		"day 299: 0 critical, 1 warning",
+		"day 304: 0 critical, 1 warning",
+		"day 306: 0 critical, 11 warning",
+		"day 327: 0 critical, 11 warning",
+		"day 329: 11 critical, 2 warning",
+		"day 334: 11 critical, 2 warning",
+		"day 336: 11 critical, 2 warning",
+		"day 3439: 11 critical, 2 warning",
+		"day 3441: 11 critical, 5 warning",
+		"day 3589: 11 critical, 5 warning",
+		"day 3591: 14 critical, 2 warning",
+		"day 3621: 14 critical, 2 warning",
+	}, names); diff != "" {
+		t.Errorf("days and findings (-want +got):\n%s", diff)
+	}
+	data, err := yaml.Marshal(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := filepath.Join(t.TempDir(), "agreement.yaml")
+	if err := os.WriteFile(name, data, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	run(t, promtool, "test", "rules", name)
+}
+
+// unitTests is the input of promtool test rules.
+type unitTests struct {
+	RuleFiles []string   `yaml:"rule_files"`
+	Interval  string     `yaml:"evaluation_interval"`
+	Tests     []unitTest `yaml:"tests"`
+}
+
+type unitTest struct {
+	Name     string       `yaml:"name"`
+	Interval string       `yaml:"interval"`
+	Series   []testSeries `yaml:"input_series"`
+	Exprs    []testExpr   `yaml:"promql_expr_test"`
+}
+
+type testSeries struct {
+	Series string `yaml:"series"`
+	Values string `yaml:"values"`
+}
+
+type testExpr struct {
+	Expr    string       `yaml:"expr"`
+	At      string       `yaml:"eval_time"`
+	Samples []testSample `yaml:"exp_samples"`
+}
+
+type testSample struct {
+	Labels string `yaml:"labels"`
+	Value  int    `yaml:"value"`
+}
+
+// expiryTest holds the alerts of one instant against the findings of a result
+// for that instant. promtool's clock starts at 0; the result's time is there
+// at fifteen minutes, when what is pending has come to fire.
+func expiryTest(day int, r audit.Result) unitTest {
+	zero := r.At.Add(-15 * time.Minute).Unix()
+	test := unitTest{Interval: "15m"}
+	byPlace := map[string]audit.Certificate{}
+	for _, c := range r.Certificates {
+		labels := fmt.Sprintf("{node=%q,component=%q,role=%q,path=%q,field=%q,index=\"%d\"}", c.Node, c.Component, c.Role, c.Path, c.Field, c.Index)
+		for metric, at := range map[string]time.Time{"not_after": c.NotAfter, "not_before": c.NotBefore} {
+			test.Series = append(test.Series, testSeries{"certaudit_certificate_" + metric + "_timestamp_seconds" + labels, fmt.Sprintf("%d+0x2", at.Unix()-zero)})
+		}
+		byPlace[c.SHA256] = c
+	}
+	alertOf := map[string]string{
+		"validity/expired":          "CertauditCertificateExpired",
+		"validity/expiring":         "CertauditCertificateExpiring",
+		"validity/rotation-overdue": "CertauditCertificateExpiring",
+	}
+	expr := testExpr{Expr: `sum by (alertname, severity, path) (ALERTS{alertname=~"CertauditCertificateExpir.+",alertstate="firing"})`, At: "15m"}
+	count := map[audit.Severity]int{}
+	for _, f := range r.Findings {
+		alert, ok := alertOf[f.Check]
+		if !ok || f.Severity == audit.Info {
+			continue
+		}
+		count[f.Severity]++
+		expr.Samples = append(expr.Samples, testSample{fmt.Sprintf("{alertname=%q, severity=%q, path=%q}", alert, f.Severity, byPlace[f.SHA256].Path), 1})
+	}
+	test.Name = fmt.Sprintf("day %d: %d critical, %d warning", day, count[audit.Critical], count[audit.Warning])
+	test.Exprs = []testExpr{expr}
+	return test
+}

@@ -1,0 +1,364 @@
+package parsers
+
+import (
+	"bytes"
+	"crypto/x509"
+	"encoding/asn1"
+	"encoding/base64"
+	"encoding/pem"
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const (
+	// maxRequestDER is the longest PKCS #10 request that is decoded: one with a
+	// key of 16384 bits and hundreds of names is far shorter.
+	maxRequestDER = 64 << 10
+	// maxPlaceholder is how much of a placeholder is repeated.
+	maxPlaceholder = 64
+)
+
+// The kinds of object that are understood beside [Request].
+const (
+	kindRequest = "CertificateSigningRequest"
+	kindNode    = "Node"
+)
+
+// RequestList is what a file or stream holds of certificate signing requests,
+// each list in the order of the input.
+type RequestList struct {
+	Requests []Request
+	// Nodes are the Node objects beside the requests.
+	Nodes []NodeObject
+	// Others counts the objects and PEM blocks that are neither.
+	Others int
+	// Problems are what belongs to no single request.
+	Problems []Problem
+}
+
+// Request is a CertificateSigningRequest object of the Certificates API, or a
+// bare PEM request. What an object leaves out is the zero Text.
+type Request struct {
+	// Origin is where the object or the PEM block begins.
+	Origin Origin
+	// Bare says that there is no object around the request.
+	Bare       bool
+	APIVersion Text
+	Name       Text
+	// Created is when the API server took the object; zero in a manifest.
+	Created           time.Time
+	SignerName        Text
+	Username          Text
+	Groups            []Text
+	Usages            []Text
+	ExpirationSeconds Text
+	Conditions        []Condition
+	// Content is where the encoded request stands: spec.request, or the PEM block.
+	Content Origin
+	// PKCS10 is the decoded request; nil where there is none.
+	PKCS10 *x509.CertificateRequest
+	// Fault says what is wrong with the encoding of the request; "" for nothing.
+	// Where the fault is one that can be seen through, PKCS10 is set all the same.
+	Fault string
+	// Certificate is what status.certificate holds.
+	Certificate Embedded
+	// Problems are the fields of a wrong shape.
+	Problems []Problem
+}
+
+// Condition is one of status.conditions.
+type Condition struct {
+	Type    string
+	Reason  string
+	Message string
+	// At is when the condition was last updated; zero if nothing tells.
+	At time.Time
+}
+
+// NodeObject is what a Node says of the names that its kubelet is called by.
+type NodeObject struct {
+	Origin Origin
+	Name   string
+	// Addresses are names and addresses of status.addresses.
+	Addresses []string
+}
+
+// requestLabels are the PEM labels of a request: that of RFC 7468, section 7,
+// and the one of old programs, which OpenSSL reads as well.
+var requestLabels = []string{"CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST"}
+
+// ParseRequests reads what "kubectl get csr -o yaml" or "-o json" prints: single
+// objects, lists, several documents; or bare PEM requests. What is wrong with one
+// object costs no other. Data is not changed.
+func ParseRequests(path string, data []byte) RequestList {
+	var l RequestList
+	if isBareRequest(data) {
+		l.addBare(path, data)
+		return l
+	}
+	// A bytes.Reader does not fail.
+	_ = ReadObjects(path, bytes.NewReader(data), func(o Objects) {
+		for _, p := range o.Problems {
+			l.Problems = addProblem(l.Problems, p)
+		}
+		for _, d := range o.Documents {
+			for _, element := range d.Elements() {
+				l.addObject(element)
+			}
+		}
+	})
+	return l
+}
+
+// isBareRequest reports whether data is PEM and no object that embeds some.
+func isBareRequest(data []byte) bool {
+	return bytes.Contains(data, pemBegin) && !bytes.Contains(data, []byte("apiVersion"))
+}
+
+func (l *RequestList) addBare(path string, data []byte) {
+	blocks := 0
+	for c := range candidates(data) {
+		at := Origin{Path: path, Line: c.line}
+		if blocks++; blocks > maxBlocks {
+			l.Problems = append(l.Problems, Problem{at, KindLimit, fmt.Sprintf("more than %d PEM blocks; the rest is not read", maxBlocks)})
+			return
+		}
+		label, _, _ := bytes.Cut(firstLine(c.text[len(pemBegin):]), pemDashes)
+		if !slices.Contains(requestLabels, string(label)) {
+			l.Others++
+			continue
+		}
+		r := Request{Origin: at, Content: at, Bare: true}
+		r.PKCS10, r.Fault = decodeBlock(c)
+		l.Requests = append(l.Requests, r)
+	}
+}
+
+// decodeBlock decodes a PEM block with the label of a request.
+func decodeBlock(c candidate) (*x509.CertificateRequest, string) {
+	if c.size() > 2*maxRequestDER {
+		return nil, fmt.Sprintf("is longer than %d KiB", maxRequestDER>>10)
+	}
+	block := c.decode()
+	if block == nil {
+		return nil, c.damage()
+	}
+	return decodeDER(block.Bytes)
+}
+
+func decodeDER(der []byte) (*x509.CertificateRequest, string) {
+	if len(der) > maxRequestDER {
+		return nil, fmt.Sprintf("is longer than %d KiB", maxRequestDER>>10)
+	}
+	request, err := x509.ParseCertificateRequest(der)
+	if err != nil {
+		return nil, err.Error()
+	}
+	return request, ""
+}
+
+// addObject adds an object. The elements of a typed list, as the API server
+// itself returns it, have neither kind nor apiVersion.
+func (l *RequestList) addObject(d Document) {
+	kind := d.Kind()
+	if kind == "" && len(d.At("spec.request")) > 0 {
+		kind = kindRequest
+	}
+	switch kind {
+	case kindRequest:
+		l.Requests = append(l.Requests, requestOf(d))
+	case kindNode:
+		l.Nodes = append(l.Nodes, nodeOf(d.item(nil)))
+	default:
+		l.Others++
+	}
+}
+
+func nodeOf(it item) NodeObject {
+	n := NodeObject{Origin: it.origin()}
+	if metadata, ok := it.mapping("metadata"); ok {
+		n.Name = metadata.textOf("name").Value
+	}
+	if status, ok := it.mapping("status"); ok {
+		for _, a := range status.mappings("addresses") {
+			if address := a.textOf("address").Value; address != "" {
+				n.Addresses = append(n.Addresses, address)
+			}
+		}
+	}
+	return n
+}
+
+func requestOf(d Document) Request {
+	r := Request{APIVersion: d.First("apiVersion")}
+	it := d.item(&r.Problems)
+	r.Origin = it.origin()
+	if metadata, ok := it.mapping("metadata"); ok {
+		r.Name = metadata.textOf("name")
+		r.Created = timeOf(metadata.textOf("creationTimestamp"))
+	}
+	if spec, ok := it.mapping("spec"); ok {
+		r.SignerName = spec.textOf("signerName")
+		r.Username = spec.textOf("username")
+		r.Groups = spec.texts("groups")
+		r.Usages = spec.texts("usages")
+		r.ExpirationSeconds = spec.textOf("expirationSeconds")
+		r.addContent(it.origin(), spec.textOf("request"))
+	} else {
+		r.addContent(it.origin(), Text{})
+	}
+	if status, ok := it.mapping("status"); ok {
+		for _, c := range status.mappings("conditions") {
+			r.addCondition(c)
+		}
+		r.Certificate = embedded(status, "certificate")
+	}
+	if s := r.ExpirationSeconds; !s.IsZero() {
+		if _, err := strconv.ParseInt(s.Value, 10, 32); err != nil {
+			r.Problems = addProblem(r.Problems, Problem{s.Origin, KindSyntax, "is no number of seconds that fits 32 bits"})
+		}
+	}
+	return r
+}
+
+// addCondition adds a condition that holds. Those of v1beta1 had no status, and
+// all that there were held.
+func (r *Request) addCondition(it item) {
+	if status := it.textOf("status").Value; status != "" && status != "True" {
+		return
+	}
+	at := timeOf(it.textOf("lastUpdateTime"))
+	if at.IsZero() {
+		at = timeOf(it.textOf("lastTransitionTime"))
+	}
+	r.Conditions = append(r.Conditions, Condition{it.textOf("type").Value, it.textOf("reason").Value, it.textOf("message").Value, at})
+}
+
+// timeOf is a time as the API server writes it, zero for anything else.
+func timeOf(t Text) time.Time {
+	at, err := time.Parse(time.RFC3339, t.Value)
+	if err != nil {
+		return time.Time{}
+	}
+	return at.UTC()
+}
+
+func (r *Request) addContent(object Origin, content Text) {
+	r.Content = content.Origin
+	if content.IsZero() {
+		r.Content = object
+	}
+	r.PKCS10, r.Fault = decodeContent(content.Value)
+}
+
+// placeholder matches what tutorials and templates leave for the reader to fill
+// in. None of these characters is part of base64.
+var placeholder = regexp.MustCompile("[<>{}$`()]|\\.\\.\\.|(?i:O?M+ITT?ED|REDACTED|REPLACE|YOUR[-_ ])")
+
+// decodeContent decodes spec.request: base64 of PEM. Faults that can be seen
+// through give both a request and a fault.
+func decodeContent(text string) (*x509.CertificateRequest, string) {
+	trimmed := strings.TrimSpace(text)
+	switch {
+	case trimmed == "":
+		return nil, "is empty"
+	case strings.Contains(trimmed, string(pemBegin)):
+		request, fault := decodePEM([]byte(trimmed))
+		return request, join2("holds PEM as it is, and the field takes base64 of it", fault)
+	case len(trimmed) > 4*maxRequestDER:
+		return nil, fmt.Sprintf("is longer than %d KiB", maxRequestDER>>10)
+	case placeholder.MatchString(trimmed):
+		return nil, fmt.Sprintf("is the placeholder %q", clip(trimmed, maxPlaceholder))
+	}
+	// encoding/json ignores line breaks in base64 and nothing else.
+	compact := strings.Join(strings.Fields(trimmed), "")
+	blanks := ""
+	if strings.ContainsAny(trimmed, " \t") {
+		blanks = "has blanks inside of the base64, as YAML makes of its lines; encode with base64 -w0"
+	}
+	data, err := base64.StdEncoding.DecodeString(compact)
+	defer clear(data)
+	switch {
+	case err != nil && beginsKey(data):
+		return nil, FaultPrivateKey
+	case err != nil:
+		return nil, "is no base64"
+	}
+	request, fault := decodePEM(data)
+	return request, join2(blanks, fault)
+}
+
+// decodePEM decodes what the base64 of spec.request holds, as the API server
+// does: the first block counts, and its label must be the right one.
+func decodePEM(data []byte) (*x509.CertificateRequest, string) {
+	for c := range candidates(data) {
+		label, _, _ := bytes.Cut(firstLine(c.text[len(pemBegin):]), pemDashes)
+		switch {
+		case bytes.Contains(label, []byte("PRIVATE KEY")):
+			return nil, FaultPrivateKey
+		case string(label) == requestLabels[1]:
+			request, fault := decodeBlock(c)
+			return request, join2(fmt.Sprintf("has the PEM label %q; the API server takes only %q", requestLabels[1], requestLabels[0]), fault)
+		case string(label) != requestLabels[0]:
+			return nil, "holds no request: " + describe(label)
+		}
+		return decodeBlock(c)
+	}
+	return undressed(data)
+}
+
+// beginsKey reports whether data begins like a DER private key, PKCS #1 or
+// PKCS #8: a sequence whose first element is the number 0 or 1.
+func beginsKey(data []byte) bool {
+	first := derContents(data)
+	return len(data) > 0 && data[0] == derSequence && (bytes.HasPrefix(first, []byte{asn1.TagInteger, 1, 0}) || bytes.HasPrefix(first, []byte{asn1.TagInteger, 1, 1}))
+}
+
+// FaultPrivateKey is the [Request.Fault] of a private key in place of a request.
+const FaultPrivateKey = "holds a private key, which everybody who can read the object now has"
+
+// undressed decodes what is no PEM.
+func undressed(data []byte) (*x509.CertificateRequest, string) {
+	if bytes.HasPrefix(bytes.TrimSpace(data), []byte("LS0tLS1CRUdJTi")) {
+		inner, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(string(data)), ""))
+		defer clear(inner)
+		if block, _ := pem.Decode(inner); err == nil && block != nil && block.Type == requestLabels[0] {
+			request, fault := decodeDER(block.Bytes)
+			return request, join2("is base64 of a base64; encode it once", fault)
+		}
+		return nil, "is base64 of a base64; encode it once"
+	}
+	if len(data) <= maxRequestDER {
+		if request, err := x509.ParseCertificateRequest(data); err == nil {
+			return request, "is base64 of DER, and the API server takes base64 of PEM"
+		}
+	}
+	m := ParseMaterial(Origin{}, data)
+	switch {
+	case slices.ContainsFunc(m.Keys, func(k Key) bool { return k.Private }):
+		return nil, FaultPrivateKey
+	case len(m.Certificates) > 0:
+		return nil, "holds no request but a certificate"
+	}
+	return nil, fmt.Sprintf("is base64 of %d bytes that are no PEM", len(data))
+}
+
+// join2 joins two faults, of which each may be "".
+func join2(a, b string) string {
+	if a == "" || b == "" {
+		return a + b
+	}
+	return a + "; " + b
+}
+
+// clip is the beginning of a text, in at most n bytes.
+func clip(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	return strings.ToValidUTF8(s[:n], "") + "…"
+}

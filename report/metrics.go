@@ -1,0 +1,326 @@
+package report
+
+import (
+	"cmp"
+	"io"
+	"runtime"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"time"
+
+	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/common/expfmt"
+
+	"certaudit/audit"
+)
+
+// Health is what the server knows of its own work. The zero Health stands for
+// a single run, which knows nothing of the kind.
+type Health struct {
+	// Ended is when the last audit that gave a Result ended; zero for the time
+	// that the Result is judged for.
+	Ended time.Time
+	// Duration of that audit; 0 if it was not measured.
+	Duration time.Duration
+	// Server is nil for a single run.
+	Server *ServerHealth
+}
+
+// ServerHealth is what only a running server has to tell.
+type ServerHealth struct {
+	// Audits and Failures count the audits since the start, and those of them
+	// that gave no Result.
+	Audits, Failures int
+	// Failed says that the last audit gave no Result, so that an older one is shown.
+	Failed bool
+	// Watching says that changed files are noticed at once, not at the next look.
+	Watching bool
+	// ConfigRefused says that the policy could not be read again, so that the
+	// one before is in force.
+	ConfigRefused bool
+}
+
+// Metric describes one metric family, for the documentation.
+type Metric struct {
+	Name string
+	// Type is "gauge" or "counter".
+	Type string
+	// Labels that a series may have. A label without a value is left out, which
+	// Prometheus takes for the same.
+	Labels []string
+	// Help is one line without a full stop.
+	Help string
+	// Absent says when there is no series.
+	Absent string
+	// Example is a query.
+	Example string
+}
+
+// identity are the labels that say which certificate a series is about.
+var identity = []string{"node", "component", "role", "path", "field", "index"}
+
+// maxDetailed bounds the certificates that have more than their notAfter and
+// their findings: with more of them a scrape would be mostly text that nobody
+// joins on. A node has about 25.
+const maxDetailed = 1000
+
+// maxFindingSeries bounds certificate_findings; certaudit_findings counts all.
+const maxFindingSeries = 2000
+
+// Metrics returns the metrics of a Result in the form of client_model. It is
+// pure; every label value is valid UTF-8, and no two series are the same. The
+// families are in the order of [MetricNames], and none is empty.
+func Metrics(r audit.Result, h Health) []*dto.MetricFamily {
+	m := newFamilies(metricRoster)
+	m.certificates(r)
+	m.findings(r)
+	m.connections(r)
+	m.audit(r, h)
+	return m.list()
+}
+
+var metricRoster = []Metric{
+	{"certaudit_certificate_not_after_timestamp_seconds", "gauge", identity,
+		"When the certificate ends, in seconds since 1970",
+		"the certificate is missing or cannot be decoded; then there is certaudit_certificate_missing",
+		"certaudit_certificate_not_after_timestamp_seconds - time() < 30 * 86400"},
+	{"certaudit_certificate_not_before_timestamp_seconds", "gauge", identity,
+		"When the certificate begins, in seconds since 1970",
+		"as above, and for files beyond the first 1000 certificates",
+		"(certaudit_certificate_not_after_timestamp_seconds - time()) / (certaudit_certificate_not_after_timestamp_seconds - certaudit_certificate_not_before_timestamp_seconds) < 0.3"},
+	{"certaudit_certificate_info", "gauge", append(identity[:len(identity):len(identity)], "type", "subject", "issuer", "serial", "sans", "key_algorithm", "sha256"),
+		"Always 1; what else is known of the certificate, to join on",
+		"as above",
+		"certaudit_certificate_not_after_timestamp_seconds * on (node, component, role, path, field, index) group_left (subject, serial) certaudit_certificate_info"},
+	{"certaudit_certificate_missing", "gauge", identity,
+		"1 for a certificate that should exist, and is absent or cannot be decoded",
+		"the certificate is there",
+		"certaudit_certificate_missing == 1"},
+	{"certaudit_certificate_findings", "gauge", append(identity[:len(identity):len(identity)], "check", "severity"),
+		"Findings about a certificate, a file or a setting, by check",
+		"nothing is found there; findings beyond the worst 2000 are only in certaudit_findings",
+		`certaudit_certificate_findings{severity="critical"} > 0`},
+	{"certaudit_certificates_without_details", "gauge", nil,
+		"Certificates beyond the first 1000, which have a notAfter and nothing else",
+		"never",
+		"certaudit_certificates_without_details > 0"},
+	{"certaudit_findings", "gauge", []string{"check", "severity"},
+		"Findings that count: neither waived nor known from the baseline",
+		"never for the usual severity of a check; for another one, where nothing of it is found",
+		"sum by (severity) (certaudit_findings)"},
+	{"certaudit_connection_ok", "gauge", []string{"node", "client", "server", "address"},
+		"1 for a connection whose handshake would succeed, 0 for one that would fail",
+		"the other end is not in view",
+		"certaudit_connection_ok == 0"},
+	{"certaudit_references_missing", "gauge", []string{"node"},
+		"Files that the configuration names and that do not exist, dangling links among them",
+		"never",
+		"certaudit_references_missing > 0"},
+	{"certaudit_audit_complete", "gauge", nil,
+		"1 if everything could be read and judged, and there was something to judge",
+		"never",
+		"certaudit_audit_complete == 0"},
+	{"certaudit_audit_last_success_timestamp_seconds", "gauge", nil,
+		"When the last audit that gave a result ended, in seconds since 1970",
+		"never",
+		"time() - certaudit_audit_last_success_timestamp_seconds > 3600"},
+	{"certaudit_audit_duration_seconds", "gauge", nil,
+		"How long that audit took",
+		"written by certaudit audit",
+		"certaudit_audit_duration_seconds"},
+	{"certaudit_audit_success", "gauge", nil,
+		"1 if the last audit gave a result, 0 if an older one is shown",
+		"written by certaudit audit",
+		"certaudit_audit_success == 0"},
+	{"certaudit_audits_total", "counter", []string{"outcome"},
+		"Audits since the start, by outcome: success or failure",
+		"written by certaudit audit",
+		`increase(certaudit_audits_total{outcome="failure"}[1h]) > 0`},
+	{"certaudit_watching", "gauge", nil,
+		"1 if changed files are noticed at once, 0 if only at the next look",
+		"written by certaudit audit",
+		"certaudit_watching == 0"},
+	{"certaudit_config_last_reload_successful", "gauge", nil,
+		"1 if the policy in force is the one on disk as of the last reload",
+		"written by certaudit audit",
+		"certaudit_config_last_reload_successful == 0"},
+	{"certaudit_build_info", "gauge", []string{"version", "goversion"},
+		"Always 1; which program this is",
+		"never",
+		"certaudit_build_info"},
+}
+
+// MetricRoster returns the families of [Metrics] in their order. The slice is
+// the caller's own.
+func MetricRoster() []Metric { return append([]Metric(nil), metricRoster...) }
+
+// writePrometheus writes the text exposition format without timestamps, as the
+// textfile collector of node_exporter demands.
+func writePrometheus(w io.Writer, r audit.Result, _ Options) error {
+	return WriteMetrics(w, Metrics(r, Health{}))
+}
+
+// WriteMetrics writes families as the text exposition format 0.0.4.
+func WriteMetrics(w io.Writer, families []*dto.MetricFamily) error {
+	for _, f := range families {
+		if _, err := expfmt.MetricFamilyToText(w, f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (m *families) certificates(r audit.Result) {
+	detailed := 0
+	for _, named := range []bool{true, false} {
+		for i := range r.Certificates {
+			c := &r.Certificates[i]
+			if (c.Component != fileComponent) != named {
+				continue
+			}
+			at := m.identityOf(c)
+			if c.SHA256 == "" {
+				m.add("certaudit_certificate_missing", 1, at)
+				continue
+			}
+			m.add("certaudit_certificate_not_after_timestamp_seconds", seconds(c.NotAfter), at)
+			if !named && detailed >= maxDetailed {
+				m.count("certaudit_certificates_without_details", nil)
+				continue
+			}
+			detailed++
+			m.add("certaudit_certificate_not_before_timestamp_seconds", seconds(c.NotBefore), at)
+			m.add("certaudit_certificate_info", 1, at, m.pairs("type", c.Type, "subject", distinguished(c), "issuer", c.Issuer,
+				"serial", c.Serial, "sans", sans(c), "key_algorithm", c.KeyAlgorithm, "sha256", c.SHA256))
+		}
+	}
+	m.zero("certaudit_certificates_without_details", nil)
+}
+
+// fileComponent is the component of certificates that no component names.
+const fileComponent = "file"
+
+func (m *families) identityOf(c *audit.Certificate) []*dto.LabelPair {
+	index := ""
+	if c.Index > 0 {
+		index = strconv.Itoa(c.Index)
+	}
+	return m.pairs("node", c.Node, "component", c.Component, "role", c.Role, "path", c.Path, "field", c.Field, "index", index)
+}
+
+// seconds is a time as Prometheus has it. The zero time stands for nothing.
+func seconds(t time.Time) float64 {
+	if t.IsZero() {
+		return 0
+	}
+	return float64(t.Unix())
+}
+
+// distinguished is "CN=kubernetes-admin,O=system:masters".
+func distinguished(c *audit.Certificate) string {
+	parts := []string{"CN=" + c.CommonName}
+	for _, o := range c.Organizations {
+		parts = append(parts, "O="+o)
+	}
+	return strings.Join(parts, ",")
+}
+
+// maxLabelValue bounds a label value, in bytes: a certificate may hold thousands of
+// names.
+const maxLabelValue = 512
+
+func sans(c *audit.Certificate) string {
+	return strings.Join(append(c.DNSNames[:len(c.DNSNames):len(c.DNSNames)], c.IPAddresses...), ",")
+}
+
+// spot is what a finding and a certificate have in common.
+type spot struct{ node, path, sha256 string }
+
+func (m *families) findings(r audit.Result) {
+	const total, each = "certaudit_findings", "certaudit_certificate_findings"
+	rows := map[spot][]*audit.Certificate{}
+	for i := range r.Certificates {
+		c := &r.Certificates[i]
+		at := spot{c.Node, c.Path, c.SHA256}
+		rows[at] = append(rows[at], c)
+	}
+	for _, c := range audit.Checks() {
+		m.zero(total, m.pairs("check", c.ID, "severity", string(c.Severity)))
+	}
+	missing := map[string]int{}
+	for _, n := range r.Nodes {
+		missing[n.Name] = 0
+	}
+	for _, f := range r.Findings {
+		if f.Check == "files/missing" || f.Check == "files/dangling-link" {
+			missing[f.Node]++
+		}
+		if !f.Counts() {
+			continue
+		}
+		what := m.pairs("check", f.Check, "severity", string(f.Severity))
+		m.count(total, what)
+		if m.size(each) >= maxFindingSeries {
+			continue
+		}
+		concerned := rows[spot{f.Node, f.Path, f.SHA256}]
+		for _, c := range concerned {
+			m.count(each, m.identityOf(c), what)
+		}
+		if len(concerned) == 0 {
+			m.count(each, m.pairs("node", f.Node, "component", f.Component, "path", f.Path, "field", f.Field), what)
+		}
+	}
+	for _, n := range r.Nodes {
+		m.add("certaudit_references_missing", float64(missing[n.Name]), m.pairs("node", n.Name))
+	}
+}
+
+func (m *families) connections(r audit.Result) {
+	for _, c := range r.Connections {
+		ok := 1.0
+		switch c.Status {
+		case audit.VerdictBroken:
+			ok = 0
+		case audit.VerdictUnknown, audit.VerdictNone:
+			continue
+		}
+		m.add("certaudit_connection_ok", ok, m.pairs("node", c.Node, "client", c.Client, "server", c.Server, "address", c.Address))
+	}
+}
+
+func (m *families) audit(r audit.Result, h Health) {
+	ended := h.Ended
+	if ended.IsZero() {
+		ended = r.At
+	}
+	m.add("certaudit_audit_complete", truth(!r.Incomplete()), nil)
+	m.add("certaudit_audit_last_success_timestamp_seconds", seconds(ended), nil)
+	if h.Duration > 0 {
+		m.add("certaudit_audit_duration_seconds", h.Duration.Seconds(), nil)
+	}
+	if s := h.Server; s != nil {
+		m.add("certaudit_audit_success", truth(s.Audits > 0 && !s.Failed), nil)
+		m.add("certaudit_audits_total", float64(s.Audits-s.Failures), m.pairs("outcome", "success"))
+		m.add("certaudit_audits_total", float64(s.Failures), m.pairs("outcome", "failure"))
+		m.add("certaudit_watching", truth(s.Watching), nil)
+		m.add("certaudit_config_last_reload_successful", truth(!s.ConfigRefused), nil)
+	}
+	m.add("certaudit_build_info", 1, m.pairs("version", version(), "goversion", runtime.Version()))
+}
+
+func truth(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	return cmp.Or(info.Main.Version, "unknown")
+}
