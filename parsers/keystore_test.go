@@ -1,5 +1,3 @@
-//go:build keystores
-
 package parsers_test
 
 import (
