@@ -204,6 +204,7 @@ Kubernetes objects, recognised by content; - is the standard input. With both
 
 // examine audits a node and writes the reports.
 func (p *program) examine(f auditFlags, lookup func(string) (report.Format, error)) (audit.Result, error) {
+	collectLate()
 	o, err := f.options(p.now())
 	if err != nil {
 		return audit.Result{}, err
