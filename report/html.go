@@ -52,6 +52,8 @@ func writeHTML(w io.Writer, r audit.Result, _ Options) error {
 // htmlPage is what the template shows.
 type htmlPage struct {
 	audit.Result
+	// Signing is the table of certificate signing requests.
+	Signing      htmlRequests
 	Policy       string
 	Style        template.CSS
 	Script       template.JS
@@ -76,6 +78,7 @@ func newHTMLPage(r audit.Result) htmlPage {
 	rows := htmlRows(r)
 	return htmlPage{
 		Result:       r,
+		Signing:      newHTMLRequests(r),
 		Policy:       contentSecurityPolicy(style, script),
 		Style:        template.CSS(style),
 		Script:       template.JS(script),
