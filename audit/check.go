@@ -74,6 +74,7 @@ func newSubjectNode(inv *Inventory, o Options) *subjectNode {
 			n.privates[ref.Pair] = append(n.privates[ref.Pair], ref)
 		}
 	}
+	n.checkAhead()
 	n.edges = n.connections()
 	return n
 }

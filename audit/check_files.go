@@ -28,8 +28,8 @@ func (n *subjectNode) groups() []group {
 }
 
 func (n *subjectNode) group() []group {
-	out := []group{}
-	at := map[string]int{}
+	out := make([]group, 0, len(n.inv.Files))
+	at := make(map[string]int, len(n.inv.Files))
 	for _, ref := range n.inv.References {
 		if ref.Path == "" {
 			continue
@@ -95,19 +95,19 @@ func checkMissing(p *pass) {
 			continue
 		}
 		p.examine()
+		if !g.first().Unmounted && g.file.State != Missing {
+			continue
+		}
 		f := finding{severity: g.role().soften(Critical), component: g.component(), at: g.at(), remedy: p.restore(g)}
 		switch {
 		case g.first().Unmounted:
 			f.message = fmt.Sprintf("no volume of the pod brings this path into the container; it is named by %s", g.namedBy())
 			f.remedy = remedy{fmt.Sprintf("# add a hostPath volume and a volumeMount for %s to %s, or correct the flag", path.Dir(g.path), g.first().Origin.Path)}
-		case g.file.State == Missing:
-			f.message = "does not exist; it is named by " + g.namedBy()
-			if p.notJoined(g) {
-				f.severity = Warning
-				f.message = "does not exist, for the node has not joined yet: the kubelet makes it with the bootstrap kubeconfig"
-			}
+		case p.notJoined(g):
+			f.severity = Warning
+			f.message = "does not exist, for the node has not joined yet: the kubelet makes it with the bootstrap kubeconfig"
 		default:
-			continue
+			f.message = "does not exist; it is named by " + g.namedBy()
 		}
 		p.report(f)
 	}

@@ -203,7 +203,7 @@ func (r *root) find(name string) (f File, in *os.Root, base string, err error) {
 	f = File{Path: path.Clean("/" + name)}
 	dir, err := r.into(path.Dir(f.Path))
 	if err == nil {
-		base = cmp.Or(strings.TrimPrefix(path.Base(f.Path), "/"), ".")
+		base = nameIn(f.Path)
 		target, err := dir.fs.Readlink(base)
 		if errors.Is(err, syscall.EINVAL) || errors.Is(err, fs.ErrNotExist) {
 			f.Resolved = path.Join(dir.resolved, base)
@@ -219,6 +219,9 @@ func (r *root) find(name string) (f File, in *os.Root, base string, err error) {
 	return f, r.fs, rel, nil
 }
 
+// nameIn is the name that a clean path has in its folder, "." for the root.
+func nameIn(name string) string { return cmp.Or(name[strings.LastIndexByte(name, '/')+1:], ".") }
+
 // stat describes what lies at a path without reading it, and says whether it is
 // a folder.
 func (r *root) stat(name string) (f File, isDir bool) {
@@ -229,6 +232,14 @@ func (r *root) stat(name string) (f File, isDir bool) {
 
 // look is stat with the mark.
 func (r *root) look(name string) (f File, isDir bool, s mark) {
+	f.Path = path.Clean("/" + name)
+	if dir, err := r.into(path.Dir(f.Path)); err == nil {
+		base := nameIn(f.Path)
+		if info, err := dir.fs.Lstat(base); err == nil && info.Mode()&fs.ModeSymlink == 0 {
+			f.State, f.Resolved = Readable, path.Join(dir.resolved, base)
+			return f.described(info), info.IsDir(), markOf(info, "", time.Now())
+		}
+	}
 	f, in, base, err := r.find(name)
 	if err == nil {
 		var info fs.FileInfo

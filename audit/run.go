@@ -88,6 +88,7 @@ func (r *Result) addNode(n *subjectNode) {
 	for _, e := range n.edges {
 		r.Connections = append(r.Connections, e.Connection)
 	}
+	r.Certificates = slices.Grow(r.Certificates, len(n.entries))
 	for _, e := range n.entries {
 		r.Certificates = append(r.Certificates, n.row(e))
 	}
@@ -102,7 +103,7 @@ func (n *subjectNode) row(e *entry) Certificate {
 		return c
 	}
 	x := e.cert.Certificate
-	c.CommonName, c.Issuer = x.Subject.CommonName, cmp.Or(x.Issuer.CommonName, x.Issuer.String())
+	c.CommonName, c.Issuer = x.Subject.CommonName, issuerName(x)
 	c.Organizations = append(c.Organizations, x.Subject.Organization...)
 	c.DNSNames = append(c.DNSNames, x.DNSNames...)
 	for _, ip := range x.IPAddresses {

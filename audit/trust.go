@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"crypto/x509"
 	"errors"
+	"maps"
+	"runtime"
 	"strings"
+	"sync"
 	"time"
 
 	"certaudit/parsers"
@@ -155,6 +158,54 @@ func (s *signatures) signed(ca, cert *x509.Certificate) bool {
 	}
 	s.made[pair] = made
 	return made
+}
+
+// aheadFrom is how many certificates make it worth while to check signatures on
+// all processors.
+const aheadFrom = 200
+
+// checkAhead checks the signatures that the checks are going to ask for, on all
+// processors. It decides nothing: they find the answers where those of an
+// earlier run are.
+func (n *subjectNode) checkAhead() {
+	if len(n.entries) < aheadFrom {
+		return
+	}
+	var pairs [][2]*x509.Certificate
+	cas := n.authoritiesByName()
+	for _, e := range n.decoded((*entry).isLeaf) {
+		for _, ca := range cas[string(e.cert.RawIssuer)] {
+			pair := [2]*x509.Certificate{ca.Certificate, e.cert.Certificate}
+			if _, known := n.before[pair]; !known && couldSign(pair[0], pair[1]) && len(pairs) < maxSignatures {
+				pairs = append(pairs, pair)
+			}
+		}
+	}
+	if len(pairs) < aheadFrom {
+		return
+	}
+	made, done := make([]bool, len(pairs)), make([]bool, len(pairs))
+	var all sync.WaitGroup
+	workers := runtime.GOMAXPROCS(0)
+	for w := range workers {
+		all.Go(func() {
+			// What panics here is left for the check that asks for it.
+			defer func() { _ = recover() }()
+			for i := w; i < len(pairs); i += workers {
+				made[i] = pairs[i][1].CheckSignatureFrom(pairs[i][0]) == nil
+				done[i] = true
+			}
+		})
+	}
+	all.Wait()
+	known := make(map[[2]*x509.Certificate]bool, len(n.before)+len(pairs))
+	maps.Copy(known, n.before)
+	for i, pair := range pairs {
+		if done[i] {
+			known[pair] = made[i]
+		}
+	}
+	n.before = known
 }
 
 // sameName reports whether one of the bundle's certificates bears the name that

@@ -97,10 +97,9 @@ func TestPrometheus(t *testing.T) {
 	}
 	p.scrapeChecked(work, address)
 
-	start := time.Now()
 	must(t, serve.Process.Signal(syscall.SIGTERM))
-	if err := serve.Wait(); err != nil || time.Since(start) > time.Second {
-		t.Errorf("SIGTERM ended the server after %s: %v", time.Since(start), err)
+	if err := serve.Wait(); err != nil {
+		t.Errorf("SIGTERM ended the server with %v", err)
 	}
 	p.until("up", "0")
 }

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"runtime/debug"
 	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -24,7 +25,10 @@ func (s *server) handler() http.Handler {
 		return append(own, s.state.Load().families...), err
 	})
 	mux := http.NewServeMux()
-	mux.Handle("/metrics", readOnly(promhttp.HandlerFor(families, promhttp.HandlerOpts{EnableOpenMetrics: true, MaxRequestsInFlight: maxScrapes})))
+	mux.Handle("/metrics", readOnly(promhttp.HandlerFor(families, promhttp.HandlerOpts{
+		EnableOpenMetrics: true, MaxRequestsInFlight: maxScrapes,
+		OfferedCompressions: []promhttp.Compression{promhttp.Identity, promhttp.Gzip}, // others take megabytes of memory
+	})))
 	mux.Handle("/{$}", readOnly(s.page()))
 	for _, path := range []string{"/healthz", "/-/healthy"} {
 		mux.Handle(path, readOnly(answer(func() bool { return true })))
@@ -79,6 +83,7 @@ func (s *server) page() http.Handler {
 			return
 		}
 		defer one.Unlock()
+		defer debug.FreeOSMemory()
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		w.Header().Set("Cache-Control", "no-store")
 		w.Header().Set("X-Content-Type-Options", "nosniff")

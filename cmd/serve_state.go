@@ -148,7 +148,9 @@ func (s *server) audit(w *watching, why string) (again <-chan time.Time) {
 	}
 	s.publish()
 	s.tell()
-	debug.FreeOSMemory()
+	if why != "interval" { // which finds what the one before found
+		debug.FreeOSMemory()
+	}
 	if w.grew && s.cache.Changed() {
 		return time.After(quiet)
 	}
