@@ -29,4 +29,4 @@ lint:
 
 # The pages of docs/ that are made from the code, and the golden files.
 docs:
-	$(GO) test ./cmd ./audit ./report -update
+	$(GO) test ./cmd ./audit ./report ./deploy -update
