@@ -16,9 +16,20 @@ import (
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
-		"certaudit": func() { os.Exit(cmd.Main(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) },
+		"certaudit": func() {
+			code := cmd.Main(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
+			if file := os.Getenv(statusFile); file != "" {
+				status, _ := os.ReadFile("/proc/self/status")
+				_ = os.WriteFile(file, status, 0o600)
+			}
+			os.Exit(code)
+		},
 	})
 }
+
+// statusFile names a variable: the file that the program's own /proc/self/status
+// is written to at its end.
+const statusFile = "CERTAUDIT_TEST_STATUS"
 
 // TestScripts runs the program as its users do. Beside testscript's commands:
 //
