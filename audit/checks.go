@@ -14,6 +14,15 @@ const (
 	sourceSkew       = "https://kubernetes.io/releases/version-skew-policy/"
 )
 
+// CheckIDs returns the IDs of [Checks], in their order.
+func CheckIDs() []string {
+	var ids []string
+	for _, c := range Checks() {
+		ids = append(ids, c.ID)
+	}
+	return ids
+}
+
 // Checks returns every check in the order of the documentation. The slice is
 // the caller's own.
 func Checks() []Check {

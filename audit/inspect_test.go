@@ -143,29 +143,6 @@ func TestEndpointAddress(t *testing.T) {
 	}
 }
 
-// listen serves each connection with serve, and returns the address.
-func listen(t *testing.T, serve func(net.Conn)) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	go func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer conn.Close()
-				serve(conn)
-			}()
-		}
-	}()
-	return l.Addr().String()
-}
-
 func TestInspectEndpoint(t *testing.T) {
 	m := newMaker()
 	cert, key := m.leaf("web", "web-sub", "web.example.org")
@@ -197,7 +174,7 @@ func TestInspectEndpoint(t *testing.T) {
 		}, audit.Session{Error: "the handshake failed: tls: handshake message of length 197440 bytes exceeds maximum of 65536 bytes"}, 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			address := listen(t, tt.serve)
+			address := serve(t, tt.serve)
 			i := audit.InspectEndpoint(context.Background(), address, tt.serverName, roots, "web-ca.crt", fixtures.Now)
 			tt.want.Address, tt.want.Roots, tt.want.ServerName = address, "web-ca.crt", tt.serverName
 			if tt.serverName == "" {
@@ -213,7 +190,7 @@ func TestInspectEndpoint(t *testing.T) {
 		})
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	address := listen(t, func(net.Conn) { cancel(); <-t.Context().Done() })
+	address := serve(t, func(net.Conn) { cancel(); <-t.Context().Done() })
 	if i := audit.InspectEndpoint(ctx, address, "", roots, "", fixtures.Now); i.Session.Error == "" {
 		t.Error("a server that says nothing was waited for")
 	}

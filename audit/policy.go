@@ -191,7 +191,7 @@ func (p *Policy) faults() []policyFault {
 			add("thresholds."+name, "%s", fault)
 		}
 	}
-	ids := checkIDs()
+	ids := CheckIDs()
 	for _, id := range sortedKeys(p.Checks) {
 		if !slices.Contains(ids, id) {
 			add("checks."+id, "unknown check %q; \"certaudit checks\" lists them", id)
@@ -234,14 +234,6 @@ func (p *Policy) faults() []policyFault {
 
 // maxPolicySpan is the most days or hours that a policy takes: a century of days.
 const maxPolicySpan = 36500
-
-func checkIDs() []string {
-	var ids []string
-	for _, c := range Checks() {
-		ids = append(ids, c.ID)
-	}
-	return ids
-}
 
 func (w Waiver) faults(ids []string) []string {
 	var out []string

@@ -48,7 +48,7 @@ func (p *program) checksCommand() *cobra.Command {
 		Short:             "List the checks, or explain one",
 		Example:           "  certaudit checks identity/san-missing",
 		Args:              cobra.MaximumNArgs(1),
-		ValidArgsFunction: cobra.FixedCompletions(checkIDs(), cobra.ShellCompDirectiveNoFileComp),
+		ValidArgsFunction: cobra.FixedCompletions(audit.CheckIDs(), cobra.ShellCompDirectiveNoFileComp),
 		RunE: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return p.listChecks()
@@ -56,14 +56,6 @@ func (p *program) checksCommand() *cobra.Command {
 			return p.explainCheck(args[0])
 		},
 	}
-}
-
-func checkIDs() []string {
-	var ids []string
-	for _, c := range audit.Checks() {
-		ids = append(ids, c.ID)
-	}
-	return ids
 }
 
 func (p *program) listChecks() error {

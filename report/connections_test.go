@@ -70,15 +70,7 @@ func TestConnectionGoldens(t *testing.T) {
 
 func renderConnections(t *testing.T, name string, r audit.Result, o Options) string {
 	t.Helper()
-	f, err := LookupConnections(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var b bytes.Buffer
-	if err := f.Write(&b, r, o); err != nil {
-		t.Fatalf("%s: %v", name, err)
-	}
-	return b.String()
+	return renderFrom(t, LookupConnections, name, r, o)
 }
 
 func TestConnectionFormats(t *testing.T) {

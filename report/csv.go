@@ -11,11 +11,14 @@ import (
 	"certaudit/audit"
 )
 
-// csvColumns are the fields of a certificate under their names in JSON.
-var csvColumns = []struct {
+// csvColumn is one field of what a row shows, under its name in JSON.
+type csvColumn[T any] struct {
 	title string
-	cell  func(c audit.Certificate) string
-}{
+	cell  func(T) string
+}
+
+// csvColumns are the fields of a certificate.
+var csvColumns = []csvColumn[audit.Certificate]{
 	{"node", func(c audit.Certificate) string { return csvText(c.Node) }},
 	{"component", func(c audit.Certificate) string { return csvText(c.Component) }},
 	{"type", func(c audit.Certificate) string { return csvText(c.Type) }},
@@ -43,18 +46,23 @@ var csvColumns = []struct {
 // that was audited, as RFC 4180 but for lines that end in LF alone.
 func writeCSV(w io.Writer, r audit.Result, _ Options) error {
 	if len(r.Requests) > 0 {
-		return writeRequestCSV(w, r)
+		return writeRows(w, requestCSV, r.Requests)
 	}
+	return writeRows(w, csvColumns, r.Certificates)
+}
+
+// writeRows writes a header and a row for each thing.
+func writeRows[T any](w io.Writer, columns []csvColumn[T], things []T) error {
 	out := csv.NewWriter(w)
-	header := make([]string, len(csvColumns))
-	for i, col := range csvColumns {
+	header := make([]string, len(columns))
+	for i, col := range columns {
 		header[i] = col.title
 	}
 	out.Write(header)
-	for _, c := range r.Certificates {
-		row := make([]string, len(csvColumns))
-		for i, col := range csvColumns {
-			row[i] = col.cell(c)
+	for _, thing := range things {
+		row := make([]string, len(columns))
+		for i, col := range columns {
+			row[i] = col.cell(thing)
 		}
 		out.Write(row)
 	}

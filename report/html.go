@@ -63,7 +63,7 @@ type htmlPage struct {
 	Next         htmlNext
 	Expired      int
 	Nodes        []htmlNode
-	Gaps         []htmlGap
+	Omissions    []omission
 	Checks       []htmlCheck
 	Timeline     htmlTimeline
 	Certificates []htmlRow
@@ -88,7 +88,7 @@ func newHTMLPage(r audit.Result) htmlPage {
 		Next:         nextExpiry(r, rows),
 		Expired:      countExpired(r),
 		Nodes:        htmlNodes(r),
-		Gaps:         htmlGaps(r),
+		Omissions:    omissions(r),
 		Checks:       htmlChecks(r),
 		Timeline:     newTimeline(r, rows),
 		Certificates: rows,
@@ -235,38 +235,6 @@ func (n *htmlNode) count(s audit.Severity) {
 	case audit.Info:
 		n.Info++
 	}
-}
-
-// htmlGap is one reason why something was not judged.
-type htmlGap struct {
-	Checks []string
-	Where  string
-	Reason string
-}
-
-// htmlGaps lists what was not judged, one entry for each reason.
-func htmlGaps(r audit.Result) []htmlGap {
-	type cause struct{ reason, check string }
-	var onNodes groups[cause]
-	for _, o := range r.Outcomes {
-		if o.State == audit.Incomplete || o.Reason != "" {
-			onNodes.add(cause{unjudged(o), o.Check}, o.Node)
-		}
-	}
-	type place struct{ reason, where string }
-	var ofChecks groups[place]
-	for _, c := range onNodes.keys {
-		where := ""
-		if severalNodes(r) {
-			where = nodeList(onNodes.members[c])
-		}
-		ofChecks.add(place{c.reason, where}, c.check)
-	}
-	var gaps []htmlGap
-	for _, p := range ofChecks.keys {
-		gaps = append(gaps, htmlGap{ofChecks.members[p], p.where, p.reason})
-	}
-	return gaps
 }
 
 // htmlCheck is what a check looked at on all nodes together.

@@ -14,7 +14,7 @@ import (
 // writeNotes writes what stands below the table: findings, what was not
 // judged, and the summary line.
 func writeNotes(b *bytes.Buffer, r audit.Result, o Options) {
-	for _, section := range []string{findingsSection(r, o), gapsSection(r, o), summaryLine(r)} {
+	for _, section := range []string{findingsSection(r, o), omissionsSection(r, o), summaryLine(r)} {
 		if section == "" {
 			continue
 		}
@@ -96,31 +96,48 @@ func findingPlace(f audit.Finding) string {
 	return strings.Join(nonEmpty(where, printable(f.Field)), "  ")
 }
 
-// gapsSection lists what was not judged, one line for each reason.
-func gapsSection(r audit.Result, o Options) string {
-	type gap struct{ check, reason string }
-	var onNodes groups[gap]
-	for _, outcome := range r.Outcomes {
-		if outcome.State == audit.Incomplete || outcome.Reason != "" {
-			onNodes.add(gap{outcome.Check, unjudged(outcome)}, outcome.Node)
+// omission is one reason why something was not judged: by which checks, and, with
+// several nodes, where.
+type omission struct {
+	Checks        []string
+	Where, Reason string
+}
+
+// omissions lists what was not judged, one entry for each reason.
+func omissions(r audit.Result) []omission {
+	type cause struct{ reason, check string }
+	var onNodes groups[cause]
+	for _, o := range r.Outcomes {
+		if o.State == audit.Incomplete || o.Reason != "" {
+			onNodes.add(cause{unjudged(o), o.Check}, o.Node)
 		}
 	}
-	if len(onNodes.keys) == 0 {
-		return ""
-	}
-	type cause struct{ reason, nodes string }
-	var ofChecks groups[cause]
-	for _, g := range onNodes.keys {
-		nodes := ""
+	type place struct{ reason, where string }
+	var ofChecks groups[place]
+	for _, c := range onNodes.keys {
+		where := ""
 		if severalNodes(r) {
-			nodes = nodeList(onNodes.members[g])
+			where = nodeList(onNodes.members[c])
 		}
-		ofChecks.add(cause{g.reason, nodes}, g.check)
+		ofChecks.add(place{c.reason, where}, c.check)
+	}
+	var left []omission
+	for _, p := range ofChecks.keys {
+		left = append(left, omission{ofChecks.members[p], p.where, p.reason})
+	}
+	return left
+}
+
+// omissionsSection lists the omissions, one line for each.
+func omissionsSection(r audit.Result, o Options) string {
+	left := omissions(r)
+	if len(left) == 0 {
+		return ""
 	}
 	var b strings.Builder
 	b.WriteString("Not judged\n\n")
-	for _, c := range ofChecks.keys {
-		text := strings.Join(ofChecks.members[c], ", ") + c.nodes + ": " + c.reason
+	for _, g := range left {
+		text := strings.Join(g.Checks, ", ") + g.Where + ": " + g.Reason
 		b.WriteString("  " + strings.Join(wrapText(text, o.Width, 4), "\n    ") + "\n")
 	}
 	return b.String()

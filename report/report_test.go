@@ -128,7 +128,13 @@ func nothing() audit.Result {
 
 func render(t *testing.T, name string, r audit.Result, o Options) string {
 	t.Helper()
-	f, err := Lookup(name)
+	return renderFrom(t, Lookup, name, r, o)
+}
+
+// renderFrom is render with the formats of another command.
+func renderFrom(t *testing.T, lookup func(string) (Format, error), name string, r audit.Result, o Options) string {
+	t.Helper()
+	f, err := lookup(name)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,8 +1,6 @@
 package report
 
 import (
-	"bytes"
-	"encoding/csv"
 	"fmt"
 	"io"
 	"slices"
@@ -111,13 +109,7 @@ func writeRequests(w io.Writer, r audit.Result, o Options, columns []requestColu
 	if o.Color {
 		g.paint = func(i int, s string) string { return paint(verdictColors[r.Requests[i].Verdict], s) }
 	}
-	var b bytes.Buffer
-	if err := g.write(&b, o.Width); err != nil {
-		return err
-	}
-	writeNotes(&b, r, o)
-	_, err := w.Write(b.Bytes())
-	return err
+	return writeGrid(w, g, r, o)
 }
 
 func requestGrid(r audit.Result, columns []requestColumn) grid {
@@ -135,11 +127,8 @@ func requestGrid(r audit.Result, columns []requestColumn) grid {
 	return g
 }
 
-// requestCSV are the fields of a request under their names in JSON.
-var requestCSV = []struct {
-	title string
-	cell  func(q audit.Request) string
-}{
+// requestCSV are the fields of a request.
+var requestCSV = []csvColumn[audit.Request]{
 	{"name", func(q audit.Request) string { return csvText(q.Name) }},
 	{"path", func(q audit.Request) string { return csvText(q.Path) }},
 	{"line", func(q audit.Request) string { return positive(q.Line) }},
@@ -166,26 +155,6 @@ var requestCSV = []struct {
 	{"notAfter", func(q audit.Request) string { return rfc3339(q.NotAfter) }},
 	{"verdict", func(q audit.Request) string { return csvText(q.Verdict) }},
 	{"reasons", func(q audit.Request) string { return csvList(q.Reasons) }},
-}
-
-// writeRequestCSV writes a header and one row for each request.
-func writeRequestCSV(w io.Writer, r audit.Result) error {
-	out := csv.NewWriter(w)
-	header := make([]string, len(requestCSV))
-	for i, col := range requestCSV {
-		header[i] = col.title
-	}
-	out.Write(header)
-	for _, q := range r.Requests {
-		row := make([]string, len(requestCSV))
-		for i, col := range requestCSV {
-			row[i] = col.cell(q)
-		}
-		out.Write(row)
-	}
-	// The writer keeps its first error.
-	out.Flush()
-	return out.Error()
 }
 
 func markdownRequests(r audit.Result) string {

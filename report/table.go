@@ -94,6 +94,11 @@ func writeColumns(w io.Writer, r audit.Result, o Options, columns []column) erro
 	if o.Color {
 		g.paint = statusColors(r)
 	}
+	return writeGrid(w, g, r, o)
+}
+
+// writeGrid writes a table, then findings and summary.
+func writeGrid(w io.Writer, g grid, r audit.Result, o Options) error {
 	var b bytes.Buffer
 	if err := g.write(&b, o.Width); err != nil {
 		return err
