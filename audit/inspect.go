@@ -548,7 +548,11 @@ func InspectEndpoint(ctx context.Context, address, serverName string, roots []*x
 	i.Session = s
 	ctx, cancel := context.WithTimeout(ctx, inspectTimeout)
 	defer cancel()
-	certs, err := i.handshake(ctx, s)
+	state, err := handshake(ctx, address, s.ServerName)
+	certs := peerCertificates(address, state)
+	if len(certs) > 0 {
+		s.Protocol, s.Cipher = tls.VersionName(state.Version), tls.CipherSuiteName(state.CipherSuite)
+	}
 	if err != nil {
 		s.Error = unreachableWithin(err, inspectTimeout)
 	}
@@ -558,29 +562,6 @@ func InspectEndpoint(ctx context.Context, address, serverName string, roots []*x
 	}
 	i.relate()
 	return i
-}
-
-// handshake returns what the server sent, also where it ended the handshake then.
-func (i *Inspection) handshake(ctx context.Context, s *Session) (certs []parsers.Certificate, err error) {
-	conn, err := new(net.Dialer).DialContext(ctx, "tcp", s.Address)
-	if err != nil {
-		return nil, err
-	}
-	defer conn.Close()
-	client := tls.Client(conn, &tls.Config{
-		ServerName:         s.ServerName,
-		InsecureSkipVerify: true, // the certificate is what is asked for, whatever it is
-		MinVersion:         tls.VersionTLS10,
-		VerifyConnection: func(state tls.ConnectionState) error {
-			s.Protocol, s.Cipher = tls.VersionName(state.Version), tls.CipherSuiteName(state.CipherSuite)
-			for n, c := range state.PeerCertificates {
-				certs = append(certs, parsers.Certificate{Origin: parsers.Origin{Path: s.Address}, Index: n, Certificate: c})
-			}
-			return nil
-		},
-	})
-	err = client.HandshakeContext(ctx)
-	return certs, err
 }
 
 // verify fills in what crypto/x509 says of the host name and of the chain.

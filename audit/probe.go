@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -66,35 +65,40 @@ func probe(ctx context.Context, e Endpoint) Served {
 	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
 	s := Served{Endpoint: e}
-	conn, err := new(net.Dialer).DialContext(ctx, "tcp", e.Address)
-	if err != nil {
-		s.Error = unreachable(err)
-		return s
-	}
-	defer conn.Close()
-	client := tls.Client(conn, &tls.Config{
-		ServerName:         e.ServerName,
-		InsecureSkipVerify: true, // the certificate is what is asked for, whatever it is
-		MinVersion:         tls.VersionTLS10,
-		VerifyPeerCertificate: func(raw [][]byte, _ [][]*x509.Certificate) error {
-			s.Certificates = certificatesOf(e, raw)
-			return nil
-		},
-	})
-	// A server that demands a client certificate ends the handshake with an
-	// error, after it has shown its own.
-	if err := client.HandshakeContext(ctx); err != nil && len(s.Certificates) == 0 {
+	state, err := handshake(ctx, e.Address, e.ServerName)
+	s.Certificates = peerCertificates(e.Address, state)
+	if err != nil && len(s.Certificates) == 0 {
 		s.Error = unreachable(err)
 	}
 	return s
 }
 
-func certificatesOf(e Endpoint, raw [][]byte) []parsers.Certificate {
+// handshake returns what a server shows of itself, and verifies nothing of it. A
+// server that demands a client certificate ends the handshake with an error
+// after it has shown its own, so that both may be returned.
+func handshake(ctx context.Context, address, serverName string) (state tls.ConnectionState, err error) {
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", address)
+	if err != nil {
+		return state, err
+	}
+	defer conn.Close()
+	client := tls.Client(conn, &tls.Config{
+		ServerName:         serverName,
+		InsecureSkipVerify: true, // the certificate is what is asked for, whatever it is
+		MinVersion:         tls.VersionTLS10,
+		VerifyConnection: func(shown tls.ConnectionState) error {
+			state = shown
+			return nil
+		},
+	})
+	err = client.HandshakeContext(ctx)
+	return state, err
+}
+
+func peerCertificates(address string, state tls.ConnectionState) []parsers.Certificate {
 	var out []parsers.Certificate
-	for i, der := range raw {
-		if c, err := x509.ParseCertificate(der); err == nil {
-			out = append(out, parsers.Certificate{Origin: parsers.Origin{Path: e.Address}, Index: i, Certificate: c})
-		}
+	for i, c := range state.PeerCertificates {
+		out = append(out, parsers.Certificate{Origin: parsers.Origin{Path: address}, Index: i, Certificate: c})
 	}
 	return out
 }
