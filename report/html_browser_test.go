@@ -307,13 +307,16 @@ func TestBrowserNothing(t *testing.T) {
 	b.quiet()
 }
 
-// The page is no wider than the screen of a phone.
+// The page is no wider than the screen of a phone, in a font as wide as any.
 func TestBrowserPhone(t *testing.T) {
 	for _, r := range []audit.Result{htmlDemo(t), hostileHTMLResult()} {
 		b := open(t, r)
 		b.do(chromedp.EmulateViewport(390, 844, chromedp.EmulateMobile))
 		evaluate[int](b, `document.querySelectorAll('.toggle').forEach(b => b.click()) ?? 0`)
-		expect(b, `document.documentElement.scrollWidth`, 390)
+		for _, spacing := range []string{"normal", "2px"} {
+			evaluate[string](b, `document.body.style.letterSpacing = "`+spacing+`"`)
+			expect(b, `document.documentElement.scrollWidth`, 390)
+		}
 		b.quiet()
 	}
 }
