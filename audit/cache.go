@@ -177,7 +177,7 @@ func (c *Cache) recall(r *root, inv *Inventory) {
 	}
 	held := slices.Clone(c.gone)
 	for _, ref := range c.inv.References {
-		lent := ref.Embedded != nil && roleByName[ref.Role].lent // the CA of a kubeconfig
+		lent := ref.Embedded != nil && roleNamed(ref.Role).lent // the CA of a kubeconfig
 		if len(c.inv.material(ref).Certificates) > 0 && !optional[ref.place().Path] && !lent {
 			held = append(held, ref)
 		}

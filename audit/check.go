@@ -3,6 +3,7 @@ package audit
 import (
 	"crypto/x509"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 	"time"
@@ -91,14 +92,14 @@ func (n *subjectNode) requirements(role string, fact Fact) []Requirement {
 }
 
 // decoded returns the entries that have a certificate and that keep selects.
-func (n *subjectNode) decoded(keep func(*entry) bool) []*entry {
-	var out []*entry
-	for _, e := range n.entries {
-		if e.cert != nil && keep(e) {
-			out = append(out, e)
+func (n *subjectNode) decoded(keep func(*entry) bool) iter.Seq[*entry] {
+	return func(yield func(*entry) bool) {
+		for _, e := range n.entries {
+			if e.cert != nil && keep(e) && !yield(e) {
+				return
+			}
 		}
 	}
-	return out
 }
 
 // anyEntry selects every entry.

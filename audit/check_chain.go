@@ -45,7 +45,7 @@ func checkUntrusted(p *pass) { p.checkIssuer(true) }
 // not known, or those that name the CA which was expected, or lead to it by a
 // chain that breaks a rule.
 func (p *pass) checkIssuer(expected bool) {
-	for _, e := range p.decoded((*entry).isLeaf) {
+	for e := range p.decoded((*entry).isLeaf) {
 		i, ok := p.issuanceOf(e)
 		if !ok {
 			continue
@@ -197,11 +197,13 @@ func (n *subjectNode) privateKey(ref Reference) (parsers.Key, string, bool) {
 
 func checkDuplicateSerial(p *pass) {
 	cas := p.authoritiesByName()
-	first := map[string]*entry{}
+	type numbered struct{ issuer, serial string }
+	first := map[numbered]*entry{}
 	reported := map[string]bool{}
-	for _, e := range p.decoded(func(e *entry) bool { return !isSelfSigned(e.cert.Certificate) }) {
+	keys := map[*x509.Certificate]string{}
+	for e := range p.decoded(func(e *entry) bool { return !isSelfSigned(e.cert.Certificate) }) {
 		p.examine()
-		key := p.issuerKey(e.cert.Certificate, cas) + "/" + e.cert.SerialNumber.Text(16)
+		key := numbered{p.issuerKey(e.cert.Certificate, cas, keys), string(e.cert.SerialNumber.Bytes())}
 		old, taken := first[key]
 		if !taken {
 			first[key] = e
@@ -218,11 +220,15 @@ func checkDuplicateSerial(p *pass) {
 }
 
 // issuerKey identifies the key that signed a certificate: the signer's where it
-// is in view, else what the certificate itself says of it.
-func (n *subjectNode) issuerKey(c *x509.Certificate, cas map[string][]parsers.Certificate) string {
+// is in view, else what the certificate itself says of it. keys remembers those
+// of the signers.
+func (n *subjectNode) issuerKey(c *x509.Certificate, cas map[string][]parsers.Certificate, keys map[*x509.Certificate]string) string {
 	for _, ca := range cas[string(c.RawIssuer)] {
 		if n.signed(ca.Certificate, c) {
-			return ca.PublicKeySHA256()
+			if keys[ca.Certificate] == "" {
+				keys[ca.Certificate] = ca.PublicKeySHA256()
+			}
+			return keys[ca.Certificate]
 		}
 	}
 	return hex.EncodeToString(c.AuthorityKeyId) + string(c.RawIssuer)
@@ -230,7 +236,7 @@ func (n *subjectNode) issuerKey(c *x509.Certificate, cas map[string][]parsers.Ce
 
 func checkRotation(p *pass) {
 	told := map[string]bool{}
-	for _, e := range p.decoded(func(e *entry) bool { return e.index == 0 && clusterCAs[e.role.name] && len(e.all) > 1 }) {
+	for e := range p.decoded(func(e *entry) bool { return e.index == 0 && clusterCAs[e.role.name] && len(e.all) > 1 }) {
 		p.examine()
 		if told[e.place.Path] {
 			continue
@@ -250,7 +256,7 @@ func (n *subjectNode) rotationState(e *entry) string {
 	var parts []string
 	for _, ca := range append([]*x509.Certificate{e.cert.Certificate}, e.chain()...) {
 		var users []string
-		for _, leaf := range n.decoded((*entry).isLeaf) {
+		for leaf := range n.decoded((*entry).isLeaf) {
 			if name := leaf.role.name; n.signed(ca, leaf.cert.Certificate) && !slices.Contains(users, name) {
 				users = append(users, name)
 			}
@@ -265,7 +271,7 @@ func (n *subjectNode) rotationState(e *entry) string {
 }
 
 func checkExtendedKeyUsage(p *pass) {
-	for _, e := range p.decoded((*entry).isLeaf) {
+	for e := range p.decoded((*entry).isLeaf) {
 		rows := p.wants(e, FactUsage)
 		if len(rows) == 0 {
 			continue
@@ -297,7 +303,7 @@ func unrestricted(c *x509.Certificate) bool {
 }
 
 func checkNotACA(p *pass) {
-	for _, e := range p.decoded(func(e *entry) bool { return e.role.isCA() }) {
+	for e := range p.decoded(func(e *entry) bool { return e.role.isCA() }) {
 		p.examine()
 		what := ""
 		switch {

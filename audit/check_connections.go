@@ -66,7 +66,7 @@ var mendings = map[fault]string{
 func (p *pass) retrust(e edge) remedy {
 	path := e.server.at.Path
 	if e.server.fault == faultUntrusted && p.facts.profile == ProfileKubeadm && strings.HasPrefix(e.role.phase, "kubeconfig ") && strings.HasSuffix(path, ".conf") {
-		return p.remakeAt(e.role, remedy{move(path)})
+		return p.remakeAt(&e.role, remedy{move(path)})
 	}
 	return remedy{mendings[e.server.fault]}
 }
@@ -85,7 +85,7 @@ func checkClientUntrusted(p *pass) {
 	for _, e := range p.edges {
 		p.examineHalf(e.client)
 		if p.unexplained(e.client) {
-			p.reportEdge(e, e.client, append(remedy{"# put the CA that signed the client's certificate into what the server verifies with, or:"}, p.renew(e.role)...))
+			p.reportEdge(e, e.client, append(remedy{"# put the CA that signed the client's certificate into what the server verifies with, or:"}, p.renew(&e.role)...))
 		}
 	}
 }
@@ -94,7 +94,7 @@ func checkConnectionIdentity(p *pass) {
 	for _, e := range p.edges {
 		p.examineHalf(e.identity)
 		if p.unexplained(e.identity) {
-			p.reportEdge(e, e.identity, append(remedy{"# have the server accept this name, or make the client's certificate anew:"}, p.remakeAt(e.role, nil)...))
+			p.reportEdge(e, e.identity, append(remedy{"# have the server accept this name, or make the client's certificate anew:"}, p.remakeAt(&e.role, nil)...))
 		}
 	}
 }

@@ -14,7 +14,7 @@ import (
 // finding.
 type group struct {
 	path string
-	refs []Reference
+	refs []*Reference
 	file File
 }
 
@@ -30,7 +30,8 @@ func (n *subjectNode) groups() []group {
 func (n *subjectNode) group() []group {
 	out := make([]group, 0, len(n.inv.Files))
 	at := make(map[string]int, len(n.inv.Files))
-	for _, ref := range n.inv.References {
+	for r := range n.inv.References {
+		ref := &n.inv.References[r]
 		if ref.Path == "" {
 			continue
 		}
@@ -45,21 +46,21 @@ func (n *subjectNode) group() []group {
 	return out
 }
 
-func (g group) first() Reference { return g.refs[0] }
+func (g group) first() Reference { return *g.refs[0] }
 
 // required reports whether something needs the file.
 func (g group) required() bool {
-	return slices.ContainsFunc(g.refs, func(r Reference) bool { return !r.Optional })
+	return slices.ContainsFunc(g.refs, func(r *Reference) bool { return !r.Optional })
 }
 
 // role is that of the first reference which has one.
-func (g group) role() role {
+func (g group) role() *role {
 	for _, r := range g.refs {
 		if r.Role != "" {
-			return roleByName[r.Role]
+			return roleNamed(r.Role)
 		}
 	}
-	return role{}
+	return &noRole
 }
 
 // namedBy lists the references with the places they stand in.
@@ -172,7 +173,7 @@ func checkMalformed(p *pass) {
 	for _, ref := range p.inv.References {
 		if ref.Embedded != nil {
 			p.examine()
-			p.malformed(group{path: ref.Origin.Path, refs: []Reference{ref}}, *ref.Embedded)
+			p.malformed(group{path: ref.Origin.Path, refs: []*Reference{&ref}}, *ref.Embedded)
 		}
 	}
 }
@@ -318,7 +319,7 @@ func (n *subjectNode) secret(g group) bool {
 	if holds(HoldsPrivateKey, n.inv.Materials[g.path]) {
 		return true
 	}
-	return slices.ContainsFunc(g.refs, func(r Reference) bool {
+	return slices.ContainsFunc(g.refs, func(r *Reference) bool {
 		switch r.Holds {
 		case HoldsPrivateKey, HoldsSignerKey, HoldsTokenKey, HoldsKubeconfig:
 			return true
@@ -346,6 +347,9 @@ func (p *pass) stray(dir string, names []string) {
 }
 
 func checkUnreferenced(p *pass) {
+	if len(p.inv.Folders) == 0 {
+		return
+	}
 	named := map[string]bool{}
 	for name, f := range p.inv.Files {
 		named[name], named[f.Resolved] = true, true

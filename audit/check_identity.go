@@ -67,7 +67,7 @@ var placeholderWords = map[string]string{
 }
 
 func checkCommonName(p *pass) {
-	for _, e := range p.decoded((*entry).isFirst) {
+	for e := range p.decoded((*entry).isFirst) {
 		for _, w := range p.wants(e, FactCommonName) {
 			if len(w.values) == 0 || e.role.isCA() && p.sharesCA(e) {
 				continue
@@ -101,7 +101,7 @@ func quoted(values []string) []string {
 }
 
 func checkOrganizationMissing(p *pass) {
-	for _, e := range p.decoded((*entry).isLeaf) {
+	for e := range p.decoded((*entry).isLeaf) {
 		for _, w := range p.wants(e, FactOrganization) {
 			p.examine()
 			has := e.cert.Subject.Organization
@@ -124,7 +124,7 @@ func listOr(values []string, none string) string {
 const mastersGroup = "system:masters"
 
 func checkOrganizationExtra(p *pass) {
-	for _, e := range p.decoded((*entry).isLeaf) {
+	for e := range p.decoded((*entry).isLeaf) {
 		rows := p.wants(e, FactOrganization, FactOrganizationAllowed, FactOrganizationLegacy)
 		if len(rows) == 0 && !p.hasRows(e.role.name, FactCommonName) {
 			continue
@@ -201,7 +201,7 @@ func (p *pass) extraSeverity(e *entry, o string) Severity {
 }
 
 func checkSANMissing(p *pass) {
-	for _, e := range p.decoded((*entry).isLeaf) {
+	for e := range p.decoded((*entry).isLeaf) {
 		var missing []string
 		asked := map[string]bool{}
 		f := finding{severity: Info}

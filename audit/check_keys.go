@@ -6,14 +6,15 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"certaudit/parsers"
 )
 
 func checkKeyMismatch(p *pass) {
-	for _, e := range p.decoded((*entry).isFirst) {
+	for e := range p.decoded((*entry).isFirst) {
 		for _, ref := range e.refs {
-			key, path, ok := p.privateKey(ref)
+			key, path, ok := p.privateKey(*ref)
 			if !ok || ref.Holds == HoldsSigner || p.isSigningPair(ref.Path, path) {
 				continue
 			}
@@ -22,7 +23,7 @@ func checkKeyMismatch(p *pass) {
 				continue
 			}
 			f := finding{severity: e.role.soften(Critical), remedy: p.renew(e.role),
-				message: fmt.Sprintf("the private key of %s is not that of this certificate; expected a pair", p.keyPlace(ref, path))}
+				message: fmt.Sprintf("the private key of %s is not that of this certificate; expected a pair", p.keyPlace(*ref, path))}
 			if e.role.isCA() {
 				f.severity, f.remedy = Warning, p.remake(e)
 				f.message = fmt.Sprintf("the private key of %s is not that of this CA; kubeadm can issue nothing with the pair", path)
@@ -66,19 +67,19 @@ func (n *subjectNode) keyPlace(ref Reference, path string) string {
 }
 
 func checkWeakKey(p *pass) {
-	seen := map[string]bool{}
-	for _, e := range p.decoded(anyEntry) {
-		seen[e.cert.PublicKeySHA256()] = true
+	for e := range p.decoded(anyEntry) {
 		p.examine()
 		if severity := weakness(keyAlgorithm(e.cert.Certificate)); severity != "" {
 			p.reportEntry(e, finding{severity: e.role.soften(severity), message: weakWords(keyAlgorithm(e.cert.Certificate)), remedy: p.renew(e.role)})
 		}
 	}
+	certified := sync.OnceValue(p.certifiedKeys)
 	for _, ref := range p.inv.References {
 		if ref.Holds != HoldsTokenKey && ref.Holds != HoldsTokenVerifier {
 			continue
 		}
 		for _, k := range p.inv.material(ref).Keys {
+			seen := certified()
 			if seen[k.PublicKeySHA256] {
 				continue
 			}
@@ -90,6 +91,15 @@ func checkWeakKey(p *pass) {
 			}
 		}
 	}
+}
+
+// certifiedKeys are the hashes of the keys that the certificates hold.
+func (n *subjectNode) certifiedKeys() map[string]bool {
+	keys := map[string]bool{}
+	for e := range n.decoded(anyEntry) {
+		keys[e.cert.PublicKeySHA256()] = true
+	}
+	return keys
 }
 
 // weakness is what a key's size is worth: below 1024 bits Go refuses to work
@@ -114,7 +124,7 @@ func weakWords(algorithm string) string {
 }
 
 func checkWeakSignature(p *pass) {
-	for _, e := range p.decoded(anyEntry) {
+	for e := range p.decoded(anyEntry) {
 		if e.role.name == roleTokenVerifier || isRoot(e) {
 			continue // nobody verifies the signature
 		}
@@ -139,9 +149,9 @@ var weakSignatures = map[x509.SignatureAlgorithm]bool{
 func checkReusedKey(p *pass) {
 	first := map[string]*entry{}
 	reported := map[string]bool{}
-	for _, e := range p.decoded((*entry).isLeaf) {
+	for e := range p.decoded((*entry).isLeaf) {
 		p.examine()
-		key, sum := e.cert.PublicKeySHA256(), e.cert.SHA256()
+		key, sum := string(e.cert.RawSubjectPublicKeyInfo), e.cert.SHA256()
 		old, taken := first[key]
 		if !taken {
 			first[key] = e

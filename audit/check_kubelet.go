@@ -91,7 +91,7 @@ func checkServingSelfSigned(p *pass) {
 	if _, ok := p.inv.component("kubelet"); ok {
 		p.examine()
 	}
-	for _, e := range p.decoded(func(e *entry) bool { return e.role.name == roleKubeletSelf }) {
+	for e := range p.decoded(func(e *entry) bool { return e.role.name == roleKubeletSelf }) {
 		p.reportEntry(e, finding{message: "is the certificate that the kubelet made for itself: no client can verify it, and nothing renews it",
 			remedy: remedy{"# set serverTLSBootstrap: true in the kubelet's configuration and approve its requests: https://kubernetes.io/docs/tasks/administer-cluster/kubeadm/kubeadm-certs/#kubelet-serving-certs"}})
 	}

@@ -116,7 +116,7 @@ type tlsSecret struct {
 
 func (s tlsSecret) leaf() *x509.Certificate { return s.certs[0] }
 
-func (s tlsSecret) sum() string { return parsers.Certificate{Certificate: s.leaf()}.SHA256() }
+func (s tlsSecret) sum() string { return parsers.Fingerprint(s.leaf()) }
 
 // tlsSecrets lists the Secrets that hold a leaf beside its key.
 func (n *subjectNode) tlsSecrets() []tlsSecret {
@@ -201,7 +201,7 @@ func checkCABundle(p *pass) {
 			return
 		}
 		s := named[0]
-		p.report(finding{severity: t.harm(), component: o.label(), at: t.Bundle, sha256: parsers.Certificate{Certificate: b.certs[0]}.SHA256(),
+		p.report(finding{severity: t.harm(), component: o.label(), at: t.Bundle, sha256: parsers.Fingerprint(b.certs[0]),
 			message: fmt.Sprintf("the caBundle of %s holds %s, which does not verify the certificate in %s for %s: it is issued by %q; expected its CA", t.words(), listOr(b.names(), "nothing"), s.label(), t.dnsName(), issuerName(s.leaf())),
 			remedy:  remedy{"# put the CA that issued the certificate of " + s.label() + " into this caBundle"}})
 	})
@@ -425,7 +425,7 @@ func (p *pass) staleBundle(ref Reference, b bundle, originals map[string]bundle)
 		for _, ca := range without(b.certs, original.certs) {
 			if original.sameSubject(ca) && len(without(original.certs, b.certs)) == len(original.certs) {
 				p.examine()
-				p.report(finding{component: ref.Component, at: ref.Origin, sha256: parsers.Certificate{Certificate: ca}.SHA256(),
+				p.report(finding{component: ref.Component, at: ref.Origin, sha256: parsers.Fingerprint(ca),
 					message: fmt.Sprintf("holds a CA called %q, as the one of %s is, with another key: it is that of another cluster or of before a rotation", ca.Subject.CommonName, where(original.place)),
 					remedy:  remedy{"# put the CA of " + original.place.Path + " in its place"}})
 				return
@@ -475,7 +475,7 @@ func checkClusterConfig(p *pass) {
 }
 
 func (p *pass) kubeadmConfig(o Object) {
-	for _, e := range p.decoded(func(e *entry) bool { return e.role.name == roleAPIServerServing && e.index == 0 }) {
+	for e := range p.decoded(func(e *entry) bool { return e.role.name == roleAPIServerServing && e.index == 0 }) {
 		p.examine()
 		if lacking := o.Asks.lacking(e.cert.Certificate); len(lacking) > 0 {
 			p.report(finding{component: o.label(), at: o.Origin, sha256: e.cert.SHA256(),

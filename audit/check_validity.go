@@ -36,7 +36,7 @@ func checkExpired(p *pass) {
 	for _, path := range p.foreign {
 		p.unjudged("%s speaks of other clusters as well, which were not judged", path)
 	}
-	for _, e := range p.decoded(anyEntry) {
+	for e := range p.decoded(anyEntry) {
 		p.examine()
 		if !e.expired(p.now) {
 			continue
@@ -70,7 +70,7 @@ func (n *subjectNode) superseded(e *entry) bool {
 	if len(longer) == 0 {
 		return false
 	}
-	for _, leaf := range n.decoded((*entry).isLeaf) {
+	for leaf := range n.decoded((*entry).isLeaf) {
 		if n.signed(e.cert.Certificate, leaf.cert.Certificate) && !slices.ContainsFunc(longer, func(ca *x509.Certificate) bool { return n.signed(ca, leaf.cert.Certificate) }) {
 			return false
 		}
@@ -79,7 +79,7 @@ func (n *subjectNode) superseded(e *entry) bool {
 }
 
 func checkExpiring(p *pass) {
-	for _, e := range p.decoded(func(e *entry) bool { return !e.expired(p.now) && !p.rotationOverdue(e) }) {
+	for e := range p.decoded(func(e *entry) bool { return !e.expired(p.now) && !p.rotationOverdue(e) }) {
 		p.examine()
 		severity := p.windowOf(e).severity(e.cert.Certificate, p.now)
 		if severity == "" {
@@ -142,7 +142,7 @@ func (n *subjectNode) rotationOverdue(e *entry) bool {
 }
 
 func checkRotationOverdue(p *pass) {
-	for _, e := range p.decoded(p.rotates) {
+	for e := range p.decoded(p.rotates) {
 		p.examine()
 		if !p.rotationOverdue(e) {
 			continue
@@ -161,7 +161,7 @@ func checkRotationOverdue(p *pass) {
 }
 
 func checkNotYetValid(p *pass) {
-	for _, e := range p.decoded(anyEntry) {
+	for e := range p.decoded(anyEntry) {
 		p.examine()
 		if e.cert.NotBefore.After(p.now.Add(clockSkew)) {
 			p.reportEntry(e, finding{severity: e.role.soften(Critical),
@@ -173,7 +173,7 @@ func checkNotYetValid(p *pass) {
 
 func checkOutlivesIssuer(p *pass) {
 	cas := p.authoritiesByName()
-	for _, e := range p.decoded((*entry).isLeaf) {
+	for e := range p.decoded((*entry).isLeaf) {
 		if e.role.name == roleKubeletSelf || e.role.name == roleTokenVerifier {
 			continue
 		}
@@ -201,7 +201,7 @@ func checkOutlivesIssuer(p *pass) {
 func (n *subjectNode) authorities() []parsers.Certificate {
 	var out []parsers.Certificate
 	seen := map[string]bool{}
-	for _, e := range n.decoded(func(e *entry) bool { return e.role.isCA() }) {
+	for e := range n.decoded(func(e *entry) bool { return e.role.isCA() }) {
 		if sum := e.cert.SHA256(); !seen[sum] {
 			seen[sum] = true
 			out = append(out, *e.cert)

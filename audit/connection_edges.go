@@ -21,7 +21,7 @@ func (n *subjectNode) kubeconfigEdges() []edge {
 	resolved := 0
 	seen := map[string]bool{}
 	for _, ref := range n.inv.References {
-		r := roleByName[ref.Role]
+		r := roleNamed(ref.Role)
 		k, ok := n.inv.Kubeconfigs[ref.Path]
 		if ref.Holds != HoldsKubeconfig || !ok || r.name == roleOutbound || seen[ref.Role+ref.Path] {
 			continue
@@ -41,7 +41,7 @@ func (n *subjectNode) kubeconfigEdges() []edge {
 
 // contextsOf are the contexts of a kubeconfig that are in use: the current one
 // of a component, all of a user.
-func contextsOf(k parsers.Kubeconfig, r role) []parsers.KubeContext {
+func contextsOf(k parsers.Kubeconfig, r *role) []parsers.KubeContext {
 	if r.name == roleUser {
 		return k.Contexts
 	}
@@ -53,13 +53,13 @@ func contextsOf(k parsers.Kubeconfig, r role) []parsers.KubeContext {
 	return nil
 }
 
-func (n *subjectNode) kubeconfigEdge(k parsers.Kubeconfig, context parsers.KubeContext, r role, ref Reference) (edge, bool) {
+func (n *subjectNode) kubeconfigEdge(k parsers.Kubeconfig, context parsers.KubeContext, r *role, ref Reference) (edge, bool) {
 	cluster, ok := k.Cluster(context.Cluster)
 	if !ok || r.name == roleUser && !isOwnCluster(n.inv, cluster) {
 		return edge{}, false
 	}
 	user, _ := k.User(context.User)
-	l := edge{role: r, dialled: cluster.Server.Origin}
+	l := edge{role: *r, dialled: cluster.Server.Origin}
 	l.Client, l.Server, l.Address = clientName(r, ref, context), "kube-apiserver", cluster.Server.Value
 	host := cmp.Or(cluster.TLSServerName.Value, hostOf(cluster.Server.Value))
 	l.server = verifyServer(n.apiServer(host), n.serverTrust(cluster), host, n.now)
@@ -74,7 +74,7 @@ func (n *subjectNode) kubeconfigEdge(k parsers.Kubeconfig, context parsers.KubeC
 }
 
 // clientName is the component, or, for a person's file, the file and context.
-func clientName(r role, ref Reference, context parsers.KubeContext) string {
+func clientName(r *role, ref Reference, context parsers.KubeContext) string {
 	switch {
 	case r.name == roleUser:
 		return fmt.Sprintf("kubectl (%s, context %s)", ref.Path, context.Name)
@@ -114,8 +114,8 @@ func (n *subjectNode) kubeletEdges() []edge {
 	if _, ok := n.inv.component("kubelet"); !ok || !hasServer {
 		return nil
 	}
-	r := roleByName[roleAPIServerKubelet]
-	l := edge{role: r, dialled: n.inv.setting("kubelet", "node-ip").Origin}
+	r := roleNamed(roleAPIServerKubelet)
+	l := edge{role: *r, dialled: n.inv.setting("kubelet", "node-ip").Origin}
 	host := n.kubeletHost()
 	l.Client, l.Server = "kube-apiserver", "kubelet"
 	if shown := cmp.Or(host, n.name); shown != "" {
@@ -162,9 +162,9 @@ func (n *subjectNode) frontProxyEdges() []edge {
 	if !ok {
 		return nil
 	}
-	r := roleByName[roleFrontProxyClient]
+	r := roleNamed(roleFrontProxyClient)
 	ca, hasCA := n.referenceOf("kube-apiserver", "requestheader-client-ca-file")
-	l := edge{role: r, dialled: cert.Origin}
+	l := edge{role: *r, dialled: cert.Origin}
 	l.Client, l.Server = "kube-apiserver", "extension API servers"
 	offered := n.presentedBy(cert, true)
 	l.server = half{verdict: VerdictUnknown, reason: "the APIService objects, which say how they are verified, are in the cluster"}
@@ -261,14 +261,14 @@ func (n *subjectNode) outboundEdges() []edge {
 			continue
 		}
 		seen[ref.Path] = true
-		for _, context := range contextsOf(k, roleByName[roleOutbound]) {
+		for _, context := range contextsOf(k, roleNamed(roleOutbound)) {
 			c, _ := k.Cluster(context.Cluster)
 			u, _ := k.User(context.User)
-			l := edge{role: roleByName[roleOutbound], dialled: c.Server.Origin}
+			l := edge{role: *roleNamed(roleOutbound), dialled: c.Server.Origin}
 			l.Client, l.Server, l.Address = ref.Component, path.Base(ref.Path)+" "+c.Name, c.Server.Value
 			l.server = verifyServer(credentials{unseen: true}, n.serverTrust(c), hostOf(c.Server.Value), n.now)
 			l.client, l.identity = half{verdict: VerdictNone}, half{verdict: VerdictNone}
-			if offered := n.userCredentials(u, l.role); !offered.none {
+			if offered := n.userCredentials(u, &l.role); !offered.none {
 				l.client = verifyClient(offered, anchors{unseen: true, reason: "the server is not in view"}, n.now)
 				l.Identity = identityOf(offered)
 			}
@@ -276,7 +276,7 @@ func (n *subjectNode) outboundEdges() []edge {
 		}
 	}
 	if issuer := n.inv.setting("kube-apiserver", "oidc-issuer-url"); issuer.Value != "" {
-		l := edge{role: roleByName[roleOutbound], dialled: issuer.Origin}
+		l := edge{role: *roleNamed(roleOutbound), dialled: issuer.Origin}
 		l.Client, l.Server, l.Address = "kube-apiserver", "OIDC issuer", issuer.Value
 		ca, ok := n.referenceOf("kube-apiserver", "oidc-ca-file")
 		trust := anchors{unseen: true, reason: hostRoots}

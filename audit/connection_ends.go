@@ -146,7 +146,7 @@ func (n *subjectNode) serverTrust(c parsers.KubeCluster) anchors {
 
 // userCredentials are what a kubeconfig presents. A kubelet that rotates
 // presents the file that it keeps beside.
-func (n *subjectNode) userCredentials(u parsers.KubeUser, r role) credentials {
+func (n *subjectNode) userCredentials(u parsers.KubeUser, r *role) credentials {
 	if r.name == roleKubeletClient {
 		if ref, ok := n.referenceOf("kubelet", "cert-dir", HoldsCertificate); ok && ref.Role == roleKubeletClient {
 			return n.presentedBy(ref, true)

@@ -14,13 +14,13 @@ func (n *subjectNode) etcdEdges() []edge {
 	var edges []edge
 	listed, left := bounded(etcdServers(n.inv), maxListed)
 	for _, u := range listed {
-		l := n.etcdEdge("kube-apiserver", u.Value, "etcd-cafile", "etcd-certfile", roleByName[roleAPIServerEtcd])
+		l := n.etcdEdge("kube-apiserver", u.Value, "etcd-cafile", "etcd-certfile", roleNamed(roleAPIServerEtcd))
 		l.dialled = u.Origin
 		edges = append(edges, l)
 	}
 	edges = append(edges, more("kube-apiserver", "etcd", left, n.inv.setting("kube-apiserver", "etcd-servers").Origin)...)
 	if ref, ok := n.referenceOf("kubeadm", "etcd/healthcheck-client.crt"); ok && n.inv.Files[ref.Path].exists() {
-		l := n.etcdEdge("kubeadm", "https://127.0.0.1:2379", "etcd/ca.crt", ref.Name, roleByName[roleEtcdHealthcheck])
+		l := n.etcdEdge("kubeadm", "https://127.0.0.1:2379", "etcd/ca.crt", ref.Name, roleNamed(roleEtcdHealthcheck))
 		l.Client = "etcd health check"
 		if trust, ok := n.referenceOf("etcd", "trusted-ca-file"); ok && l.server.verdict == VerdictUnverified {
 			l.server = verifyServer(n.etcdServer("127.0.0.1"), n.trustedBy(trust, true, ""), "127.0.0.1", n.now)
@@ -43,7 +43,7 @@ func (n *subjectNode) gatewayEdges() []edge {
 	if ref, own := n.referenceOf("etcd", "client-cert-file"); own {
 		serving = ref
 	}
-	l := edge{role: roleByName[roleEtcdServing], dialled: serving.Origin}
+	l := edge{role: *roleNamed(roleEtcdServing), dialled: serving.Origin}
 	l.role.harm = Warning
 	l.Client, l.Server = "etcd gateway", "etcd"
 	offered := n.presentedBy(serving, true)
@@ -96,8 +96,8 @@ func (n *subjectNode) allowed(rules []nameRule, c credentials, otherwise half) h
 	return otherwise
 }
 
-func (n *subjectNode) etcdEdge(component, address, caFlag, certFlag string, r role) edge {
-	l := edge{role: r}
+func (n *subjectNode) etcdEdge(component, address, caFlag, certFlag string, r *role) edge {
+	l := edge{role: *r}
 	l.Client, l.Server, l.Address = component, "etcd", address
 	host := hostOf(address)
 	cert, hasCert := n.referenceOf(component, certFlag)
@@ -211,7 +211,7 @@ func (n *subjectNode) peerEdges() []edge {
 		if !ok || host == "" {
 			continue
 		}
-		l := edge{role: roleByName[roleEtcdPeer], dialled: cluster.Origin}
+		l := edge{role: *roleNamed(roleEtcdPeer), dialled: cluster.Origin}
 		l.Client, l.Server, l.Address = "etcd", "etcd peer "+name, address
 		cert, hasCert := n.referenceOf("etcd", "peer-cert-file")
 		trust, clients := n.peerTrust(), n.etcdDemands("peer-trusted-ca-file", "peer-client-cert-auth", "etcd accepts peers without a certificate")

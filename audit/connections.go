@@ -230,7 +230,7 @@ func (h *half) judge(end string, c credentials, roots []*x509.Certificate, host 
 	}
 	h.certificates = map[string]bool{}
 	for _, x := range slices.Concat(c.chain, roots) {
-		h.certificates[parsers.Certificate{Certificate: x}.SHA256()] = true
+		h.certificates[parsers.Fingerprint(x)] = true
 	}
 }
 
@@ -264,7 +264,7 @@ func faultOf(err error) fault {
 }
 
 // identify judges whether a verified client is who the requirement table says.
-func (n *subjectNode) identify(r role, c credentials) half {
+func (n *subjectNode) identify(r *role, c credentials) half {
 	if len(c.chain) == 0 {
 		return half{verdict: VerdictNone}
 	}

@@ -433,7 +433,7 @@ func issuedRows(set *requestSet) []Certificate {
 	n := &subjectNode{}
 	for _, r := range set.list {
 		if leaf, ok := r.leaf(); ok {
-			e := &entry{cert: &leaf, role: roleByName[roleFileLeaf], component: "CertificateSigningRequest", place: r.Certificate.Origin}
+			e := &entry{cert: &leaf, role: roleNamed(roleFileLeaf), component: "CertificateSigningRequest", place: r.Certificate.Origin}
 			e.place.Field = r.field
 			row := n.row(e)
 			row.UsedBy = []string{}

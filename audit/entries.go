@@ -10,7 +10,7 @@ import (
 
 // entry is a certificate in one role, or the place where one should be.
 type entry struct {
-	role role
+	role *role
 	// component is the role's, or that of the first reference for roles that
 	// belong to no component.
 	component string
@@ -23,7 +23,7 @@ type entry struct {
 	index int
 	// all are the certificates of the place, this one among them.
 	all   []parsers.Certificate
-	refs  []Reference
+	refs  []*Reference
 	state FileState
 }
 
@@ -56,17 +56,18 @@ func (e *entry) isLeaf() bool { return !e.role.isCA() && e.index == 0 }
 func entriesOf(inv *Inventory) []*entry {
 	var all []*entry
 	byKey := map[entryKey]*entry{}
-	add := func(e *entry, ref Reference) {
+	add := func(e *entry, ref *Reference) {
 		if old, ok := byKey[e.key()]; ok {
 			old.refs = append(old.refs, ref)
 			return
 		}
-		e.refs = []Reference{ref}
+		e.refs = []*Reference{ref}
 		byKey[e.key()] = e
 		all = append(all, e)
 	}
-	for _, ref := range inv.References {
-		for _, e := range entriesOfReference(inv, ref) {
+	for i := range inv.References {
+		ref := &inv.References[i]
+		for _, e := range entriesOfReference(inv, *ref) {
 			add(e, ref)
 		}
 	}
@@ -105,7 +106,7 @@ func entriesOfReference(inv *Inventory, ref Reference) []*entry {
 func newEntry(ref Reference, certs []parsers.Certificate, i int) *entry {
 	e := &entry{place: ref.place(), object: ref.holder(), cert: &certs[i], index: i, all: certs, state: Readable}
 	e.place.Line = certs[i].Origin.Line
-	e.role = roleByName[roleOf(ref, i)]
+	e.role = roleNamed(roleOf(ref, i))
 	e.component = cmp.Or(e.role.component, ref.Component)
 	return e
 }
@@ -128,7 +129,7 @@ func missingEntry(inv *Inventory, ref Reference) []*entry {
 		return nil
 	}
 	f := inv.Files[ref.Path]
-	e := &entry{role: roleByName[ref.Role], place: ref.place(), state: f.State}
+	e := &entry{role: roleNamed(ref.Role), place: ref.place(), state: f.State}
 	if ref.Unmounted {
 		e.state = Missing
 	}

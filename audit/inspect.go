@@ -454,13 +454,13 @@ func (i *Inspection) Expect(role string, o Options) error {
 		return fmt.Errorf("unknown role %q; \"certaudit requirements\" lists them", role)
 	}
 	i.Expected = role
-	n := i.first(roleByName[role].isCA())
+	n := i.first(roleNamed(role).isCA())
 	if n < 0 {
 		i.Problems = append(i.Problems, parsers.Problem{Origin: parsers.Origin{Path: i.Source}, Kind: parsers.KindEmpty, Detail: "holds no certificate to be held against " + role})
 		return nil
 	}
 	o.At, o.Profile = i.At, cmp.Or(o.Profile, ProfileKubeadm)
-	node := newSubjectNode(i.inventory(n, roleByName[role]), o)
+	node := newSubjectNode(i.inventory(n, roleNamed(role)), o)
 	for _, c := range nodeChecks() {
 		if !expectedFamilies[c.family()] {
 			continue
@@ -497,7 +497,7 @@ func (c Check) family() string {
 }
 
 // inventory is a node of one certificate and its key.
-func (i *Inspection) inventory(n int, r role) *Inventory {
+func (i *Inspection) inventory(n int, r *role) *Inventory {
 	inv := newGatherer(nil).inv
 	ref := Reference{Component: cmp.Or(r.component, componentFile), Name: i.Source, Origin: i.Items[n].Origin, Holds: HoldsCertificate, Role: r.name,
 		Pair: i.Source, Embedded: &parsers.Material{Certificates: []parsers.Certificate{i.certificates[n]}}}

@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"bytes"
 	"slices"
 
 	"certaudit/parsers"
@@ -31,10 +32,14 @@ func ownOnly(inv *Inventory) (*Inventory, []string) {
 			}
 		}
 	}
-	kept := *inv
-	kept.References = slices.DeleteFunc(slices.Clone(inv.References), func(r Reference) bool {
+	other := func(r Reference) bool {
 		return r.Component == "kubectl" && r.Holds != HoldsKubeconfig && !own[r.Origin]
-	})
+	}
+	if !slices.ContainsFunc(inv.References, other) {
+		return inv, foreign
+	}
+	kept := *inv
+	kept.References = slices.DeleteFunc(slices.Clone(inv.References), other)
 	return &kept, foreign
 }
 
@@ -68,7 +73,9 @@ func isOwnCluster(inv *Inventory, c parsers.KubeCluster) bool {
 			continue
 		}
 		for _, cert := range inv.material(ref).Certificates {
-			if slices.ContainsFunc(cas, func(ca parsers.Certificate) bool { return ca.PublicKeySHA256() == cert.PublicKeySHA256() }) {
+			if slices.ContainsFunc(cas, func(ca parsers.Certificate) bool {
+				return bytes.Equal(ca.RawSubjectPublicKeyInfo, cert.RawSubjectPublicKeyInfo)
+			}) {
 				return true
 			}
 		}

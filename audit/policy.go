@@ -313,7 +313,7 @@ func (w window) fault() string {
 
 // windowFor is the window of a role under the policy; the nil Policy changes
 // nothing.
-func (p *Policy) windowFor(r role, base window) window {
+func (p *Policy) windowFor(r *role, base window) window {
 	if p == nil {
 		return base
 	}

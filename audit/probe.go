@@ -98,7 +98,7 @@ func handshake(ctx context.Context, address, serverName string) (state tls.Conne
 func peerCertificates(address string, state tls.ConnectionState) []parsers.Certificate {
 	var out []parsers.Certificate
 	for i, c := range state.PeerCertificates {
-		out = append(out, parsers.Certificate{Origin: parsers.Origin{Path: address}, Index: i, Certificate: c})
+		out = append(out, parsers.NewCertificate(parsers.Origin{Path: address}, i, c))
 	}
 	return out
 }

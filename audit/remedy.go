@@ -12,7 +12,7 @@ type remedy []string
 // renew returns the commands that give a certificate new dates and a new key
 // and leave its subject, names and usages as they are (kubeadm certs renew
 // copies them from the old one).
-func (n *subjectNode) renew(r role) remedy {
+func (n *subjectNode) renew(r *role) remedy {
 	switch {
 	case r.name == roleKubeletClient:
 		return n.rejoin()
@@ -44,7 +44,7 @@ func move(name string) string { return fmt.Sprintf("mv %s %s.old", name, name) }
 
 // remakeAt returns the commands that make the certificate of a role. kubeadm
 // keeps what it finds, so the old files are put aside first.
-func (n *subjectNode) remakeAt(r role, aside remedy) remedy {
+func (n *subjectNode) remakeAt(r *role, aside remedy) remedy {
 	switch {
 	case r.name == roleKubeletClient:
 		return n.rejoin()
@@ -77,7 +77,7 @@ func (n *subjectNode) rejoin() remedy {
 }
 
 // restart returns what makes the running processes take up a new file.
-func (n *subjectNode) restart(r role) remedy {
+func (n *subjectNode) restart(r *role) remedy {
 	var out remedy
 	for _, name := range r.restart {
 		out = append(out, n.restartComponent(name)...)
@@ -105,7 +105,7 @@ func (n *subjectNode) restartComponent(name string) remedy {
 
 // externalCA reports whether the key of the CA that signs a role is kept
 // somewhere else.
-func (n *subjectNode) externalCA(r role) bool {
+func (n *subjectNode) externalCA(r *role) bool {
 	ca := authorityOf(r.name)
 	return ca.file != "" && !n.inv.Files[n.certPath(ca.key)].exists()
 }

@@ -151,17 +151,29 @@ var roles = []role{
 // roleOrder and roleByName are derived from roles.
 var roleOrder, roleByName = indexRoles()
 
-func indexRoles() (map[string]int, map[string]role) {
-	order, byName := make(map[string]int, len(roles)), make(map[string]role, len(roles))
-	for i, r := range roles {
+func indexRoles() (map[string]int, map[string]*role) {
+	order, byName := make(map[string]int, len(roles)), make(map[string]*role, len(roles))
+	for i := range roles {
+		r := &roles[i]
 		order[r.name], byName[r.name] = i, r
 	}
 	return order, byName
 }
 
+// noRole is that of a reference which leads to no certificate.
+var noRole role
+
+// roleNamed returns the role of a name, or noRole.
+func roleNamed(name string) *role {
+	if r, ok := roleByName[name]; ok {
+		return r
+	}
+	return &noRole
+}
+
 // soften lowers the severity of a fault by as much as the role's certificates
 // matter less than those that the cluster stands on.
-func (r role) soften(s Severity) Severity {
+func (r *role) soften(s Severity) Severity {
 	harm := cmp.Or(r.harm, Critical)
 	return severities[max(s.Rank()-(Critical.Rank()-harm.Rank()), Info.Rank())-1]
 }
@@ -170,4 +182,4 @@ func (r role) soften(s Severity) Severity {
 var severities = []Severity{Info, Warning, Critical}
 
 // isCA reports whether certificates of the role are there to sign others.
-func (r role) isCA() bool { return r.kind == typeCA }
+func (r *role) isCA() bool { return r.kind == typeCA }

@@ -200,13 +200,13 @@ func readAll(h io.Reader, size, most int64) ([]byte, error) {
 // the path says of itself. A link is followed by resolving the path as a whole,
 // and so is a path whose folder cannot be opened.
 func (r *root) find(name string) (f File, in *os.Root, base string, err error) {
-	f = File{Path: path.Clean("/" + name)}
+	f = File{Path: rooted(name)}
 	dir, err := r.into(path.Dir(f.Path))
 	if err == nil {
 		base = nameIn(f.Path)
 		target, err := dir.fs.Readlink(base)
 		if errors.Is(err, syscall.EINVAL) || errors.Is(err, fs.ErrNotExist) {
-			f.Resolved = path.Join(dir.resolved, base)
+			f.Resolved = dir.leadTo(f.Path, base)
 			return f, dir.fs, base, nil
 		}
 		f.Link = filepath.ToSlash(target)
@@ -217,6 +217,22 @@ func (r *root) find(name string) (f File, in *os.Root, base string, err error) {
 	}
 	f.Resolved = path.Join("/", filepath.ToSlash(rel))
 	return f, r.fs, rel, nil
+}
+
+// rooted is the clean path of a node that a name stands for.
+func rooted(name string) string {
+	if path.IsAbs(name) {
+		return path.Clean(name)
+	}
+	return path.Clean("/" + name)
+}
+
+// leadTo is where the links of a folder lead a path in it.
+func (f *folder) leadTo(name, base string) string {
+	if f.resolved == f.name {
+		return name
+	}
+	return path.Join(f.resolved, base)
 }
 
 // nameIn is the name that a clean path has in its folder, "." for the root.
@@ -232,11 +248,11 @@ func (r *root) stat(name string) (f File, isDir bool) {
 
 // look is stat with the mark.
 func (r *root) look(name string) (f File, isDir bool, s mark) {
-	f.Path = path.Clean("/" + name)
+	f.Path = rooted(name)
 	if dir, err := r.into(path.Dir(f.Path)); err == nil {
 		base := nameIn(f.Path)
 		if info, err := dir.fs.Lstat(base); err == nil && info.Mode()&fs.ModeSymlink == 0 {
-			f.State, f.Resolved = Readable, path.Join(dir.resolved, base)
+			f.State, f.Resolved = Readable, dir.leadTo(f.Path, base)
 			return f.described(info), info.IsDir(), markOf(info, "", time.Now())
 		}
 	}

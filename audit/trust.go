@@ -173,7 +173,7 @@ func (n *subjectNode) checkAhead() {
 	}
 	var pairs [][2]*x509.Certificate
 	cas := n.authoritiesByName()
-	for _, e := range n.decoded((*entry).isLeaf) {
+	for e := range n.decoded((*entry).isLeaf) {
 		for _, ca := range cas[string(e.cert.RawIssuer)] {
 			pair := [2]*x509.Certificate{ca.Certificate, e.cert.Certificate}
 			if _, known := n.before[pair]; !known && couldSign(pair[0], pair[1]) && len(pairs) < maxSignatures {

@@ -102,7 +102,7 @@ func (f *serveFlags) validate() error {
 
 // Memory is traded for a little work: the server holds much and makes little.
 const (
-	gcPercent   = 25
+	gcPercent   = 15
 	shutdownFor = 900 * time.Millisecond
 )
 

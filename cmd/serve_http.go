@@ -22,7 +22,7 @@ func (s *server) handler() http.Handler {
 	process.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	families := prometheus.GathererFunc(func() ([]*dto.MetricFamily, error) {
 		own, err := process.Gather()
-		return append(own, s.state.Load().families...), err
+		return append(own, s.state.Load().families()...), err
 	})
 	mux := http.NewServeMux()
 	mux.Handle("/metrics", readOnly(promhttp.HandlerFor(families, promhttp.HandlerOpts{

@@ -7,8 +7,10 @@ import (
 	"os"
 	"runtime/debug"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
+	"weak"
 
 	dto "github.com/prometheus/client_model/go"
 
@@ -40,8 +42,13 @@ type server struct {
 
 // state is what the handlers serve: all of one audit.
 type state struct {
-	result   audit.Result
-	families []*dto.MetricFamily
+	result audit.Result
+	health report.Health
+	x509   bool
+	// made are the metrics of the result for as long as there is memory for them:
+	// with ten thousand certificates they take four mebibytes.
+	mu   sync.Mutex
+	made weak.Pointer[[]*dto.MetricFamily]
 	// ready says that there was an audit that gave a result.
 	ready bool
 }
@@ -179,11 +186,22 @@ func (s *server) once() (r audit.Result, err error) {
 func (s *server) publish() {
 	health, server := s.timing, s.health
 	health.Server = &server
-	families := report.Metrics(s.result, health)
-	if slices.Contains(s.flags.compat, compatX509) {
+	s.state.Store(&state{result: s.result, health: health, x509: slices.Contains(s.flags.compat, compatX509), ready: s.health.Audits > s.health.Failures})
+}
+
+// families returns the metrics. Scrapes that come together share them.
+func (s *state) families() []*dto.MetricFamily {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if made := s.made.Value(); made != nil {
+		return *made
+	}
+	families := report.Metrics(s.result, s.health)
+	if s.x509 {
 		families = append(families, report.X509Metrics(s.result)...)
 	}
-	s.state.Store(&state{result: s.result, families: families, ready: s.health.Audits > s.health.Failures})
+	s.made = weak.Make(&families)
+	return families
 }
 
 // tell logs a change of what the audit thinks of the node.

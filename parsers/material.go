@@ -48,6 +48,15 @@ type Certificate struct {
 	// Index counts the certificates of the input from 0.
 	Index int
 	*x509.Certificate
+	// sum is what SHA256 returns, which every check asks for; "" if it was not
+	// computed yet.
+	sum string
+}
+
+// NewCertificate returns a certificate with the place it stands at and its index
+// there, from 0.
+func NewCertificate(at Origin, index int, c *x509.Certificate) Certificate {
+	return Certificate{Origin: at, Index: index, Certificate: c, sum: sha256Hex(c.Raw)}
 }
 
 // certificateJSON is the JSON form of a Certificate.
@@ -73,13 +82,18 @@ func (c *Certificate) UnmarshalJSON(data []byte) error {
 	if err != nil {
 		return fmt.Errorf("certificate %d of %q: %w", form.Index, form.Origin.Path, err)
 	}
-	*c = Certificate{form.Origin, form.Index, parsed}
+	*c = NewCertificate(form.Origin, form.Index, parsed)
 	return nil
 }
 
 // SHA256 returns the fingerprint of the certificate: the SHA-256 of its DER in
 // lower-case hexadecimal.
-func (c Certificate) SHA256() string { return sha256Hex(c.Raw) }
+func (c Certificate) SHA256() string {
+	if c.sum == "" {
+		return sha256Hex(c.Raw)
+	}
+	return c.sum
+}
 
 // PublicKeySHA256 returns the SHA-256 of the certificate's SubjectPublicKeyInfo
 // (RFC 5280, section 4.1.2.7) in lower-case hexadecimal. It equals the
@@ -359,7 +373,7 @@ func (m *Material) addCertificateBlock(at Origin, block *pem.Block) {
 }
 
 func (m *Material) addCertificate(at Origin, certificate *x509.Certificate) {
-	m.Certificates = append(m.Certificates, Certificate{at, len(m.Certificates), certificate})
+	m.Certificates = append(m.Certificates, NewCertificate(at, len(m.Certificates), certificate))
 }
 
 func (m *Material) addKeyBlock(at Origin, form keyForm, der []byte) {
@@ -480,6 +494,10 @@ func isEncryptedKey(der []byte) bool {
 	rest, err := asn1.Unmarshal(der, &info)
 	return err == nil && len(rest) == 0
 }
+
+// Fingerprint returns what [Certificate.SHA256] does, for a certificate that
+// stands nowhere.
+func Fingerprint(c *x509.Certificate) string { return sha256Hex(c.Raw) }
 
 func sha256Hex(der []byte) string {
 	sum := sha256.Sum256(der)

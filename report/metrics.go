@@ -237,13 +237,20 @@ func sans(c *audit.Certificate) string {
 // spot is what a finding and a certificate have in common.
 type spot struct{ node, path, sha256 string }
 
+func spotOf(f audit.Finding) spot { return spot{f.Node, f.Path, f.SHA256} }
+
 func (m *families) findings(r audit.Result) {
 	const total, each = "certaudit_findings", "certaudit_certificate_findings"
 	rows := map[spot][]*audit.Certificate{}
+	for _, f := range r.Findings {
+		rows[spotOf(f)] = nil
+	}
 	for i := range r.Certificates {
 		c := &r.Certificates[i]
 		at := spot{c.Node, c.Path, c.SHA256}
-		rows[at] = append(rows[at], c)
+		if _, concerned := rows[at]; concerned {
+			rows[at] = append(rows[at], c)
+		}
 	}
 	for _, c := range audit.Checks() {
 		m.zero(total, m.pairs("check", c.ID, "severity", string(c.Severity)))
@@ -264,7 +271,7 @@ func (m *families) findings(r audit.Result) {
 		if m.size(each) >= maxFindingSeries {
 			continue
 		}
-		concerned := rows[spot{f.Node, f.Path, f.SHA256}]
+		concerned := rows[spotOf(f)]
 		for _, c := range concerned {
 			m.count(each, m.identityOf(c), what)
 		}
