@@ -35,6 +35,10 @@ type Cache struct {
 	// present one.
 	made, making map[[2]*x509.Certificate]bool
 	reads        int
+	// pictured is the picture of the last run, and picturedAs what it depends on;
+	// nil before the first.
+	pictured   *picture
+	picturedAs pictureKey
 }
 
 // mark tells whether what lies at a path is what lay there before.
@@ -100,12 +104,16 @@ func (c *Cache) run(dir string, gather func(*root) (*Inventory, error)) (*Invent
 	defer r.close()
 	if whole && c.unchanged(r, mark.same) {
 		c.failed = false
-		inv := *c.inv
 		g := newGatherer(r)
 		g.processes()
-		inv.Processes = g.inv.Processes
-		return &inv, nil
+		if !slices.Equal(g.inv.Processes, c.inv.Processes) {
+			inv := *c.inv
+			inv.Processes = g.inv.Processes
+			c.inv = &inv
+		}
+		return c.inv, nil
 	}
+	c.pictured = nil // what is to come is of another inventory
 	r.cache, r.seen = c, make(map[string]mark, len(c.seen))
 	inv, err := gather(r)
 	if err != nil {

@@ -100,6 +100,39 @@ func TestCacheReadsNothingTwice(t *testing.T) {
 	}
 }
 
+// TestCacheChangesNoResult judges one inventory for several times and under
+// several policies: each result is what it would be without a cache, and stays
+// so while others are made.
+func TestCacheChangesNoResult(t *testing.T) {
+	dir := placeNode(t, fixtures.ControlPlane(fixtures.Options{Version: "v1.34.4"}).Node)
+	lenient, err := audit.ParsePolicy("policy.yaml", []byte("checks: {validity/expired: info}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var options []audit.Options
+	for _, days := range []int{0, 340, 400, 4000, 340, 0} {
+		for _, policy := range []*audit.Policy{nil, lenient} {
+			for _, profile := range []string{"", audit.ProfileGeneric} {
+				options = append(options, audit.Options{At: fixtures.Now.AddDate(0, 0, days), Policy: policy, Overrides: audit.Overrides{Profile: profile}})
+			}
+		}
+	}
+	var c audit.Cache
+	var cached, fresh []audit.Result
+	for _, o := range options {
+		inv, err := audit.Gather(dir)
+		do(t, err)
+		fresh = append(fresh, audit.Run([]*audit.Inventory{inv}, o))
+		inv, err = c.Gather(dir)
+		do(t, err)
+		o.Cache = &c
+		cached = append(cached, audit.Run([]*audit.Inventory{inv}, o))
+	}
+	if diff := cmp.Diff(fresh, cached); diff != "" {
+		t.Errorf("without and with a cache:\n%s", diff)
+	}
+}
+
 // TestCacheNoticesChanges changes a node in every way that a kubelet, kubeadm or
 // a person does.
 func TestCacheNoticesChanges(t *testing.T) {

@@ -30,25 +30,14 @@ type Check struct {
 	run    func(*pass)
 }
 
-// subjectNode is what the checks share of a node; it is read only but for what
-// it remembers of signatures.
+// subjectNode is what the checks of one run share of a node; it is read only but
+// for what it remembers.
 type subjectNode struct {
-	inv     *Inventory
-	facts   nodeFacts
-	entries []*entry
-	reqs    map[string][]Requirement
-	table   *Requirements
-	now     time.Time
-	name    string
-	// foreign are the kubeconfigs that speak of other clusters as well.
-	foreign []string
-	policy  *Policy
-	// privates are the references to private keys by their pair.
-	privates map[string][]Reference
+	*picture
+	now    time.Time
+	policy *Policy
 	// issuances remembers what verifying an entry gave.
 	issuances map[*entry]issuance
-	// files are what groups returned first.
-	files []group
 	signatures
 	// edges are the connections; earlier are the findings of the checks that
 	// ran before, which may explain why one is broken.
@@ -59,22 +48,8 @@ type subjectNode struct {
 }
 
 func newSubjectNode(inv *Inventory, o Options) *subjectNode {
-	inv, foreign := ownOnly(inv)
-	n := &subjectNode{inv: inv, foreign: foreign, policy: o.Policy, issuances: map[*entry]issuance{}, signatures: signatures{made: map[[2]*x509.Certificate]bool{}, before: o.Cache.signatures()}, facts: factsOf(inv, o.Overrides), entries: entriesOf(inv), table: o.requirements(), now: o.At}
-	n.reqs = map[string][]Requirement{}
-	for _, r := range n.table.Select(n.facts.profile, n.facts.version.Value) {
-		n.reqs[r.Role] = append(n.reqs[r.Role], r)
-	}
-	if names := n.facts.values["nodeName"]; len(names) > 0 {
-		n.name = names[0]
-	}
-	n.extra = signaturesPerObject * len(inv.Objects)
-	n.privates = map[string][]Reference{}
-	for _, ref := range inv.References {
-		if ref.Pair != "" && (ref.Holds == HoldsPrivateKey || ref.Holds == HoldsSignerKey) {
-			n.privates[ref.Pair] = append(n.privates[ref.Pair], ref)
-		}
-	}
+	n := &subjectNode{picture: o.Cache.picture(inv, o), now: o.At, policy: o.Policy, issuances: map[*entry]issuance{},
+		signatures: signatures{made: map[[2]*x509.Certificate]bool{}, before: o.Cache.signatures(), extra: signaturesPerObject * len(inv.Objects)}}
 	n.checkAhead()
 	n.edges = n.connections()
 	return n

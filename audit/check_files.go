@@ -170,10 +170,10 @@ func checkMalformed(p *pass) {
 		}
 		p.context(g)
 	}
-	for _, ref := range p.inv.References {
-		if ref.Embedded != nil {
+	for i := range p.inv.References {
+		if ref := &p.inv.References[i]; ref.Embedded != nil {
 			p.examine()
-			p.malformed(group{path: ref.Origin.Path, refs: []*Reference{&ref}}, *ref.Embedded)
+			p.malformed(group{path: ref.Origin.Path, refs: []*Reference{ref}}, *ref.Embedded)
 		}
 	}
 }

@@ -247,6 +247,6 @@ func (r Requirement) severityOr(s Severity) Severity {
 
 // sans lists the alternative names of an entry, DNS names first.
 func (n *subjectNode) sans(e *entry) []string {
-	row := n.row(e)
+	row := e.row(n.name)
 	return slices.Concat(row.DNSNames, row.IPAddresses)
 }

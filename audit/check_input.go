@@ -20,8 +20,10 @@ func checkUnreadable(p *pass) {
 	named := map[string]bool{}
 	for _, g := range p.groups() {
 		p.examine()
-		named[g.path] = g.file.State == NotRegular || g.file.State == TooLarge // files/malformed tells
-		if g.file.State == Unreadable {
+		switch g.file.State {
+		case NotRegular, TooLarge:
+			named[g.path] = true // files/malformed tells
+		case Unreadable:
 			unreadable(g.component(), g.at(), g.file.Reason)
 		}
 	}

@@ -430,12 +430,11 @@ func (r *request) row() Request {
 // issuedRows are the rows of the certificates that were issued.
 func issuedRows(set *requestSet) []Certificate {
 	rows := []Certificate{}
-	n := &subjectNode{}
 	for _, r := range set.list {
 		if leaf, ok := r.leaf(); ok {
 			e := &entry{cert: &leaf, role: roleNamed(roleFileLeaf), component: "CertificateSigningRequest", place: r.Certificate.Origin}
 			e.place.Field = r.field
-			row := n.row(e)
+			row := e.row("")
 			row.UsedBy = []string{}
 			rows = append(rows, row)
 		}

@@ -55,7 +55,7 @@ func (e *entry) isLeaf() bool { return !e.role.isCA() && e.index == 0 }
 // shows: every certificate that something names, in each of its roles, sorted.
 func entriesOf(inv *Inventory) []*entry {
 	var all []*entry
-	byKey := map[entryKey]*entry{}
+	byKey := make(map[entryKey]*entry, len(inv.References))
 	add := func(e *entry, ref *Reference) {
 		if old, ok := byKey[e.key()]; ok {
 			old.refs = append(old.refs, ref)
@@ -140,6 +140,9 @@ func missingEntry(inv *Inventory, ref Reference) []*entry {
 // withoutLent drops the certificates of the roles that are shown only when
 // nothing else shows them.
 func withoutLent(all []*entry) []*entry {
+	if !slices.ContainsFunc(all, func(e *entry) bool { return e.role.lent }) {
+		return all
+	}
 	shown := map[string]bool{}
 	for _, e := range all {
 		if e.cert != nil && !e.role.lent {

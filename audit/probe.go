@@ -222,7 +222,7 @@ func (inv *Inventory) presents(e Endpoint) Endpoint {
 // --tls-sni-cert-key by one of its names.
 func (inv *Inventory) sniEndpoints(e Endpoint) []Endpoint {
 	var out []Endpoint
-	n := &subjectNode{inv: inv}
+	n := &subjectNode{picture: &picture{inv: inv}}
 	for _, ref := range inv.References {
 		if ref.Component != e.Component || ref.Name != "tls-sni-cert-key" || ref.Holds != HoldsCertificate {
 			continue

@@ -39,13 +39,18 @@ func (o Options) requirements() *Requirements {
 // Run judges inventories. It is pure: the same arguments give the same Result.
 func Run(inventories []*Inventory, o Options) Result {
 	r := newResult(o)
+	var nodes []*subjectNode
 	for _, inv := range inventories {
 		n := newSubjectNode(inv, o)
 		r.addNode(n)
 		o.Cache.keepSignatures(n.made)
+		nodes = append(nodes, n)
 	}
 	o.Cache.turn()
 	r.finish(o)
+	if len(nodes) == 1 {
+		nodes[0].rows = r.Certificates
+	}
 	return r
 }
 
@@ -59,10 +64,7 @@ func (r *Result) finish(o Options) {
 	o.Policy.judge(r)
 	slices.SortStableFunc(r.Findings, compareFindings)
 	o.Baseline.judge(r)
-	worst := worstFindings(r.Findings)
-	for i, c := range r.Certificates {
-		r.Certificates[i].Status = cmp.Or(worst[placeOf(c)].Check, "ok")
-	}
+	r.setStatus()
 	r.decide()
 	r.Summary = summarize(*r)
 }
@@ -88,15 +90,16 @@ func (r *Result) addNode(n *subjectNode) {
 	for _, e := range n.edges {
 		r.Connections = append(r.Connections, e.Connection)
 	}
-	r.Certificates = slices.Grow(r.Certificates, len(n.entries))
-	for _, e := range n.entries {
-		r.Certificates = append(r.Certificates, n.row(e))
+	if rows := n.certificates(); len(r.Certificates) > 0 {
+		r.Certificates = append(r.Certificates, rows...)
+	} else {
+		r.Certificates = rows
 	}
 }
 
-// row is the table's row of an entry, without its status.
-func (n *subjectNode) row(e *entry) Certificate {
-	c := Certificate{Node: n.name, Component: e.component, Type: e.kind(), Role: e.role.name,
+// row is the table's row of an entry of a node, without its status.
+func (e *entry) row(node string) Certificate {
+	c := Certificate{Node: node, Component: e.component, Type: e.kind(), Role: e.role.name,
 		Path: e.place.Path, Line: e.place.Line, Field: e.place.Field, Index: e.index,
 		Organizations: []string{}, DNSNames: []string{}, IPAddresses: []string{}, Usages: []string{}, UsedBy: e.usedBy()}
 	if e.cert == nil {

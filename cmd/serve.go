@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"runtime"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -17,6 +18,7 @@ import (
 	"time"
 
 	"github.com/coreos/go-systemd/v22/activation"
+	"github.com/olekukonko/tablewriter/pkg/twwidth"
 	"github.com/prometheus/exporter-toolkit/web"
 	"github.com/spf13/cobra"
 
@@ -100,11 +102,22 @@ func (f *serveFlags) validate() error {
 	return f.overrides.Validate()
 }
 
-// Memory is traded for a little work: the server holds much and makes little.
-const (
-	gcPercent   = 15
-	shutdownFor = 900 * time.Millisecond
-)
+// shutdownFor is how long scrapes that have begun may take to finish.
+const shutdownFor = 900 * time.Millisecond
+
+// gcPercent trades a little work for memory: the server holds much and makes
+// little.
+const gcPercent = 15
+
+// saveMemory gives up what a server that writes no tables and is not profiled
+// has no use for.
+func saveMemory() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
+	}
+	runtime.MemProfileRate = 0
+	twwidth.SetCacheCapacity(0)
+}
 
 // serve runs until ctx ends, or until a listener fails.
 func (p *program) serve(ctx context.Context, f serveFlags) error {
@@ -115,9 +128,7 @@ func (p *program) serve(ctx context.Context, f serveFlags) error {
 	if err != nil {
 		return err
 	}
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(gcPercent)
-	}
+	saveMemory()
 	listeners, err := f.listen()
 	if err != nil {
 		return exit{exitIncomplete, err.Error()}
