@@ -66,18 +66,23 @@ func (p *picture) certificates() []Certificate {
 	if p.rows == nil {
 		p.rows = make([]Certificate, 0, len(p.entries))
 		for _, e := range p.entries {
-			p.rows = append(p.rows, e.row(p.name))
+			row := e.row(p.name)
+			row.Status = statusOK
+			p.rows = append(p.rows, row)
 		}
 	}
 	return slices.Clip(p.rows)
 }
 
-// setStatus gives every row the check that it fails, or "ok". Rows that runs
+// statusOK is the status of a certificate that fails no check.
+const statusOK = "ok"
+
+// setStatus gives every row the worst check that it fails, or statusOK. Rows that runs
 // share are copied before one of them is changed.
 func (r *Result) setStatus() {
 	worst, own := worstFindings(r.Findings), false
 	for i, c := range r.Certificates {
-		status := "ok"
+		status := statusOK
 		if f, ok := worst[placeOf(c)]; ok {
 			status = f.Check
 		}

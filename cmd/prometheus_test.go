@@ -1,18 +1,13 @@
 package cmd_test
 
 import (
-	"bufio"
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
 	"io"
-	"math/big"
 	"net"
 	"net/http"
 	"net/url"
@@ -53,7 +48,8 @@ func TestPrometheus(t *testing.T) {
 		t.Fatal(err)
 	}
 	secureWeb(t, work)
-	address, serve := startServe(t, "--root", dir, "--web.config.file", filepath.Join(work, "web.yaml"), "--metrics-compat", "x509")
+	serve := certaudit(t, "serve", "--web.listen-address", "127.0.0.1:0", "--root", dir, "--web.config.file", filepath.Join(work, "web.yaml"), "--metrics-compat", "x509")
+	address := started(t, serve, 1)[0]
 	p := startPrometheus(t, work, address)
 
 	const series = `{role="kube-apiserver/serving", path="/etc/kubernetes/pki/apiserver.crt"}`
@@ -120,55 +116,6 @@ func endOf(t *testing.T, name string) string {
 	c, err := x509.ParseCertificate(block.Bytes)
 	must(t, err)
 	return strconv.FormatInt(c.NotAfter.Unix(), 10)
-}
-
-// secureWeb writes a certificate for loopback and the file that demands it and
-// a password.
-func secureWeb(t *testing.T, dir string) {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	must(t, err)
-	c := &x509.Certificate{SerialNumber: big.NewInt(1), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true}
-	der, err := x509.CreateCertificate(rand.Reader, c, c, key.Public(), key)
-	must(t, err)
-	private, err := x509.MarshalPKCS8PrivateKey(key)
-	must(t, err)
-	for name, data := range map[string][]byte{
-		"tls.crt":  pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}),
-		"tls.key":  pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}),
-		"web.yaml": []byte("tls_server_config: {cert_file: tls.crt, key_file: tls.key}\nbasic_auth_users: {prometheus: " + hashed + "}\n"),
-	} {
-		must(t, os.WriteFile(filepath.Join(dir, name), data, 0o600))
-	}
-}
-
-var listening = regexp.MustCompile(`msg=listening address=(\S+)`)
-
-// startServe runs certaudit serve as a process of its own and returns where it
-// listens.
-func startServe(t *testing.T, args ...string) (string, *exec.Cmd) {
-	t.Helper()
-	self, err := os.Executable()
-	must(t, err)
-	c := exec.CommandContext(t.Context(), self)
-	c.Args = append([]string{"certaudit", "serve", "--web.listen-address", "127.0.0.1:0"}, args...)
-	log, err := c.StderrPipe()
-	must(t, err)
-	must(t, c.Start())
-	t.Cleanup(func() {
-		_ = c.Process.Kill() // unless it has ended
-		_ = c.Wait()
-	})
-	lines := bufio.NewScanner(log)
-	for lines.Scan() {
-		if m := listening.FindStringSubmatch(lines.Text()); m != nil {
-			go func() { _, _ = io.Copy(io.Discard, log) }()
-			return m[1], c
-		}
-	}
-	t.Fatalf("certaudit serve does not listen: %v", lines.Err())
-	return "", nil
 }
 
 type prometheus struct {

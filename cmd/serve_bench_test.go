@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"bufio"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -14,14 +15,16 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
-	"runtime"
 	"runtime/debug"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"certaudit/fixtures"
 )
 
 // many is how many certificates the benchmarks of the server have.
@@ -65,12 +68,12 @@ func fatal(b *testing.B, err error) {
 }
 
 // BenchmarkServe states what the server takes for 10,000 certificates beside the
-// floor: reading, decoding, parsing and one signature of each. A scrape's bytes
-// and the resident memory are metrics of their own.
+// floor: reading, decoding, parsing and one signature of each.
 func BenchmarkServe(b *testing.B) {
 	dir := manyCertificates(b)
 	b.Chdir(dir)
-	time.Sleep(200 * time.Millisecond) // younger files are not trusted to stay
+	defer debug.SetGCPercent(debug.SetGCPercent(gcPercent)) // as the server has it
+	time.Sleep(200 * time.Millisecond)                      // younger files are not trusted to stay
 	quietly := slog.New(slog.NewTextHandler(io.Discard, nil))
 	start := func() *server {
 		return newServer(serveFlags{auditFlags: auditFlags{paths: []string{"."}}, interval: time.Hour}, nil, quietly, time.Now)
@@ -129,13 +132,93 @@ func BenchmarkServe(b *testing.B) {
 		}
 		b.ReportMetric(float64(size), "bytes/scrape")
 	})
-	b.Run("memory", func(b *testing.B) {
-		for b.Loop() {
-			debug.FreeOSMemory()
+}
+
+// BenchmarkResident states the memory of the program itself, built as make build
+// does, while it serves: at rest and the most that it ever had, after scrapes of
+// every form and audits that find nothing changed.
+func BenchmarkResident(b *testing.B) {
+	program := filepath.Join(b.TempDir(), "certaudit")
+	build := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", program, "./certaudit")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		b.Fatalf("%v\n%s", err, out)
+	}
+	for _, c := range []struct {
+		count int
+		where func(*testing.B) []string
+	}{
+		{25, nodeOf25},
+		{many, func(b *testing.B) []string { return []string{manyCertificates(b)} }},
+	} {
+		b.Run(strconv.Itoa(c.count), func(b *testing.B) {
+			where := c.where(b)
+			for b.Loop() {
+				rest, most := serveProgram(b, program, c.count, where)
+				b.ReportMetric(rest, "MiB-resident")
+				b.ReportMetric(most, "MiB-most")
+			}
+		})
+	}
+}
+
+// nodeOf25 writes a control-plane node with 25 certificates, nine of them in a
+// folder that its policy names, and returns the arguments to serve it with.
+func nodeOf25(b *testing.B) []string {
+	b.Helper()
+	dir := b.TempDir()
+	cluster := fixtures.ControlPlane(fixtures.Options{Now: time.Now()})
+	for i := range 25 - 16 {
+		cluster.Issue(fmt.Sprintf("/srv/certs/web-%d", i), fixtures.Spec{CommonName: fmt.Sprintf("web-%d", i)})
+	}
+	fatal(b, cluster.Node.Write(dir))
+	policy := filepath.Join(dir, "policy.yaml")
+	fatal(b, os.WriteFile(policy, []byte("paths: [/srv/certs]\n"), 0o644))
+	return []string{"--root", dir, "--config", policy}
+}
+
+// serveProgram runs the program as a server and returns how much memory it has
+// resident at rest and how much it had at most, in MiB.
+func serveProgram(b *testing.B, program string, certificates int, where []string) (rest, most float64) {
+	b.Helper()
+	c := exec.Command(program, append([]string{"serve", "--interval", "1s", "--web.listen-address", "127.0.0.1:0"}, where...)...)
+	log, err := c.StderrPipe()
+	fatal(b, err)
+	fatal(b, c.Start())
+	defer func() {
+		_ = c.Process.Kill()
+		_ = c.Wait()
+	}()
+	lines := bufio.NewScanner(log)
+	next := func(part string) string {
+		for lines.Scan() {
+			if _, after, ok := strings.Cut(lines.Text(), part); ok {
+				return strings.Fields(after + " ")[0]
+			}
 		}
-		b.ReportMetric(resident(b), "MiB-resident")
-		runtime.KeepAlive(s)
-	})
+		b.Fatalf("the log ends without %q", part)
+		return ""
+	}
+	url := "http://" + next("msg=listening address=") + "/metrics"
+	if n := next("certificates="); n != strconv.Itoa(certificates) {
+		b.Fatalf("%s certificates, want %d", n, certificates)
+	}
+	for range 5 {
+		for _, form := range []string{"text/plain", "application/openmetrics-text; version=1.0.0"} {
+			req, err := http.NewRequest(http.MethodGet, url, nil)
+			fatal(b, err)
+			req.Header.Set("Accept", form) // and, by itself, gzip
+			resp, err := http.DefaultClient.Do(req)
+			fatal(b, err)
+			_, err = io.Copy(io.Discard, resp.Body)
+			fatal(b, err)
+			resp.Body.Close()
+		}
+		next("msg=audit why=interval")
+	}
+	time.Sleep(200 * time.Millisecond) // what the audit leaves is given back after it is logged
+	status := fmt.Sprintf("/proc/%d/status", c.Process.Pid)
+	return memory(b, status, "VmRSS:"), memory(b, status, "VmHWM:")
 }
 
 // worked measures the processor time of each round, which tells more than the
@@ -156,12 +239,12 @@ func processor(b *testing.B) time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// resident is the resident memory of this process in MiB.
-func resident(b *testing.B) float64 {
+// memory is a line of a process's status, in MiB.
+func memory(b *testing.B, status, line string) float64 {
 	b.Helper()
-	status, err := os.ReadFile("/proc/self/status")
+	text, err := os.ReadFile(status)
 	fatal(b, err)
-	_, after, _ := strings.Cut(string(status), "VmRSS:")
+	_, after, _ := strings.Cut(string(text), line)
 	kib, err := strconv.ParseFloat(strings.Fields(after)[0], 64)
 	fatal(b, err)
 	return kib / 1024

@@ -90,8 +90,12 @@ func (s *server) run(ctx context.Context, watch func() (watcher, error), reload 
 	tick, look := time.NewTicker(s.flags.interval), time.NewTicker(s.look)
 	defer tick.Stop()
 	defer look.Stop()
+	work := func(why string) <-chan time.Time {
+		defer debug.FreeOSMemory() // what an audit leaves behind
+		return s.audit(w, why)
+	}
 	var first, ended time.Time
-	due := s.audit(w, "start")
+	due := work("start")
 	for {
 		why := ""
 		select {
@@ -118,7 +122,7 @@ func (s *server) run(ctx context.Context, watch func() (watcher, error), reload 
 		if why == "change" && !s.cache.Changed() {
 			continue
 		}
-		due = s.audit(w, why)
+		due = work(why)
 		ended = time.Now()
 	}
 }
@@ -155,9 +159,6 @@ func (s *server) audit(w *watching, why string) (again <-chan time.Time) {
 	}
 	s.publish()
 	s.tell()
-	if why != "interval" { // which finds what the one before found
-		debug.FreeOSMemory()
-	}
 	if w.grew && s.cache.Changed() {
 		return time.After(quiet)
 	}

@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -292,6 +293,34 @@ func TestServeWithoutAResult(t *testing.T) {
 	if resp.StatusCode != http.StatusMethodNotAllowed {
 		t.Errorf("POST gives %d", resp.StatusCode)
 	}
+}
+
+// TestServeBearsClockJumps sets the clock forth and back: each audit judges for
+// the time that the clock shows then, and changes are noticed at any time.
+func TestServeBearsClockJumps(t *testing.T) {
+	dir := controlPlane(t)
+	f := serveNode(dir)
+	f.interval = 20 * time.Millisecond
+	var clock atomic.Pointer[time.Time]
+	set := func(years int) {
+		at := fixtures.Now.AddDate(years, 0, 0)
+		clock.Store(&at)
+	}
+	set(0)
+	r := startServer(t, f, newWatcher, func(s *server) { s.now = func() time.Time { return *clock.Load() } })
+	expired, early := `certaudit_findings{check="validity/expired",severity="critical"} 0`, `certaudit_findings{check="validity/not-yet-valid",severity="critical"} 0`
+	at := func(years int) string {
+		return fmt.Sprintf("certaudit_audit_last_success_timestamp_seconds %g", float64(fixtures.Now.AddDate(years, 0, 0).Unix()))
+	}
+	r.until(expired, early, at(0))
+	set(2)
+	r.until("!"+expired, early, at(2))
+	set(-2)
+	r.until(expired, "!"+early, at(-2))
+	ok(t, os.Remove(dir+apiserver))
+	r.until("certaudit_certificate_missing{")
+	set(0)
+	r.until(expired, early, at(0), "certaudit_audit_success 1", "certaudit_watching 1", `certaudit_audits_total{outcome="failure"} 0`)
 }
 
 // blind is a watcher that the kernel refuses everything.

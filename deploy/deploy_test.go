@@ -7,9 +7,12 @@ import (
 	"flag"
 	"os"
 	"os/exec"
+	"regexp"
 	"testing"
 
 	"gopkg.in/yaml.v3"
+
+	"certaudit/cmd"
 )
 
 var update = flag.Bool("update", false, "write the files that are made from others")
@@ -38,6 +41,19 @@ func run(t *testing.T, name string, args ...string) []byte {
 		t.Fatalf("%s %q: %v\n%s%s", name, args, err, out, stderr.Bytes())
 	}
 	return out
+}
+
+// defaultPort is the one that certaudit serve listens on unless told otherwise,
+// and so what everything here speaks of.
+func defaultPort(t *testing.T) string {
+	t.Helper()
+	var out bytes.Buffer
+	cmd.Main([]string{"serve", "--help"}, nil, &out, &out)
+	m := regexp.MustCompile(`--web\.listen-address .*default \[:(\d+)\]`).FindSubmatch(out.Bytes())
+	if m == nil {
+		t.Fatalf("no default address in\n%s", out.Bytes())
+	}
+	return string(m[1])
 }
 
 func readFile(t *testing.T, name string) []byte {

@@ -44,10 +44,16 @@ type container struct {
 	Name            string           `yaml:"name"`
 	Args            []string         `yaml:"args"`
 	Command         []string         `yaml:"command"`
+	Ports           []port           `yaml:"ports"`
 	SecurityContext map[string]any   `yaml:"securityContext"`
 	Resources       map[string]any   `yaml:"resources"`
 	VolumeMounts    []map[string]any `yaml:"volumeMounts"`
 	EnvFrom         []any            `yaml:"envFrom"`
+}
+
+type port struct {
+	Name   string `yaml:"name"`
+	Number string `yaml:"containerPort"`
 }
 
 // checkPod holds a pod against what the deployment page promises.
@@ -72,8 +78,11 @@ func checkPod(t *testing.T, pod podSpec, hostPaths map[string]string) {
 	if len(c.Command) != 0 || len(c.EnvFrom) != 0 {
 		t.Errorf("command %q, envFrom %v, want none", c.Command, c.EnvFrom)
 	}
-	if diff := cmp.Diff([]string{"serve", "--root=/host", "--web.listen-address=:9793"}, c.Args); diff != "" {
+	if diff := cmp.Diff([]string{"serve", "--root=/host"}, c.Args); diff != "" {
 		t.Errorf("arguments (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]port{{"metrics", defaultPort(t)}}, c.Ports); diff != "" {
+		t.Errorf("ports (-want +got):\n%s", diff)
 	}
 	if diff := cmp.Diff(map[string]any{"privileged": false, "allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true,
 		"capabilities": map[string]any{"drop": []any{"ALL"}}}, c.SecurityContext); diff != "" {
@@ -270,7 +279,7 @@ func TestDockerfile(t *testing.T) {
 	if want := "FROM --platform=$BUILDPLATFORM golang:" + string(goVersion) + " AS build"; got[0] != want {
 		t.Errorf("built from %q, want %q", got[0], want)
 	}
-	want := []string{"FROM scratch", "COPY --from=build /certaudit /certaudit", "USER 0:0", "EXPOSE 9793",
+	want := []string{"FROM scratch", "COPY --from=build /certaudit /certaudit", "USER 0:0", "EXPOSE " + defaultPort(t),
 		`ENTRYPOINT ["/certaudit"]`, `CMD ["serve", "--root=/host"]`}
 	if diff := cmp.Diff(want, got[last:]); diff != "" {
 		t.Errorf("the image (-want +got):\n%s", diff)
