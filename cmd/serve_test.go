@@ -402,20 +402,6 @@ func TestServeForgetsOnReload(t *testing.T) {
 	r.until("!certaudit_certificate_missing{", "!a.crt")
 }
 
-// TestServeUnreadable takes away the right to read.
-func TestServeUnreadable(t *testing.T) {
-	if os.Getuid() == 0 {
-		t.Skip("root may read everything")
-	}
-	dir := controlPlane(t)
-	r := startServer(t, serveNode(dir), newWatcher, nil)
-	r.until("certaudit_audit_complete 1")
-	ok(t, os.Chmod(dir+apiserver, 0))
-	r.until("certaudit_audit_complete 0", "certaudit_certificate_missing{")
-	ok(t, os.Chmod(dir+apiserver, 0o644))
-	r.until("certaudit_audit_complete 1")
-}
-
 // TestServeEndsInTime ends while a scrape is on its way and a slow client says
 // nothing.
 func TestServeEndsInTime(t *testing.T) {

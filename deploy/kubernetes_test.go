@@ -49,6 +49,16 @@ type container struct {
 	Resources       map[string]any   `yaml:"resources"`
 	VolumeMounts    []map[string]any `yaml:"volumeMounts"`
 	EnvFrom         []any            `yaml:"envFrom"`
+	Startup         probe            `yaml:"startupProbe"`
+	Readiness       probe            `yaml:"readinessProbe"`
+	Liveness        probe            `yaml:"livenessProbe"`
+}
+
+type probe struct {
+	Get struct {
+		Path string `yaml:"path"`
+		Port string `yaml:"port"`
+	} `yaml:"httpGet"`
 }
 
 type port struct {
