@@ -151,13 +151,17 @@ func (s *server) audit(w *watching, why string) (again <-chan time.Time) {
 	s.health.Failed = err != nil
 	if err != nil {
 		s.health.Failures++
-		s.log.Error("audit failed; the last result is served", "why", why, "error", err)
 	} else {
 		s.result, s.timing = r, report.Health{Ended: s.now(), Duration: took}
+	}
+	s.publish()
+	// What the log tells of can be scraped by then.
+	if err != nil {
+		s.log.Error("audit failed; the last result is served", "why", why, "error", err)
+	} else {
 		s.log.Info("audit", "why", why, "seconds", fmt.Sprintf("%.3f", took.Seconds()), "certificates", r.Summary.Certificates,
 			"critical", r.Summary.Critical, "warning", r.Summary.Warning, "info", r.Summary.Info, "complete", !r.Incomplete())
 	}
-	s.publish()
 	s.tell()
 	if w.grew && s.cache.Changed() {
 		return time.After(quiet)
