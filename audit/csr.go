@@ -3,7 +3,7 @@ package audit
 import (
 	"fmt"
 	"io"
-	"path/filepath"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -84,30 +84,27 @@ const stdinName = "-"
 // GatherRequests reads certificate signing requests from files, from folders
 // with all below them, and, for the path "-", from stdin. Of a folder, files
 // that hold no request are passed over; a file that somebody named must hold
-// one. A path that does not exist is an error.
+// one. Paths below the working folder are shown relative to it. A path that does
+// not exist is an error.
 func GatherRequests(paths []string, stdin io.Reader) (*RequestInventory, error) {
 	r, err := openRoot("/")
 	if err != nil {
 		return nil, err
 	}
 	defer r.close()
+	here, err := os.Getwd()
+	if err != nil {
+		return nil, err
+	}
 	in := &RequestInventory{}
-	s := &requestScanner{scanner: &scanner{gatherer: newGatherer(r)}, in: in}
-	in.Input = s.inv
+	s := &requestScanner{newScanner(newGatherer(r), here), in}
+	s.each, in.Input = s.file, s.inv
 	for _, name := range paths {
 		if name == stdinName {
 			s.stream(stdin)
-			continue
-		}
-		abs, err := filepath.Abs(name)
-		if err != nil {
+		} else if err := s.scanNamed(name, false); err != nil {
 			return nil, err
 		}
-		f, _ := r.stat(abs)
-		if !f.exists() {
-			return nil, fmt.Errorf("%q %s", name, f.Reason)
-		}
-		s.scan(filepath.ToSlash(abs), name, true)
 	}
 	return in, nil
 }
@@ -139,53 +136,20 @@ type requestScanner struct {
 	in *RequestInventory
 }
 
-// scan looks at a file, or at all that lies in a folder. shown is its name for a
-// reader.
-func (s *requestScanner) scan(name, shown string, named bool) {
-	f, isDir := s.root.stat(name)
-	switch {
-	case s.files >= maxScanned:
-		if s.once("", "limit") {
-			s.lose(shown, parsers.KindLimit, fmt.Sprintf("is one file more than the %d that are looked at", maxScanned))
-		}
-	case isDir && (f.Link == "" || named):
-		s.requestFolder(name, shown)
-	case isDir:
-	default:
-		s.requestFile(name, shown, named)
-	}
-}
-
-func (s *requestScanner) requestFolder(dir, shown string) {
-	names, err := s.root.list(dir)
-	if err != nil {
-		s.lose(shown, kindUnreadable, "cannot be listed: "+bareError(err))
-	}
-	for _, n := range names {
-		if n != ".git" {
-			s.scan(filepath.Join(dir, n), filepath.Join(shown, n), false)
-		}
-	}
-}
-
-func (s *requestScanner) lose(name string, kind parsers.Kind, detail string) {
-	s.lost("", parsers.Problem{Origin: parsers.Origin{Path: name}, Kind: kind, Detail: detail})
-}
-
-func (s *requestScanner) requestFile(name, shown string, named bool) {
-	s.files++
+// file looks for requests in a file.
+func (s *requestScanner) file(name string, _ mark, named bool) {
 	f, data := s.root.readUpTo(name, maxRequestBytes)
 	defer clear(data)
-	f.Path = shown
+	f.Path = s.shown(name)
 	if f.State != Readable {
 		if named || f.State == Unreadable {
-			s.lose(shown, kindUnreadable, f.Reason)
+			s.lose(name, kindUnreadable, f.Reason)
 		}
 		return
 	}
 	if named || isRequest(data) {
-		s.inv.Files[shown] = f
-		s.add(shown, data, named)
+		s.inv.Files[f.Path] = f
+		s.add(f.Path, data, named)
 	}
 }
 

@@ -43,7 +43,7 @@ func gatherNode(r *root, more []string) *Inventory {
 	g.staticPods()
 	g.kubeadmFiles()
 	g.homes()
-	(&scanner{gatherer: g}).scanAll(more)
+	newScanner(g, "").scanAll(more)
 	g.folders()
 	g.processes()
 	return g.inv

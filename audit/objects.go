@@ -96,7 +96,8 @@ func objectLabel(kind, namespace, name string) string {
 // long as a file may be. name is shown in place of a path. progress, unless nil,
 // is called with the number of objects read so far. It fails when r does.
 func GatherObjects(name string, r io.Reader, progress func(objects int)) (*Inventory, error) {
-	s := &scanner{gatherer: newGatherer(nil), progress: progress}
+	s := newScanner(newGatherer(nil), "")
+	s.progress = progress
 	b := bufio.NewReaderSize(r, 4096)
 	start, err := b.Peek(4096)
 	if len(start) == 0 && err != io.EOF {
@@ -109,7 +110,7 @@ func GatherObjects(name string, r io.Reader, progress func(objects int)) (*Inven
 	data, err := io.ReadAll(io.LimitReader(b, maxFileBytes+1))
 	defer clear(data)
 	if len(data) > maxFileBytes {
-		s.lost("", parsers.Problem{Origin: parsers.Origin{Path: name}, Kind: parsers.KindLimit, Detail: fmt.Sprintf("is larger than %d MiB", maxFileBytes>>20)})
+		s.lose(name, parsers.KindLimit, fmt.Sprintf("is larger than %d MiB", maxFileBytes>>20))
 		return s.inv, nil
 	}
 	m := parsers.ParseMaterial(parsers.Origin{Path: name}, data)

@@ -39,20 +39,12 @@ func gatherPaths(r *root, paths []string, progress func(int), borne bool) (*Inve
 	if err != nil {
 		return nil, err
 	}
-	s := &scanner{gatherer: newGatherer(r), here: here, progress: progress}
+	s := newScanner(newGatherer(r), here)
+	s.progress = progress
 	for _, name := range paths {
-		abs, err := filepath.Abs(name)
-		if err != nil {
+		if err := s.scanNamed(name, borne); err != nil {
 			return nil, err
 		}
-		abs = filepath.ToSlash(abs)
-		if f, _ := r.stat(abs); !f.exists() && !borne {
-			return nil, fmt.Errorf("%q %s", name, f.Reason)
-		} else if !f.exists() {
-			s.lost("", parsers.Problem{Origin: parsers.Origin{Path: s.shown(abs)}, Kind: kindUnreadable, Detail: f.Reason})
-			continue
-		}
-		s.scan(abs, true)
 	}
 	s.pair()
 	return s.inv, nil
@@ -64,8 +56,37 @@ type scanner struct {
 	here     string
 	files    int
 	progress func(int)
+	// each is what is done with a file; named says that somebody named it.
+	each func(name string, now mark, named bool)
 	// certificates are those of the objects by fingerprint.
 	certificates map[string]*x509.Certificate
+}
+
+// newScanner returns a scanner for certificates, keys and objects. Paths below
+// here, unless that is "", are shown relative to it.
+func newScanner(g *gatherer, here string) *scanner {
+	s := &scanner{gatherer: g, here: here}
+	s.each = s.file
+	return s
+}
+
+// scanNamed looks at a path that somebody named. One that does not exist is an
+// error, or, if that is borne, a problem of the inventory.
+func (s *scanner) scanNamed(name string, borne bool) error {
+	abs, err := filepath.Abs(name)
+	if err != nil {
+		return err
+	}
+	abs = filepath.ToSlash(abs)
+	switch f, _ := s.root.stat(abs); {
+	case f.exists():
+		s.scan(abs, true)
+	case borne:
+		s.lose(abs, kindUnreadable, f.Reason)
+	default:
+		return fmt.Errorf("%q %s", name, f.Reason)
+	}
+	return nil
 }
 
 // scanAll looks at paths of a node that no component names.
@@ -73,7 +94,7 @@ func (s *scanner) scanAll(paths []string) {
 	for _, name := range paths {
 		name = path.Clean("/" + name)
 		if f, _ := s.root.stat(name); !f.exists() {
-			s.lost("", parsers.Problem{Origin: parsers.Origin{Path: name}, Kind: kindUnreadable, Detail: f.Reason + ", and the policy names it"})
+			s.lose(name, kindUnreadable, f.Reason+", and the policy names it")
 			continue
 		}
 		s.scan(name, true)
@@ -92,6 +113,11 @@ func (s *scanner) shown(name string) string {
 	return name
 }
 
+// lose records that what lies at a path was not read.
+func (s *scanner) lose(name string, kind parsers.Kind, detail string) {
+	s.lost("", parsers.Problem{Origin: parsers.Origin{Path: s.shown(name)}, Kind: kind, Detail: detail})
+}
+
 // scan looks at a file, or at all that lies in a folder. Links to folders are
 // not followed unless somebody named them, so that nothing is seen twice or
 // without end.
@@ -101,20 +127,24 @@ func (s *scanner) scan(name string, named bool) {
 	switch {
 	case s.files >= maxScanned:
 		if s.once("", "limit") {
-			s.lost("", parsers.Problem{Origin: parsers.Origin{Path: s.shown(name)}, Kind: parsers.KindLimit, Detail: fmt.Sprintf("is one file more than the %d that are looked at", maxScanned)})
+			s.lose(name, parsers.KindLimit, fmt.Sprintf("is one file more than the %d that are looked at", maxScanned))
 		}
 	case isDir && (f.Link == "" || named):
 		s.folder(name)
 	case isDir:
 	default:
-		s.file(name, m)
+		s.files++
+		if s.progress != nil {
+			s.progress(s.files)
+		}
+		s.each(name, m, named)
 	}
 }
 
 func (s *scanner) folder(dir string) {
 	names, err := s.root.list(dir)
 	if err != nil {
-		s.lost("", parsers.Problem{Origin: parsers.Origin{Path: s.shown(dir)}, Kind: kindUnreadable, Detail: "cannot be listed: " + bareError(err)})
+		s.lose(dir, kindUnreadable, "cannot be listed: "+bareError(err))
 	}
 	for _, n := range names {
 		if n != ".git" {
@@ -123,11 +153,7 @@ func (s *scanner) folder(dir string) {
 	}
 }
 
-func (s *scanner) file(name string, now mark) {
-	s.files++
-	if s.progress != nil {
-		s.progress(s.files)
-	}
+func (s *scanner) file(name string, now mark, _ bool) {
 	if f, m, ok := s.root.cache.kept(name, s.shown(name), now); ok {
 		s.inv.Files[f.Path] = f
 		s.material(f.Path, m)
@@ -148,7 +174,7 @@ func (s *scanner) file(name string, now mark) {
 	case f.State == TooLarge && slices.Contains(objectSuffixes, path.Ext(name)):
 		s.stream(name, f)
 	case f.State == Unreadable, f.State != Readable && slices.Contains(materialSuffixes, path.Ext(name)):
-		s.lost("", parsers.Problem{Origin: parsers.Origin{Path: f.Path}, Kind: kindUnreadable, Detail: f.Reason})
+		s.lose(name, kindUnreadable, f.Reason)
 	}
 	clear(data)
 }
@@ -165,7 +191,7 @@ func (s *scanner) stream(name string, f File) {
 		err = errors.Join(s.objects(f.Path, h), h.Close())
 	}
 	if err != nil {
-		s.lost("", parsers.Problem{Origin: parsers.Origin{Path: f.Path}, Kind: kindUnreadable, Detail: "cannot be read: " + bareError(err)})
+		s.lose(name, kindUnreadable, "cannot be read: "+bareError(err))
 	}
 }
 
