@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -147,16 +148,16 @@ func (s *requestScanner) file(name string, _ mark, named bool) {
 		}
 		return
 	}
-	if named || isRequest(data) {
+	if named || isRequest(name, data) {
 		s.inv.Files[f.Path] = f
 		s.add(f.Path, data, named)
 	}
 }
 
 // isRequest reports whether a file of a folder looks as if it held a request.
-func isRequest(data []byte) bool {
+func isRequest(name string, data []byte) bool {
 	text := string(data)
-	return strings.Contains(text, "CertificateSigningRequest") || strings.Contains(text, "CERTIFICATE REQUEST-----") ||
+	return path.Ext(name) == ".csr" || strings.Contains(text, "CertificateSigningRequest") || strings.Contains(text, "CERTIFICATE REQUEST-----") ||
 		isObject(data) && strings.Contains(text, "kind: Node")
 }
 

@@ -7,9 +7,7 @@ import (
 	"crypto/sha1"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/base64"
 	"encoding/hex"
-	"encoding/pem"
 	"fmt"
 	"math"
 	"net"
@@ -152,13 +150,7 @@ func Inspect(source string, data []byte, password func() (string, error), at tim
 	case isObject(data):
 		i.objects(data)
 	default:
-		requests, rest := requestsOf(here, data)
-		i.requests("", requests)
-		if rest {
-			m := parsers.ParseMaterial(here, data)
-			m.Problems = slices.DeleteFunc(m.Problems, func(p parsers.Problem) bool { return isRequestAt(requests, p.Origin) })
-			i.add("", m)
-		}
+		i.bare(here, data)
 	}
 	i.relate()
 	return i
@@ -190,13 +182,12 @@ func (i *Inspection) objects(data []byte) {
 			i.add(ref.Component, *ref.Embedded)
 		}
 	}
-	_ = parsers.ReadObjects(i.Source, bytes.NewReader(data), func(o parsers.Objects) {
-		for _, d := range o.Documents {
-			for _, e := range d.Elements() {
-				i.requestObject(e)
-			}
-		}
-	})
+	for _, r := range parsers.ParseRequests(i.Source, data).Requests {
+		holder := objectLabel("CertificateSigningRequest", "", r.Name.Value)
+		i.request(holder, r, "spec.request ")
+		i.add(holder, r.Certificate.Material)
+		i.Problems = append(i.Problems, r.Problems...)
+	}
 	for _, p := range inv.Problems {
 		if !strings.HasPrefix(p.Component, "CertificateSigningRequest") {
 			i.Problems = append(i.Problems, p.Problem)
@@ -204,72 +195,18 @@ func (i *Inspection) objects(data []byte) {
 	}
 }
 
-// requestObject adds what a CertificateSigningRequest holds.
-func (i *Inspection) requestObject(d parsers.Document) {
-	if d.Kind() != "CertificateSigningRequest" {
-		return
+// bare adds what a file of PEM or DER holds.
+func (i *Inspection) bare(at parsers.Origin, data []byte) {
+	l, _ := parsers.ParseBareRequests(i.Source, data)
+	told := map[parsers.Origin]bool{}
+	for _, r := range l.Requests {
+		i.request("", r, "is no request that can be read: ")
+		told[r.Origin] = true
 	}
-	holder := objectLabel(d.Kind(), "", d.First("metadata.name").Value)
-	for _, t := range slices.Concat(d.Find("spec.request"), d.Find("status.certificate")) {
-		data, err := base64.StdEncoding.DecodeString(t.Value)
-		if err != nil {
-			i.Problems = append(i.Problems, parsers.Problem{Origin: t.Origin, Kind: parsers.KindSyntax, Detail: "is not base64: " + err.Error()})
-			continue
-		}
-		requests, rest := requestsOf(t.Origin, data)
-		i.requests(holder, requests)
-		if rest && len(requests) == 0 {
-			i.add(holder, parsers.ParseMaterial(t.Origin, data))
-		}
-	}
-}
-
-// csrBlock is a request for a certificate, or why it is none.
-type csrBlock struct {
-	at  parsers.Origin
-	csr *x509.CertificateRequest
-	err error
-}
-
-// maxRequests bounds how many requests of one file are shown.
-const maxRequests = 1000
-
-// requestsOf returns the requests for certificates in a file, PEM or DER. rest
-// reports whether the file may hold more than these.
-func requestsOf(at parsers.Origin, data []byte) (requests []csrBlock, rest bool) {
-	if len(data) > 0 && data[0] == derSequence {
-		if csr, err := x509.ParseCertificateRequest(bytes.Clone(data)); err == nil {
-			return []csrBlock{{at, csr, nil}}, false
-		}
-		return nil, true
-	}
-	remaining := data
-	for len(requests) < maxRequests {
-		block, next := pem.Decode(remaining)
-		if block == nil {
-			return requests, true
-		}
-		if strings.HasSuffix(block.Type, "CERTIFICATE REQUEST") { // openssl once wrote NEW CERTIFICATE REQUEST
-			here := at
-			if at.Line == 0 {
-				here.Line = lineOf(data, len(data)-len(next), block.Type)
-			}
-			csr, err := x509.ParseCertificateRequest(block.Bytes)
-			requests = append(requests, csrBlock{here, csr, err})
-		}
-		remaining = next
-	}
-	return requests, true
-}
-
-// lineOf is the line of the BEGIN of the block of a type that ends at an offset.
-func lineOf(data []byte, end int, label string) int {
-	begin := max(0, bytes.LastIndex(data[:end], []byte("-----BEGIN "+label)))
-	return bytes.Count(data[:begin], []byte("\n")) + 1
-}
-
-func isRequestAt(requests []csrBlock, at parsers.Origin) bool {
-	return slices.ContainsFunc(requests, func(r csrBlock) bool { return r.at == at })
+	i.Problems = append(i.Problems, l.Problems...)
+	m := parsers.ParseMaterial(at, data)
+	m.Problems = slices.DeleteFunc(m.Problems, func(p parsers.Problem) bool { return told[p.Origin] })
+	i.add("", m)
 }
 
 // add adds what material holds.
@@ -330,24 +267,27 @@ func (i *Inspection) certificate(holder string, c parsers.Certificate) Item {
 	return blank(item)
 }
 
-func (i *Inspection) requests(holder string, requests []csrBlock) {
-	for _, r := range requests {
-		if r.err != nil {
-			i.Problems = append(i.Problems, parsers.Problem{Origin: r.at, Kind: parsers.KindSyntax, Detail: "is no request that can be read: " + r.err.Error()})
-			continue
-		}
-		item := Item{Kind: ItemRequest, Origin: r.at, Holder: holder, Subject: r.csr.Subject.String(), DNSNames: r.csr.DNSNames, EmailAddresses: r.csr.EmailAddresses,
-			KeyAlgorithm:    cmp.Or(parsers.KeyAlgorithm(r.csr.PublicKey), r.csr.PublicKeyAlgorithm.String()),
-			PublicKeySHA256: publicKeySum(r.csr.RawSubjectPublicKeyInfo), SignatureAlgorithm: r.csr.SignatureAlgorithm.String(),
-			SignatureValid: r.csr.CheckSignature() == nil}
-		for _, ip := range r.csr.IPAddresses {
-			item.IPAddresses = append(item.IPAddresses, ip.String())
-		}
-		for _, u := range r.csr.URIs {
-			item.URIs = append(item.URIs, u.String())
-		}
-		i.put(blank(item), parsers.Certificate{}, parsers.Key{})
+// request adds a request for a certificate. What is wrong with its encoding is a
+// problem, said after a prefix.
+func (i *Inspection) request(holder string, r parsers.Request, prefix string) {
+	if r.Fault != "" {
+		i.Problems = append(i.Problems, parsers.Problem{Origin: r.Content, Kind: parsers.KindSyntax, Detail: prefix + r.Fault})
 	}
+	x := r.PKCS10
+	if x == nil {
+		return
+	}
+	item := Item{Kind: ItemRequest, Origin: r.Content, Holder: holder, Subject: x.Subject.String(), DNSNames: x.DNSNames, EmailAddresses: x.EmailAddresses,
+		KeyAlgorithm:    cmp.Or(parsers.KeyAlgorithm(x.PublicKey), x.PublicKeyAlgorithm.String()),
+		PublicKeySHA256: publicKeySum(x.RawSubjectPublicKeyInfo), SignatureAlgorithm: x.SignatureAlgorithm.String(),
+		SignatureValid: x.CheckSignature() == nil}
+	for _, ip := range x.IPAddresses {
+		item.IPAddresses = append(item.IPAddresses, ip.String())
+	}
+	for _, u := range x.URIs {
+		item.URIs = append(item.URIs, u.String())
+	}
+	i.put(blank(item), parsers.Certificate{}, parsers.Key{})
 }
 
 // keyUsageWords say what the bits of the key usage allow (RFC 5280 4.2.1.3), in

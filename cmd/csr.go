@@ -30,10 +30,10 @@ func (p *program) csrCommand() *cobra.Command {
 		Use:   "csr [FILE...|-]",
 		Short: "Judge certificate signing requests before they are approved, and what was issued",
 		Long: `Read CertificateSigningRequest objects as kubectl get csr prints them (YAML or
-JSON, single ones, lists, several documents), folders of manifests, and bare PEM
-requests, from files or from the standard input. Say of each who asks for what,
-whether its signer would sign it, whether it should be approved, and whether what
-was issued is what was asked for.
+JSON, single ones, lists, several documents), folders of manifests, and bare
+requests in PEM or DER, from files or from the standard input. Say of each who
+asks for what, whether its signer would sign it, whether it should be approved,
+and whether what was issued is what was asked for.
 
 Node objects among the input tell the addresses that a kubelet's serving request
 may have. A kube-controller-manager below --root tells the CA that signs, for how

@@ -41,9 +41,9 @@ type RequestList struct {
 }
 
 // Request is a CertificateSigningRequest object of the Certificates API, or a
-// bare PEM request. What an object leaves out is the zero Text.
+// bare request in PEM or DER. What an object leaves out is the zero Text.
 type Request struct {
-	// Origin is where the object or the PEM block begins.
+	// Origin is where the object or the PEM block begins; of DER the file.
 	Origin Origin
 	// Bare says that there is no object around the request.
 	Bare       bool
@@ -57,7 +57,8 @@ type Request struct {
 	Usages            []Text
 	ExpirationSeconds Text
 	Conditions        []Condition
-	// Content is where the encoded request stands: spec.request, or the PEM block.
+	// Content is where the encoded request stands: spec.request, the PEM block, or
+	// the file of DER.
 	Content Origin
 	// PKCS10 is the decoded request; nil where there is none.
 	PKCS10 *x509.CertificateRequest
@@ -92,14 +93,13 @@ type NodeObject struct {
 var requestLabels = []string{"CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST"}
 
 // ParseRequests reads what "kubectl get csr -o yaml" or "-o json" prints: single
-// objects, lists, several documents; or bare PEM requests. What is wrong with one
-// object costs no other. Data is not changed.
+// objects, lists, several documents; or what [ParseBareRequests] does. What is
+// wrong with one object costs no other. Data is not changed.
 func ParseRequests(path string, data []byte) RequestList {
-	var l RequestList
-	if isBareRequest(data) {
-		l.addBare(path, data)
+	if l, bare := ParseBareRequests(path, data); bare {
 		return l
 	}
+	var l RequestList
 	// A bytes.Reader does not fail.
 	_ = ReadObjects(path, bytes.NewReader(data), func(o Objects) {
 		for _, p := range o.Problems {
@@ -114,9 +114,22 @@ func ParseRequests(path string, data []byte) RequestList {
 	return l
 }
 
-// isBareRequest reports whether data is PEM and no object that embeds some.
-func isBareRequest(data []byte) bool {
-	return bytes.Contains(data, pemBegin) && !bytes.Contains(data, []byte("apiVersion"))
+// ParseBareRequests reads requests that no object is around: PEM blocks among
+// others, or one request in DER. bare reports whether data is of such a form, and
+// no object that embeds some. Data is not changed.
+func ParseBareRequests(path string, data []byte) (l RequestList, bare bool) {
+	if bytes.Contains(data, pemBegin) && !bytes.Contains(data, []byte("apiVersion")) {
+		l.addBare(path, data)
+		return l, true
+	}
+	if len(data) > 0 && data[0] == derSequence && len(data) <= maxRequestDER {
+		if request, err := x509.ParseCertificateRequest(bytes.Clone(data)); err == nil {
+			at := Origin{Path: path}
+			l.Requests = append(l.Requests, Request{Origin: at, Content: at, Bare: true, PKCS10: request})
+			return l, true
+		}
+	}
+	return l, false
 }
 
 func (l *RequestList) addBare(path string, data []byte) {

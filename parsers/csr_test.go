@@ -148,6 +148,7 @@ func TestParseRequests(t *testing.T) {
 		{"bare", jane, []string{"1  |  |  | CN=jane |  | "}},
 		{"bare, two of them, and a certificate", "text\n" + jane + string(fixtures.RequestFile("openssl/jane.crt")) + old, []string{
 			"2  |  |  | CN=jane |  | ", "26  |  |  | CN=jane |  | ", "1 others"}},
+		{"bare in DER", decoded(t, der), []string{"0  |  |  | CN=jane |  | "}},
 		{"bare and damaged", strings.Replace(jane, "-----END", "----END", 1), []string{"1  |  |  | - |  | ", `  1 : "CERTIFICATE REQUEST" block: no END line`}},
 		{"binary", "\x00\x01\x02\xff", []string{"problem 1: syntax is not text: it holds NUL bytes"}},
 		{"an anchor that explodes", "a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]\nd: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c]\ne: &e [*d,*d,*d,*d,*d,*d,*d,*d,*d]\nf: &f [*e,*e,*e,*e,*e,*e,*e,*e,*e]\ng: [*f,*f,*f,*f]\n---\n" + object(once), []string{
@@ -160,6 +161,15 @@ func TestParseRequests(t *testing.T) {
 			}
 		})
 	}
+}
+
+func decoded(t *testing.T, text string) string {
+	t.Helper()
+	data, err := base64.StdEncoding.DecodeString(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
 }
 
 // A thousand documents, each with a fault of its own, are a thousand requests.
