@@ -367,14 +367,8 @@ func alternativeNames(r *request) (dns, ips, others []string) {
 		return dns, ips, others
 	}
 	dns = append(dns, r.PKCS10.DNSNames...)
-	for _, ip := range r.PKCS10.IPAddresses {
-		ips = append(ips, ip.String())
-	}
-	others = append(others, r.PKCS10.EmailAddresses...)
-	for _, u := range r.PKCS10.URIs {
-		others = append(others, u.String())
-	}
-	return dns, ips, others
+	others = append(append(others, r.PKCS10.EmailAddresses...), texts(r.PKCS10.URIs)...)
+	return dns, texts(r.PKCS10.IPAddresses), others
 }
 
 func (r *request) row() Request {

@@ -242,19 +242,13 @@ func blank(item Item) Item {
 func (i *Inspection) certificate(holder string, c parsers.Certificate) Item {
 	sum := sha1.Sum(c.Raw)
 	item := Item{Kind: ItemCertificate, Origin: c.Origin, Holder: holder, Subject: c.Subject.String(), Issuer: c.Issuer.String(),
-		DNSNames: c.DNSNames, EmailAddresses: c.EmailAddresses, NotBefore: c.NotBefore.UTC(), NotAfter: c.NotAfter.UTC(),
+		DNSNames: c.DNSNames, IPAddresses: texts(c.IPAddresses), EmailAddresses: c.EmailAddresses, URIs: texts(c.URIs), NotBefore: c.NotBefore.UTC(), NotAfter: c.NotAfter.UTC(),
 		DaysLeft: int(math.Floor(c.NotAfter.Sub(i.At).Hours() / 24)), Validity: "valid", Serial: c.SerialNumber.Text(16),
 		KeyAlgorithm:       cmp.Or(keyAlgorithm(c.Certificate), c.PublicKeyAlgorithm.String()),
 		PublicKeySHA256:    c.PublicKeySHA256(),
 		SignatureAlgorithm: c.SignatureAlgorithm.String(), SHA256: c.SHA256(), SHA1: hex.EncodeToString(sum[:]),
 		Purposes: purposesOf(c.Certificate), IsCA: c.BasicConstraintsValid && c.IsCA,
 		SubjectKeyID: hex.EncodeToString(c.SubjectKeyId), AuthorityKeyID: hex.EncodeToString(c.AuthorityKeyId), SelfSigned: isSelfSigned(c.Certificate)}
-	for _, ip := range c.IPAddresses {
-		item.IPAddresses = append(item.IPAddresses, ip.String())
-	}
-	for _, u := range c.URIs {
-		item.URIs = append(item.URIs, u.String())
-	}
 	if item.IsCA && (c.MaxPathLen > 0 || c.MaxPathLenZero) {
 		item.MaxPathLen = &c.MaxPathLen
 	}
@@ -277,16 +271,11 @@ func (i *Inspection) request(holder string, r parsers.Request, prefix string) {
 	if x == nil {
 		return
 	}
-	item := Item{Kind: ItemRequest, Origin: r.Content, Holder: holder, Subject: x.Subject.String(), DNSNames: x.DNSNames, EmailAddresses: x.EmailAddresses,
+	item := Item{Kind: ItemRequest, Origin: r.Content, Holder: holder, Subject: x.Subject.String(), DNSNames: x.DNSNames,
+		IPAddresses: texts(x.IPAddresses), EmailAddresses: x.EmailAddresses, URIs: texts(x.URIs),
 		KeyAlgorithm:    cmp.Or(parsers.KeyAlgorithm(x.PublicKey), x.PublicKeyAlgorithm.String()),
 		PublicKeySHA256: publicKeySum(x.RawSubjectPublicKeyInfo), SignatureAlgorithm: x.SignatureAlgorithm.String(),
 		SignatureValid: x.CheckSignature() == nil}
-	for _, ip := range x.IPAddresses {
-		item.IPAddresses = append(item.IPAddresses, ip.String())
-	}
-	for _, u := range x.URIs {
-		item.URIs = append(item.URIs, u.String())
-	}
 	i.put(blank(item), parsers.Certificate{}, parsers.Key{})
 }
 

@@ -3,6 +3,7 @@ package audit
 import (
 	"cmp"
 	"crypto/x509"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -109,13 +110,20 @@ func (e *entry) row(node string) Certificate {
 	c.CommonName, c.Issuer = x.Subject.CommonName, issuerName(x)
 	c.Organizations = append(c.Organizations, x.Subject.Organization...)
 	c.DNSNames = append(c.DNSNames, x.DNSNames...)
-	for _, ip := range x.IPAddresses {
-		c.IPAddresses = append(c.IPAddresses, ip.String())
-	}
+	c.IPAddresses = texts(x.IPAddresses)
 	c.Serial, c.SHA256, c.KeyAlgorithm = x.SerialNumber.Text(16), e.cert.SHA256(), keyAlgorithm(x)
 	c.NotBefore, c.NotAfter = x.NotBefore.UTC(), x.NotAfter.UTC()
 	c.Usages = usages(x)
 	return c
+}
+
+// texts writes out a list; none of nothing, never nil.
+func texts[T fmt.Stringer](list []T) []string {
+	out := make([]string, len(list))
+	for i, v := range list {
+		out[i] = v.String()
+	}
+	return out
 }
 
 // kind is the role's type, or what the certificate says that it is for.
