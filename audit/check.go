@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"cmp"
 	"crypto/x509"
 	"fmt"
 	"iter"
@@ -85,6 +86,8 @@ type pass struct {
 	*subjectNode
 	check    Check
 	findings []Finding
+	// said are the indexes of the findings about certificates.
+	said     map[saying]int
 	examined int
 	reasons  []string
 	lost     bool
@@ -112,21 +115,14 @@ type finding struct {
 }
 
 func (p *pass) report(f finding) {
-	severity := f.severity
-	if severity == "" {
-		severity = p.check.Severity
-	}
-	reference := f.reference
-	if reference == "" {
-		reference = p.check.Source
-	}
-	p.findings = append(p.findings, Finding{Check: p.check.ID, Severity: severity, Node: p.name, Component: f.component,
+	p.findings = append(p.findings, Finding{Check: p.check.ID, Severity: p.check.usual(f.severity), Node: p.name, Component: f.component,
 		Path: f.at.Path, Line: f.at.Line, Field: f.at.Field, SHA256: f.sha256,
-		Message: f.message, Remedy: strings.Join(f.remedy, "\n"), Reference: reference})
+		Message: f.message, Remedy: strings.Join(f.remedy, "\n"), Reference: cmp.Or(f.reference, p.check.Source)})
 }
 
 // reportEntry reports a certificate. Its field is the flag that names it, so
-// that a reader knows who is hurt.
+// that a reader knows who is hurt. What was said of the same certificate in
+// another of its roles is not said again.
 func (p *pass) reportEntry(e *entry, f finding) {
 	f.component = e.component
 	f.at = e.place
@@ -135,9 +131,38 @@ func (p *pass) reportEntry(e *entry, f finding) {
 	}
 	if e.cert != nil {
 		f.sha256 = e.cert.SHA256()
+		what := saying{e.place, f.message}
+		if i, told := p.said[what]; told {
+			p.findings[i].join(p.check.usual(f.severity), f.remedy)
+			return
+		}
+		p.said[what] = len(p.findings)
 	}
 	p.report(f)
 }
+
+// saying is what a check said of the certificate at a place.
+type saying struct {
+	at      parsers.Origin
+	message string
+}
+
+// join adds to a finding what it means in another role.
+func (f *Finding) join(severity Severity, more remedy) {
+	if severity.Rank() > f.Severity.Rank() {
+		f.Severity = severity
+	}
+	lines := strings.Split(f.Remedy, "\n")
+	for _, line := range more {
+		if !slices.Contains(lines, line) {
+			lines = append(lines, line)
+		}
+	}
+	f.Remedy = strings.Join(lines, "\n")
+}
+
+// usual is a severity, or that of the check for none.
+func (c Check) usual(severity Severity) Severity { return cmp.Or(severity, c.Severity) }
 
 func (p *pass) outcome() Outcome {
 	o := Outcome{Check: p.check.ID, Node: p.name, State: Done, Examined: p.examined, Reason: strings.Join(p.reasons, "; ")}
@@ -152,7 +177,7 @@ func (p *pass) outcome() Outcome {
 
 // run runs a check. A panic costs that check alone.
 func (c Check) runOn(n *subjectNode) (findings []Finding, o Outcome) {
-	p := &pass{subjectNode: n, check: c}
+	p := &pass{subjectNode: n, check: c, said: map[saying]int{}}
 	defer func() {
 		if r := recover(); r != nil {
 			p.lost = true

@@ -2,6 +2,7 @@ package audit
 
 import (
 	"fmt"
+	"path"
 
 	"certaudit/parsers"
 )
@@ -85,8 +86,11 @@ func checkDuplicateComponent(p *pass) {
 	}
 	for _, problem := range p.inv.Problems {
 		if problem.Kind == kindDuplicate {
-			p.report(finding{component: problem.Component, at: problem.Origin, message: problem.Detail,
-				remedy: remedy{fmt.Sprintf("mv %s /root/  # if this is the one that is not wanted; the kubelet runs every file of its manifest folder", problem.Origin.Path)}})
+			r := remedy{fmt.Sprintf("mv %s /root/  # if this is the one that is not wanted; the kubelet runs every file of its manifest folder", problem.Origin.Path)}
+			if path.Ext(problem.Origin.Path) == ".service" {
+				r = remedy{fmt.Sprintf("systemctl disable --now %s  # if this is the one that is not wanted", path.Base(problem.Origin.Path))}
+			}
+			p.report(finding{component: problem.Component, at: problem.Origin, message: problem.Detail, remedy: r})
 		}
 	}
 }

@@ -45,7 +45,7 @@ func (n *subjectNode) presentedBy(ref Reference, ok bool) credentials {
 		c.chain = append(c.chain, cert.Certificate)
 	}
 	for _, other := range n.inv.References {
-		if ref.Pair != "" && other.Pair == ref.Pair && other.Holds == HoldsPrivateKey {
+		if ref.Pair != "" && other.Pair == ref.Pair && holdsPrivate(other) {
 			c.paths = append(c.paths, other.place().Path)
 		}
 	}
@@ -70,8 +70,13 @@ func (n *subjectNode) presentedBy(ref Reference, ok bool) credentials {
 // read by this program.
 func (n *subjectNode) unreadablePair(ref Reference) bool {
 	return slices.ContainsFunc(n.inv.References, func(other Reference) bool {
-		return other.Pair == ref.Pair && (other.Holds == HoldsPrivateKey || other.Holds == HoldsSignerKey) && n.inv.Files[other.Path].State == Unreadable
+		return other.Pair == ref.Pair && holdsPrivate(other) && n.inv.Files[other.Path].State == Unreadable
 	})
+}
+
+// holdsPrivate reports whether a reference is to the private half of a pair.
+func holdsPrivate(ref Reference) bool {
+	return ref.Holds == HoldsPrivateKey || ref.Holds == HoldsSignerKey
 }
 
 func (n *subjectNode) lackOf(ref Reference, otherwise string) string {

@@ -112,7 +112,7 @@ func GatherRequests(paths []string, stdin io.Reader) (*RequestInventory, error) 
 
 // GatherSigning reads what is needed of a node to judge requests: the name of
 // the node, and its kube-controller-manager with the files that it signs with.
-// It is nil where no static pod of the node is a kube-controller-manager.
+// It is nil where the node has no kube-controller-manager.
 func GatherSigning(dir string) (*Inventory, error) {
 	r, err := openRoot(dir)
 	if err != nil {
@@ -123,6 +123,7 @@ func GatherSigning(dir string) (*Inventory, error) {
 	g.hostname()
 	g.kubelet()
 	g.staticPods()
+	g.services()
 	if _, ok := g.inv.component(controllerManager); !ok {
 		return nil, nil
 	}

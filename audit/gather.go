@@ -41,6 +41,7 @@ func gatherNode(r *root, more []string) *Inventory {
 	g.hostname()
 	g.kubelet()
 	g.staticPods()
+	g.services()
 	g.kubeadmFiles()
 	g.homes()
 	newScanner(g, "").scanAll(more)

@@ -10,13 +10,6 @@ import (
 	"certaudit/parsers"
 )
 
-// unitFolders are searched for units in this order; the first wins
-// (systemd.unit(5), "Unit File Load Path").
-var unitFolders = []string{
-	"/etc/systemd/system", "/run/systemd/system", "/usr/local/lib/systemd/system",
-	"/usr/lib/systemd/system", "/lib/systemd/system",
-}
-
 // Where the kubelet keeps things when nothing says otherwise (kubernetes
 // cmd/kubelet/app/options, cmd/kubeadm/app/constants).
 const (
@@ -41,7 +34,7 @@ ExecStart=/usr/bin/kubelet $KUBELET_KUBECONFIG_ARGS $KUBELET_CONFIG_ARGS $KUBELE
 
 // kubelet adds the kubelet, if the node has one.
 func (g *gatherer) kubelet() {
-	unit, found := g.unit("kubelet.service")
+	unit, found := g.unit("kubelet.service", "kubelet")
 	switch {
 	case found:
 	case g.partial():
@@ -58,7 +51,7 @@ func (g *gatherer) kubelet() {
 			g.inv.Kubeadm = parsers.Origin{Path: kubeletFlagsFile}
 		}
 	}
-	words, problems := unit.StartWords(g.environment(unit))
+	words, problems := unit.StartWords(g.environment(unit, "kubelet"))
 	g.noted("kubelet", problems...)
 	commands, problems := parsers.ParseCommand(words, nil)
 	g.noted("kubelet", problems...)
@@ -93,72 +86,6 @@ func (g *gatherer) exists(name string) bool {
 	}
 	_, err = g.root.fs.Lstat(rel)
 	return err == nil
-}
-
-// unit reads a unit with its drop-ins.
-func (g *gatherer) unit(name string) (parsers.Unit, bool) {
-	var units []parsers.Unit
-	for _, dir := range unitFolders {
-		if g.root.link(path.Join(dir, name)) == "/dev/null" {
-			return parsers.Unit{}, false // masked (systemctl(1))
-		}
-		if data, ok := g.config(path.Join(dir, name), "kubelet"); ok {
-			units = append(units, parsers.ParseUnit(path.Join(dir, name), data))
-			break
-		}
-	}
-	if len(units) == 0 {
-		return parsers.Unit{}, false
-	}
-	for _, file := range g.dropIns(name + ".d") {
-		if data, ok := g.config(file, "kubelet"); ok {
-			units = append(units, parsers.ParseUnit(file, data))
-		}
-	}
-	merged := parsers.MergeUnits(units...)
-	g.noted("kubelet", merged.Problems...)
-	return merged, true
-}
-
-// dropIns returns the drop-in files of a unit by name, each from the first
-// folder that has it.
-func (g *gatherer) dropIns(folder string) []string {
-	byName := map[string]string{}
-	for _, dir := range unitFolders {
-		names, err := g.root.list(path.Join(dir, folder))
-		if err != nil {
-			g.lost("kubelet", parsers.Problem{Origin: parsers.Origin{Path: path.Join(dir, folder)}, Kind: kindUnreadable, Detail: "cannot be listed: " + bareError(err)})
-		}
-		for _, n := range names {
-			if _, shadowed := byName[n]; !shadowed && strings.HasSuffix(n, ".conf") {
-				byName[n] = path.Join(dir, folder, n)
-			}
-		}
-	}
-	var files []string
-	for _, n := range slices.Sorted(mapKeys(byName)) {
-		files = append(files, byName[n])
-	}
-	return files
-}
-
-// environment returns the variables of a unit: those of its files win over
-// those of Environment= (systemd.exec(5)).
-func (g *gatherer) environment(unit parsers.Unit) []parsers.EnvVar {
-	env := unit.Environment()
-	for _, file := range unit.EnvironmentFiles() {
-		data, ok := g.config(file.Path.Value, "kubelet")
-		if !ok {
-			if !file.Optional { // systemd does not start the unit without it
-				g.refer(Reference{Component: "kubelet", Name: "EnvironmentFile", Origin: file.Path.Origin, Holds: HoldsConfig, Path: path.Clean("/" + file.Path.Value)})
-			}
-			continue
-		}
-		vars, problems := parsers.ParseEnvFile(file.Path.Value, data)
-		g.noted("kubelet", problems...)
-		env = append(env, vars...)
-	}
-	return env
 }
 
 // kubeletComponent adds the kubelet with its settings: those of the

@@ -34,7 +34,7 @@ func newPicture(inv *Inventory, o Options) *picture {
 		p.name = names[0]
 	}
 	for _, ref := range inv.References {
-		if ref.Pair != "" && (ref.Holds == HoldsPrivateKey || ref.Holds == HoldsSignerKey) {
+		if ref.Pair != "" && holdsPrivate(ref) {
 			p.privates[ref.Pair] = append(p.privates[ref.Pair], ref)
 		}
 	}

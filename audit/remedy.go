@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path"
 	"slices"
+	"strings"
 )
 
 // remedy is what to do: commands, one to a line, comments behind a #.
@@ -89,18 +90,26 @@ func (n *subjectNode) restart(r *role) remedy {
 }
 
 func (n *subjectNode) restartComponent(name string) remedy {
-	if name == "kube-proxy" {
+	c, ok := n.inv.component(name)
+	if name == "kube-proxy" && path.Ext(c.Origin.Path) != ".service" {
 		return remedy{"# then restart kube-proxy"}
 	}
-	c, ok := n.inv.component(name)
 	if !ok || name == "kubelet" {
 		return remedy{"systemctl restart " + name}
 	}
 	if path.Dir(c.Origin.Path) != n.inv.ManifestDir {
-		return remedy{"systemctl restart " + name}
+		return remedy{"systemctl restart " + unitName(c, name)}
 	}
 	file := c.Origin.Path
 	return remedy{fmt.Sprintf("mv %s /tmp/ && sleep 20 && mv /tmp/%s %s/  # restarts %s", file, path.Base(file), n.inv.ManifestDir, name)}
+}
+
+// unitName is what systemctl calls a component.
+func unitName(c Component, name string) string {
+	if service, ok := strings.CutSuffix(path.Base(c.Origin.Path), ".service"); ok {
+		return service
+	}
+	return name
 }
 
 // externalCA reports whether the key of the CA that signs a role is kept

@@ -52,8 +52,8 @@ func (g *gatherer) knownPath(k knownFile) string {
 
 // kubeadmEtcd reports whether an etcd of kubeadm's runs on the node.
 func (g *gatherer) kubeadmEtcd() bool {
-	_, ok := g.inv.component("etcd")
-	return ok && g.inv.Kubeadm != (parsers.Origin{})
+	c, ok := g.inv.component("etcd")
+	return ok && path.Dir(c.Origin.Path) == g.inv.ManifestDir && g.inv.Kubeadm != (parsers.Origin{})
 }
 
 func (g *gatherer) known(k knownFile, name string) {

@@ -1,0 +1,194 @@
+package audit
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"certaudit/parsers"
+)
+
+// unitFolders are searched for units in this order; the first wins
+// (systemd.unit(5), "Unit File Load Path").
+var unitFolders = []string{
+	"/etc/systemd/system", "/run/systemd/system", "/usr/local/lib/systemd/system",
+	"/usr/lib/systemd/system", "/lib/systemd/system",
+}
+
+// services adds the components that systemd starts, other than the kubelet: in
+// clusters made by hand all of them.
+func (g *gatherer) services() {
+	for _, name := range g.serviceNames() {
+		component := strings.TrimSuffix(name, ".service")
+		unit, found := g.unit(name, component)
+		if found && g.enabled(name, unit) {
+			g.service(component, unit)
+		}
+	}
+}
+
+// serviceWords are those that the name of a unit has which starts a component.
+var serviceWords = []string{"kube", "etcd", "apiserver", "scheduler", "controller-manager"}
+
+// serviceNames are the units that may start a component, sorted.
+func (g *gatherer) serviceNames() []string {
+	found := map[string]bool{}
+	for _, dir := range unitFolders {
+		names, err := g.root.list(dir)
+		if err != nil {
+			g.lost("", parsers.Problem{Origin: parsers.Origin{Path: dir}, Kind: kindUnreadable, Detail: "cannot be listed: " + bareError(err)})
+		}
+		for _, name := range names {
+			isPart := func(word string) bool { return strings.Contains(name, word) }
+			if strings.HasSuffix(name, ".service") && name != "kubelet.service" && slices.ContainsFunc(serviceWords, isPart) {
+				found[name] = true
+			}
+		}
+	}
+	return slices.Sorted(mapKeys(found))
+}
+
+// enabled reports whether systemd may start a unit: one that an administrator
+// wrote, or one of a package that a target wants (systemctl(1), enable).
+func (g *gatherer) enabled(name string, unit parsers.Unit) bool {
+	own := unitFolders[0]
+	if dir := path.Dir(unit.Path); dir == own || dir == unitFolders[1] {
+		return true
+	}
+	names, _ := g.root.list(own) // serviceNames told of an error
+	return slices.ContainsFunc(names, func(dir string) bool {
+		return (strings.HasSuffix(dir, ".wants") || strings.HasSuffix(dir, ".requires")) && g.exists(path.Join(own, dir, name))
+	})
+}
+
+// service adds what a unit starts, if that is a component.
+func (g *gatherer) service(component string, unit parsers.Unit) {
+	env := g.environment(unit, component)
+	words, unclear := unit.StartWords(env)
+	commands, problems := parsers.ParseCommand(words, nil)
+	problems = append(unclear, problems...)
+	for _, cmd := range commands {
+		name, known := programs[cmd.Program]
+		if !known || name == "kubelet" {
+			continue
+		}
+		c := Component{Name: name, Origin: parsers.Origin{Path: unit.Path}, Settings: cmd.Flags}
+		if first, twice := g.inv.component(name); twice {
+			g.noted(name, parsers.Problem{Origin: c.Origin, Kind: kindDuplicate, Detail: fmt.Sprintf("starts %s, as %s does; one of the two fails to start", name, first.Origin.Path)})
+			return
+		}
+		g.noted(name, problems...)
+		g.component(c, env, workingFolder(unit))
+		return
+	}
+	if programs[component] != "" {
+		g.lost(component, parsers.Problem{Origin: parsers.Origin{Path: unit.Path}, Kind: parsers.KindUnsupported,
+			Detail: fmt.Sprintf("starts no program that is known to be %s, so its settings were not read", component)})
+	}
+}
+
+// serviceView is that of a component which runs on the node in a folder.
+type serviceView struct{ dir string }
+
+func (v serviceView) host(name string) (string, bool) {
+	return rooted(parsers.ResolvePath(v.dir+"/", name)), true
+}
+
+// workingFolder is where a unit's program looks for relative paths.
+func workingFolder(unit parsers.Unit) serviceView {
+	dir := "/"
+	if values := unit.Values("Service", "WorkingDirectory"); len(values) > 0 {
+		dir = strings.TrimPrefix(values[len(values)-1].Value, "-")
+	}
+	return serviceView{rooted(dir)}
+}
+
+// unit reads a unit of a component with its drop-ins.
+func (g *gatherer) unit(name, component string) (parsers.Unit, bool) {
+	var units []parsers.Unit
+	for _, dir := range unitFolders {
+		if g.root.link(path.Join(dir, name)) == "/dev/null" {
+			return parsers.Unit{}, false // masked (systemctl(1))
+		}
+		if data, ok := g.config(path.Join(dir, name), component); ok {
+			units = append(units, parsers.ParseUnit(path.Join(dir, name), data))
+			break
+		}
+	}
+	if len(units) == 0 {
+		return parsers.Unit{}, false
+	}
+	for _, file := range g.dropIns(name+".d", component) {
+		if data, ok := g.config(file, component); ok {
+			units = append(units, parsers.ParseUnit(file, data))
+		}
+	}
+	merged := parsers.MergeUnits(units...)
+	g.noted(component, summed(merged.Problems)...)
+	return merged, true
+}
+
+// maxUnitProblems is how many problems of one unit file are told one by one: more
+// of them have one cause, such as backslashes that something has doubled.
+const maxUnitProblems = 3
+
+// summed tells many problems of one file as one.
+func summed(problems []parsers.Problem) []parsers.Problem {
+	var out []parsers.Problem
+	for len(problems) > 0 {
+		n := 1
+		for n < len(problems) && problems[n].Origin.Path == problems[0].Origin.Path {
+			n++
+		}
+		of := problems[:n]
+		if n > maxUnitProblems {
+			first := of[0]
+			first.Detail += fmt.Sprintf("; %d more lines of the file are not understood either", n-1)
+			of = []parsers.Problem{first}
+		}
+		out, problems = append(out, of...), problems[n:]
+	}
+	return out
+}
+
+// dropIns returns the drop-in files of a unit by name, each from the first
+// folder that has it.
+func (g *gatherer) dropIns(folder, component string) []string {
+	byName := map[string]string{}
+	for _, dir := range unitFolders {
+		names, err := g.root.list(path.Join(dir, folder))
+		if err != nil {
+			g.lost(component, parsers.Problem{Origin: parsers.Origin{Path: path.Join(dir, folder)}, Kind: kindUnreadable, Detail: "cannot be listed: " + bareError(err)})
+		}
+		for _, n := range names {
+			if _, shadowed := byName[n]; !shadowed && strings.HasSuffix(n, ".conf") {
+				byName[n] = path.Join(dir, folder, n)
+			}
+		}
+	}
+	var files []string
+	for _, n := range slices.Sorted(mapKeys(byName)) {
+		files = append(files, byName[n])
+	}
+	return files
+}
+
+// environment returns the variables of a unit: those of its files win over
+// those of Environment= (systemd.exec(5)).
+func (g *gatherer) environment(unit parsers.Unit, component string) []parsers.EnvVar {
+	env := unit.Environment()
+	for _, file := range unit.EnvironmentFiles() {
+		data, ok := g.config(file.Path.Value, component)
+		if !ok {
+			if !file.Optional { // systemd does not start the unit without it
+				g.refer(Reference{Component: component, Name: "EnvironmentFile", Origin: file.Path.Origin, Holds: HoldsConfig, Path: path.Clean("/" + file.Path.Value)})
+			}
+			continue
+		}
+		vars, problems := parsers.ParseEnvFile(file.Path.Value, data)
+		g.noted(component, problems...)
+		env = append(env, vars...)
+	}
+	return env
+}
