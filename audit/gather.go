@@ -42,6 +42,7 @@ func gatherNode(r *root, more []string) *Inventory {
 	g.kubelet()
 	g.staticPods()
 	g.services()
+	g.distributions()
 	g.kubeadmFiles()
 	g.homes()
 	newScanner(g, "").scanAll(more)
