@@ -82,8 +82,7 @@ func isUnknownAuthority(err error) bool {
 // usage/not-a-ca or keys/weak-signature names it.
 func (b bundle) holdsKeyOf(c *x509.Certificate) bool {
 	return slices.ContainsFunc(b.certs, func(ca *x509.Certificate) bool {
-		return (!ca.IsCA || ca.KeyUsage != 0 && ca.KeyUsage&x509.KeyUsageCertSign == 0) &&
-			ca.CheckSignature(c.SignatureAlgorithm, c.RawTBSCertificate, c.Signature) == nil
+		return !maySign(ca) && ca.CheckSignature(c.SignatureAlgorithm, c.RawTBSCertificate, c.Signature) == nil
 	})
 }
 
@@ -305,14 +304,16 @@ func unrestricted(c *x509.Certificate) bool {
 func checkNotACA(p *pass) {
 	for e := range p.decoded(func(e *entry) bool { return e.role.isCA() }) {
 		p.examine()
-		what := ""
+		what, states := "has a key usage without certificate signing", e.cert.BasicConstraintsValid && e.cert.IsCA
 		switch {
-		case !e.cert.BasicConstraintsValid || !e.cert.IsCA:
-			what = "has no basic constraint CA:TRUE"
-		case e.cert.KeyUsage != 0 && e.cert.KeyUsage&x509.KeyUsageCertSign == 0:
-			what = "has a key usage without certificate signing"
-		default:
+		case maySign(e.cert.Certificate) && states:
 			continue
+		case maySign(e.cert.Certificate) && e.role.name != roleIntermediate:
+			p.reportEntry(e, finding{severity: Info, remedy: remedy{"# when the CA is replaced, make the next one with basicConstraints=critical,CA:TRUE"},
+				message: "is of X.509 version 1, which cannot say CA:TRUE: Go takes it for a root all the same, and not every program does"})
+			continue
+		case !states:
+			what = "has no basic constraint CA:TRUE"
 		}
 		f := finding{message: fmt.Sprintf("stands in a CA's place and %s: nothing that it signed is accepted", what), remedy: p.remake(e)}
 		if e.role.lent {

@@ -255,7 +255,7 @@ func (p *pass) pairFault(pair signingPairFiles, f finding) finding {
 	switch {
 	case known && key.PublicKeySHA256 != ca.PublicKeySHA256():
 		f.message = fmt.Sprintf("the key in %s is not that of %s", file, pair.path)
-	case !ca.IsCA:
+	case !maySign(ca.Certificate):
 		f.message = fmt.Sprintf("%s is no certificate of a CA; nothing that it signs is accepted", pair.path)
 	case p.now.After(end):
 		f.message = fmt.Sprintf("the CA in %s ended on %s; kube-controller-manager does not sign with it", pair.path, instant(end))

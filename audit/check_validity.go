@@ -171,6 +171,10 @@ func checkNotYetValid(p *pass) {
 	}
 }
 
+// outliveGrace is how much longer than its CA a certificate may last: those of
+// one guide are made with the same -days on one day or the next.
+const outliveGrace = 7 * 24 * time.Hour
+
 func checkOutlivesIssuer(p *pass) {
 	cas := p.authoritiesByName()
 	for e := range p.decoded((*entry).isLeaf) {
@@ -187,7 +191,7 @@ func checkOutlivesIssuer(p *pass) {
 			continue
 		}
 		p.examine()
-		if e.cert.NotAfter.After(last.NotAfter) {
+		if e.cert.NotAfter.Sub(last.NotAfter) > outliveGrace {
 			p.reportEntry(e, finding{severity: e.role.soften(Warning),
 				message: fmt.Sprintf("ends on %s, after its CA %q (%s), which ends on %s: from then on it verifies no more",
 					instant(e.cert.NotAfter), last.Subject.CommonName, last.Origin.Path, instant(last.NotAfter)),

@@ -101,7 +101,7 @@ func nodeChecks() []Check {
 			"Make the certificate anew with the purpose.", "RFC 5280 4.2.1.12; " + sourceBest, checkExtendedKeyUsage},
 		{"usage/not-a-ca", Critical, "a certificate in a CA's place may not sign",
 			"Nothing that it signed is accepted.",
-			"ca.crt was made by openssl x509 -req without extensions.",
+			"ca.crt was made by openssl x509 -req of OpenSSL 3.2 or later without an extension file.",
 			"Make a CA with CA:TRUE and certificate signing.", "RFC 5280 4.2.1.9, 4.2.1.3", checkNotACA},
 
 		{"keys/mismatch", Critical, "certificate and key are no pair",

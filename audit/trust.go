@@ -120,6 +120,14 @@ func couldSign(ca, cert *x509.Certificate) bool {
 		(len(cert.AuthorityKeyId) == 0 || len(ca.SubjectKeyId) == 0 || bytes.Equal(cert.AuthorityKeyId, ca.SubjectKeyId))
 }
 
+// maySign reports whether crypto/x509 accepts what a certificate signed: it asks
+// with a certificate that has no signature, so that only what is amiss with the
+// signer is told. A root of X.509 version 1, which has no extensions, may sign.
+func maySign(ca *x509.Certificate) bool {
+	var refused x509.ConstraintViolationError
+	return !errors.As(new(x509.Certificate).CheckSignatureFrom(ca), &refused)
+}
+
 // maxSignatures bounds the signatures that are checked for one node. The largest
 // honest one, a host's whole bundle of public roots, takes a few hundred.
 const maxSignatures = 20_000
