@@ -133,7 +133,23 @@ func (n *subjectNode) restore(g group) remedy {
 	if r.name == roleKubeletClient {
 		return n.rejoin()
 	}
-	return append(remedy{"# restore the file from a backup or from another control-plane node, or correct what names it"}, n.restart(r)...)
+	out := remedy{"# restore the file from a backup or from another control-plane node, or correct what names it"}
+	for _, name := range g.components() {
+		out = append(out, n.restartComponent(name)...)
+	}
+	return out
+}
+
+// components are those programs of the node that name the file, in the order in
+// which they do.
+func (g group) components() []string {
+	var names []string
+	for _, r := range g.refs {
+		if _, runs := programs[r.Component]; runs && !slices.Contains(names, r.Component) {
+			names = append(names, r.Component)
+		}
+	}
+	return names
 }
 
 func checkDanglingLink(p *pass) {
