@@ -117,7 +117,7 @@ type finding struct {
 func (p *pass) report(f finding) {
 	p.findings = append(p.findings, Finding{Check: p.check.ID, Severity: p.check.usual(f.severity), Node: p.name, Component: f.component,
 		Path: f.at.Path, Line: f.at.Line, Field: f.at.Field, SHA256: f.sha256,
-		Message: f.message, Remedy: strings.Join(f.remedy, "\n"), Reference: cmp.Or(f.reference, p.check.Source)})
+		Message: f.message, Remedy: f.remedy.text(), Reference: cmp.Or(f.reference, p.check.Source)})
 }
 
 // reportEntry reports a certificate. Its field is the flag that names it, so
@@ -153,7 +153,7 @@ func (f *Finding) join(severity Severity, more remedy) {
 		f.Severity = severity
 	}
 	lines := strings.Split(f.Remedy, "\n")
-	for _, line := range more {
+	for line := range strings.SplitSeq(more.text(), "\n") {
 		if !slices.Contains(lines, line) {
 			lines = append(lines, line)
 		}

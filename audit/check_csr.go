@@ -60,17 +60,6 @@ func (r *request) turnDown() remedy {
 	return remedy{"kubectl delete csr " + name + "  # and make the request anew"}
 }
 
-// plainWord matches what a shell takes as it stands.
-var plainWord = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:-]*$`)
-
-// shellWord is a name as one word of a command.
-func shellWord(name string) string {
-	if plainWord.MatchString(name) {
-		return name
-	}
-	return "'" + strings.ReplaceAll(name, "'", `'\''`) + "'"
-}
-
 func checkRequestDecodes(p *pass) {
 	for _, r := range p.each(anyRequest) {
 		if r.Fault != "" {

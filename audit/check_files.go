@@ -167,7 +167,7 @@ func checkDanglingLink(p *pass) {
 // relink returns the command that leads a link to the newest file it could mean.
 func (n *subjectNode) relink(g group) remedy {
 	if newest := n.newestRotated(g.path); newest != "" {
-		return remedy{fmt.Sprintf("ln -sfn %s %s", path.Join(path.Dir(g.path), newest), g.path), "systemctl restart kubelet"}
+		return remedy{command("ln -sfn %s %s", path.Join(path.Dir(g.path), newest), g.path), "systemctl restart kubelet"}
 	}
 	return n.restore(g)
 }
@@ -224,7 +224,7 @@ func (p *pass) malformed(g group, m parsers.Material) {
 		case problem.Kind == parsers.KindUnsupported && len(m.Certificates)+len(m.Keys) > 0:
 			f.severity = Info
 		case problem.Kind == parsers.KindEncrypted:
-			f.remedy = append(remedy{"# no component asks for a passphrase: decrypt the key", fmt.Sprintf("openssl pkey -in %s -out KEY", g.path)}, p.restart(g.role())...)
+			f.remedy = append(remedy{"# no component asks for a passphrase: decrypt the key", command("openssl pkey -in %s -out KEY", g.path)}, p.restart(g.role())...)
 			told = true
 		default:
 			told = true
@@ -285,7 +285,7 @@ func checkPermissions(p *pass) {
 		if severity, expected := p.permissions(g); severity != "" {
 			p.report(finding{severity: severity, component: g.component(), at: g.at(),
 				message: fmt.Sprintf("has the mode %04o; expected %04o or less, %s", g.file.Mode.Perm(), expected.mode, expected.why),
-				remedy:  remedy{fmt.Sprintf("chmod %04o %s", expected.mode, target(g.file))}, reference: expected.source})
+				remedy:  remedy{fmt.Sprintf("chmod %04o ", expected.mode) + shellWord(target(g.file))}, reference: expected.source})
 		}
 	}
 }

@@ -16,7 +16,7 @@ func checkUnreadable(p *pass) {
 		told[at.Path] = true
 		p.lost = true
 		p.report(finding{component: component, at: at, message: reason + "; what it holds was not judged",
-			remedy: remedy{"# run as root if it is a matter of rights; ls -l " + at.Path + " tells what it is"}})
+			remedy: remedy{command("# run as root if it is a matter of rights; ls -l %s tells what it is", at.Path)}})
 	}
 	named := map[string]bool{}
 	for _, g := range p.groups() {
@@ -86,9 +86,9 @@ func checkDuplicateComponent(p *pass) {
 	}
 	for _, problem := range p.inv.Problems {
 		if problem.Kind == kindDuplicate {
-			r := remedy{fmt.Sprintf("mv %s /root/  # if this is the one that is not wanted; the kubelet runs every file of its manifest folder", problem.Origin.Path)}
+			r := remedy{command("mv %s /root/  # if this is the one that is not wanted; the kubelet runs every file of its manifest folder", problem.Origin.Path)}
 			if path.Ext(problem.Origin.Path) == ".service" {
-				r = remedy{fmt.Sprintf("systemctl disable --now %s  # if this is the one that is not wanted", path.Base(problem.Origin.Path))}
+				r = remedy{command("systemctl disable --now %s  # if this is the one that is not wanted", path.Base(problem.Origin.Path))}
 			}
 			p.report(finding{component: problem.Component, at: problem.Origin, message: problem.Detail, remedy: r})
 		}

@@ -186,7 +186,7 @@ func checkServiceAccount(p *pass) {
 				p.report(finding{component: ref.Component, at: parsers.Origin{Path: ref.Path, Line: k.Origin.Line, Field: ref.Label()},
 					message: fmt.Sprintf("signs service account tokens, and its public half is not in %s: the API server refuses every token", strings.Join(where, ", ")),
 					remedy: slices.Concat(remedy{"# copy sa.key and sa.pub from a control-plane node where tokens work, or:",
-						fmt.Sprintf("openssl pkey -in %s -pubout -out %s", ref.Path, where[0])}, p.restartComponent("kube-apiserver"), p.restartComponent("kube-controller-manager"))})
+						command("openssl pkey -in %s -pubout -out %s", ref.Path, where[0])}, p.restartComponent("kube-apiserver"), p.restartComponent("kube-controller-manager"))})
 			}
 			break
 		}

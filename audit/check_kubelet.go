@@ -43,7 +43,8 @@ func checkLink(p *pass) {
 		switch {
 		case g.file.Link == "":
 			f.message = "is a file; expected the link that the kubelet's rotation moves to each new certificate"
-			f.remedy = remedy{fmt.Sprintf("mv %s %s", g.path, path.Join(path.Dir(g.path), datedName(base))), fmt.Sprintf("ln -s %s %s", path.Join(path.Dir(g.path), datedName(base)), g.path)}
+			link, dated := shellWord(g.path), shellWord(path.Dir(g.path))+"/"+datedName(base)
+			f.remedy = remedy{"mv " + link + " " + dated, "ln -s " + dated + " " + link}
 		case newest > path.Base(g.file.Link):
 			f.message = fmt.Sprintf("leads to %s; expected the newest, %s", path.Base(g.file.Link), newest)
 			f.remedy = p.relink(g)
@@ -54,6 +55,8 @@ func checkLink(p *pass) {
 	}
 }
 
+// datedName is the name that the kubelet would give to the file of a link, with
+// the time to be filled in by the shell.
 func datedName(base string) string {
 	return strings.TrimSuffix(base, "current.pem") + "$(date +%Y-%m-%d-%H-%M-%S).pem"
 }

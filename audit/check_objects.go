@@ -76,6 +76,16 @@ func isAddress(s string) bool {
 	return err == nil
 }
 
+// kubectl is the command that does something with the object. What lies in no
+// namespace according to its manifest is in that of the context.
+func (o Object) kubectl(verb string) string {
+	words := []string{"kubectl", verb, shellWord(o.Name)}
+	if o.Namespace != "" {
+		words = slices.Insert(words, 1, "-n", shellWord(o.Namespace))
+	}
+	return strings.Join(words, " ")
+}
+
 // publicKeySum is the PublicKeySHA256 of a SubjectPublicKeyInfo.
 func publicKeySum(der []byte) string {
 	sum := sha256.Sum256(der)
@@ -316,7 +326,7 @@ func checkIncompleteSecret(p *pass) {
 			if !has[key] {
 				p.report(finding{component: o.label(), at: o.Origin,
 					message: fmt.Sprintf("is of type kubernetes.io/tls and has nothing under %q; expected a certificate and its key", key),
-					remedy:  remedy{"# fill it, or remove it: " + strings.TrimSpace(fmt.Sprintf("kubectl -n %s delete secret %s", o.Namespace, o.Name))}})
+					remedy:  remedy{"# fill it, or remove it: " + o.kubectl("delete secret")}})
 			}
 		}
 	}
@@ -510,7 +520,7 @@ func (a Asks) lacking(c *x509.Certificate) []string {
 func (p *pass) kubeletConfig(o Object) {
 	report := func(at parsers.Origin, format string, args ...any) {
 		p.report(finding{component: o.label(), at: at, message: fmt.Sprintf(format, args...),
-			remedy: remedy{fmt.Sprintf("kubectl -n %s edit configmap %s  # then, on each node: kubeadm upgrade node phase kubelet-config", o.Namespace, o.Name)}})
+			remedy: remedy{o.kubectl("edit configmap") + "  # then, on each node: kubeadm upgrade node phase kubelet-config"}})
 	}
 	if rotate := o.Settings["rotate-certificates"]; rotate.Value == "false" {
 		report(rotate.Origin, "switches the rotation of client certificates off for every node that joins: each drops out after a year; expected rotateCertificates: true")
@@ -535,7 +545,7 @@ func checkCertManager(p *pass) {
 			continue
 		}
 		p.examine()
-		describe := remedy{fmt.Sprintf("kubectl -n %s describe certificate %s", o.Namespace, o.Name)}
+		describe := remedy{o.kubectl("describe certificate")}
 		report := func(at parsers.Origin, format string, args ...any) {
 			p.report(finding{component: o.label(), at: at, message: fmt.Sprintf(format, args...), remedy: describe})
 		}

@@ -3,12 +3,50 @@ package audit
 import (
 	"fmt"
 	"path"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
+	"unicode"
 )
 
 // remedy is what to do: commands, one to a line, comments behind a #.
 type remedy []string
+
+// text is a remedy with one command or comment to a line, whatever names of files
+// and objects stand in it.
+func (r remedy) text() string {
+	lines := make([]string, len(r))
+	for i, line := range r {
+		lines[i] = strings.NewReplacer("\n", `\n`, "\r", `\r`).Replace(line)
+	}
+	return strings.Join(lines, "\n")
+}
+
+// plainWord matches what a shell takes as it stands.
+var plainWord = regexp.MustCompile(`^[A-Za-z0-9/._][A-Za-z0-9/._:@%+=,-]*$`)
+
+// shellWord is a text of the input's as one word of a command in bash: whoever
+// named a file or an object must not have written a part of the command.
+func shellWord(text string) string {
+	switch {
+	case plainWord.MatchString(text):
+		return text
+	case strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }):
+		quoted := strconv.QuoteToASCII(text)
+		return "$'" + strings.ReplaceAll(strings.ReplaceAll(quoted[1:len(quoted)-1], `\"`, `"`), "'", `\'`) + "'"
+	}
+	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
+}
+
+// command writes a command with texts of the input's as its words.
+func command(format string, texts ...string) string {
+	words := make([]any, len(texts))
+	for i, text := range texts {
+		words[i] = shellWord(text)
+	}
+	return fmt.Sprintf(format, words...)
+}
 
 // renew returns the commands that give a certificate new dates and a new key
 // and leave its subject, names and usages as they are (kubeadm certs renew
@@ -41,7 +79,7 @@ func (n *subjectNode) remake(e *entry) remedy {
 	return n.remakeAt(e.role, aside)
 }
 
-func move(name string) string { return fmt.Sprintf("mv %s %s.old", name, name) }
+func move(name string) string { return command("mv %s %s", name, name+".old") }
 
 // remakeAt returns the commands that make the certificate of a role. kubeadm
 // keeps what it finds, so the old files are put aside first.
@@ -71,7 +109,7 @@ func (n *subjectNode) rejoin() remedy {
 	}
 	return remedy{
 		"# on a control-plane node that has the CA's key:",
-		fmt.Sprintf("kubeadm kubeconfig user --org system:nodes --client-name system:node:%s > kubelet.conf", name),
+		command("kubeadm kubeconfig user --org system:nodes --client-name %s > kubelet.conf", "system:node:"+name),
 		"# bring it to this node as " + kubeletConf + ", remove " + path.Join(kubeletCertDir, "kubelet-client*") + ", then:",
 		"systemctl restart kubelet",
 	}
@@ -98,10 +136,10 @@ func (n *subjectNode) restartComponent(name string) remedy {
 		return remedy{"systemctl restart " + name}
 	}
 	if path.Dir(c.Origin.Path) != n.inv.ManifestDir {
-		return remedy{"systemctl restart " + unitName(c, name)}
+		return remedy{command("systemctl restart %s", unitName(c, name))}
 	}
 	file := c.Origin.Path
-	return remedy{fmt.Sprintf("mv %s /tmp/ && sleep 20 && mv /tmp/%s %s/  # restarts %s", file, path.Base(file), n.inv.ManifestDir, name)}
+	return remedy{command("mv %s /tmp/ && sleep 20 && mv %s %s  # restarts %s", file, "/tmp/"+path.Base(file), n.inv.ManifestDir+"/", name)}
 }
 
 // unitName is what systemctl calls a component.
