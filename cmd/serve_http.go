@@ -25,10 +25,10 @@ func (s *server) handler() http.Handler {
 		return append(own, s.state.Load().families()...), err
 	})
 	mux := http.NewServeMux()
-	mux.Handle("/metrics", readOnly(promhttp.HandlerFor(families, promhttp.HandlerOpts{
+	mux.Handle("/metrics", readOnly(compressed(promhttp.HandlerFor(families, promhttp.HandlerOpts{
 		EnableOpenMetrics: true, MaxRequestsInFlight: maxScrapes,
-		OfferedCompressions: []promhttp.Compression{promhttp.Identity, promhttp.Gzip}, // others take megabytes of memory
-	})))
+		DisableCompression: true,
+	}))))
 	mux.Handle("/{$}", readOnly(s.page()))
 	for _, path := range []string{"/healthz", "/-/healthy"} {
 		mux.Handle(path, readOnly(answer(func() bool { return true })))
