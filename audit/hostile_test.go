@@ -393,6 +393,18 @@ func compare(t *testing.T, want, got []string) {
 	}
 }
 
+// A unit that nothing starts is a left-over beside a static pod, and one that
+// starts something else is none of a component.
+func TestLeftOverUnit(t *testing.T) {
+	node := fixtures.ControlPlane(fixtures.Options{}).Node
+	sound := told(auditNode(t, node, audit.Options{}))
+	node["/etc/systemd/system/etcd.service"] = fixtures.File{Data: []byte("[Service]\nEnvironmentFile=/nowhere.env\nExecStart=/usr/bin/etcd --cert-file=/nowhere.crt\nnonsense\n"), Mode: 0o644}
+	node["/etc/systemd/system/etcd-backup.service"] = fixtures.File{Data: []byte("[Service]\nEnvironmentFile=/nowhere.env\nExecStart=/opt/backup.sh etcd\nnonsense\n"), Mode: 0o644}
+	if diff := gocmp.Diff(sound, told(auditNode(t, node, audit.Options{}))); diff != "" {
+		t.Errorf("(-without +with):\n%s", diff)
+	}
+}
+
 // A distribution whose configuration is not followed is told of, unless a kubelet
 // of its own shows that the node is no longer one of it.
 func TestDistributions(t *testing.T) {

@@ -46,6 +46,7 @@ func (g *gatherer) kubelet() {
 	default:
 		return
 	}
+	g.noted("kubelet", summed(unit.Problems)...)
 	for _, e := range unit.EnvironmentFiles() {
 		if e.Path.Value == kubeletFlagsFile && g.exists(kubeletFlagsFile) {
 			g.inv.Kubeadm = parsers.Origin{Path: kubeletFlagsFile}

@@ -17,12 +17,16 @@ var unitFolders = []string{
 }
 
 // services adds the components that systemd starts, other than the kubelet: in
-// clusters made by hand all of them.
+// clusters made by hand all of them. What a package brought and nobody enabled is
+// passed over, and so is a left-over beside a static pod.
 func (g *gatherer) services() {
 	for _, name := range g.serviceNames() {
 		component := strings.TrimSuffix(name, ".service")
-		unit, found := g.unit(name, component)
-		if found && g.enabled(name, unit) {
+		_, runs := g.inv.component(programs[component])
+		if !g.wanted(name) && (runs || !g.handMade(name)) {
+			continue
+		}
+		if unit, found := g.unit(name, component); found {
 			g.service(component, unit)
 		}
 	}
@@ -49,13 +53,16 @@ func (g *gatherer) serviceNames() []string {
 	return slices.Sorted(mapKeys(found))
 }
 
-// enabled reports whether systemd may start a unit: one that an administrator
-// wrote, or one of a package that a target wants (systemctl(1), enable).
-func (g *gatherer) enabled(name string, unit parsers.Unit) bool {
+// handMade reports whether an administrator wrote a unit: then it is meant to run,
+// whether or not systemd starts it with the node.
+func (g *gatherer) handMade(name string) bool {
+	return slices.ContainsFunc(unitFolders[:2], func(dir string) bool { return g.exists(path.Join(dir, name)) })
+}
+
+// wanted reports whether systemd starts a unit with the node: a target wants it
+// (systemctl(1), enable).
+func (g *gatherer) wanted(name string) bool {
 	own := unitFolders[0]
-	if dir := path.Dir(unit.Path); dir == own || dir == unitFolders[1] {
-		return true
-	}
 	names, _ := g.root.list(own) // serviceNames told of an error
 	return slices.ContainsFunc(names, func(dir string) bool {
 		return (strings.HasSuffix(dir, ".wants") || strings.HasSuffix(dir, ".requires")) && g.exists(path.Join(own, dir, name))
@@ -64,6 +71,10 @@ func (g *gatherer) enabled(name string, unit parsers.Unit) bool {
 
 // service adds what a unit starts, if that is a component.
 func (g *gatherer) service(component string, unit parsers.Unit) {
+	if programs[component] == "" && !startsComponent(unit) {
+		return // something about a component, such as its backup
+	}
+	g.noted(component, summed(unit.Problems)...)
 	env := g.environment(unit, component)
 	words, unclear := unit.StartWords(env)
 	commands, problems := parsers.ParseCommand(words, nil)
@@ -88,6 +99,14 @@ func (g *gatherer) service(component string, unit parsers.Unit) {
 	}
 }
 
+// startsComponent reports whether a unit names the program of a component, which
+// may be no variable (systemd.service(5)).
+func startsComponent(unit parsers.Unit) bool {
+	words, _ := unit.StartWords(nil)
+	commands, _ := parsers.ParseCommand(words, nil)
+	return slices.ContainsFunc(commands, func(c parsers.Command) bool { return programs[c.Program] != "" && c.Program != "kubelet" })
+}
+
 // serviceView is that of a component which runs on the node in a folder.
 type serviceView struct{ dir string }
 
@@ -104,7 +123,8 @@ func workingFolder(unit parsers.Unit) serviceView {
 	return serviceView{rooted(dir)}
 }
 
-// unit reads a unit of a component with its drop-ins.
+// unit reads a unit of a component with its drop-ins. What is wrong in them is for
+// the caller to tell.
 func (g *gatherer) unit(name, component string) (parsers.Unit, bool) {
 	var units []parsers.Unit
 	for _, dir := range unitFolders {
@@ -124,9 +144,7 @@ func (g *gatherer) unit(name, component string) (parsers.Unit, bool) {
 			units = append(units, parsers.ParseUnit(file, data))
 		}
 	}
-	merged := parsers.MergeUnits(units...)
-	g.noted(component, summed(merged.Problems)...)
-	return merged, true
+	return parsers.MergeUnits(units...), true
 }
 
 // maxUnitProblems is how many problems of one unit file are told one by one: more
