@@ -133,6 +133,40 @@ func TestCacheChangesNoResult(t *testing.T) {
 	}
 }
 
+// TestCacheNoticesWhatAppears enables a unit of a package, and installs another
+// distribution, on nodes that have neither.
+func TestCacheNoticesWhatAppears(t *testing.T) {
+	worker := fixtures.Worker(fixtures.Options{}).Node
+	worker["/usr/lib/systemd/system/etcd.service"] = fixtures.File{Data: []byte("[Service]\nExecStart=/usr/bin/etcd --cert-file=/nowhere.crt\n"), Mode: 0o644}
+	worker["/etc/systemd/system/multi-user.target.wants/other.service"] = fixtures.File{Link: "/usr/lib/systemd/system/other.service"}
+	for _, c := range []struct {
+		name, path string
+		node       fixtures.Node
+		appear     func(name string) error
+	}{
+		{"a unit", "/etc/systemd/system/multi-user.target.wants/etcd.service", worker,
+			func(name string) error { return os.Symlink("/usr/lib/systemd/system/etcd.service", name) }},
+		{"a distribution", "/var/lib/rancher/k3s/agent", fixtures.Node{"/var/lib/other": {Data: []byte("x"), Mode: 0o644}},
+			func(name string) error { return os.MkdirAll(name, 0o755) }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dir := placeNode(t, c.node)
+			var cache audit.Cache
+			before := again(t, &cache, dir).result
+			if cache.Changed() {
+				t.Error("something changed before anything did")
+			}
+			do(t, c.appear(dir+c.path))
+			if !cache.Changed() {
+				t.Error("the cache does not notice it")
+			}
+			if diff := cmp.Diff(before.Findings, again(t, &cache, dir).result.Findings); diff == "" {
+				t.Error("the audit finds nothing new")
+			}
+		})
+	}
+}
+
 // TestCacheNoticesChanges changes a node in every way that a kubelet, kubeadm or
 // a person does.
 func TestCacheNoticesChanges(t *testing.T) {

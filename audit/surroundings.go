@@ -84,7 +84,7 @@ func (g *gatherer) distributions() {
 		return
 	}
 	for _, d := range distributions {
-		if g.exists(d.folder) {
+		if f, _ := g.root.stat(d.folder); f.exists() {
 			g.lost("", parsers.Problem{Origin: parsers.Origin{Path: d.folder}, Kind: parsers.KindUnsupported,
 				Detail: fmt.Sprintf("holds certificates of %s, whose configuration is not followed here; give the folder to certaudit audit as a PATH", d.name)})
 		}

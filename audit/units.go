@@ -65,7 +65,11 @@ func (g *gatherer) wanted(name string) bool {
 	own := unitFolders[0]
 	names, _ := g.root.list(own) // serviceNames told of an error
 	return slices.ContainsFunc(names, func(dir string) bool {
-		return (strings.HasSuffix(dir, ".wants") || strings.HasSuffix(dir, ".requires")) && g.exists(path.Join(own, dir, name))
+		if !strings.HasSuffix(dir, ".wants") && !strings.HasSuffix(dir, ".requires") {
+			return false
+		}
+		f, _ := g.root.stat(path.Join(own, dir, name))
+		return f.exists() || f.Link != ""
 	})
 }
 
