@@ -18,20 +18,13 @@ type group struct {
 	file File
 }
 
-// groups returns the files that references lead to, in the order in which they
+// groupsOf returns the files that references lead to, in the order in which they
 // are first named.
-func (n *subjectNode) groups() []group {
-	if n.files == nil {
-		n.files = n.group()
-	}
-	return n.files
-}
-
-func (n *subjectNode) group() []group {
-	out := make([]group, 0, len(n.inv.Files))
-	at := make(map[string]int, len(n.inv.Files))
-	for r := range n.inv.References {
-		ref := &n.inv.References[r]
+func groupsOf(inv *Inventory) []group {
+	out := make([]group, 0, len(inv.Files))
+	at := make(map[string]int, len(inv.Files))
+	for r := range inv.References {
+		ref := &inv.References[r]
 		if ref.Path == "" {
 			continue
 		}
@@ -39,7 +32,7 @@ func (n *subjectNode) group() []group {
 		if !known {
 			i = len(out)
 			at[ref.Path] = i
-			out = append(out, group{path: ref.Path, file: n.inv.Files[ref.Path]})
+			out = append(out, group{path: ref.Path, file: inv.Files[ref.Path]})
 		}
 		out[i].refs = append(out[i].refs, ref)
 	}
@@ -91,7 +84,7 @@ func (g group) at() parsers.Origin { return parsers.Origin{Path: g.path, Field: 
 func (g group) component() string { return g.first().Component }
 
 func checkMissing(p *pass) {
-	for _, g := range p.groups() {
+	for _, g := range p.groups {
 		if !g.required() {
 			continue
 		}
@@ -153,7 +146,7 @@ func (g group) components() []string {
 }
 
 func checkDanglingLink(p *pass) {
-	for _, g := range p.groups() {
+	for _, g := range p.groups {
 		if g.file.Link != "" || g.file.State == LinkLoop {
 			p.examine()
 		}
@@ -173,7 +166,7 @@ func (n *subjectNode) relink(g group) remedy {
 }
 
 func checkMalformed(p *pass) {
-	for _, g := range p.groups() {
+	for _, g := range p.groups {
 		if g.file.State == NotRegular || g.file.State == TooLarge {
 			p.examine()
 			p.report(finding{severity: g.role().soften(Critical), component: g.component(), at: g.at(),
@@ -277,7 +270,7 @@ func contents(m parsers.Material) string {
 }
 
 func checkPermissions(p *pass) {
-	for _, g := range p.groups() {
+	for _, g := range p.groups {
 		if g.file.State != Readable {
 			continue
 		}

@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"crypto/x509"
 	"fmt"
 	"slices"
 	"strings"
@@ -224,7 +225,7 @@ func checkSANMissing(p *pass) {
 			p.examine()
 		}
 		if len(missing) > 0 {
-			f.message = fmt.Sprintf("lacks %s; it has %s", strings.Join(missing, ", "), listOr(p.sans(e), "no alternative names"))
+			f.message = fmt.Sprintf("lacks %s; it has %s", strings.Join(missing, ", "), listOr(sans(e.cert.Certificate), "no alternative names"))
 			f.remedy = p.remake(e)
 			p.reportEntry(e, f)
 		}
@@ -245,8 +246,5 @@ func (r Requirement) severityOr(s Severity) Severity {
 	return s
 }
 
-// sans lists the alternative names of an entry, DNS names first.
-func (n *subjectNode) sans(e *entry) []string {
-	row := e.row(n.name)
-	return slices.Concat(row.DNSNames, row.IPAddresses)
-}
+// sans lists the alternative names of a certificate, DNS names first.
+func sans(c *x509.Certificate) []string { return slices.Concat(c.DNSNames, texts(c.IPAddresses)) }

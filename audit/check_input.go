@@ -19,7 +19,7 @@ func checkUnreadable(p *pass) {
 			remedy: remedy{command("# run as root if it is a matter of rights; ls -l %s tells what it is", at.Path)}})
 	}
 	named := map[string]bool{}
-	for _, g := range p.groups() {
+	for _, g := range p.groups {
 		p.examine()
 		switch g.file.State {
 		case NotRegular, TooLarge:

@@ -32,7 +32,7 @@ func checkEmbeddedClient(p *pass) {
 }
 
 func checkLink(p *pass) {
-	for _, g := range p.groups() {
+	for _, g := range p.groups {
 		base := path.Base(g.path)
 		if base != "kubelet-client-current.pem" && base != "kubelet-server-current.pem" || g.file.State != Readable {
 			continue

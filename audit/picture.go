@@ -16,8 +16,8 @@ type picture struct {
 	foreign []string
 	// privates are the references to private keys by their pair.
 	privates map[string][]Reference
-	// files are what groups returned first.
-	files []group
+	// groups are the files that something names.
+	groups []group
 	// rows are those of the entries as the last run left them; nil before the
 	// first.
 	rows []Certificate
@@ -25,7 +25,7 @@ type picture struct {
 
 func newPicture(inv *Inventory, o Options) *picture {
 	inv, foreign := ownOnly(inv)
-	p := &picture{inv: inv, foreign: foreign, facts: factsOf(inv, o.Overrides), entries: entriesOf(inv), table: o.requirements(),
+	p := &picture{inv: inv, foreign: foreign, facts: factsOf(inv, o.Overrides), entries: entriesOf(inv), groups: groupsOf(inv), table: o.requirements(),
 		reqs: map[string][]Requirement{}, privates: map[string][]Reference{}}
 	for _, r := range p.table.Select(p.facts.profile, p.facts.version.Value) {
 		p.reqs[r.Role] = append(p.reqs[r.Role], r)

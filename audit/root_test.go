@@ -131,10 +131,12 @@ func WithoutCapabilities(t *testing.T, do func()) {
 	t.Helper()
 	ended := make(chan error)
 	go func() {
-		runtime.LockOSThread() // and never unlock it: the thread ends with the goroutine
+		var err error
+		defer func() { ended <- err }() // also where the function ends the goroutine
+		runtime.LockOSThread()          // and never unlock it: the thread ends with the goroutine
 		header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
 		var sets [2]unix.CapUserData
-		err := unix.Capget(&header, &sets[0])
+		err = unix.Capget(&header, &sets[0])
 		if err == nil {
 			sets[0].Effective, sets[1].Effective = 0, 0
 			err = unix.Capset(&header, &sets[0])
@@ -142,7 +144,6 @@ func WithoutCapabilities(t *testing.T, do func()) {
 		if err == nil {
 			do()
 		}
-		ended <- err
 	}()
 	if err := <-ended; err != nil {
 		t.Fatal(err)

@@ -20,10 +20,11 @@ var unitFolders = []string{
 // clusters made by hand all of them. What a package brought and nobody enabled is
 // passed over, and so is a left-over beside a static pod.
 func (g *gatherer) services() {
+	wants := g.wantsFolders()
 	for _, name := range g.serviceNames() {
 		component := strings.TrimSuffix(name, ".service")
 		_, runs := g.inv.component(programs[component])
-		if !g.wanted(name) && (runs || !g.handMade(name)) {
+		if !g.wanted(name, wants) && (runs || !g.handMade(name)) {
 			continue
 		}
 		if unit, found := g.unit(name, component); found {
@@ -59,16 +60,24 @@ func (g *gatherer) handMade(name string) bool {
 	return slices.ContainsFunc(unitFolders[:2], func(dir string) bool { return g.exists(path.Join(dir, name)) })
 }
 
-// wanted reports whether systemd starts a unit with the node: a target wants it
+// wantsFolders are those with links to the units that a target wants
 // (systemctl(1), enable).
-func (g *gatherer) wanted(name string) bool {
+func (g *gatherer) wantsFolders() []string {
 	own := unitFolders[0]
-	names, _ := g.root.list(own) // serviceNames told of an error
-	return slices.ContainsFunc(names, func(dir string) bool {
-		if !strings.HasSuffix(dir, ".wants") && !strings.HasSuffix(dir, ".requires") {
-			return false
+	names, _ := g.root.list(own) // serviceNames tells of an error
+	var folders []string
+	for _, name := range names {
+		if strings.HasSuffix(name, ".wants") || strings.HasSuffix(name, ".requires") {
+			folders = append(folders, path.Join(own, name))
 		}
-		f, _ := g.root.stat(path.Join(own, dir, name))
+	}
+	return folders
+}
+
+// wanted reports whether systemd starts a unit with the node: a target wants it.
+func (g *gatherer) wanted(name string, wants []string) bool {
+	return slices.ContainsFunc(wants, func(dir string) bool {
+		f, _ := g.root.stat(path.Join(dir, name))
 		return f.exists() || f.Link != ""
 	})
 }
