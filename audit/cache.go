@@ -2,25 +2,24 @@ package audit
 
 import (
 	"cmp"
-	"crypto/x509"
 	"io/fs"
 	"maps"
-	"os"
 	"path"
 	"path/filepath"
 	"slices"
-	"syscall"
 	"time"
 
 	"certaudit/parsers"
 )
 
-// Cache is what one audit of a node, or of some paths, remembers for the next
-// one of the same: a file that has not changed is not read again, a signature
-// that was checked is not checked again, and a certificate that was there is
-// not forgotten because its file is gone. The zero Cache is empty. It is for
-// one goroutine at a time.
+// Cache is what is known of the files of a node, or of some paths, for the next
+// time that the same are read: a file that has not changed is not read again, and
+// a certificate that was there is not forgotten because its file is gone. It is
+// for one goroutine at a time.
 type Cache struct {
+	// now is the clock, and here the folder that relative paths start from.
+	now  func() time.Time
+	here string
 	// dir is the host's path of the root that was looked at last.
 	dir string
 	// seen holds what lay at each path that the last run looked at, and inv
@@ -31,15 +30,12 @@ type Cache struct {
 	gone []Reference
 	// failed says that a run ended without an inventory since.
 	failed bool
-	// made are the signatures that the last run knew of, and making those of the
-	// present one.
-	made, making map[[2]*x509.Certificate]bool
-	reads        int
-	// pictured is the picture of the last run, and picturedAs what it depends on;
-	// nil before the first.
-	pictured   *picture
-	picturedAs pictureKey
+	reads  int
 }
+
+// NewCache returns a cache of nothing. now is the clock that files are dated by,
+// and here the working folder, an absolute path of the host.
+func NewCache(now func() time.Time, here string) *Cache { return &Cache{now: now, here: here} }
 
 // mark tells whether what lies at a path is what lay there before.
 type mark struct {
@@ -59,13 +55,10 @@ type mark struct {
 // tick of the file system's clock, so that the mark of both is the same.
 const youngAge = 100 * time.Millisecond
 
-func markOf(info fs.FileInfo, link string, now time.Time) mark {
+func (r *root) markOf(info fs.FileInfo, link string) mark {
 	m := mark{size: info.Size(), modified: info.ModTime().UnixNano(), mode: info.Mode(), link: link}
-	if sys, ok := info.Sys().(*syscall.Stat_t); ok {
-		m.inode, m.device, m.uid, m.gid = sys.Ino, uint64(sys.Dev), sys.Uid, sys.Gid
-		m.changed = sys.Ctim.Nano()
-	}
-	m.young = now.Sub(time.Unix(0, m.changed)).Abs() < youngAge
+	m.ofSystem(info)
+	m.young = r.now != nil && r.now().Sub(time.Unix(0, m.changed)).Abs() < youngAge
 	return m
 }
 
@@ -91,13 +84,13 @@ func (c *Cache) Gather(dir string, more ...string) (*Inventory, error) {
 // path that does not exist is a problem of the inventory, not an error: it may
 // come back.
 func (c *Cache) GatherPaths(paths []string) (*Inventory, error) {
-	return c.run("/", func(r *root) (*Inventory, error) { return gatherPaths(r, paths, nil, true) })
+	return c.run(volumeRoot(c.here), func(r *root) (*Inventory, error) { return gatherPaths(r, c.here, paths, nil, true) })
 }
 
 func (c *Cache) run(dir string, gather func(*root) (*Inventory, error)) (*Inventory, error) {
 	whole := !c.failed
 	c.failed = true // until the end is reached
-	r, err := openRoot(dir)
+	r, err := c.open(dir)
 	if err != nil {
 		return nil, rootError(dir, err)
 	}
@@ -113,7 +106,6 @@ func (c *Cache) run(dir string, gather func(*root) (*Inventory, error)) (*Invent
 		}
 		return c.inv, nil
 	}
-	c.pictured = nil // what is to come is of another inventory
 	r.cache, r.seen = c, make(map[string]mark, len(c.seen))
 	inv, err := gather(r)
 	if err != nil {
@@ -124,13 +116,22 @@ func (c *Cache) run(dir string, gather func(*root) (*Inventory, error)) (*Invent
 	return inv, nil
 }
 
+// open opens a root that marks what it looks at by the cache's clock.
+func (c *Cache) open(dir string) (*root, error) {
+	r, err := openRoot(dir)
+	if err == nil {
+		r.now = c.now
+	}
+	return r, err
+}
+
 // Changed reports whether what the last run looked at has changed since, or
 // that run failed.
 func (c *Cache) Changed() bool {
 	if c.failed || c.inv == nil {
 		return true
 	}
-	r, err := openRoot(c.dir)
+	r, err := c.open(c.dir)
 	if err != nil {
 		return true
 	}
@@ -185,7 +186,7 @@ func (c *Cache) recall(r *root, inv *Inventory) {
 	}
 	held := slices.Clone(c.gone)
 	for _, ref := range c.inv.References {
-		lent := ref.Embedded != nil && roleNamed(ref.Role).lent // the CA of a kubeconfig
+		lent := ref.Embedded != nil && ref.Role == roleOtherCA // the CA of a kubeconfig
 		if len(c.inv.material(ref).Certificates) > 0 && !optional[ref.place().Path] && !lent {
 			held = append(held, ref)
 		}
@@ -196,7 +197,7 @@ func (c *Cache) recall(r *root, inv *Inventory) {
 		if named[at] {
 			continue
 		}
-		f, _ := r.stat(absolute(at.path))
+		f, _ := r.stat(absolute(slashed(c.here), at.path))
 		if f.exists() {
 			continue
 		}
@@ -212,44 +213,20 @@ func (c *Cache) recall(r *root, inv *Inventory) {
 	inv.References = append(inv.References, c.gone...)
 }
 
-// absolute is the node's path of one that may be shown relative to the working
-// folder, as [GatherPaths] does.
-func absolute(name string) string {
-	here, err := os.Getwd()
-	if path.IsAbs(name) || err != nil {
-		return name
+// absolute is the node's path of one that may start from a folder, as those that
+// [GatherPaths] shows.
+func absolute(here, name string) string {
+	name = slashed(name)
+	if path.IsAbs(name) {
+		return path.Clean(name)
 	}
-	return path.Join(filepath.ToSlash(here), name)
+	return path.Join(here, name)
 }
 
 // note takes down what lay at a path when it was looked at.
 func (r *root) note(name string, m mark) {
 	if r.seen != nil {
 		r.seen[name] = m
-	}
-}
-
-func (c *Cache) signatures() map[[2]*x509.Certificate]bool {
-	if c == nil {
-		return nil
-	}
-	return c.made
-}
-
-func (c *Cache) keepSignatures(made map[[2]*x509.Certificate]bool) {
-	switch {
-	case c == nil:
-	case c.making == nil:
-		c.making = made
-	default:
-		maps.Copy(c.making, made)
-	}
-}
-
-// turn ends a run: what it did not need is forgotten.
-func (c *Cache) turn() {
-	if c != nil {
-		c.made, c.making = c.making, nil
 	}
 }
 

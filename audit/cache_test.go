@@ -42,14 +42,40 @@ type audited struct {
 }
 
 // again audits a node with a cache and says how many files that read.
-func again(t *testing.T, c *audit.Cache, dir string) audited {
+func again(t *testing.T, c *cache, dir string) audited {
 	t.Helper()
 	before := c.Reads()
 	inv, err := c.Gather(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return audited{audit.Run([]*audit.Inventory{inv}, audit.Options{At: fixtures.Now, Cache: c}), c.Reads() - before}
+	return audited{c.run(inv, audit.Options{At: fixtures.Now}), c.Reads() - before}
+}
+
+// cache is all that is remembered from one audit to the next.
+type cache struct {
+	*audit.Cache
+	memory *audit.Memory
+}
+
+func newCache(t *testing.T) *cache {
+	t.Helper()
+	return &cache{Cache: audit.NewCache(time.Now, workingFolder(t))}
+}
+
+func workingFolder(t *testing.T) string {
+	t.Helper()
+	here, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return here
+}
+
+// run judges an inventory with what is remembered.
+func (c *cache) run(inv *audit.Inventory, o audit.Options) (r audit.Result) {
+	r, c.memory = audit.Rerun(c.memory, []*audit.Inventory{inv}, o)
+	return r
 }
 
 // vanished are the missing certificates of a result.
@@ -76,15 +102,15 @@ func placeNode(t *testing.T, n fixtures.Node) string {
 func TestCacheReadsNothingTwice(t *testing.T) {
 	node := fixtures.ControlPlane(fixtures.Options{Version: "v1.34.4"}).Node
 	dir := placeNode(t, node)
-	var c audit.Cache
+	c := newCache(t)
 	if !c.Changed() {
 		t.Error("a cache that has seen nothing says that nothing changed")
 	}
-	first := again(t, &c, dir)
+	first := again(t, c, dir)
 	if first.reads == 0 || c.Changed() {
 		t.Errorf("the first run read %d files, and then something changed: %t", first.reads, c.Changed())
 	}
-	second := again(t, &c, dir)
+	second := again(t, c, dir)
 	if second.reads != 0 {
 		t.Errorf("the second run read %d files", second.reads)
 	}
@@ -117,7 +143,7 @@ func TestCacheChangesNoResult(t *testing.T) {
 			}
 		}
 	}
-	var c audit.Cache
+	c := newCache(t)
 	var cached, fresh []audit.Result
 	for _, o := range options {
 		inv, err := audit.Gather(dir)
@@ -125,8 +151,7 @@ func TestCacheChangesNoResult(t *testing.T) {
 		fresh = append(fresh, audit.Run([]*audit.Inventory{inv}, o))
 		inv, err = c.Gather(dir)
 		do(t, err)
-		o.Cache = &c
-		cached = append(cached, audit.Run([]*audit.Inventory{inv}, o))
+		cached = append(cached, c.run(inv, o))
 	}
 	if diff := cmp.Diff(fresh, cached); diff != "" {
 		t.Errorf("without and with a cache:\n%s", diff)
@@ -151,8 +176,8 @@ func TestCacheNoticesWhatAppears(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dir := placeNode(t, c.node)
-			var cache audit.Cache
-			before := again(t, &cache, dir).result
+			cache := newCache(t)
+			before := again(t, cache, dir).result
 			if cache.Changed() {
 				t.Error("something changed before anything did")
 			}
@@ -160,7 +185,7 @@ func TestCacheNoticesWhatAppears(t *testing.T) {
 			if !cache.Changed() {
 				t.Error("the cache does not notice it")
 			}
-			if diff := cmp.Diff(before.Findings, again(t, &cache, dir).result.Findings); diff == "" {
+			if diff := cmp.Diff(before.Findings, again(t, cache, dir).result.Findings); diff == "" {
 				t.Error("the audit finds nothing new")
 			}
 		})
@@ -202,13 +227,13 @@ func TestCacheNoticesChanges(t *testing.T) {
 	for name, change := range tests {
 		t.Run(name, func(t *testing.T) {
 			dir := placeNode(t, fixtures.ControlPlane(fixtures.Options{Version: "v1.34.4"}).Node)
-			var c audit.Cache
-			first := again(t, &c, dir)
+			c := newCache(t)
+			first := again(t, c, dir)
 			change(t, dir)
 			if !c.Changed() {
 				t.Error("Changed() is false")
 			}
-			if cmp.Equal(first.result, again(t, &c, dir).result) {
+			if cmp.Equal(first.result, again(t, c, dir).result) {
 				t.Error("the result is the same")
 			}
 		})
@@ -231,8 +256,8 @@ func rewrite(t *testing.T, name string, data []byte) {
 // a file that went with it.
 func TestCacheRemembersTheVanished(t *testing.T) {
 	dir := placeNode(t, fixtures.ControlPlane(fixtures.Options{Version: "v1.34.4"}).Node)
-	var c audit.Cache
-	if got := vanished(again(t, &c, dir).result); len(got) != 0 {
+	c := newCache(t)
+	if got := vanished(again(t, c, dir).result); len(got) != 0 {
 		t.Fatalf("at first %q are missing", got)
 	}
 	conf := dir + "/etc/kubernetes/scheduler.conf"
@@ -242,12 +267,12 @@ func TestCacheRemembersTheVanished(t *testing.T) {
 	do(t, os.Remove(dir+"/etc/kubernetes/super-admin.conf")) // nothing needs it
 	want := []string{"kube-scheduler/client /etc/kubernetes/scheduler.conf files/missing"}
 	for range 3 {
-		if diff := cmp.Diff(want, vanished(again(t, &c, dir).result)); diff != "" {
+		if diff := cmp.Diff(want, vanished(again(t, c, dir).result)); diff != "" {
 			t.Fatalf("(-want +got):\n%s", diff)
 		}
 	}
 	rewrite(t, conf, data)
-	if got := vanished(again(t, &c, dir).result); len(got) != 0 {
+	if got := vanished(again(t, c, dir).result); len(got) != 0 {
 		t.Errorf("after its return %q are missing", got)
 	}
 }
@@ -261,13 +286,13 @@ func TestCacheOfPaths(t *testing.T) {
 		rewrite(t, "certs/"+n+".crt", node["/etc/kubernetes/pki/"+n+".crt"].Data)
 	}
 	aged(t, dir)
-	var c audit.Cache
+	c := newCache(t)
 	run := func() audited {
 		t.Helper()
 		before := c.Reads()
 		inv, err := c.GatherPaths([]string{"certs", "never.crt"})
 		do(t, err)
-		return audited{audit.Run([]*audit.Inventory{inv}, audit.Options{At: fixtures.Now, Cache: &c}), c.Reads() - before}
+		return audited{c.run(inv, audit.Options{At: fixtures.Now}), c.Reads() - before}
 	}
 	if first := run(); first.reads != 3 || !first.result.Incomplete() {
 		t.Errorf("read %d files, incomplete: %t", first.reads, first.result.Incomplete())
@@ -293,8 +318,8 @@ func TestCacheOfPaths(t *testing.T) {
 
 func TestCacheFolders(t *testing.T) {
 	dir := placeNode(t, fixtures.ControlPlane(fixtures.Options{Version: "v1.34.4"}).Node)
-	var c audit.Cache
-	again(t, &c, dir)
+	c := newCache(t)
+	again(t, c, dir)
 	root, err := filepath.EvalSymlinks(dir)
 	do(t, err)
 	got := c.Folders()
@@ -312,15 +337,15 @@ func TestCacheFolders(t *testing.T) {
 
 func TestCacheBearsFailure(t *testing.T) {
 	dir := placeNode(t, fixtures.ControlPlane(fixtures.Options{Version: "v1.34.4"}).Node)
-	var c audit.Cache
-	first := again(t, &c, dir)
+	c := newCache(t)
+	first := again(t, c, dir)
 	moved := dir + "-moved"
 	do(t, os.Rename(dir, moved))
 	if _, err := c.Gather(dir); err == nil || !c.Changed() {
 		t.Errorf("a folder that vanished gives the error %v and is unchanged", err)
 	}
 	do(t, os.Rename(moved, dir))
-	if diff := cmp.Diff(first.result, again(t, &c, dir).result); diff != "" {
+	if diff := cmp.Diff(first.result, again(t, c, dir).result); diff != "" {
 		t.Errorf("after its return:\n%s", diff)
 	}
 }

@@ -4,10 +4,8 @@ import (
 	"cmp"
 	"crypto/x509"
 	"fmt"
-	"iter"
 	"slices"
 	"strings"
-	"time"
 
 	"certaudit/parsers"
 )
@@ -31,59 +29,9 @@ type Check struct {
 	run    func(*pass)
 }
 
-// subjectNode is what the checks of one run share of a node; it is read only but
-// for what it remembers.
-type subjectNode struct {
-	*picture
-	now    time.Time
-	policy *Policy
-	// issuances remembers what verifying an entry gave.
-	issuances map[*entry]issuance
-	signatures
-	// edges are the connections; earlier are the findings of the checks that
-	// ran before, which may explain why one is broken.
-	edges   []edge
-	earlier []Finding
-	// requests are what [RunRequests] judges; nil in [Run].
-	requests *requestSet
-}
-
-func newSubjectNode(inv *Inventory, o Options) *subjectNode {
-	n := &subjectNode{picture: o.Cache.picture(inv, o), now: o.At, policy: o.Policy, issuances: map[*entry]issuance{},
-		signatures: signatures{made: map[[2]*x509.Certificate]bool{}, before: o.Cache.signatures(), extra: signaturesPerObject * len(inv.Objects)}}
-	n.checkAhead()
-	n.edges = n.connections()
-	return n
-}
-
-// requirements of a role that state a fact.
-func (n *subjectNode) requirements(role string, fact Fact) []Requirement {
-	var out []Requirement
-	for _, r := range n.reqs[role] {
-		if r.Fact == fact {
-			out = append(out, r)
-		}
-	}
-	return out
-}
-
-// decoded returns the entries that have a certificate and that keep selects.
-func (n *subjectNode) decoded(keep func(*entry) bool) iter.Seq[*entry] {
-	return func(yield func(*entry) bool) {
-		for _, e := range n.entries {
-			if e.cert != nil && keep(e) && !yield(e) {
-				return
-			}
-		}
-	}
-}
-
-// anyEntry selects every entry.
-func anyEntry(*entry) bool { return true }
-
 // pass is one run of one check over one node.
 type pass struct {
-	*subjectNode
+	*nodeAudit
 	check    Check
 	findings []Finding
 	// said are the indexes of the findings about certificates.
@@ -176,8 +124,8 @@ func (p *pass) outcome() Outcome {
 }
 
 // run runs a check. A panic costs that check alone.
-func (c Check) runOn(n *subjectNode) (findings []Finding, o Outcome) {
-	p := &pass{subjectNode: n, check: c, said: map[saying]int{}}
+func (c Check) runOn(n *nodeAudit) (findings []Finding, o Outcome) {
+	p := &pass{nodeAudit: n, check: c, said: map[saying]int{}}
 	defer func() {
 		if r := recover(); r != nil {
 			p.lost = true

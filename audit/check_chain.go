@@ -87,7 +87,7 @@ func (b bundle) holdsKeyOf(c *x509.Certificate) bool {
 }
 
 // realSigner names the CA in view that did sign an entry.
-func (n *subjectNode) realSigner(e *entry) string {
+func (n *nodeAudit) realSigner(e *entry) string {
 	for _, ca := range n.authorities() {
 		if n.signed(ca.Certificate, e.cert.Certificate) && ca.SHA256() != e.cert.SHA256() {
 			return fmt.Sprintf(" (signed by %q of %s)", issuerName(e.cert.Certificate), ca.Origin.Path)
@@ -98,7 +98,7 @@ func (n *subjectNode) realSigner(e *entry) string {
 
 // reissue returns the commands for a certificate of the wrong CA. A renewal
 // signs with the right one and keeps the rest, so it is the shorter way.
-func (n *subjectNode) reissue(e *entry) remedy { return n.renew(e.role) }
+func (n *nodeAudit) reissue(e *entry) remedy { return n.renew(e.role) }
 
 func issuerName(c *x509.Certificate) string {
 	if c.Issuer.CommonName != "" {
@@ -180,7 +180,7 @@ func checkSigningBundle(p *pass) {
 
 // privateKey returns the private key of the reference that is paired with one,
 // and the place it lies in.
-func (n *subjectNode) privateKey(ref Reference) (parsers.Key, string, bool) {
+func (n *nodeAudit) privateKey(ref Reference) (parsers.Key, string, bool) {
 	if ref.Pair == "" {
 		return parsers.Key{}, "", false
 	}
@@ -221,7 +221,7 @@ func checkDuplicateSerial(p *pass) {
 // issuerKey identifies the key that signed a certificate: the signer's where it
 // is in view, else what the certificate itself says of it. keys remembers those
 // of the signers.
-func (n *subjectNode) issuerKey(c *x509.Certificate, cas map[string][]parsers.Certificate, keys map[*x509.Certificate]string) string {
+func (n *nodeAudit) issuerKey(c *x509.Certificate, cas map[string][]parsers.Certificate, keys map[*x509.Certificate]string) string {
 	for _, ca := range cas[string(c.RawIssuer)] {
 		if n.signed(ca.Certificate, c) {
 			if keys[ca.Certificate] == "" {
@@ -251,7 +251,7 @@ var clusterCAs = map[string]bool{roleKubernetesCA: true, roleEtcdCA: true, roleF
 
 // rotationState says which CA of a bundle signed how many of the certificates
 // in view.
-func (n *subjectNode) rotationState(e *entry) string {
+func (n *nodeAudit) rotationState(e *entry) string {
 	var parts []string
 	for _, ca := range append([]*x509.Certificate{e.cert.Certificate}, e.chain()...) {
 		var users []string

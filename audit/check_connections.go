@@ -26,7 +26,7 @@ func (h half) explainedBy(f Finding) bool {
 }
 
 // tellBroken notes in findings which connections break because of them.
-func (n *subjectNode) tellBroken(findings []Finding) {
+func (n *nodeAudit) tellBroken(findings []Finding) {
 	for i := range findings {
 		for _, e := range n.edges {
 			for _, h := range []half{e.server, e.client, e.identity} {

@@ -97,7 +97,7 @@ func checkIssuedBy(p *pass) {
 	}
 }
 
-func (n *subjectNode) signedByAny(cas []*x509.Certificate, leaf *x509.Certificate) bool {
+func (n *nodeAudit) signedByAny(cas []*x509.Certificate, leaf *x509.Certificate) bool {
 	return slices.ContainsFunc(cas, func(ca *x509.Certificate) bool { return n.signed(ca, leaf) })
 }
 

@@ -84,7 +84,7 @@ func checkCommonName(p *pass) {
 
 // sharesCA reports whether the same certificate stands in for another CA as
 // well, so that its name can fit one of them only.
-func (n *subjectNode) sharesCA(e *entry) bool {
+func (n *nodeAudit) sharesCA(e *entry) bool {
 	return slices.ContainsFunc(n.entries, func(other *entry) bool {
 		return other.cert != nil && other.role.isCA() && other.role.name != e.role.name && other.cert.SHA256() == e.cert.SHA256()
 	})
@@ -141,7 +141,7 @@ func checkOrganizationExtra(p *pass) {
 	}
 }
 
-func (n *subjectNode) hasRows(role string, fact Fact) bool {
+func (n *nodeAudit) hasRows(role string, fact Fact) bool {
 	return len(n.requirements(role, fact)) > 0
 }
 

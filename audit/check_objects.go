@@ -1,9 +1,7 @@
 package audit
 
 import (
-	"crypto/sha256"
 	"crypto/x509"
-	"encoding/hex"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -65,15 +63,10 @@ func objectChecks() []Check {
 }
 
 // hasObjects reports whether there is something for the checks of objects.
-func (n *subjectNode) hasObjects() bool {
+func (n *nodeAudit) hasObjects() bool {
 	return len(n.inv.Objects) > 0 || slices.ContainsFunc(n.inv.References, func(r Reference) bool {
 		return r.Object != ""
 	})
-}
-
-func isAddress(s string) bool {
-	_, err := netip.ParseAddr(s)
-	return err == nil
 }
 
 // kubectl is the command that does something with the object. What lies in no
@@ -84,12 +77,6 @@ func (o Object) kubectl(verb string) string {
 		words = slices.Insert(words, 1, "-n", shellWord(o.Namespace))
 	}
 	return strings.Join(words, " ")
-}
-
-// publicKeySum is the PublicKeySHA256 of a SubjectPublicKeyInfo.
-func publicKeySum(der []byte) string {
-	sum := sha256.Sum256(der)
-	return hex.EncodeToString(sum[:])
 }
 
 // holder identifies the object that a reference stands in; "" for none.
@@ -104,7 +91,7 @@ func (r Reference) holder() string {
 }
 
 // byHolder lists the references of each Secret and ConfigMap.
-func (n *subjectNode) byHolder() map[string][]Reference {
+func (n *nodeAudit) byHolder() map[string][]Reference {
 	out := map[string][]Reference{}
 	for _, ref := range n.inv.References {
 		if h := ref.holder(); h != "" {
@@ -129,7 +116,7 @@ func (s tlsSecret) leaf() *x509.Certificate { return s.certs[0] }
 func (s tlsSecret) sum() string { return parsers.Fingerprint(s.leaf()) }
 
 // tlsSecrets lists the Secrets that hold a leaf beside its key.
-func (n *subjectNode) tlsSecrets() []tlsSecret {
+func (n *nodeAudit) tlsSecrets() []tlsSecret {
 	holders := n.byHolder()
 	var out []tlsSecret
 	for _, o := range n.inv.Objects {
@@ -302,8 +289,8 @@ func (p *pass) chainFault(s tlsSecret, authorities map[string][]parsers.Certific
 	return Info, fmt.Sprintf("is issued by %q, which is neither in tls.crt nor in ca.crt nor anywhere in view; whoever verifies it must have that certificate", issuerName(last))
 }
 
-// authoritiesByName are [subjectNode.authorities] by their subject.
-func (n *subjectNode) authoritiesByName() map[string][]parsers.Certificate {
+// authoritiesByName are [node.authorities] by their subject.
+func (n *nodeAudit) authoritiesByName() map[string][]parsers.Certificate {
 	out := map[string][]parsers.Certificate{}
 	for _, ca := range n.authorities() {
 		out[string(ca.RawSubject)] = append(out[string(ca.RawSubject)], ca)
@@ -385,7 +372,7 @@ func checkDrift(p *pass) {
 
 // fileBundles are the CA files that were given beside the objects, by the name
 // of their first certificate.
-func (n *subjectNode) fileBundles() map[string]bundle {
+func (n *nodeAudit) fileBundles() map[string]bundle {
 	out := map[string]bundle{}
 	for _, ref := range n.inv.References {
 		if b := bundleOf(n.inv, ref); ref.Component == componentFile && ref.Embedded == nil && ref.Holds == HoldsBundle && len(b.certs) > 0 {

@@ -10,7 +10,7 @@ import (
 
 // A check that fails costs itself, and what it had found is kept.
 func TestPanicIsIncomplete(t *testing.T) {
-	n := &subjectNode{picture: &picture{name: "cp-1", inv: &Inventory{}}}
+	n := &nodeAudit{node: &node{name: "cp-1", inv: &Inventory{}}}
 	c := Check{ID: "test/panics", Severity: Warning, Source: "RFC 0", run: func(p *pass) {
 		p.examine()
 		p.unjudged("half of %s was not looked at", "it")
@@ -42,7 +42,7 @@ func TestOutcomeStates(t *testing.T) {
 		{"partly", func(p *pass) { p.examine(); p.unjudged("a"); p.unjudged("b"); p.unjudged("a") }, Outcome{State: Done, Examined: 1, Reason: "a; b"}},
 		{"lost", func(p *pass) { p.lost = true }, Outcome{State: Incomplete}},
 	} {
-		_, got := Check{run: c.run}.runOn(&subjectNode{picture: &picture{}})
+		_, got := Check{run: c.run}.runOn(&nodeAudit{node: &node{}})
 		if diff := cmp.Diff(c.want, got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", c.name, diff)
 		}

@@ -57,7 +57,7 @@ func (e *entry) expired(now time.Time) bool { return now.After(e.cert.NotAfter) 
 // superseded reports whether a CA of a bundle could be left out: another one of
 // the bundle is valid for longer, and no certificate in view was signed by this
 // one alone.
-func (n *subjectNode) superseded(e *entry) bool {
+func (n *nodeAudit) superseded(e *entry) bool {
 	if !e.role.isCA() {
 		return false
 	}
@@ -97,7 +97,7 @@ func checkExpiring(p *pass) {
 
 // windowOf is the role's window, or that of any leaf for a kubelet certificate
 // that nothing rotates.
-func (n *subjectNode) windowOf(e *entry) window {
+func (n *nodeAudit) windowOf(e *entry) window {
 	base := e.role.window
 	if base == rotatedWindow && !n.rotates(e) {
 		base = leafWindow
@@ -122,7 +122,7 @@ func (w window) severity(c *x509.Certificate, now time.Time) Severity {
 }
 
 // rotates reports whether the kubelet itself replaces a certificate.
-func (n *subjectNode) rotates(e *entry) bool {
+func (n *nodeAudit) rotates(e *entry) bool {
 	on := func(setting string) bool { return n.inv.setting("kubelet", setting).Value == "true" }
 	switch path.Base(e.place.Path) {
 	case "kubelet-client-current.pem":
@@ -133,7 +133,7 @@ func (n *subjectNode) rotates(e *entry) bool {
 	return false
 }
 
-func (n *subjectNode) rotationOverdue(e *entry) bool {
+func (n *nodeAudit) rotationOverdue(e *entry) bool {
 	if !n.rotates(e) || e.index > 0 || e.expired(n.now) {
 		return false
 	}
@@ -202,7 +202,7 @@ func checkOutlivesIssuer(p *pass) {
 
 // authorities are the distinct certificates of the node that stand in a CA's
 // place, in the order of the table.
-func (n *subjectNode) authorities() []parsers.Certificate {
+func (n *nodeAudit) authorities() []parsers.Certificate {
 	var out []parsers.Certificate
 	seen := map[string]bool{}
 	for e := range n.decoded(func(e *entry) bool { return e.role.isCA() }) {

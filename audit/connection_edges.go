@@ -16,7 +16,7 @@ import (
 
 // kubeconfigEdges are the connections of everything that calls the API server
 // with a kubeconfig.
-func (n *subjectNode) kubeconfigEdges() []edge {
+func (n *nodeAudit) kubeconfigEdges() []edge {
 	var edges []edge
 	resolved := 0
 	seen := map[string]bool{}
@@ -53,7 +53,7 @@ func contextsOf(k parsers.Kubeconfig, r *role) []parsers.KubeContext {
 	return nil
 }
 
-func (n *subjectNode) kubeconfigEdge(k parsers.Kubeconfig, context parsers.KubeContext, r *role, ref Reference) (edge, bool) {
+func (n *nodeAudit) kubeconfigEdge(k parsers.Kubeconfig, context parsers.KubeContext, r *role, ref Reference) (edge, bool) {
 	cluster, ok := k.Cluster(context.Cluster)
 	if !ok || r.name == roleUser && !isOwnCluster(n.inv, cluster) {
 		return edge{}, false
@@ -61,7 +61,7 @@ func (n *subjectNode) kubeconfigEdge(k parsers.Kubeconfig, context parsers.KubeC
 	user, _ := k.User(context.User)
 	l := edge{role: *r, dialled: cluster.Server.Origin}
 	l.Client, l.Server, l.Address = clientName(r, ref, context), "kube-apiserver", cluster.Server.Value
-	host := cmp.Or(cluster.TLSServerName.Value, hostOf(cluster.Server.Value))
+	host := cmp.Or(cluster.TLSServerName.Value, parsers.HostOf(cluster.Server.Value))
 	l.server = verifyServer(n.apiServer(host), n.serverTrust(cluster), host, n.now)
 	offered := n.userCredentials(user, r)
 	if offered.none && (user.TokenAuth || user.Exec) {
@@ -88,8 +88,8 @@ func clientName(r *role, ref Reference, context parsers.KubeContext) string {
 
 // podEdges is the connection of every pod to the API server, with the CA that
 // the controller-manager gives it.
-func (n *subjectNode) podEdges() []edge {
-	ref, ok := n.referenceOf("kube-controller-manager", "root-ca-file")
+func (n *nodeAudit) podEdges() []edge {
+	ref, ok := n.inv.referenceOf("kube-controller-manager", "root-ca-file")
 	hosts := n.facts.values["serviceIP"]
 	if !ok || len(hosts) == 0 {
 		return nil
@@ -109,7 +109,7 @@ func bracketed(host string) string {
 }
 
 // kubeletEdges is the connection of the API server to the kubelet of this node.
-func (n *subjectNode) kubeletEdges() []edge {
+func (n *nodeAudit) kubeletEdges() []edge {
 	_, hasServer := n.inv.component("kube-apiserver")
 	if _, ok := n.inv.component("kubelet"); !ok || !hasServer {
 		return nil
@@ -121,11 +121,11 @@ func (n *subjectNode) kubeletEdges() []edge {
 	if shown := cmp.Or(host, n.name); shown != "" {
 		l.Address = "https://" + net.JoinHostPort(shown, cmp.Or(n.inv.setting("kubelet", "port").Value, "10250"))
 	}
-	ca, hasCA := n.referenceOf("kube-apiserver", "kubelet-certificate-authority")
+	ca, hasCA := n.inv.referenceOf("kube-apiserver", "kubelet-certificate-authority")
 	l.server = verifyServer(n.kubeletServer(), n.trustedBy(ca, hasCA, "--kubelet-certificate-authority is not set: the API server does not verify kubelets"), host, n.now)
-	cert, hasCert := n.referenceOf("kube-apiserver", "kubelet-client-certificate")
+	cert, hasCert := n.inv.referenceOf("kube-apiserver", "kubelet-client-certificate")
 	offered := n.presentedBy(cert, hasCert)
-	clients, hasClients := n.referenceOf("kubelet", "client-ca-file")
+	clients, hasClients := n.inv.referenceOf("kubelet", "client-ca-file")
 	l.client = verifyClient(offered, n.trustedBy(clients, hasClients, "the kubelet accepts no client certificates"), n.now)
 	l.identity, l.Identity = n.identify(r, offered), identityOf(offered)
 	return []edge{l}
@@ -133,7 +133,7 @@ func (n *subjectNode) kubeletEdges() []edge {
 
 // kubeletHost is the first address that the kubelet is told to register; "" if
 // it finds one itself, as it also does for an unspecified address.
-func (n *subjectNode) kubeletHost() string {
+func (n *nodeAudit) kubeletHost() string {
 	first, _, _ := strings.Cut(n.inv.setting("kubelet", "node-ip").Value, ",")
 	if a, err := netip.ParseAddr(strings.TrimSpace(first)); err == nil && !a.IsUnspecified() {
 		return a.String()
@@ -142,7 +142,7 @@ func (n *subjectNode) kubeletHost() string {
 }
 
 // kubeletServer is what the kubelet of this node serves.
-func (n *subjectNode) kubeletServer() credentials {
+func (n *nodeAudit) kubeletServer() credentials {
 	for _, ref := range n.inv.References {
 		if ref.Component == "kubelet" && ref.Holds == HoldsCertificate && (ref.Role == roleKubeletServing || ref.Role == roleKubeletSelf) {
 			c := n.presentedBy(ref, true)
@@ -157,13 +157,13 @@ func (n *subjectNode) kubeletServer() credentials {
 
 // frontProxyEdges is the connection of the API server to extension API servers,
 // in which it speaks for others.
-func (n *subjectNode) frontProxyEdges() []edge {
-	cert, ok := n.referenceOf("kube-apiserver", "proxy-client-cert-file")
+func (n *nodeAudit) frontProxyEdges() []edge {
+	cert, ok := n.inv.referenceOf("kube-apiserver", "proxy-client-cert-file")
 	if !ok {
 		return nil
 	}
 	r := roleNamed(roleFrontProxyClient)
-	ca, hasCA := n.referenceOf("kube-apiserver", "requestheader-client-ca-file")
+	ca, hasCA := n.inv.referenceOf("kube-apiserver", "requestheader-client-ca-file")
 	l := edge{role: *r, dialled: cert.Origin}
 	l.Client, l.Server = "kube-apiserver", "extension API servers"
 	offered := n.presentedBy(cert, true)
@@ -176,7 +176,7 @@ func (n *subjectNode) frontProxyEdges() []edge {
 // signingEdges says whether what the controller-manager signs is accepted by the
 // API server. Nobody sends intermediates along, so the API server's bundle must
 // hold the very certificate that signs.
-func (n *subjectNode) signingEdges() []edge {
+func (n *nodeAudit) signingEdges() []edge {
 	var edges []edge
 	seen := map[string]bool{}
 	for _, ref := range n.inv.References {
@@ -197,7 +197,7 @@ func (n *subjectNode) signingEdges() []edge {
 // server.
 func signsClients(flag string) bool { return !strings.Contains(flag, "kubelet-serving") }
 
-func (n *subjectNode) signerTrusted(ref Reference) half {
+func (n *nodeAudit) signerTrusted(ref Reference) half {
 	a := n.apiServerClients("")
 	c := n.presentedBy(ref, true)
 	h := half{verdict: VerdictBroken, at: parsers.Origin{Path: ref.Path, Field: ref.Label()}, paths: slices.Concat(c.paths, a.paths)}
@@ -222,7 +222,7 @@ func (n *subjectNode) signerTrusted(ref Reference) half {
 }
 
 // tokenEdges says whether the tokens of service accounts are accepted.
-func (n *subjectNode) tokenEdges() []edge {
+func (n *nodeAudit) tokenEdges() []edge {
 	verifiers, files := n.verifyingKeys()
 	var edges []edge
 	seen := map[string]bool{}
@@ -252,7 +252,7 @@ func (n *subjectNode) tokenEdges() []edge {
 
 // outboundEdges are the calls to webhooks, audit sinks and token issuers that
 // the configuration names. Their other ends are not on the node.
-func (n *subjectNode) outboundEdges() []edge {
+func (n *nodeAudit) outboundEdges() []edge {
 	var edges []edge
 	seen := map[string]bool{}
 	for _, ref := range n.inv.References {
@@ -266,7 +266,7 @@ func (n *subjectNode) outboundEdges() []edge {
 			u, _ := k.User(context.User)
 			l := edge{role: *roleNamed(roleOutbound), dialled: c.Server.Origin}
 			l.Client, l.Server, l.Address = ref.Component, path.Base(ref.Path)+" "+c.Name, c.Server.Value
-			l.server = verifyServer(credentials{unseen: true}, n.serverTrust(c), hostOf(c.Server.Value), n.now)
+			l.server = verifyServer(credentials{unseen: true}, n.serverTrust(c), parsers.HostOf(c.Server.Value), n.now)
 			l.client, l.identity = half{verdict: VerdictNone}, half{verdict: VerdictNone}
 			if offered := n.userCredentials(u, &l.role); !offered.none {
 				l.client = verifyClient(offered, anchors{unseen: true, reason: "the server is not in view"}, n.now)
@@ -278,12 +278,12 @@ func (n *subjectNode) outboundEdges() []edge {
 	if issuer := n.inv.setting("kube-apiserver", "oidc-issuer-url"); issuer.Value != "" {
 		l := edge{role: *roleNamed(roleOutbound), dialled: issuer.Origin}
 		l.Client, l.Server, l.Address = "kube-apiserver", "OIDC issuer", issuer.Value
-		ca, ok := n.referenceOf("kube-apiserver", "oidc-ca-file")
+		ca, ok := n.inv.referenceOf("kube-apiserver", "oidc-ca-file")
 		trust := anchors{unseen: true, reason: hostRoots}
 		if ok {
 			trust = n.trustedBy(ca, true, "")
 		}
-		l.server = verifyServer(credentials{unseen: true}, trust, hostOf(issuer.Value), n.now)
+		l.server = verifyServer(credentials{unseen: true}, trust, parsers.HostOf(issuer.Value), n.now)
 		l.client, l.identity = half{verdict: VerdictNone}, half{verdict: VerdictNone}
 		edges = append(edges, l)
 	}

@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"certaudit/parsers"
 	"crypto/x509"
 	"fmt"
 	"net/netip"
@@ -10,19 +11,19 @@ import (
 
 // etcdEdges are the connections of the API server, and of kubeadm's client, to
 // etcd.
-func (n *subjectNode) etcdEdges() []edge {
+func (n *nodeAudit) etcdEdges() []edge {
 	var edges []edge
-	listed, left := bounded(etcdServers(n.inv), maxListed)
+	listed, left := bounded(n.inv.etcdServers(), maxListed)
 	for _, u := range listed {
 		l := n.etcdEdge("kube-apiserver", u.Value, "etcd-cafile", "etcd-certfile", roleNamed(roleAPIServerEtcd))
 		l.dialled = u.Origin
 		edges = append(edges, l)
 	}
 	edges = append(edges, more("kube-apiserver", "etcd", left, n.inv.setting("kube-apiserver", "etcd-servers").Origin)...)
-	if ref, ok := n.referenceOf("kubeadm", "etcd/healthcheck-client.crt"); ok && n.inv.Files[ref.Path].exists() {
+	if ref, ok := n.inv.referenceOf("kubeadm", "etcd/healthcheck-client.crt"); ok && n.inv.Files[ref.Path].exists() {
 		l := n.etcdEdge("kubeadm", "https://127.0.0.1:2379", "etcd/ca.crt", ref.Name, roleNamed(roleEtcdHealthcheck))
 		l.Client = "etcd health check"
-		if trust, ok := n.referenceOf("etcd", "trusted-ca-file"); ok && l.server.verdict == VerdictUnverified {
+		if trust, ok := n.inv.referenceOf("etcd", "trusted-ca-file"); ok && l.server.verdict == VerdictUnverified {
 			l.server = verifyServer(n.etcdServer("127.0.0.1"), n.trustedBy(trust, true, ""), "127.0.0.1", n.now)
 		}
 		edges = append(edges, l)
@@ -34,13 +35,13 @@ func (n *subjectNode) etcdEdges() []edge {
 // not verify the server, and presents the serving certificate as its own unless
 // it has another (etcd server/embed/etcd.go, etcd-io/etcd#9785). No component of
 // Kubernetes calls the gateway.
-func (n *subjectNode) gatewayEdges() []edge {
-	serving, hasServing := n.referenceOf("etcd", "cert-file")
-	trust, hasTrust := n.referenceOf("etcd", "trusted-ca-file")
+func (n *nodeAudit) gatewayEdges() []edge {
+	serving, hasServing := n.inv.referenceOf("etcd", "cert-file")
+	trust, hasTrust := n.inv.referenceOf("etcd", "trusted-ca-file")
 	if !hasServing || !hasTrust || !strings.Contains(n.inv.setting("etcd", "listen-client-urls").Value, "https://") {
 		return nil
 	}
-	if ref, own := n.referenceOf("etcd", "client-cert-file"); own {
+	if ref, own := n.inv.referenceOf("etcd", "client-cert-file"); own {
 		serving = ref
 	}
 	l := edge{role: *roleNamed(roleEtcdServing), dialled: serving.Origin}
@@ -56,7 +57,7 @@ func (n *subjectNode) gatewayEdges() []edge {
 // gatewayIdentity is broken by a rule for the names of clients: the gateway
 // holds the server against it as well, whose chain nobody has verified, and
 // finds no name.
-func (n *subjectNode) gatewayIdentity() half {
+func (n *nodeAudit) gatewayIdentity() half {
 	for _, r := range clientNames {
 		if setting := n.inv.setting("etcd", r.flag); setting.Value != "" {
 			return half{verdict: VerdictBroken, fault: faultIdentity, at: setting.Origin,
@@ -83,10 +84,10 @@ func isNamed(c *x509.Certificate, name string) bool { return c.Subject.CommonNam
 func isFor(c *x509.Certificate, name string) bool   { return c.VerifyHostname(name) == nil }
 
 // allowed holds a client of etcd against the rules for its names.
-func (n *subjectNode) allowed(rules []nameRule, c credentials, otherwise half) half {
+func (n *nodeAudit) allowed(rules []nameRule, c credentials, otherwise half) half {
 	for _, r := range rules {
 		setting := n.inv.setting("etcd", r.flag)
-		names := strings.FieldsFunc(setting.Value, isComma)
+		names := parsers.List(setting.Value)
 		if len(names) == 0 || len(c.chain) == 0 || slices.ContainsFunc(names, func(name string) bool { return r.fits(c.chain[0], name) }) {
 			continue
 		}
@@ -96,11 +97,11 @@ func (n *subjectNode) allowed(rules []nameRule, c credentials, otherwise half) h
 	return otherwise
 }
 
-func (n *subjectNode) etcdEdge(component, address, caFlag, certFlag string, r *role) edge {
+func (n *nodeAudit) etcdEdge(component, address, caFlag, certFlag string, r *role) edge {
 	l := edge{role: *r}
 	l.Client, l.Server, l.Address = component, "etcd", address
-	host := hostOf(address)
-	cert, hasCert := n.referenceOf(component, certFlag)
+	host := parsers.HostOf(address)
+	cert, hasCert := n.inv.referenceOf(component, certFlag)
 	offered := n.presentedBy(cert, hasCert)
 	l.identity, l.Identity = n.identify(r, offered), identityOf(offered)
 	if n.isOwnEtcd(host) {
@@ -114,7 +115,7 @@ func (n *subjectNode) etcdEdge(component, address, caFlag, certFlag string, r *r
 			return l
 		}
 	}
-	ca, hasCA := n.referenceOf(component, caFlag)
+	ca, hasCA := n.inv.referenceOf(component, caFlag)
 	trust, clients := n.trustedBy(ca, hasCA, ""), n.etcdClients(host)
 	switch {
 	case isPlain(address):
@@ -139,11 +140,11 @@ func protocol(plain bool) string {
 }
 
 // plainEtcd reports whether the etcd of this node speaks no TLS at a host.
-func (n *subjectNode) plainEtcd(host string) bool {
+func (n *nodeAudit) plainEtcd(host string) bool {
 	plain := false
 	for u := range strings.SplitSeq(n.inv.setting("etcd", "listen-client-urls").Value, ",") {
-		a, err := netip.ParseAddr(hostOf(u))
-		if hostOf(u) == host || err == nil && a.IsUnspecified() {
+		a, err := netip.ParseAddr(parsers.HostOf(u))
+		if parsers.HostOf(u) == host || err == nil && a.IsUnspecified() {
 			plain = isPlain(strings.TrimSpace(u))
 		}
 	}
@@ -151,15 +152,15 @@ func (n *subjectNode) plainEtcd(host string) bool {
 }
 
 // etcdServer is what the etcd that listens at a host presents.
-func (n *subjectNode) etcdServer(host string) credentials {
+func (n *nodeAudit) etcdServer(host string) credentials {
 	if !n.isOwnEtcd(host) {
 		return credentials{unseen: true}
 	}
-	ref, ok := n.referenceOf("etcd", "cert-file")
+	ref, ok := n.inv.referenceOf("etcd", "cert-file")
 	return n.presentedBy(ref, ok)
 }
 
-func (n *subjectNode) isOwnEtcd(host string) bool {
+func (n *nodeAudit) isOwnEtcd(host string) bool {
 	if _, ok := n.inv.component("etcd"); !ok {
 		return false
 	}
@@ -170,7 +171,7 @@ func (n *subjectNode) isOwnEtcd(host string) bool {
 // isAmong reports whether one of some URLs, with or without TLS, has a host.
 func isAmong(urls, host string) bool {
 	for u := range strings.SplitSeq(urls, ",") {
-		if host != "" && hostOf(u) == host {
+		if host != "" && parsers.HostOf(u) == host {
 			return true
 		}
 	}
@@ -179,7 +180,7 @@ func isAmong(urls, host string) bool {
 
 // etcdClients is what the etcd that listens at a host verifies clients with. It
 // demands certificates as soon as it has a CA (etcd client/pkg/transport).
-func (n *subjectNode) etcdClients(host string) anchors {
+func (n *nodeAudit) etcdClients(host string) anchors {
 	if !n.isOwnEtcd(host) {
 		return anchors{unseen: true, reason: "etcd is not on this node"}
 	}
@@ -188,8 +189,8 @@ func (n *subjectNode) etcdClients(host string) anchors {
 
 // etcdDemands is what etcd verifies those with who call it. Without a CA of its
 // own it takes the host's, if it is to demand certificates.
-func (n *subjectNode) etcdDemands(caFlag, authFlag, absent string) anchors {
-	ref, ok := n.referenceOf("etcd", caFlag)
+func (n *nodeAudit) etcdDemands(caFlag, authFlag, absent string) anchors {
+	ref, ok := n.inv.referenceOf("etcd", caFlag)
 	if !ok && n.inv.setting("etcd", authFlag).Value == "true" {
 		return anchors{unseen: true, reason: "etcd verifies with the host's root certificates"}
 	}
@@ -197,23 +198,23 @@ func (n *subjectNode) etcdDemands(caFlag, authFlag, absent string) anchors {
 }
 
 // peerEdges are the connections of etcd's members to this one and from it.
-func (n *subjectNode) peerEdges() []edge {
+func (n *nodeAudit) peerEdges() []edge {
 	if _, ok := n.inv.component("etcd"); !ok {
 		return nil
 	}
 	own := n.inv.setting("etcd", "initial-advertise-peer-urls").Value
 	var edges []edge
 	cluster := n.inv.setting("etcd", "initial-cluster")
-	members, left := n.members()
+	members, left := bounded(n.inv.etcdMembers(), maxListed)
 	for _, member := range members {
 		name, address, ok := strings.Cut(member, "=")
-		host := hostOf(address)
+		host := parsers.HostOf(address)
 		if !ok || host == "" {
 			continue
 		}
 		l := edge{role: *roleNamed(roleEtcdPeer), dialled: cluster.Origin}
 		l.Client, l.Server, l.Address = "etcd", "etcd peer "+name, address
-		cert, hasCert := n.referenceOf("etcd", "peer-cert-file")
+		cert, hasCert := n.inv.referenceOf("etcd", "peer-cert-file")
 		trust, clients := n.peerTrust(), n.etcdDemands("peer-trusted-ca-file", "peer-client-cert-auth", "etcd accepts peers without a certificate")
 		peer := credentials{unseen: true}
 		if isAmong(own, host) {
@@ -235,15 +236,9 @@ func (n *subjectNode) peerEdges() []edge {
 	return append(edges, more("etcd", "etcd peer of others", left, cluster.Origin)...)
 }
 
-// members returns the first entries of --initial-cluster, "name=URL", and how
-// many are left out.
-func (n *subjectNode) members() ([]string, int) {
-	return bounded(strings.FieldsFunc(n.inv.setting("etcd", "initial-cluster").Value, isComma), maxListed)
-}
-
 // peerTrust is what a member verifies those with whom it calls.
-func (n *subjectNode) peerTrust() anchors {
-	ref, ok := n.referenceOf("etcd", "peer-trusted-ca-file")
+func (n *nodeAudit) peerTrust() anchors {
+	ref, ok := n.inv.referenceOf("etcd", "peer-trusted-ca-file")
 	if !ok {
 		return anchors{unseen: true, reason: hostRoots}
 	}
@@ -252,8 +247,8 @@ func (n *subjectNode) peerTrust() anchors {
 
 // peerClient is what a member presents when it calls another: its serving pair,
 // unless it has one of its own for that.
-func (n *subjectNode) peerClient(serving Reference, ok bool) credentials {
-	if ref, own := n.referenceOf("etcd", "peer-client-cert-file"); own {
+func (n *nodeAudit) peerClient(serving Reference, ok bool) credentials {
+	if ref, own := n.inv.referenceOf("etcd", "peer-client-cert-file"); own {
 		return n.presentedBy(ref, true)
 	}
 	return n.presentedBy(serving, ok)

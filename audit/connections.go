@@ -72,12 +72,6 @@ const (
 	maxContexts = 500
 )
 
-// bounded returns the first values of a list, and how many it leaves out.
-func bounded[T any](values []T, most int) ([]T, int) {
-	most = min(len(values), max(most, 0))
-	return values[:most], len(values) - most
-}
-
 // more stands for the connections that a list is too long for.
 func more(client, server string, left int, at parsers.Origin) []edge {
 	if left == 0 {
@@ -128,12 +122,12 @@ type anchors struct {
 }
 
 // connections resolves every connection that the node's configuration defines.
-func (n *subjectNode) connections() []edge {
+func (n *nodeAudit) connections() []edge {
 	var edges []edge
-	for _, resolve := range []func(*subjectNode) []edge{
-		(*subjectNode).kubeconfigEdges, (*subjectNode).podEdges, (*subjectNode).etcdEdges, (*subjectNode).peerEdges,
-		(*subjectNode).kubeletEdges, (*subjectNode).frontProxyEdges, (*subjectNode).signingEdges, (*subjectNode).tokenEdges,
-		(*subjectNode).outboundEdges,
+	for _, resolve := range []func(*nodeAudit) []edge{
+		(*nodeAudit).kubeconfigEdges, (*nodeAudit).podEdges, (*nodeAudit).etcdEdges, (*nodeAudit).peerEdges,
+		(*nodeAudit).kubeletEdges, (*nodeAudit).frontProxyEdges, (*nodeAudit).signingEdges, (*nodeAudit).tokenEdges,
+		(*nodeAudit).outboundEdges,
 	} {
 		edges = append(edges, resolve(n)...)
 	}
@@ -264,7 +258,7 @@ func faultOf(err error) fault {
 }
 
 // identify judges whether a verified client is who the requirement table says.
-func (n *subjectNode) identify(r *role, c credentials) half {
+func (n *nodeAudit) identify(r *role, c credentials) half {
 	if len(c.chain) == 0 {
 		return half{verdict: VerdictNone}
 	}
@@ -288,7 +282,7 @@ func (n *subjectNode) identify(r *role, c credentials) half {
 	return h
 }
 
-func (n *subjectNode) expandAll(values []string) (out []string, known bool) {
+func (n *nodeAudit) expandAll(values []string) (out []string, known bool) {
 	for _, v := range values {
 		expanded, known := n.facts.expand(v)
 		if !known {
@@ -309,4 +303,10 @@ func identityOf(c credentials) string {
 		return s.CommonName
 	}
 	return fmt.Sprintf("%s (%s)", s.CommonName, strings.Join(s.Organization, ", "))
+}
+
+// bounded returns the first values of a list, and how many it leaves out.
+func bounded[T any](values []T, most int) ([]T, int) {
+	most = min(len(values), max(most, 0))
+	return values[:most], len(values) - most
 }

@@ -124,7 +124,7 @@ const workerNode = "---\napiVersion: v1\nkind: Node\nmetadata: {name: worker-1}\
 // gatherText reads requests as from the standard input.
 func gatherText(t *testing.T, text string) *audit.RequestInventory {
 	t.Helper()
-	in, err := audit.GatherRequests([]string{"-"}, strings.NewReader(text))
+	in, err := audit.GatherRequests(workingFolder(t), []string{"-"}, strings.NewReader(text))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -517,7 +517,7 @@ func TestGatherRequests(t *testing.T) {
 	write("a/binary", "\x00\xff\x01")
 	write("other.yaml", "apiVersion: v1\nkind: Secret\n")
 	t.Chdir(dir)
-	in, err := audit.GatherRequests([]string{"a", "other.yaml"}, strings.NewReader(""))
+	in, err := audit.GatherRequests(workingFolder(t), []string{"a", "other.yaml"}, strings.NewReader(""))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -537,7 +537,7 @@ func TestGatherRequests(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if _, err := audit.GatherRequests([]string{"gone"}, nil); err == nil || !strings.Contains(err.Error(), `"gone" does not exist`) {
+	if _, err := audit.GatherRequests(workingFolder(t), []string{"gone"}, nil); err == nil || !strings.Contains(err.Error(), `"gone" does not exist`) {
 		t.Errorf("error %v", err)
 	}
 }
@@ -566,7 +566,7 @@ func FuzzRequests(f *testing.F) {
 	}
 	f.Add(fixtures.RequestFile("openssl/admin.csr"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		in, err := audit.GatherRequests([]string{"-"}, bytes.NewReader(data))
+		in, err := audit.GatherRequests(workingFolder(t), []string{"-"}, bytes.NewReader(data))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -3,6 +3,7 @@ package audit
 import (
 	"cmp"
 	"crypto/x509"
+	"fmt"
 	"slices"
 
 	"certaudit/parsers"
@@ -168,4 +169,13 @@ func (e *entry) usedBy() []string {
 		}
 	}
 	return labels
+}
+
+// texts writes out a list; none of nothing, never nil.
+func texts[T fmt.Stringer](list []T) []string {
+	out := make([]string, len(list))
+	for i, v := range list {
+		out[i] = v.String()
+	}
+	return out
 }

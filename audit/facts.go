@@ -3,7 +3,6 @@ package audit
 import (
 	"fmt"
 	"net/netip"
-	"net/url"
 	"path"
 	"slices"
 	"strings"
@@ -48,16 +47,14 @@ func factsOf(inv *Inventory, o Overrides) nodeFacts {
 	f.set("nodeName", nodeName(inv))
 	f.set("clusterDomain", clusterDomain(inv))
 	f.set("serviceIP", serviceIP(inv))
-	f.set("advertiseAddress", advertiseAddress(inv))
-	f.set("allowedNames", strings.FieldsFunc(inv.setting("kube-apiserver", "requestheader-allowed-names").Value, isComma)...)
+	f.set("advertiseAddress", inv.advertiseAddress())
+	f.set("allowedNames", parsers.List(inv.setting("kube-apiserver", "requestheader-allowed-names").Value)...)
 	f.values["serverHosts"] = serverHosts(inv, f.values)
 	f.values["etcdClientHosts"] = etcdClientHosts(inv)
-	f.values["etcdPeerHosts"] = hostsOf(inv.setting("etcd", "initial-advertise-peer-urls").Value)
+	f.values["etcdPeerHosts"] = parsers.HostsOf(inv.setting("etcd", "initial-advertise-peer-urls").Value)
 	f.values["etcdClientUsage"] = etcdClientUsage(inv)
 	return f
 }
-
-func isComma(r rune) bool { return r == ',' }
 
 // set keeps the values that are known.
 func (f nodeFacts) set(name string, values ...string) {
@@ -152,18 +149,6 @@ func serviceIP(inv *Inventory) string {
 	return prefix.Masked().Addr().Next().String()
 }
 
-// advertiseAddress is the address that the API server gives out as its own.
-func advertiseAddress(inv *Inventory) string {
-	c, _ := inv.component("kube-apiserver")
-	endpoint := c.Annotations["kubeadm.kubernetes.io/kube-apiserver.advertise-address.endpoint"]
-	for _, s := range []string{c.Setting("advertise-address").Value, hostOf("//" + endpoint)} {
-		if a, err := netip.ParseAddr(s); err == nil && !a.IsUnspecified() {
-			return a.String()
-		}
-	}
-	return ""
-}
-
 // serverHosts are the names by which the kubeconfigs of this node call the API
 // server that runs on it. One that calls another member of the control plane
 // says nothing of this one's certificate.
@@ -178,7 +163,7 @@ func serverHosts(inv *Inventory, known map[string][]string) []string {
 		if !ok || cluster.InsecureSkipTLSVerify {
 			continue
 		}
-		host := hostOf(cluster.Server.Value)
+		host := parsers.HostOf(cluster.Server.Value)
 		if cluster.TLSServerName.Value != "" {
 			host = cluster.TLSServerName.Value
 		}
@@ -197,11 +182,11 @@ var callsOwnServer = map[string]bool{roleAdmin: true, roleSuperAdmin: true, role
 
 // otherMembers are the hosts of the etcd members that are not this one.
 func otherMembers(inv *Inventory) []string {
-	own := hostsOf(inv.setting("etcd", "initial-advertise-peer-urls").Value)
+	own := parsers.HostsOf(inv.setting("etcd", "initial-advertise-peer-urls").Value)
 	var others []string
 	for member := range strings.SplitSeq(inv.setting("etcd", "initial-cluster").Value, ",") {
 		_, u, _ := strings.Cut(member, "=")
-		if host := hostOf(u); host != "" && !slices.Contains(own, host) {
+		if host := parsers.HostOf(u); host != "" && !slices.Contains(own, host) {
 			others = append(others, host)
 		}
 	}
@@ -211,44 +196,18 @@ func otherMembers(inv *Inventory) []string {
 // etcdClientHosts are the names by which the members and the API server of this
 // node call its etcd.
 func etcdClientHosts(inv *Inventory) []string {
-	hosts := hostsOf(inv.setting("etcd", "advertise-client-urls").Value)
-	listens := hostsOf(inv.setting("etcd", "listen-client-urls").Value)
+	hosts := parsers.HostsOf(inv.setting("etcd", "advertise-client-urls").Value)
+	listens := parsers.HostsOf(inv.setting("etcd", "listen-client-urls").Value)
 	var dialled []string
-	for _, u := range etcdServers(inv) {
+	for _, u := range inv.etcdServers() {
 		dialled = append(dialled, u.Value)
 	}
-	for _, h := range hostsOf(strings.Join(dialled, ",")) {
+	for _, h := range parsers.HostsOf(strings.Join(dialled, ",")) {
 		if slices.Contains(listens, h) && !slices.Contains(hosts, h) {
 			hosts = append(hosts, h)
 		}
 	}
 	return hosts
-}
-
-// etcdServers are the URLs of etcd that the API server dials, each once: those
-// for everything, and those for single resources, "group/resource#url;url"
-// (k8s.io/apiserver pkg/server/options/etcd.go).
-func etcdServers(inv *Inventory) []parsers.Text {
-	var urls []parsers.Text
-	seen := map[string]bool{"": true}
-	add := func(u string, at parsers.Origin) {
-		if u = strings.TrimSpace(u); !seen[u] {
-			seen[u] = true
-			urls = append(urls, parsers.Text{Value: u, Origin: at})
-		}
-	}
-	servers := inv.setting("kube-apiserver", "etcd-servers")
-	for u := range strings.SplitSeq(servers.Value, ",") {
-		add(u, servers.Origin)
-	}
-	overrides := inv.setting("kube-apiserver", "etcd-servers-overrides")
-	for override := range strings.SplitSeq(overrides.Value, ",") {
-		_, list, _ := strings.Cut(override, "#")
-		for u := range strings.SplitSeq(list, ";") {
-			add(u, overrides.Origin)
-		}
-	}
-	return urls
 }
 
 // etcdClientUsage is demanded of etcd's serving certificate while etcd demands
@@ -260,36 +219,4 @@ func etcdClientUsage(inv *Inventory) []string {
 		return []string{"client auth"}
 	}
 	return nil
-}
-
-// hostsOf returns the hosts of a comma-separated list of https URLs, without
-// the unspecified addresses, which nobody dials.
-func hostsOf(urls string) []string {
-	var hosts []string
-	for u := range strings.SplitSeq(urls, ",") {
-		if !strings.HasPrefix(strings.TrimSpace(u), "https://") {
-			continue
-		}
-		host := hostOf(u)
-		if a, err := netip.ParseAddr(host); err == nil && a.IsUnspecified() {
-			continue
-		}
-		if host != "" && !slices.Contains(hosts, host) {
-			hosts = append(hosts, host)
-		}
-	}
-	return hosts
-}
-
-// hostOf returns the host of a URL without port and brackets, or "".
-func hostOf(s string) string {
-	s = strings.TrimSpace(s)
-	if !strings.Contains(s, "//") {
-		s = "//" + s
-	}
-	u, err := url.Parse(s)
-	if err != nil {
-		return ""
-	}
-	return u.Hostname()
 }

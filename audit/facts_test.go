@@ -17,7 +17,7 @@ func TestEtcdServers(t *testing.T) {
 	}}}}
 	want := []parsers.Text{{Value: "https://a:2379", Origin: at}, {Value: "https://b:2379", Origin: at},
 		{Value: "https://c:2379", Origin: over}, {Value: "https://d:2379", Origin: over}}
-	if diff := cmp.Diff(want, etcdServers(inv)); diff != "" {
+	if diff := cmp.Diff(want, inv.etcdServers()); diff != "" {
 		t.Errorf("servers (-want +got):\n%s", diff)
 	}
 }

@@ -274,7 +274,7 @@ func (i *Inspection) request(holder string, r parsers.Request, prefix string) {
 	item := Item{Kind: ItemRequest, Origin: r.Content, Holder: holder, Subject: x.Subject.String(), DNSNames: x.DNSNames,
 		IPAddresses: texts(x.IPAddresses), EmailAddresses: x.EmailAddresses, URIs: texts(x.URIs),
 		KeyAlgorithm:    cmp.Or(parsers.KeyAlgorithm(x.PublicKey), x.PublicKeyAlgorithm.String()),
-		PublicKeySHA256: publicKeySum(x.RawSubjectPublicKeyInfo), SignatureAlgorithm: x.SignatureAlgorithm.String(),
+		PublicKeySHA256: parsers.PublicKeySum(x.RawSubjectPublicKeyInfo), SignatureAlgorithm: x.SignatureAlgorithm.String(),
 		SignatureValid: x.CheckSignature() == nil}
 	i.put(blank(item), parsers.Certificate{}, parsers.Key{})
 }
@@ -389,7 +389,7 @@ func (i *Inspection) Expect(role string, o Options) error {
 		return nil
 	}
 	o.At, o.Profile = i.At, cmp.Or(o.Profile, ProfileKubeadm)
-	node := newSubjectNode(i.inventory(n, roleNamed(role)), o)
+	node := newNodeAudit(newNode(i.inventory(n, roleNamed(role)), o), o, nil)
 	for _, c := range nodeChecks() {
 		if !expectedFamilies[c.family()] {
 			continue

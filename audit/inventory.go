@@ -2,7 +2,6 @@ package audit
 
 import (
 	"cmp"
-	"slices"
 
 	"certaudit/parsers"
 )
@@ -105,37 +104,6 @@ type InputProblem struct {
 	Component string `json:"component,omitempty"`
 	// Lost says that part of the node went unread because of it.
 	Lost bool `json:"lost,omitempty"`
-}
-
-// component returns the first component of a name.
-func (inv *Inventory) component(name string) (Component, bool) {
-	i := slices.IndexFunc(inv.Components, func(c Component) bool { return c.Name == name })
-	if i < 0 {
-		return Component{}, false
-	}
-	return inv.Components[i], true
-}
-
-// setting returns a setting of the first component of a name that has it.
-func (inv *Inventory) setting(component, name string) parsers.Text {
-	for _, c := range inv.Components {
-		if c.Name != component {
-			continue
-		}
-		if t := c.Setting(name); !t.IsZero() {
-			return t
-		}
-	}
-	return parsers.Text{}
-}
-
-// material returns what a reference leads to; the zero Material where there is
-// nothing to read.
-func (inv *Inventory) material(r Reference) parsers.Material {
-	if r.Embedded != nil {
-		return *r.Embedded
-	}
-	return inv.Materials[r.Path]
 }
 
 // place is where the material of a reference lies.

@@ -533,7 +533,7 @@ func kubeadmAsks(t parsers.Text) *Asks {
 	}
 	a := &Asks{}
 	names := d.Find("apiServer.certSANs[]")
-	if host := hostOf(d.First("controlPlaneEndpoint").Value); host != "" {
+	if host := parsers.HostOf(d.First("controlPlaneEndpoint").Value); host != "" {
 		names = append(names, parsers.Text{Value: host})
 	}
 	for _, n := range names {
@@ -545,7 +545,7 @@ func kubeadmAsks(t parsers.Text) *Asks {
 // add adds a name or an address, once.
 func (a *Asks) add(name string) {
 	list := &a.DNSNames
-	if isAddress(name) {
+	if parsers.IsAddress(name) {
 		list = &a.IPAddresses
 	}
 	if !slices.Contains(*list, name) {
@@ -590,7 +590,7 @@ func readPodCertificate(o *Object, d parsers.Document, f fieldTexts) {
 		o.Asks.MaxSeconds = n
 	}
 	if der, err := base64.StdEncoding.DecodeString(f["spec.pkixPublicKey"].Value); err == nil && len(der) > 0 {
-		o.Asks.PublicKeySHA256 = publicKeySum(der)
+		o.Asks.PublicKeySHA256 = parsers.PublicKeySum(der)
 	}
 	o.Conditions = conditions(d, f)
 }

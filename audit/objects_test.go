@@ -439,7 +439,7 @@ func TestLargeListFile(t *testing.T) {
 	if err := os.WriteFile(name, []byte(text.String()), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	inv, err := audit.GatherPaths([]string{name}, nil)
+	inv, err := audit.GatherPaths(workingFolder(t), []string{name}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

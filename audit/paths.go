@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 
 	"certaudit/parsers"
 )
@@ -20,29 +19,36 @@ const maxScanned = 200_000
 
 // GatherPaths reads files, and folders with all below them, that need not
 // belong to a node: certificates, keys, kubeconfigs and Kubernetes objects,
-// recognised by content. Paths below the working folder are shown relative to
+// recognised by content. here is the working folder, an absolute path of the
+// host: relative paths start there, and what lies below it is shown relative to
 // it. progress, unless nil, is called with the number of files read so far. A
 // path that does not exist is an error, since somebody wrote it by hand.
-func GatherPaths(paths []string, progress func(files int)) (*Inventory, error) {
-	r, err := openRoot("/")
+func GatherPaths(here string, paths []string, progress func(files int)) (*Inventory, error) {
+	r, err := openRoot(volumeRoot(here))
 	if err != nil {
 		return nil, err
 	}
 	defer r.close()
-	return gatherPaths(r, paths, progress, false)
+	return gatherPaths(r, here, paths, progress, false)
 }
 
-// gatherPaths is GatherPaths below an open root. If vanished paths are borne,
-// one that does not exist is a problem of the inventory.
-func gatherPaths(r *root, paths []string, progress func(int), borne bool) (*Inventory, error) {
-	here, err := os.Getwd()
-	if err != nil {
-		return nil, err
-	}
-	s := newScanner(newGatherer(r), here)
+// volumeRoot is the root folder of the volume that a path of the host lies on.
+func volumeRoot(here string) string {
+	return filepath.VolumeName(here) + string(filepath.Separator)
+}
+
+// slashed is a path of the host as one of a node: without volume, with slashes.
+func slashed(name string) string {
+	return filepath.ToSlash(strings.TrimPrefix(name, filepath.VolumeName(name)))
+}
+
+// gatherPaths is GatherPaths below an open root. If lenient, a path that does not
+// exist is a problem of the inventory.
+func gatherPaths(r *root, here string, paths []string, progress func(int), lenient bool) (*Inventory, error) {
+	s := newScanner(newGatherer(r), slashed(here))
 	s.progress = progress
 	for _, name := range paths {
-		if err := s.scanNamed(name, borne); err != nil {
+		if err := s.scanNamed(name, lenient); err != nil {
 			return nil, err
 		}
 	}
@@ -71,17 +77,13 @@ func newScanner(g *gatherer, here string) *scanner {
 }
 
 // scanNamed looks at a path that somebody named. One that does not exist is an
-// error, or, if that is borne, a problem of the inventory.
-func (s *scanner) scanNamed(name string, borne bool) error {
-	abs, err := filepath.Abs(name)
-	if err != nil {
-		return err
-	}
-	abs = filepath.ToSlash(abs)
+// error, or, if lenient, a problem of the inventory.
+func (s *scanner) scanNamed(name string, lenient bool) error {
+	abs := absolute(s.here, name)
 	switch f, _ := s.root.stat(abs); {
 	case f.exists():
 		s.scan(abs, true)
-	case borne:
+	case lenient:
 		s.lose(abs, kindUnreadable, f.Reason)
 	default:
 		return fmt.Errorf("%q %s", name, f.Reason)
@@ -201,7 +203,7 @@ func (r *root) open(name string) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return r.fs.OpenFile(rel, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	return r.fs.OpenFile(rel, openFlags, 0)
 }
 
 // isMaterial reports whether a file holds certificates or keys: it is called so,

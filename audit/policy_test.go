@@ -263,7 +263,7 @@ func TestGatherPaths(t *testing.T) {
 	}
 	t.Chdir(dir)
 	files := 0
-	inv, err := audit.GatherPaths([]string{"."}, func(n int) { files = n })
+	inv, err := audit.GatherPaths(workingFolder(t), []string{"."}, func(n int) { files = n })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -287,7 +287,7 @@ func TestGatherPaths(t *testing.T) {
 	if files != 10 {
 		t.Errorf("%d files were told of, want 10", files)
 	}
-	if _, err := audit.GatherPaths([]string{"nowhere"}, nil); err == nil || err.Error() != `"nowhere" does not exist` {
+	if _, err := audit.GatherPaths(workingFolder(t), []string{"nowhere"}, nil); err == nil || err.Error() != `"nowhere" does not exist` {
 		t.Errorf("a path that does not exist: %v", err)
 	}
 	if _, err := os.Stat(filepath.Join(dir, "loop")); err != nil {

@@ -186,7 +186,7 @@ func (inv *Inventory) listensAt(l listener) string {
 		return address
 	}
 	if l.component == "kube-apiserver" {
-		return cmp.Or(advertiseAddress(inv), "127.0.0.1")
+		return cmp.Or(inv.advertiseAddress(), "127.0.0.1")
 	}
 	return "127.0.0.1"
 }
@@ -222,13 +222,12 @@ func (inv *Inventory) presents(e Endpoint) Endpoint {
 // --tls-sni-cert-key by one of its names.
 func (inv *Inventory) sniEndpoints(e Endpoint) []Endpoint {
 	var out []Endpoint
-	n := &subjectNode{picture: &picture{inv: inv}}
 	for _, ref := range inv.References {
 		if ref.Component != e.Component || ref.Name != "tls-sni-cert-key" || ref.Holds != HoldsCertificate {
 			continue
 		}
-		for _, name := range n.sniNames(ref) {
-			if picked, ok := n.sniReference(name); ok && picked.Path == ref.Path && net.ParseIP(name) == nil && !strings.Contains(name, "*") {
+		for _, name := range inv.sniNames(ref) {
+			if picked, ok := inv.sniReference(name); ok && picked.Path == ref.Path && net.ParseIP(name) == nil && !strings.Contains(name, "*") {
 				sni := e
 				sni.ServerName, sni.Reference, sni.Path = name, ref.Name, ref.Path
 				out = append(out, sni)

@@ -74,6 +74,8 @@ type root struct {
 	// this one looks at.
 	cache *Cache
 	seen  map[string]mark
+	// now is the clock of the marks; nil where none are kept.
+	now func() time.Time
 }
 
 // folder is an open folder: its path of the node, and where its links lead.
@@ -157,7 +159,7 @@ func (r *root) readUpTo(name string, most int64) (File, []byte) {
 		r.note(f.Path, mark{failure: f.Reason, link: f.Link})
 		return f, nil
 	}
-	h, err := in.OpenFile(base, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	h, err := in.OpenFile(base, openFlags, 0)
 	if err != nil {
 		r.stat(name)
 		return unopened(f, in, base, err), nil
@@ -168,7 +170,7 @@ func (r *root) readUpTo(name string, most int64) (File, []byte) {
 		return f.failed(err), nil
 	}
 	f = f.described(info)
-	r.note(f.Path, markOf(info, f.Link, time.Now()))
+	r.note(f.Path, r.markOf(info, f.Link))
 	if !info.Mode().IsRegular() {
 		f.State, f.Reason = NotRegular, "is "+kindOf(info.Mode())+", not a regular file"
 		return f, nil
@@ -253,7 +255,7 @@ func (r *root) look(name string) (f File, isDir bool, s mark) {
 		base := nameIn(f.Path)
 		if info, err := dir.fs.Lstat(base); err == nil && info.Mode()&fs.ModeSymlink == 0 {
 			f.State, f.Resolved = Readable, dir.leadTo(f.Path, base)
-			return f.described(info), info.IsDir(), markOf(info, "", time.Now())
+			return f.described(info), info.IsDir(), r.markOf(info, "")
 		}
 	}
 	f, in, base, err := r.find(name)
@@ -261,7 +263,7 @@ func (r *root) look(name string) (f File, isDir bool, s mark) {
 		var info fs.FileInfo
 		if info, err = in.Stat(base); err == nil {
 			f.State = Readable
-			return f.described(info), info.IsDir(), markOf(info, f.Link, time.Now())
+			return f.described(info), info.IsDir(), r.markOf(info, f.Link)
 		}
 	}
 	f = f.failed(err)
@@ -289,9 +291,7 @@ func unopened(f File, in *os.Root, base string, cause error) File {
 
 func (f File) described(info fs.FileInfo) File {
 	f.Mode, f.Size, f.ModTime = info.Mode(), info.Size(), info.ModTime().UTC()
-	if s, ok := info.Sys().(*syscall.Stat_t); ok {
-		f.UID, f.GID = s.Uid, s.Gid
-	}
+	f.UID, f.GID = ownerOf(info)
 	return f
 }
 
@@ -342,7 +342,7 @@ const maxSmall = 4096
 // small returns the beginning of a file whose path, relative to the root, holds
 // no links; "" where it cannot be read.
 func (r *root) small(rel string) string {
-	h, err := r.fs.OpenFile(rel, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	h, err := r.fs.OpenFile(rel, openFlags, 0)
 	if err != nil {
 		return ""
 	}
@@ -362,7 +362,7 @@ func (r *root) list(name string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	h, err := r.fs.OpenFile(rel, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	h, err := r.fs.OpenFile(rel, openFlags, 0)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 		return nil, nil
 	}

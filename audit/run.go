@@ -3,7 +3,7 @@ package audit
 import (
 	"cmp"
 	"crypto/x509"
-	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -22,9 +22,6 @@ type Options struct {
 	Requirements *Requirements
 	// Policy is what the team decided; nil for nothing.
 	Policy *Policy
-	// Cache remembers signatures from one run to the next; nil remembers none.
-	// It changes no result.
-	Cache *Cache
 	// Baseline holds the findings that are known; nil for none.
 	Baseline *Baseline
 }
@@ -39,20 +36,28 @@ func (o Options) requirements() *Requirements {
 
 // Run judges inventories. It is pure: the same arguments give the same Result.
 func Run(inventories []*Inventory, o Options) Result {
-	r := newResult(o)
-	var nodes []*subjectNode
-	for _, inv := range inventories {
-		n := newSubjectNode(inv, o)
-		r.addNode(n)
-		o.Cache.keepSignatures(n.made)
-		nodes = append(nodes, n)
-	}
-	o.Cache.turn()
-	r.finish(o)
-	if len(nodes) == 1 {
-		nodes[0].rows = r.Certificates
-	}
+	r, _ := Rerun(nil, inventories, o)
 	return r
+}
+
+// Rerun is [Run] with the memory of an earlier run, and returns its own beside
+// the same result.
+func Rerun(before *Memory, inventories []*Inventory, o Options) (Result, *Memory) {
+	r, after := newResult(o), &Memory{signed: map[[2]*x509.Certificate]bool{}}
+	for _, inv := range inventories {
+		known := before.node(inv, o)
+		n := newNodeAudit(known.node, o, before.signatures())
+		r.addNode(n, known.rows)
+		maps.Copy(after.signed, n.made)
+		after.nodes = append(after.nodes, known)
+	}
+	r.finish(o)
+	rest := r.Certificates
+	for i := range after.nodes {
+		known := &after.nodes[i]
+		known.rows, rest = slices.Clip(rest[:len(known.rows)]), rest[len(known.rows):]
+	}
+	return r, after
 }
 
 func newResult(o Options) Result {
@@ -71,7 +76,7 @@ func (r *Result) finish(o Options) {
 }
 
 // judge runs checks over a node.
-func (r *Result) judge(n *subjectNode, checks []Check) {
+func (r *Result) judge(n *nodeAudit, checks []Check) {
 	for _, c := range checks {
 		findings, outcome := c.runOn(n)
 		n.earlier = append(n.earlier, findings...)
@@ -80,7 +85,7 @@ func (r *Result) judge(n *subjectNode, checks []Check) {
 	}
 }
 
-func (r *Result) addNode(n *subjectNode) {
+func (r *Result) addNode(n *nodeAudit, rows []Certificate) {
 	r.Nodes = append(r.Nodes, Node{Name: n.name, KubernetesVersion: n.facts.version.Value, Profile: n.facts.profile, Expirations: expirations(n)})
 	first := len(r.Findings)
 	r.judge(n, nodeChecks())
@@ -91,10 +96,10 @@ func (r *Result) addNode(n *subjectNode) {
 	for _, e := range n.edges {
 		r.Connections = append(r.Connections, e.Connection)
 	}
-	if rows := n.certificates(); len(r.Certificates) > 0 {
-		r.Certificates = append(r.Certificates, rows...)
+	if len(r.Certificates) == 0 {
+		r.Certificates = slices.Clip(rows) // shared until a status changes
 	} else {
-		r.Certificates = rows
+		r.Certificates = append(r.Certificates, rows...)
 	}
 }
 
@@ -115,15 +120,6 @@ func (e *entry) row(node string) Certificate {
 	c.NotBefore, c.NotAfter = x.NotBefore.UTC(), x.NotAfter.UTC()
 	c.Usages = usages(x)
 	return c
-}
-
-// texts writes out a list; none of nothing, never nil.
-func texts[T fmt.Stringer](list []T) []string {
-	out := make([]string, len(list))
-	for i, v := range list {
-		out[i] = v.String()
-	}
-	return out
 }
 
 // kind is the role's type, or what the certificate says that it is for.

@@ -175,7 +175,7 @@ const aheadFrom = 200
 // checkAhead checks the signatures that the checks are going to ask for, on all
 // processors. It decides nothing: they find the answers where those of an
 // earlier run are.
-func (n *subjectNode) checkAhead() {
+func (n *nodeAudit) checkAhead() {
 	if len(n.entries) < aheadFrom {
 		return
 	}

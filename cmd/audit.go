@@ -258,7 +258,7 @@ func (p *program) gather(f auditFlags, policy *audit.Policy) (*audit.Inventory, 
 	tick, end := p.progress()
 	defer end()
 	if len(files) > 0 {
-		if err := add(audit.GatherPaths(files, tick)); err != nil {
+		if err := add(audit.GatherPaths(workingFolder(), files, tick)); err != nil {
 			return nil, err
 		}
 	}
@@ -272,6 +272,16 @@ func (p *program) gather(f auditFlags, policy *audit.Policy) (*audit.Inventory, 
 		}
 	}
 	return inv, nil
+}
+
+// workingFolder is the folder that relative paths start from; the root where the
+// system knows none, so that only absolute ones are found.
+func workingFolder() string {
+	here, err := os.Getwd()
+	if err != nil {
+		return string(filepath.Separator)
+	}
+	return here
 }
 
 // stdinName stands for the standard input among paths.

@@ -94,7 +94,7 @@ func (p *program) gatherRequests(f requestFlags) (*audit.RequestInventory, error
 		}
 		paths = []string{"-"}
 	}
-	in, err := audit.GatherRequests(paths, p.stdin)
+	in, err := audit.GatherRequests(workingFolder(), paths, p.stdin)
 	if err != nil || f.ca == "" {
 		return in, err
 	}

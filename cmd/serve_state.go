@@ -30,7 +30,9 @@ type server struct {
 	look time.Duration
 
 	policy *audit.Policy
+	// cache and memory are what is known of the audits before.
 	cache  *audit.Cache
+	memory *audit.Memory
 	health report.ServerHealth
 	timing report.Health
 	result audit.Result
@@ -54,7 +56,8 @@ type state struct {
 }
 
 func newServer(f serveFlags, policy *audit.Policy, log *slog.Logger, now func() time.Time) *server {
-	s := &server{flags: f, log: log, now: now, look: lookEvery, policy: policy, cache: &audit.Cache{}}
+	s := &server{flags: f, log: log, now: now, look: lookEvery, policy: policy}
+	s.forget()
 	s.gather = func(c *audit.Cache, policy *audit.Policy) (*audit.Inventory, error) {
 		if len(f.paths) > 0 {
 			return c.GatherPaths(f.paths)
@@ -127,10 +130,15 @@ func (s *server) run(ctx context.Context, watch func() (watcher, error), reload 
 	}
 }
 
+// forget drops what is known of the audits before.
+func (s *server) forget() {
+	s.cache, s.memory = audit.NewCache(time.Now, workingFolder()), nil
+}
+
 // reload reads the policy again and forgets what is remembered of vanished
 // files. A policy that cannot be used leaves the one before in force.
 func (s *server) reload() {
-	s.cache = &audit.Cache{}
+	s.forget()
 	policy, err := s.flags.policy()
 	s.health.ConfigRefused = err != nil
 	if err != nil {
@@ -180,11 +188,12 @@ func (s *server) once() (r audit.Result, err error) {
 	if err != nil {
 		return r, err
 	}
-	o := audit.Options{At: s.now(), Overrides: s.flags.overrides, Policy: s.policy, Cache: s.cache}
+	o := audit.Options{At: s.now(), Overrides: s.flags.overrides, Policy: s.policy}
 	if s.policy != nil && o.Profile == "" {
 		o.Profile = s.policy.Profile
 	}
-	return audit.Run([]*audit.Inventory{inv}, o), nil
+	r, s.memory = audit.Rerun(s.memory, []*audit.Inventory{inv}, o)
+	return r, nil
 }
 
 // publish makes what is known what is served.

@@ -2,10 +2,78 @@ package audit
 
 import (
 	"bytes"
-	"slices"
-
 	"certaudit/parsers"
+	"slices"
 )
+
+// node is what an inventory shows at any time. Runs over one inventory may share
+// it; none of them changes anything in it.
+type node struct {
+	inv   *Inventory
+	facts nodeFacts
+	// name is the node's; "" for input that belongs to none.
+	name    string
+	entries []*entry
+	reqs    map[string][]Requirement
+	table   *Requirements
+	// foreign are the kubeconfigs that speak of other clusters as well.
+	foreign []string
+	// privates are the references to private keys by their pair.
+	privates map[string][]Reference
+	// groups are the files that something names.
+	groups []group
+}
+
+func newNode(inv *Inventory, o Options) *node {
+	inv, foreign := ownOnly(inv)
+	n := &node{inv: inv, foreign: foreign, facts: factsOf(inv, o.Overrides), entries: entriesOf(inv), groups: groupsOf(inv), table: o.requirements(),
+		reqs: map[string][]Requirement{}, privates: map[string][]Reference{}}
+	for _, r := range n.table.Select(n.facts.profile, n.facts.version.Value) {
+		n.reqs[r.Role] = append(n.reqs[r.Role], r)
+	}
+	if names := n.facts.values["nodeName"]; len(names) > 0 {
+		n.name = names[0]
+	}
+	for _, ref := range inv.References {
+		if ref.Pair != "" && holdsPrivate(ref) {
+			n.privates[ref.Pair] = append(n.privates[ref.Pair], ref)
+		}
+	}
+	return n
+}
+
+// certificates returns the rows of the entries, each with the status ok.
+func (n *node) certificates() []Certificate {
+	rows := make([]Certificate, 0, len(n.entries))
+	for _, e := range n.entries {
+		row := e.row(n.name)
+		row.Status = statusOK
+		rows = append(rows, row)
+	}
+	return rows
+}
+
+// statusOK is the status of a certificate that fails no check.
+const statusOK = "ok"
+
+// setStatus gives every row the worst check that it fails, or statusOK. Rows that runs
+// share are copied before one of them is changed.
+func (r *Result) setStatus() {
+	worst, own := worstFindings(r.Findings), false
+	for i, c := range r.Certificates {
+		status := statusOK
+		if f, ok := worst[placeOf(c)]; ok {
+			status = f.Check
+		}
+		if c.Status == status {
+			continue
+		}
+		if !own {
+			r.Certificates, own = slices.Clone(r.Certificates), true
+		}
+		r.Certificates[i].Status = status
+	}
+}
 
 // ownOnly returns an inventory without what a person's kubeconfig says of other
 // clusters, and the paths of those that do.
@@ -48,7 +116,7 @@ func ownOnly(inv *Inventory) (*Inventory, []string) {
 // files do. Where the node has none of these, every cluster may be its own.
 func isOwnCluster(inv *Inventory, c parsers.KubeCluster) bool {
 	var cas []parsers.Certificate
-	hosts := []string{advertiseAddress(inv)}
+	hosts := []string{inv.advertiseAddress()}
 	for _, ref := range inv.References {
 		if ref.Component == "kubectl" {
 			continue
@@ -58,14 +126,14 @@ func isOwnCluster(inv *Inventory, c parsers.KubeCluster) bool {
 		}
 		if k, ok := inv.Kubeconfigs[ref.Path]; ok && ref.Role != roleOutbound {
 			if own, _, ok := k.Current(); ok {
-				hosts = append(hosts, hostOf(own.Server.Value))
+				hosts = append(hosts, parsers.HostOf(own.Server.Value))
 			}
 		}
 	}
 	if len(cas) == 0 {
 		return true
 	}
-	if host := hostOf(c.Server.Value); host != "" && slices.Contains(hosts, host) {
+	if host := parsers.HostOf(c.Server.Value); host != "" && slices.Contains(hosts, host) {
 		return true
 	}
 	for _, ref := range inv.References {

@@ -1,0 +1,101 @@
+package audit
+
+import (
+	"certaudit/parsers"
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+// referenceOf returns the first reference of a component's flag.
+func (inv *Inventory) referenceOf(component, name string, holds ...Holding) (Reference, bool) {
+	for _, ref := range inv.References {
+		if ref.Component == component && ref.Name == name && (len(holds) == 0 || slices.Contains(holds, ref.Holds)) {
+			return ref, true
+		}
+	}
+	return Reference{}, false
+}
+
+// referenceAt returns the reference that stands at a place.
+func (inv *Inventory) referenceAt(at parsers.Origin) (Reference, bool) {
+	i := slices.IndexFunc(inv.References, func(r Reference) bool { return r.Origin == at })
+	if at == (parsers.Origin{}) || i < 0 {
+		return Reference{}, false
+	}
+	return inv.References[i], true
+}
+
+// advertiseAddress is the address that the API server gives out as its own.
+func (inv *Inventory) advertiseAddress() string {
+	c, _ := inv.component("kube-apiserver")
+	endpoint := c.Annotations["kubeadm.kubernetes.io/kube-apiserver.advertise-address.endpoint"]
+	for _, s := range []string{c.Setting("advertise-address").Value, parsers.HostOf("//" + endpoint)} {
+		if a, err := netip.ParseAddr(s); err == nil && !a.IsUnspecified() {
+			return a.String()
+		}
+	}
+	return ""
+}
+
+// etcdServers are the URLs of etcd that the API server dials, each once: those
+// for everything, and those for single resources, "group/resource#url;url"
+// (k8s.io/apiserver pkg/server/options/etcd.go).
+func (inv *Inventory) etcdServers() []parsers.Text {
+	var urls []parsers.Text
+	seen := map[string]bool{"": true}
+	add := func(u string, at parsers.Origin) {
+		if u = strings.TrimSpace(u); !seen[u] {
+			seen[u] = true
+			urls = append(urls, parsers.Text{Value: u, Origin: at})
+		}
+	}
+	servers := inv.setting("kube-apiserver", "etcd-servers")
+	for u := range strings.SplitSeq(servers.Value, ",") {
+		add(u, servers.Origin)
+	}
+	overrides := inv.setting("kube-apiserver", "etcd-servers-overrides")
+	for override := range strings.SplitSeq(overrides.Value, ",") {
+		_, list, _ := strings.Cut(override, "#")
+		for u := range strings.SplitSeq(list, ";") {
+			add(u, overrides.Origin)
+		}
+	}
+	return urls
+}
+
+// etcdMembers are the entries of etcd's --initial-cluster, "name=URL".
+func (inv *Inventory) etcdMembers() []string {
+	return parsers.List(inv.setting("etcd", "initial-cluster").Value)
+}
+
+// component returns the first component of a name.
+func (inv *Inventory) component(name string) (Component, bool) {
+	i := slices.IndexFunc(inv.Components, func(c Component) bool { return c.Name == name })
+	if i < 0 {
+		return Component{}, false
+	}
+	return inv.Components[i], true
+}
+
+// setting returns a setting of the first component of a name that has it.
+func (inv *Inventory) setting(component, name string) parsers.Text {
+	for _, c := range inv.Components {
+		if c.Name != component {
+			continue
+		}
+		if t := c.Setting(name); !t.IsZero() {
+			return t
+		}
+	}
+	return parsers.Text{}
+}
+
+// material returns what a reference leads to; the zero Material where there is
+// nothing to read.
+func (inv *Inventory) material(r Reference) parsers.Material {
+	if r.Embedded != nil {
+		return *r.Embedded
+	}
+	return inv.Materials[r.Path]
+}

@@ -1,0 +1,56 @@
+package audit
+
+import (
+	"crypto/x509"
+	"iter"
+	"time"
+)
+
+// nodeAudit is one run over one node: what the checks share.
+type nodeAudit struct {
+	*node
+	now    time.Time
+	policy *Policy
+	// issuances remembers what verifying an entry gave.
+	issuances map[*entry]issuance
+	signatures
+	// edges are the connections; earlier are the findings of the checks that
+	// ran before, which may explain why one is broken.
+	edges   []edge
+	earlier []Finding
+	// requests are what [RunRequests] judges; nil in [Run].
+	requests *requestSet
+}
+
+func newNodeAudit(n *node, o Options, known map[[2]*x509.Certificate]bool) *nodeAudit {
+	a := &nodeAudit{node: n, now: o.At, policy: o.Policy, issuances: map[*entry]issuance{},
+		signatures: signatures{made: map[[2]*x509.Certificate]bool{}, before: known, extra: signaturesPerObject * len(n.inv.Objects)}}
+	a.checkAhead()
+	a.edges = a.connections()
+	return a
+}
+
+// requirements of a role that state a fact.
+func (n *node) requirements(role string, fact Fact) []Requirement {
+	var out []Requirement
+	for _, r := range n.reqs[role] {
+		if r.Fact == fact {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// decoded returns the entries that have a certificate and that keep selects.
+func (n *node) decoded(keep func(*entry) bool) iter.Seq[*entry] {
+	return func(yield func(*entry) bool) {
+		for _, e := range n.entries {
+			if e.cert != nil && keep(e) && !yield(e) {
+				return
+			}
+		}
+	}
+}
+
+// anyEntry selects every entry.
+func anyEntry(*entry) bool { return true }

@@ -1,0 +1,61 @@
+package parsers
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// List returns the values of a comma-separated list, without the empty ones.
+func List(values string) []string {
+	return strings.FieldsFunc(values, func(r rune) bool { return r == ',' })
+}
+
+// HostsOf returns the hosts of a comma-separated list of https URLs, without
+// the unspecified addresses, which nobody dials.
+func HostsOf(urls string) []string {
+	var hosts []string
+	for u := range strings.SplitSeq(urls, ",") {
+		if !strings.HasPrefix(strings.TrimSpace(u), "https://") {
+			continue
+		}
+		host := HostOf(u)
+		if a, err := netip.ParseAddr(host); err == nil && a.IsUnspecified() {
+			continue
+		}
+		if host != "" && !slices.Contains(hosts, host) {
+			hosts = append(hosts, host)
+		}
+	}
+	return hosts
+}
+
+// HostOf returns the host of a URL, or of host:port, without port and brackets;
+// "" where there is none.
+func HostOf(s string) string {
+	s = strings.TrimSpace(s)
+	if !strings.Contains(s, "//") {
+		s = "//" + s
+	}
+	u, err := url.Parse(s)
+	if err != nil {
+		return ""
+	}
+	return u.Hostname()
+}
+
+// IsAddress reports whether a text is an IP address.
+func IsAddress(s string) bool {
+	_, err := netip.ParseAddr(s)
+	return err == nil
+}
+
+// PublicKeySum is the SHA-256 of a SubjectPublicKeyInfo in DER, lower-case
+// hexadecimal, as [Key.PublicKeySHA256] has it.
+func PublicKeySum(der []byte) string {
+	sum := sha256.Sum256(der)
+	return hex.EncodeToString(sum[:])
+}
