@@ -98,7 +98,7 @@ func (n *nodeAudit) realSigner(e *entry) string {
 
 // reissue returns the commands for a certificate of the wrong CA. A renewal
 // signs with the right one and keeps the rest, so it is the shorter way.
-func (n *nodeAudit) reissue(e *entry) remedy { return n.renew(e.role) }
+func (n *node) reissue(e *entry) remedy { return n.renew(e.role) }
 
 func issuerName(c *x509.Certificate) string {
 	if c.Issuer.CommonName != "" {
@@ -180,7 +180,7 @@ func checkSigningBundle(p *pass) {
 
 // privateKey returns the private key of the reference that is paired with one,
 // and the place it lies in.
-func (n *nodeAudit) privateKey(ref Reference) (parsers.Key, string, bool) {
+func (n *node) privateKey(ref Reference) (parsers.Key, string, bool) {
 	if ref.Pair == "" {
 		return parsers.Key{}, "", false
 	}

@@ -39,7 +39,7 @@ func (n *nodeAudit) tellBroken(findings []Finding) {
 }
 
 // unexplained reports whether no finding so far is the cause of a broken half.
-func (p *pass) unexplained(h half) bool {
+func (p *nodeAudit) unexplained(h half) bool {
 	return h.verdict == VerdictBroken && !slices.ContainsFunc(p.earlier, h.explainedBy)
 }
 
@@ -63,7 +63,7 @@ var mendings = map[fault]string{
 
 // retrust returns the commands that have a client accept its server: a
 // kubeconfig of kubeadm's is made anew with the CA of the node.
-func (p *pass) retrust(e edge) remedy {
+func (p *node) retrust(e edge) remedy {
 	path := e.server.at.Path
 	if e.server.fault == faultUntrusted && p.facts.profile == ProfileKubeadm && strings.HasPrefix(e.role.phase, "kubeconfig ") && strings.HasSuffix(path, ".conf") {
 		return p.remakeAt(&e.role, remedy{move(path)})

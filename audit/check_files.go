@@ -109,13 +109,13 @@ func checkMissing(p *pass) {
 
 // notJoined reports whether a missing file is the kubelet's kubeconfig while
 // there is one to bootstrap with.
-func (n *nodeAudit) notJoined(g group) bool {
+func (n *node) notJoined(g group) bool {
 	return g.first().Name == "kubeconfig" && g.component() == "kubelet" &&
 		slices.ContainsFunc(n.inv.References, func(r Reference) bool { return r.Name == "bootstrap-kubeconfig" })
 }
 
 // restore returns the commands that bring a missing file back.
-func (n *nodeAudit) restore(g group) remedy {
+func (n *node) restore(g group) remedy {
 	r := g.role()
 	if r.name == roleFileLeaf || r.name == roleFileCA {
 		return remedy{"# replace the file, or remove it"}
@@ -158,7 +158,7 @@ func checkDanglingLink(p *pass) {
 }
 
 // relink returns the command that leads a link to the newest file it could mean.
-func (n *nodeAudit) relink(g group) remedy {
+func (n *node) relink(g group) remedy {
 	if newest := n.newestRotated(g.path); newest != "" {
 		return remedy{command("ln -sfn %s %s", path.Join(path.Dir(g.path), newest), g.path), "systemctl restart kubelet"}
 	}
@@ -305,7 +305,7 @@ var (
 // permissions returns what is too wide about a file's mode, and "" for nothing.
 // A group that may read a secret is a choice that some make; one that may write
 // it, or anybody else, is none.
-func (n *nodeAudit) permissions(g group) (Severity, permission) {
+func (n *node) permissions(g group) (Severity, permission) {
 	mode := uint32(g.file.Mode.Perm())
 	if !n.secret(g) {
 		if mode&0o022 != 0 {
@@ -324,7 +324,7 @@ func (n *nodeAudit) permissions(g group) (Severity, permission) {
 
 // secret reports whether a file holds a private key, or is named as one that
 // does.
-func (n *nodeAudit) secret(g group) bool {
+func (n *node) secret(g group) bool {
 	if holds(HoldsPrivateKey, n.inv.Materials[g.path]) {
 		return true
 	}

@@ -84,7 +84,7 @@ func checkCommonName(p *pass) {
 
 // sharesCA reports whether the same certificate stands in for another CA as
 // well, so that its name can fit one of them only.
-func (n *nodeAudit) sharesCA(e *entry) bool {
+func (n *node) sharesCA(e *entry) bool {
 	return slices.ContainsFunc(n.entries, func(other *entry) bool {
 		return other.cert != nil && other.role.isCA() && other.role.name != e.role.name && other.cert.SHA256() == e.cert.SHA256()
 	})
@@ -141,7 +141,7 @@ func checkOrganizationExtra(p *pass) {
 	}
 }
 
-func (n *nodeAudit) hasRows(role string, fact Fact) bool {
+func (n *node) hasRows(role string, fact Fact) bool {
 	return len(n.requirements(role, fact)) > 0
 }
 
@@ -173,7 +173,7 @@ func (p *pass) extraOrganization(e *entry, o string, rows []wanted) {
 	p.reportEntry(e, f)
 }
 
-func (p *pass) expectedOrganizations(rows []wanted) string {
+func (p *node) expectedOrganizations(rows []wanted) string {
 	var values []string
 	for _, w := range rows {
 		if w.Fact == FactOrganization {
@@ -189,7 +189,7 @@ func (p *pass) expectedOrganizations(rows []wanted) string {
 // extraSeverity follows what the group may do. etcd looks at no organization.
 // A group that only this cluster's own rules know is worth a warning where
 // kubeadm issues the certificates, which gives none of them.
-func (p *pass) extraSeverity(e *entry, o string) Severity {
+func (p *node) extraSeverity(e *entry, o string) Severity {
 	switch {
 	case e.role.kind == typeToEtcd:
 		return Info

@@ -36,7 +36,7 @@ func checkKeyMismatch(p *pass) {
 
 // isSigningPair reports whether the controller-manager signs with a pair:
 // chain/signing-bundle judges it.
-func (n *nodeAudit) isSigningPair(cert, key string) bool {
+func (n *node) isSigningPair(cert, key string) bool {
 	if cert == "" {
 		return false
 	}
@@ -56,7 +56,7 @@ func holdsKey(certs []*x509.Certificate, key parsers.Key) bool {
 }
 
 // keyPlace is where the other half of a pair stands: a file, or a field.
-func (n *nodeAudit) keyPlace(ref Reference, path string) string {
+func (n *node) keyPlace(ref Reference, path string) string {
 	if ref.Embedded == nil {
 		return path
 	}
@@ -94,7 +94,7 @@ func checkWeakKey(p *pass) {
 }
 
 // certifiedKeys are the hashes of the keys that the certificates hold.
-func (n *nodeAudit) certifiedKeys() map[string]bool {
+func (n *node) certifiedKeys() map[string]bool {
 	keys := map[string]bool{}
 	for e := range n.decoded(anyEntry) {
 		keys[e.cert.PublicKeySHA256()] = true
@@ -197,7 +197,7 @@ func checkServiceAccount(p *pass) {
 // account tokens with, and the files they are from. Without a flag that names
 // some it takes its serving key (kubernetes
 // pkg/kubeapiserver/options/authentication.go).
-func (n *nodeAudit) verifyingKeys() (keys, files []string) {
+func (n *node) verifyingKeys() (keys, files []string) {
 	add := func(ref Reference) {
 		m := n.inv.material(ref)
 		for _, k := range m.Keys {

@@ -63,7 +63,7 @@ func datedName(base string) string {
 
 // newestRotated is the name of the newest file that a link of the kubelet's
 // could lead to, or "".
-func (n *nodeAudit) newestRotated(link string) string {
+func (n *node) newestRotated(link string) string {
 	prefix := strings.TrimSuffix(path.Base(link), "current.pem")
 	newest := ""
 	for _, name := range n.inv.Folders[path.Dir(link)] {

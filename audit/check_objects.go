@@ -63,7 +63,7 @@ func objectChecks() []Check {
 }
 
 // hasObjects reports whether there is something for the checks of objects.
-func (n *nodeAudit) hasObjects() bool {
+func (n *node) hasObjects() bool {
 	return len(n.inv.Objects) > 0 || slices.ContainsFunc(n.inv.References, func(r Reference) bool {
 		return r.Object != ""
 	})
@@ -91,7 +91,7 @@ func (r Reference) holder() string {
 }
 
 // byHolder lists the references of each Secret and ConfigMap.
-func (n *nodeAudit) byHolder() map[string][]Reference {
+func (n *node) byHolder() map[string][]Reference {
 	out := map[string][]Reference{}
 	for _, ref := range n.inv.References {
 		if h := ref.holder(); h != "" {
@@ -116,7 +116,7 @@ func (s tlsSecret) leaf() *x509.Certificate { return s.certs[0] }
 func (s tlsSecret) sum() string { return parsers.Fingerprint(s.leaf()) }
 
 // tlsSecrets lists the Secrets that hold a leaf beside its key.
-func (n *nodeAudit) tlsSecrets() []tlsSecret {
+func (n *node) tlsSecrets() []tlsSecret {
 	holders := n.byHolder()
 	var out []tlsSecret
 	for _, o := range n.inv.Objects {
@@ -141,7 +141,7 @@ func (n *nodeAudit) tlsSecrets() []tlsSecret {
 
 // targets calls each for every service that the API server verifies with a
 // bundle in view.
-func (p *pass) targets(each func(o Object, t Target, b bundle, secrets []tlsSecret)) {
+func (p *node) targets(each func(o Object, t Target, b bundle, secrets []tlsSecret)) {
 	bundles := map[parsers.Origin]bundle{}
 	for _, ref := range p.inv.References {
 		if ref.Embedded != nil && ref.Holds == HoldsBundle {
@@ -255,7 +255,7 @@ func checkObjectChain(p *pass) {
 }
 
 // chainFault says what is wrong with the chain of a Secret, "" for nothing.
-func (p *pass) chainFault(s tlsSecret, authorities map[string][]parsers.Certificate) (Severity, string) {
+func (p *nodeAudit) chainFault(s tlsSecret, authorities map[string][]parsers.Certificate) (Severity, string) {
 	for i := 1; i < len(s.certs); i++ {
 		if !p.signed(s.certs[i], s.certs[i-1]) {
 			return Warning, fmt.Sprintf("certificate %d of %d, %q, did not sign the one in front of it, which %q issued; expected each to be followed by its issuer", i+1, len(s.certs), s.certs[i].Subject.CommonName, issuerName(s.certs[i-1]))
@@ -290,7 +290,7 @@ func (p *pass) chainFault(s tlsSecret, authorities map[string][]parsers.Certific
 }
 
 // authoritiesByName are [node.authorities] by their subject.
-func (n *nodeAudit) authoritiesByName() map[string][]parsers.Certificate {
+func (n *node) authoritiesByName() map[string][]parsers.Certificate {
 	out := map[string][]parsers.Certificate{}
 	for _, ca := range n.authorities() {
 		out[string(ca.RawSubject)] = append(out[string(ca.RawSubject)], ca)
@@ -372,7 +372,7 @@ func checkDrift(p *pass) {
 
 // fileBundles are the CA files that were given beside the objects, by the name
 // of their first certificate.
-func (n *nodeAudit) fileBundles() map[string]bundle {
+func (n *node) fileBundles() map[string]bundle {
 	out := map[string]bundle{}
 	for _, ref := range n.inv.References {
 		if b := bundleOf(n.inv, ref); ref.Component == componentFile && ref.Embedded == nil && ref.Holds == HoldsBundle && len(b.certs) > 0 {

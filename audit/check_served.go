@@ -103,7 +103,7 @@ func checkServedStale(p *pass) {
 
 // readsOnce leaves out the versions that read the file again, and the
 // kubeconfigs that name files instead of holding a certificate.
-func (n *nodeAudit) readsOnce(ref Reference, until string) bool {
+func (n *node) readsOnce(ref Reference, until string) bool {
 	if until != "" && n.facts.version.Value != "" && !(interval{until: until}).holds(n.facts.version.Value) {
 		return false
 	}
@@ -126,7 +126,7 @@ func (p *pass) isStale(ref Reference) bool {
 }
 
 // started is when the newest process of a component began; zero if none runs.
-func (n *nodeAudit) started(component string) time.Time {
+func (n *node) started(component string) time.Time {
 	var newest time.Time
 	for _, process := range n.inv.Processes {
 		if process.Component == component && process.Started.After(newest) {

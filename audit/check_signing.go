@@ -166,7 +166,7 @@ func checkControllers(p *pass) {
 	}
 }
 
-func (p *pass) waiting(keep func(*request) bool) int {
+func (p *nodeAudit) waiting(keep func(*request) bool) int {
 	n := 0
 	for _, r := range p.requests.list {
 		if keep(r) {

@@ -122,7 +122,7 @@ func (w window) severity(c *x509.Certificate, now time.Time) Severity {
 }
 
 // rotates reports whether the kubelet itself replaces a certificate.
-func (n *nodeAudit) rotates(e *entry) bool {
+func (n *node) rotates(e *entry) bool {
 	on := func(setting string) bool { return n.inv.setting("kubelet", setting).Value == "true" }
 	switch path.Base(e.place.Path) {
 	case "kubelet-client-current.pem":
@@ -202,7 +202,7 @@ func checkOutlivesIssuer(p *pass) {
 
 // authorities are the distinct certificates of the node that stand in a CA's
 // place, in the order of the table.
-func (n *nodeAudit) authorities() []parsers.Certificate {
+func (n *node) authorities() []parsers.Certificate {
 	var out []parsers.Certificate
 	seen := map[string]bool{}
 	for e := range n.decoded(func(e *entry) bool { return e.role.isCA() }) {

@@ -133,7 +133,7 @@ func (n *nodeAudit) kubeletEdges() []edge {
 
 // kubeletHost is the first address that the kubelet is told to register; "" if
 // it finds one itself, as it also does for an unspecified address.
-func (n *nodeAudit) kubeletHost() string {
+func (n *node) kubeletHost() string {
 	first, _, _ := strings.Cut(n.inv.setting("kubelet", "node-ip").Value, ",")
 	if a, err := netip.ParseAddr(strings.TrimSpace(first)); err == nil && !a.IsUnspecified() {
 		return a.String()
@@ -142,7 +142,7 @@ func (n *nodeAudit) kubeletHost() string {
 }
 
 // kubeletServer is what the kubelet of this node serves.
-func (n *nodeAudit) kubeletServer() credentials {
+func (n *node) kubeletServer() credentials {
 	for _, ref := range n.inv.References {
 		if ref.Component == "kubelet" && ref.Holds == HoldsCertificate && (ref.Role == roleKubeletServing || ref.Role == roleKubeletSelf) {
 			c := n.presentedBy(ref, true)
@@ -176,7 +176,7 @@ func (n *nodeAudit) frontProxyEdges() []edge {
 // signingEdges says whether what the controller-manager signs is accepted by the
 // API server. Nobody sends intermediates along, so the API server's bundle must
 // hold the very certificate that signs.
-func (n *nodeAudit) signingEdges() []edge {
+func (n *node) signingEdges() []edge {
 	var edges []edge
 	seen := map[string]bool{}
 	for _, ref := range n.inv.References {
@@ -197,7 +197,7 @@ func (n *nodeAudit) signingEdges() []edge {
 // server.
 func signsClients(flag string) bool { return !strings.Contains(flag, "kubelet-serving") }
 
-func (n *nodeAudit) signerTrusted(ref Reference) half {
+func (n *node) signerTrusted(ref Reference) half {
 	a := n.apiServerClients("")
 	c := n.presentedBy(ref, true)
 	h := half{verdict: VerdictBroken, at: parsers.Origin{Path: ref.Path, Field: ref.Label()}, paths: slices.Concat(c.paths, a.paths)}
@@ -222,7 +222,7 @@ func (n *nodeAudit) signerTrusted(ref Reference) half {
 }
 
 // tokenEdges says whether the tokens of service accounts are accepted.
-func (n *nodeAudit) tokenEdges() []edge {
+func (n *node) tokenEdges() []edge {
 	verifiers, files := n.verifyingKeys()
 	var edges []edge
 	seen := map[string]bool{}

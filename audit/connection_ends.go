@@ -9,7 +9,7 @@ import (
 )
 
 // presentedBy returns what an end that is configured by a reference presents.
-func (n *nodeAudit) presentedBy(ref Reference, ok bool) credentials {
+func (n *node) presentedBy(ref Reference, ok bool) credentials {
 	if !ok {
 		return credentials{none: true}
 	}
@@ -48,7 +48,7 @@ func (n *nodeAudit) presentedBy(ref Reference, ok bool) credentials {
 
 // unreadablePair reports whether the key of a pair is there and only may not be
 // read by this program.
-func (n *nodeAudit) unreadablePair(ref Reference) bool {
+func (n *node) unreadablePair(ref Reference) bool {
 	return slices.ContainsFunc(n.inv.References, func(other Reference) bool {
 		return other.Pair == ref.Pair && holdsPrivate(other) && n.inv.Files[other.Path].State == Unreadable
 	})
@@ -59,7 +59,7 @@ func holdsPrivate(ref Reference) bool {
 	return ref.Holds == HoldsPrivateKey || ref.Holds == HoldsSignerKey
 }
 
-func (n *nodeAudit) lackOf(ref Reference, otherwise string) string {
+func (n *node) lackOf(ref Reference, otherwise string) string {
 	if f := n.inv.Files[ref.Path]; f.Reason != "" {
 		return fmt.Sprintf("%s %s", ref.Path, f.Reason)
 	}
@@ -69,7 +69,7 @@ func (n *nodeAudit) lackOf(ref Reference, otherwise string) string {
 // damage says why programs refuse a file of which some can be read: one
 // certificate that Go cannot parse spoils a chain, and a bundle too unless
 // client-go reads it; none of them reads DER. "" if nothing is wrong.
-func (n *nodeAudit) damage(ref Reference) string {
+func (n *node) damage(ref Reference) string {
 	m := n.inv.material(ref)
 	if i := slices.IndexFunc(m.Problems, func(p parsers.Problem) bool { return p.Kind == parsers.KindCertificate }); i >= 0 {
 		return fmt.Sprintf("%s holds a certificate that Go refuses: %s", ref.place().Path, m.Problems[i].Detail)
@@ -85,7 +85,7 @@ func (n *nodeAudit) damage(ref Reference) string {
 func readByClientGo(ref Reference) bool { return strings.HasSuffix(ref.Name, "certificate-authority") }
 
 // trustedBy returns what an end that is configured by a reference verifies with.
-func (n *nodeAudit) trustedBy(ref Reference, ok bool, absent string) anchors {
+func (n *node) trustedBy(ref Reference, ok bool, absent string) anchors {
 	if !ok {
 		return anchors{none: true, reason: absent}
 	}
@@ -106,7 +106,7 @@ func (n *nodeAudit) trustedBy(ref Reference, ok bool, absent string) anchors {
 }
 
 // serverTrust is what a kubeconfig verifies its server with.
-func (n *nodeAudit) serverTrust(c parsers.KubeCluster) anchors {
+func (n *node) serverTrust(c parsers.KubeCluster) anchors {
 	hasData, hasFile := !c.CAData.IsZero(), c.CAFile.Value != ""
 	switch {
 	case c.InsecureSkipTLSVerify && (hasData || hasFile):
@@ -131,7 +131,7 @@ func (n *nodeAudit) serverTrust(c parsers.KubeCluster) anchors {
 
 // userCredentials are what a kubeconfig presents. A kubelet that rotates
 // presents the file that it keeps beside.
-func (n *nodeAudit) userCredentials(u parsers.KubeUser, r *role) credentials {
+func (n *node) userCredentials(u parsers.KubeUser, r *role) credentials {
 	if r.name == roleKubeletClient {
 		if ref, ok := n.inv.referenceOf("kubelet", "cert-dir", HoldsCertificate); ok && ref.Role == roleKubeletClient {
 			return n.presentedBy(ref, true)
@@ -146,7 +146,7 @@ func (n *nodeAudit) userCredentials(u parsers.KubeUser, r *role) credentials {
 }
 
 // apiServer says what this node's API server presents to those who dial a host.
-func (n *nodeAudit) apiServer(host string) credentials {
+func (n *node) apiServer(host string) credentials {
 	server, _ := n.inv.component("kube-apiserver")
 	if !n.isOwnServer(host) {
 		return credentials{unseen: true}
@@ -169,7 +169,7 @@ func (n *nodeAudit) apiServer(host string) credentials {
 
 // isOwnServer reports whether those who dial a host may reach the API server of
 // this node: it runs, and the host is no other member of the control plane.
-func (n *nodeAudit) isOwnServer(host string) bool {
+func (n *node) isOwnServer(host string) bool {
 	if _, ok := n.inv.component("kube-apiserver"); !ok {
 		return false
 	}
@@ -182,7 +182,7 @@ func (n *nodeAudit) isOwnServer(host string) bool {
 }
 
 // apiServerClients is what this node's API server verifies clients with.
-func (n *nodeAudit) apiServerClients(host string) anchors {
+func (n *node) apiServerClients(host string) anchors {
 	if !n.isOwnServer(host) {
 		return anchors{unseen: true, reason: "the API server is not on this node"}
 	}

@@ -57,7 +57,7 @@ func (n *nodeAudit) gatewayEdges() []edge {
 // gatewayIdentity is broken by a rule for the names of clients: the gateway
 // holds the server against it as well, whose chain nobody has verified, and
 // finds no name.
-func (n *nodeAudit) gatewayIdentity() half {
+func (n *node) gatewayIdentity() half {
 	for _, r := range clientNames {
 		if setting := n.inv.setting("etcd", r.flag); setting.Value != "" {
 			return half{verdict: VerdictBroken, fault: faultIdentity, at: setting.Origin,
@@ -84,7 +84,7 @@ func isNamed(c *x509.Certificate, name string) bool { return c.Subject.CommonNam
 func isFor(c *x509.Certificate, name string) bool   { return c.VerifyHostname(name) == nil }
 
 // allowed holds a client of etcd against the rules for its names.
-func (n *nodeAudit) allowed(rules []nameRule, c credentials, otherwise half) half {
+func (n *node) allowed(rules []nameRule, c credentials, otherwise half) half {
 	for _, r := range rules {
 		setting := n.inv.setting("etcd", r.flag)
 		names := parsers.List(setting.Value)
@@ -140,7 +140,7 @@ func protocol(plain bool) string {
 }
 
 // plainEtcd reports whether the etcd of this node speaks no TLS at a host.
-func (n *nodeAudit) plainEtcd(host string) bool {
+func (n *node) plainEtcd(host string) bool {
 	plain := false
 	for u := range strings.SplitSeq(n.inv.setting("etcd", "listen-client-urls").Value, ",") {
 		a, err := netip.ParseAddr(parsers.HostOf(u))
@@ -152,7 +152,7 @@ func (n *nodeAudit) plainEtcd(host string) bool {
 }
 
 // etcdServer is what the etcd that listens at a host presents.
-func (n *nodeAudit) etcdServer(host string) credentials {
+func (n *node) etcdServer(host string) credentials {
 	if !n.isOwnEtcd(host) {
 		return credentials{unseen: true}
 	}
@@ -160,7 +160,7 @@ func (n *nodeAudit) etcdServer(host string) credentials {
 	return n.presentedBy(ref, ok)
 }
 
-func (n *nodeAudit) isOwnEtcd(host string) bool {
+func (n *node) isOwnEtcd(host string) bool {
 	if _, ok := n.inv.component("etcd"); !ok {
 		return false
 	}
@@ -180,7 +180,7 @@ func isAmong(urls, host string) bool {
 
 // etcdClients is what the etcd that listens at a host verifies clients with. It
 // demands certificates as soon as it has a CA (etcd client/pkg/transport).
-func (n *nodeAudit) etcdClients(host string) anchors {
+func (n *node) etcdClients(host string) anchors {
 	if !n.isOwnEtcd(host) {
 		return anchors{unseen: true, reason: "etcd is not on this node"}
 	}
@@ -189,7 +189,7 @@ func (n *nodeAudit) etcdClients(host string) anchors {
 
 // etcdDemands is what etcd verifies those with who call it. Without a CA of its
 // own it takes the host's, if it is to demand certificates.
-func (n *nodeAudit) etcdDemands(caFlag, authFlag, absent string) anchors {
+func (n *node) etcdDemands(caFlag, authFlag, absent string) anchors {
 	ref, ok := n.inv.referenceOf("etcd", caFlag)
 	if !ok && n.inv.setting("etcd", authFlag).Value == "true" {
 		return anchors{unseen: true, reason: "etcd verifies with the host's root certificates"}
@@ -237,7 +237,7 @@ func (n *nodeAudit) peerEdges() []edge {
 }
 
 // peerTrust is what a member verifies those with whom it calls.
-func (n *nodeAudit) peerTrust() anchors {
+func (n *node) peerTrust() anchors {
 	ref, ok := n.inv.referenceOf("etcd", "peer-trusted-ca-file")
 	if !ok {
 		return anchors{unseen: true, reason: hostRoots}
@@ -247,7 +247,7 @@ func (n *nodeAudit) peerTrust() anchors {
 
 // peerClient is what a member presents when it calls another: its serving pair,
 // unless it has one of its own for that.
-func (n *nodeAudit) peerClient(serving Reference, ok bool) credentials {
+func (n *node) peerClient(serving Reference, ok bool) credentials {
 	if ref, own := n.inv.referenceOf("etcd", "peer-client-cert-file"); own {
 		return n.presentedBy(ref, true)
 	}

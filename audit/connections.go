@@ -258,7 +258,7 @@ func faultOf(err error) fault {
 }
 
 // identify judges whether a verified client is who the requirement table says.
-func (n *nodeAudit) identify(r *role, c credentials) half {
+func (n *node) identify(r *role, c credentials) half {
 	if len(c.chain) == 0 {
 		return half{verdict: VerdictNone}
 	}
@@ -282,7 +282,7 @@ func (n *nodeAudit) identify(r *role, c credentials) half {
 	return h
 }
 
-func (n *nodeAudit) expandAll(values []string) (out []string, known bool) {
+func (n *node) expandAll(values []string) (out []string, known bool) {
 	for _, v := range values {
 		expanded, known := n.facts.expand(v)
 		if !known {

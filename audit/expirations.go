@@ -79,7 +79,7 @@ func expirations(n *nodeAudit) []Expiration {
 }
 
 // controlPlane reports whether kubeadm's control plane lives on the node.
-func (n *nodeAudit) controlPlane() bool {
+func (n *node) controlPlane() bool {
 	if n.facts.profile != ProfileKubeadm {
 		return false
 	}
@@ -94,7 +94,7 @@ func (n *nodeAudit) controlPlane() bool {
 	return false
 }
 
-func (n *nodeAudit) renewablePath(r renewable) string {
+func (n *node) renewablePath(r renewable) string {
 	if r.isKubeconfig() {
 		return defaultKubeconfigDir + "/" + r.file
 	}
@@ -105,12 +105,12 @@ func (r renewable) isKubeconfig() bool { return r.name == r.file }
 
 // externalEtcd reports whether etcd runs elsewhere, so that kubeadm renews
 // nothing for it.
-func (n *nodeAudit) externalEtcd() bool {
+func (n *node) externalEtcd() bool {
 	_, local := n.inv.component("etcd")
 	return !local && !n.inv.Files[n.certPath("etcd/server.crt")].exists()
 }
 
-func (n *nodeAudit) expiration(r renewable) Expiration {
+func (n *node) expiration(r renewable) Expiration {
 	row := Expiration{Name: r.name, Authority: r.authority}
 	for _, a := range authorities {
 		if a.name == r.authority {
@@ -127,7 +127,7 @@ func (n *nodeAudit) expiration(r renewable) Expiration {
 
 // renewableCertificate is the certificate that kubeadm looks at: the first of a
 // file, or that of the current user of a kubeconfig.
-func (n *nodeAudit) renewableCertificate(r renewable) (parsers.Certificate, bool) {
+func (n *node) renewableCertificate(r renewable) (parsers.Certificate, bool) {
 	path := n.renewablePath(r)
 	if !r.isKubeconfig() {
 		return n.firstCertificate(path)
@@ -142,7 +142,7 @@ func (n *nodeAudit) renewableCertificate(r renewable) (parsers.Certificate, bool
 	return n.firstCertificate(parsers.ResolvePath(path, user.CertificateFile.Value))
 }
 
-func (n *nodeAudit) firstCertificate(path string) (parsers.Certificate, bool) {
+func (n *node) firstCertificate(path string) (parsers.Certificate, bool) {
 	certs := n.inv.Materials[path].Certificates
 	if len(certs) == 0 {
 		return parsers.Certificate{}, false
@@ -151,7 +151,7 @@ func (n *nodeAudit) firstCertificate(path string) (parsers.Certificate, bool) {
 }
 
 // external reports whether a CA is there and its key is not.
-func (n *nodeAudit) external(a authority) bool {
+func (n *node) external(a authority) bool {
 	_, ok := n.firstCertificate(n.certPath(a.file))
 	return ok && !n.inv.Files[n.certPath(a.key)].exists()
 }

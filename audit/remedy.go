@@ -51,7 +51,7 @@ func command(format string, texts ...string) string {
 // renew returns the commands that give a certificate new dates and a new key
 // and leave its subject, names and usages as they are (kubeadm certs renew
 // copies them from the old one).
-func (n *nodeAudit) renew(r *role) remedy {
+func (n *node) renew(r *role) remedy {
 	switch {
 	case r.name == roleKubeletClient:
 		return n.rejoin()
@@ -69,7 +69,7 @@ func (n *nodeAudit) renew(r *role) remedy {
 // remake returns the commands that make a certificate anew from the cluster's
 // configuration: for one whose subject, names or usages are wrong, since a
 // renewal would copy them.
-func (n *nodeAudit) remake(e *entry) remedy {
+func (n *node) remake(e *entry) remedy {
 	var aside remedy
 	for _, name := range []string{e.place.Path, n.keyPath(e)} {
 		if name != "" && !slices.Contains(aside, move(name)) {
@@ -83,7 +83,7 @@ func move(name string) string { return command("mv %s %s", name, name+".old") }
 
 // remakeAt returns the commands that make the certificate of a role. kubeadm
 // keeps what it finds, so the old files are put aside first.
-func (n *nodeAudit) remakeAt(r *role, aside remedy) remedy {
+func (n *node) remakeAt(r *role, aside remedy) remedy {
 	switch {
 	case r.name == roleKubeletClient:
 		return n.rejoin()
@@ -102,7 +102,7 @@ func (n *nodeAudit) remakeAt(r *role, aside remedy) remedy {
 // rejoin returns the commands that give a kubelet a new client certificate.
 // Source: website setup/production-environment/tools/kubeadm/troubleshooting-kubeadm,
 // "Kubelet client certificate rotation fails".
-func (n *nodeAudit) rejoin() remedy {
+func (n *node) rejoin() remedy {
 	name := n.name
 	if name == "" {
 		name = "NODE"
@@ -116,7 +116,7 @@ func (n *nodeAudit) rejoin() remedy {
 }
 
 // restart returns what makes the running processes take up a new file.
-func (n *nodeAudit) restart(r *role) remedy {
+func (n *node) restart(r *role) remedy {
 	var out remedy
 	for _, name := range r.restart {
 		out = append(out, n.restartComponent(name)...)
@@ -127,7 +127,7 @@ func (n *nodeAudit) restart(r *role) remedy {
 	return out
 }
 
-func (n *nodeAudit) restartComponent(name string) remedy {
+func (n *node) restartComponent(name string) remedy {
 	c, ok := n.inv.component(name)
 	if name == "kube-proxy" && path.Ext(c.Origin.Path) != ".service" {
 		return remedy{"# then restart kube-proxy"}
@@ -152,15 +152,15 @@ func unitName(c Component, name string) string {
 
 // externalCA reports whether the key of the CA that signs a role is kept
 // somewhere else.
-func (n *nodeAudit) externalCA(r *role) bool {
+func (n *node) externalCA(r *role) bool {
 	ca := authorityOf(r.name)
 	return ca.file != "" && !n.inv.Files[n.certPath(ca.key)].exists()
 }
 
-func (n *nodeAudit) certPath(name string) string { return path.Join(n.inv.CertificatesDir, name) }
+func (n *node) certPath(name string) string { return path.Join(n.inv.CertificatesDir, name) }
 
 // keyPath is where the key of an entry lies, or "".
-func (n *nodeAudit) keyPath(e *entry) string {
+func (n *node) keyPath(e *entry) string {
 	for _, ref := range e.refs {
 		for _, other := range n.inv.References {
 			if ref.Pair != "" && other.Pair == ref.Pair && other.Holds == HoldsPrivateKey {
