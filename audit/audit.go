@@ -1,7 +1,6 @@
-// Package audit gathers what a node is configured with, holds it against the
-// requirement table, and says what is not as it should be.
+// Package audit holds what a node has against the requirement table, and says
+// what is not as it should be.
 //
-// [Gather] is the only place that reads a node's files. From the [Inventory] it
-// returns on, everything is pure: [Run] gives the same [Result] for the same
-// inventories, policy and time.
+// It is pure: [Run] gives the same [Result] for the same inventories, policy and
+// time. What is there is read by the package inventory.
 package audit

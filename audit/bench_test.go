@@ -1,6 +1,7 @@
 package audit_test
 
 import (
+	"certaudit/audit/inventory"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/pem"
@@ -29,11 +30,11 @@ func BenchmarkNode(b *testing.B) {
 	dir, _ := onDisk(b)
 	b.ReportAllocs()
 	for b.Loop() {
-		inv, err := audit.Gather(dir)
+		inv, err := inventory.Gather(dir)
 		if err != nil {
 			b.Fatal(err)
 		}
-		if r := audit.Run([]*audit.Inventory{inv}, audit.Options{At: fixtures.Now}); r.Summary.Certificates != 16 {
+		if r := audit.Run([]*inventory.Inventory{inv}, audit.Options{At: fixtures.Now}); r.Summary.Certificates != 16 {
 			b.Fatalf("%d certificates, want 16", r.Summary.Certificates)
 		}
 	}
@@ -42,13 +43,13 @@ func BenchmarkNode(b *testing.B) {
 // BenchmarkRun judges a node that was gathered before.
 func BenchmarkRun(b *testing.B) {
 	dir, _ := onDisk(b)
-	inv, err := audit.Gather(dir)
+	inv, err := inventory.Gather(dir)
 	if err != nil {
 		b.Fatal(err)
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		audit.Run([]*audit.Inventory{inv}, audit.Options{At: fixtures.Now})
+		audit.Run([]*inventory.Inventory{inv}, audit.Options{At: fixtures.Now})
 	}
 }
 

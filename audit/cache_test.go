@@ -1,6 +1,7 @@
 package audit_test
 
 import (
+	"certaudit/audit/inventory"
 	"os"
 	"path/filepath"
 	"slices"
@@ -54,13 +55,13 @@ func again(t *testing.T, c *cache, dir string) audited {
 
 // cache is all that is remembered from one audit to the next.
 type cache struct {
-	*audit.Cache
+	*inventory.Cache
 	memory *audit.Memory
 }
 
 func newCache(t *testing.T) *cache {
 	t.Helper()
-	return &cache{Cache: audit.NewCache(time.Now, workingFolder(t))}
+	return &cache{Cache: inventory.NewCache(time.Now, workingFolder(t))}
 }
 
 func workingFolder(t *testing.T) string {
@@ -73,8 +74,8 @@ func workingFolder(t *testing.T) string {
 }
 
 // run judges an inventory with what is remembered.
-func (c *cache) run(inv *audit.Inventory, o audit.Options) (r audit.Result) {
-	r, c.memory = audit.Rerun(c.memory, []*audit.Inventory{inv}, o)
+func (c *cache) run(inv *inventory.Inventory, o audit.Options) (r audit.Result) {
+	r, c.memory = audit.Rerun(c.memory, []*inventory.Inventory{inv}, o)
 	return r
 }
 
@@ -117,11 +118,11 @@ func TestCacheReadsNothingTwice(t *testing.T) {
 	if diff := cmp.Diff(first.result, second.result); diff != "" {
 		t.Errorf("the second run says something else:\n%s", diff)
 	}
-	inv, err := audit.Gather(dir)
+	inv, err := inventory.Gather(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(audit.Run([]*audit.Inventory{inv}, audit.Options{At: fixtures.Now}), first.result); diff != "" {
+	if diff := cmp.Diff(audit.Run([]*inventory.Inventory{inv}, audit.Options{At: fixtures.Now}), first.result); diff != "" {
 		t.Errorf("with a cache an audit says something else:\n%s", diff)
 	}
 }
@@ -146,9 +147,9 @@ func TestCacheChangesNoResult(t *testing.T) {
 	c := newCache(t)
 	var cached, fresh []audit.Result
 	for _, o := range options {
-		inv, err := audit.Gather(dir)
+		inv, err := inventory.Gather(dir)
 		do(t, err)
-		fresh = append(fresh, audit.Run([]*audit.Inventory{inv}, o))
+		fresh = append(fresh, audit.Run([]*inventory.Inventory{inv}, o))
 		inv, err = c.Gather(dir)
 		do(t, err)
 		cached = append(cached, c.run(inv, o))

@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"certaudit/audit/inventory"
 	"crypto/x509"
 	"encoding/hex"
 	"errors"
@@ -129,8 +130,8 @@ func checkSharedCA(p *pass) {
 	if shared == nil {
 		return
 	}
-	allowed := p.inv.setting("kube-apiserver", "requestheader-allowed-names")
-	f := finding{component: "kube-apiserver", at: p.inv.setting("kube-apiserver", "requestheader-client-ca-file").Origin,
+	allowed := p.inv.Setting("kube-apiserver", "requestheader-allowed-names")
+	f := finding{component: "kube-apiserver", at: p.inv.Setting("kube-apiserver", "requestheader-client-ca-file").Origin,
 		message: fmt.Sprintf("the request-header CA %q is also a client CA: with --requestheader-allowed-names=%q, whoever gets a certificate of that name from it can speak for anybody; expected a CA of its own", shared.Subject.CommonName, allowed.Value),
 		remedy:  remedy{"# make a front-proxy CA of its own, sign front-proxy-client.crt with it and name it in --requestheader-client-ca-file"}}
 	if len(p.facts.values["allowedNames"]) == 0 {
@@ -155,11 +156,11 @@ func sharedKey(a, b []*x509.Certificate) *x509.Certificate {
 func checkSigningBundle(p *pass) {
 	judged := map[string]bool{}
 	for _, ref := range p.inv.References {
-		if ref.Holds != HoldsSigner || judged[ref.Path] {
+		if ref.Holds != inventory.HoldsSigner || judged[ref.Path] {
 			continue
 		}
 		judged[ref.Path] = true
-		certs := p.inv.material(ref).Certificates
+		certs := p.inv.Material(ref).Certificates
 		if len(certs) == 0 {
 			continue // files/missing or files/malformed
 		}
@@ -180,14 +181,14 @@ func checkSigningBundle(p *pass) {
 
 // privateKey returns the private key of the reference that is paired with one,
 // and the place it lies in.
-func (n *node) privateKey(ref Reference) (parsers.Key, string, bool) {
+func (n *node) privateKey(ref inventory.Reference) (parsers.Key, string, bool) {
 	if ref.Pair == "" {
 		return parsers.Key{}, "", false
 	}
 	for _, other := range n.privates[ref.Pair] {
-		for _, k := range n.inv.material(other).Keys {
+		for _, k := range n.inv.Material(other).Keys {
 			if k.Private {
-				return k, other.place().Path, true
+				return k, other.Place().Path, true
 			}
 		}
 	}
@@ -247,7 +248,7 @@ func checkRotation(p *pass) {
 }
 
 // clusterCAs are the roles of the CAs that a kubeadm cluster is made of.
-var clusterCAs = map[string]bool{roleKubernetesCA: true, roleEtcdCA: true, roleFrontProxyCA: true}
+var clusterCAs = map[string]bool{inventory.RoleKubernetesCA: true, inventory.RoleEtcdCA: true, inventory.RoleFrontProxyCA: true}
 
 // rotationState says which CA of a bundle signed how many of the certificates
 // in view.
@@ -308,7 +309,7 @@ func checkNotACA(p *pass) {
 		switch {
 		case maySign(e.cert.Certificate) && states:
 			continue
-		case maySign(e.cert.Certificate) && e.role.name != roleIntermediate:
+		case maySign(e.cert.Certificate) && e.role.name != inventory.RoleIntermediate:
 			p.reportEntry(e, finding{severity: Info, remedy: remedy{"# when the CA is replaced, make the next one with basicConstraints=critical,CA:TRUE"},
 				message: "is of X.509 version 1, which cannot say CA:TRUE: Go takes it for a root all the same, and not every program does"})
 			continue

@@ -110,7 +110,7 @@ func (p *pass) examineHalf(h half) {
 // the same cause, and the first finding lists it.
 func (p *pass) reportEdge(e edge, h half, r remedy) {
 	client, _, _ := strings.Cut(e.Client, " ")
-	program, _ := p.inv.component(client)
+	program, _ := p.inv.Component(client)
 	at := cmp.Or(h.at, e.dialled, program.Origin)
 	severity := e.role.soften(Critical)
 	i := slices.IndexFunc(p.findings, func(f Finding) bool { return (parsers.Origin{Path: f.Path, Line: f.Line, Field: f.Field}) == at })

@@ -1,7 +1,9 @@
 package audit
 
 import (
+	"certaudit/audit/inventory"
 	"fmt"
+	"maps"
 	"path"
 	"regexp"
 	"slices"
@@ -14,13 +16,13 @@ import (
 // finding.
 type group struct {
 	path string
-	refs []*Reference
-	file File
+	refs []*inventory.Reference
+	file inventory.File
 }
 
 // groupsOf returns the files that references lead to, in the order in which they
 // are first named.
-func groupsOf(inv *Inventory) []group {
+func groupsOf(inv *inventory.Inventory) []group {
 	out := make([]group, 0, len(inv.Files))
 	at := make(map[string]int, len(inv.Files))
 	for r := range inv.References {
@@ -39,11 +41,11 @@ func groupsOf(inv *Inventory) []group {
 	return out
 }
 
-func (g group) first() Reference { return *g.refs[0] }
+func (g group) first() inventory.Reference { return *g.refs[0] }
 
 // required reports whether something needs the file.
 func (g group) required() bool {
-	return slices.ContainsFunc(g.refs, func(r *Reference) bool { return !r.Optional })
+	return slices.ContainsFunc(g.refs, func(r *inventory.Reference) bool { return !r.Optional })
 }
 
 // role is that of the first reference which has one.
@@ -89,7 +91,7 @@ func checkMissing(p *pass) {
 			continue
 		}
 		p.examine()
-		if !g.first().Unmounted && g.file.State != Missing {
+		if !g.first().Unmounted && g.file.State != inventory.Missing {
 			continue
 		}
 		f := finding{severity: g.role().soften(Critical), component: g.component(), at: g.at(), remedy: p.restore(g)}
@@ -111,19 +113,19 @@ func checkMissing(p *pass) {
 // there is one to bootstrap with.
 func (n *node) notJoined(g group) bool {
 	return g.first().Name == "kubeconfig" && g.component() == "kubelet" &&
-		slices.ContainsFunc(n.inv.References, func(r Reference) bool { return r.Name == "bootstrap-kubeconfig" })
+		slices.ContainsFunc(n.inv.References, func(r inventory.Reference) bool { return r.Name == "bootstrap-kubeconfig" })
 }
 
 // restore returns the commands that bring a missing file back.
 func (n *node) restore(g group) remedy {
 	r := g.role()
-	if r.name == roleFileLeaf || r.name == roleFileCA {
+	if r.name == inventory.RoleFileLeaf || r.name == inventory.RoleFileCA {
 		return remedy{"# replace the file, or remove it"}
 	}
 	if r.phase != "" && !r.isCA() {
 		return n.remakeAt(r, nil)
 	}
-	if r.name == roleKubeletClient {
+	if r.name == inventory.RoleKubeletClient {
 		return n.rejoin()
 	}
 	out := remedy{"# restore the file from a backup or from another control-plane node, or correct what names it"}
@@ -138,7 +140,7 @@ func (n *node) restore(g group) remedy {
 func (g group) components() []string {
 	var names []string
 	for _, r := range g.refs {
-		if _, runs := programs[r.Component]; runs && !slices.Contains(names, r.Component) {
+		if _, runs := inventory.Programs[r.Component]; runs && !slices.Contains(names, r.Component) {
 			names = append(names, r.Component)
 		}
 	}
@@ -147,10 +149,10 @@ func (g group) components() []string {
 
 func checkDanglingLink(p *pass) {
 	for _, g := range p.groups {
-		if g.file.Link != "" || g.file.State == LinkLoop {
+		if g.file.Link != "" || g.file.State == inventory.LinkLoop {
 			p.examine()
 		}
-		if g.file.State == DanglingLink || g.file.State == LinkLoop {
+		if g.file.State == inventory.DanglingLink || g.file.State == inventory.LinkLoop {
 			p.report(finding{severity: g.role().soften(Critical), component: g.component(), at: g.at(),
 				message: fmt.Sprintf("%s; it is named by %s", g.file.Reason, g.namedBy()), remedy: p.relink(g)})
 		}
@@ -167,7 +169,7 @@ func (n *node) relink(g group) remedy {
 
 func checkMalformed(p *pass) {
 	for _, g := range p.groups {
-		if g.file.State == NotRegular || g.file.State == TooLarge {
+		if g.file.State == inventory.NotRegular || g.file.State == inventory.TooLarge {
 			p.examine()
 			p.report(finding{severity: g.role().soften(Critical), component: g.component(), at: g.at(),
 				message: fmt.Sprintf("%s; expected %s for %s", g.file.Reason, holdingWords[g.first().Holds], g.namedBy()), remedy: p.restore(g)})
@@ -182,7 +184,7 @@ func checkMalformed(p *pass) {
 	for i := range p.inv.References {
 		if ref := &p.inv.References[i]; ref.Embedded != nil {
 			p.examine()
-			p.malformed(group{path: ref.Origin.Path, refs: []*Reference{ref}}, *ref.Embedded)
+			p.malformed(group{path: ref.Origin.Path, refs: []*inventory.Reference{ref}}, *ref.Embedded)
 		}
 	}
 }
@@ -190,7 +192,7 @@ func checkMalformed(p *pass) {
 // context reports a component's kubeconfig whose current context leads nowhere.
 func (p *pass) context(g group) {
 	k, ok := p.inv.Kubeconfigs[g.path]
-	if r := g.role(); !ok || r.name == roleUser || r.name == roleOutbound || r.name == roleFileLeaf {
+	if r := g.role(); !ok || r.name == inventory.RoleUser || r.name == inventory.RoleOutbound || r.name == inventory.RoleFileLeaf {
 		return
 	}
 	p.examine()
@@ -232,7 +234,7 @@ func (p *pass) malformed(g group, m parsers.Material) {
 	}
 	for _, ref := range g.refs {
 		if !holds(ref.Holds, m) {
-			p.report(finding{severity: g.role().soften(Critical), component: ref.Component, at: parsers.Origin{Path: ref.place().Path, Line: ref.place().Line, Field: ref.Label()},
+			p.report(finding{severity: g.role().soften(Critical), component: ref.Component, at: parsers.Origin{Path: ref.Place().Path, Line: ref.Place().Line, Field: ref.Label()},
 				message: fmt.Sprintf("holds %s; expected %s", contents(m), holdingWords[ref.Holds]), remedy: p.restore(g)})
 			return
 		}
@@ -240,20 +242,20 @@ func (p *pass) malformed(g group, m parsers.Material) {
 }
 
 // holdingWords say what a reference should lead to.
-var holdingWords = map[Holding]string{
-	HoldsCertificate: "a certificate", HoldsBundle: "certificates", HoldsSigner: "a certificate",
-	HoldsPrivateKey: "a private key", HoldsSignerKey: "a private key", HoldsTokenKey: "a private key",
-	HoldsTokenVerifier: "public keys or certificates", HoldsKubeconfig: "a kubeconfig", HoldsConfig: "a configuration file",
+var holdingWords = map[inventory.Holding]string{
+	inventory.HoldsCertificate: "a certificate", inventory.HoldsBundle: "certificates", inventory.HoldsSigner: "a certificate",
+	inventory.HoldsPrivateKey: "a private key", inventory.HoldsSignerKey: "a private key", inventory.HoldsTokenKey: "a private key",
+	inventory.HoldsTokenVerifier: "public keys or certificates", inventory.HoldsKubeconfig: "a kubeconfig", inventory.HoldsConfig: "a configuration file",
 }
 
 // holds reports whether material has what a reference needs of it.
-func holds(h Holding, m parsers.Material) bool {
+func holds(h inventory.Holding, m parsers.Material) bool {
 	switch h {
-	case HoldsCertificate, HoldsBundle, HoldsSigner:
+	case inventory.HoldsCertificate, inventory.HoldsBundle, inventory.HoldsSigner:
 		return len(m.Certificates) > 0
-	case HoldsPrivateKey, HoldsSignerKey, HoldsTokenKey:
+	case inventory.HoldsPrivateKey, inventory.HoldsSignerKey, inventory.HoldsTokenKey:
 		return slices.ContainsFunc(m.Keys, func(k parsers.Key) bool { return k.Private })
-	case HoldsTokenVerifier:
+	case inventory.HoldsTokenVerifier:
 		return len(m.Keys)+len(m.Certificates) > 0
 	}
 	return true
@@ -271,7 +273,7 @@ func contents(m parsers.Material) string {
 
 func checkPermissions(p *pass) {
 	for _, g := range p.groups {
-		if g.file.State != Readable {
+		if g.file.State != inventory.Readable {
 			continue
 		}
 		p.examine()
@@ -284,7 +286,7 @@ func checkPermissions(p *pass) {
 }
 
 // target is what chmod has to change.
-func target(f File) string {
+func target(f inventory.File) string {
 	if f.Link != "" {
 		return f.Resolved
 	}
@@ -325,12 +327,12 @@ func (n *node) permissions(g group) (Severity, permission) {
 // secret reports whether a file holds a private key, or is named as one that
 // does.
 func (n *node) secret(g group) bool {
-	if holds(HoldsPrivateKey, n.inv.Materials[g.path]) {
+	if holds(inventory.HoldsPrivateKey, n.inv.Materials[g.path]) {
 		return true
 	}
-	return slices.ContainsFunc(g.refs, func(r *Reference) bool {
+	return slices.ContainsFunc(g.refs, func(r *inventory.Reference) bool {
 		switch r.Holds {
-		case HoldsPrivateKey, HoldsSignerKey, HoldsTokenKey, HoldsKubeconfig:
+		case inventory.HoldsPrivateKey, inventory.HoldsSignerKey, inventory.HoldsTokenKey, inventory.HoldsKubeconfig:
 			return true
 		}
 		return false
@@ -388,4 +390,4 @@ func checkUnreferenced(p *pass) {
 	}
 }
 
-func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(mapKeys(m)) }
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"certaudit/audit/inventory"
 	"fmt"
 	"path"
 
@@ -22,14 +23,14 @@ func checkUnreadable(p *pass) {
 	for _, g := range p.groups {
 		p.examine()
 		switch g.file.State {
-		case NotRegular, TooLarge:
+		case inventory.NotRegular, inventory.TooLarge:
 			named[g.path] = true // files/malformed tells
-		case Unreadable:
+		case inventory.Unreadable:
 			unreadable(g.component(), g.at(), g.file.Reason)
 		}
 	}
 	for _, problem := range p.inv.Problems {
-		if problem.Kind == kindUnreadable && !named[problem.Origin.Path] {
+		if problem.Kind == inventory.KindUnreadable && !named[problem.Origin.Path] {
 			p.examine()
 			unreadable(problem.Component, problem.Origin, problem.Detail)
 		}
@@ -63,7 +64,7 @@ func checkUnsupported(p *pass) {
 	p.examineInputs()
 }
 
-func (p *pass) inputProblem(problem InputProblem, r remedy) {
+func (p *pass) inputProblem(problem inventory.InputProblem, r remedy) {
 	if problem.Lost {
 		p.lost = true
 		p.unjudged("some input could not be understood")
@@ -74,7 +75,7 @@ func (p *pass) inputProblem(problem InputProblem, r remedy) {
 // examineInputs counts the files that were read.
 func (p *pass) examineInputs() {
 	for _, f := range p.inv.Files {
-		if f.State == Readable {
+		if f.State == inventory.Readable {
 			p.examine()
 		}
 	}
@@ -85,7 +86,7 @@ func checkDuplicateComponent(p *pass) {
 		p.examine()
 	}
 	for _, problem := range p.inv.Problems {
-		if problem.Kind == kindDuplicate {
+		if problem.Kind == inventory.KindDuplicate {
 			r := remedy{command("mv %s /root/  # if this is the one that is not wanted; the kubelet runs every file of its manifest folder", problem.Origin.Path)}
 			if path.Ext(problem.Origin.Path) == ".service" {
 				r = remedy{command("systemctl disable --now %s  # if this is the one that is not wanted", path.Base(problem.Origin.Path))}
@@ -98,7 +99,7 @@ func checkDuplicateComponent(p *pass) {
 func checkUnknownVersion(p *pass) {
 	version := p.facts.version
 	if version.Value == "" {
-		if _, ok := p.inv.component("kube-apiserver"); ok {
+		if _, ok := p.inv.Component("kube-apiserver"); ok {
 			p.unjudged("no image tag tells the Kubernetes version; say it with --kubernetes-version")
 		}
 		return

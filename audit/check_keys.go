@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"certaudit/audit/inventory"
 	"crypto/x509"
 	"fmt"
 	"slices"
@@ -15,7 +16,7 @@ func checkKeyMismatch(p *pass) {
 	for e := range p.decoded((*entry).isFirst) {
 		for _, ref := range e.refs {
 			key, path, ok := p.privateKey(*ref)
-			if !ok || ref.Holds == HoldsSigner || p.isSigningPair(ref.Path, path) {
+			if !ok || ref.Holds == inventory.HoldsSigner || p.isSigningPair(ref.Path, path) {
 				continue
 			}
 			p.examine()
@@ -41,7 +42,7 @@ func (n *node) isSigningPair(cert, key string) bool {
 		return false
 	}
 	for _, ref := range n.inv.References {
-		if ref.Holds == HoldsSigner && ref.Path == cert {
+		if ref.Holds == inventory.HoldsSigner && ref.Path == cert {
 			_, path, ok := n.privateKey(ref)
 			return ok && path == key
 		}
@@ -56,7 +57,7 @@ func holdsKey(certs []*x509.Certificate, key parsers.Key) bool {
 }
 
 // keyPlace is where the other half of a pair stands: a file, or a field.
-func (n *node) keyPlace(ref Reference, path string) string {
+func (n *node) keyPlace(ref inventory.Reference, path string) string {
 	if ref.Embedded == nil {
 		return path
 	}
@@ -75,10 +76,10 @@ func checkWeakKey(p *pass) {
 	}
 	certified := sync.OnceValue(p.certifiedKeys)
 	for _, ref := range p.inv.References {
-		if ref.Holds != HoldsTokenKey && ref.Holds != HoldsTokenVerifier {
+		if ref.Holds != inventory.HoldsTokenKey && ref.Holds != inventory.HoldsTokenVerifier {
 			continue
 		}
-		for _, k := range p.inv.material(ref).Keys {
+		for _, k := range p.inv.Material(ref).Keys {
 			seen := certified()
 			if seen[k.PublicKeySHA256] {
 				continue
@@ -125,7 +126,7 @@ func weakWords(algorithm string) string {
 
 func checkWeakSignature(p *pass) {
 	for e := range p.decoded(anyEntry) {
-		if e.role.name == roleTokenVerifier || isRoot(e) {
+		if e.role.name == inventory.RoleTokenVerifier || isRoot(e) {
 			continue // nobody verifies the signature
 		}
 		p.examine()
@@ -157,7 +158,7 @@ func checkReusedKey(p *pass) {
 			first[key] = e
 			continue
 		}
-		if old.cert.SHA256() == sum || reported[sum] || e.role.name == roleTokenVerifier || old.role.name == e.role.name {
+		if old.cert.SHA256() == sum || reported[sum] || e.role.name == inventory.RoleTokenVerifier || old.role.name == e.role.name {
 			continue
 		}
 		reported[sum] = true
@@ -173,10 +174,10 @@ func checkServiceAccount(p *pass) {
 	}
 	judged := map[string]bool{}
 	for _, ref := range p.inv.References {
-		if ref.Holds != HoldsTokenKey || ref.Component == "kubeadm" || judged[ref.Path] {
+		if ref.Holds != inventory.HoldsTokenKey || ref.Component == "kubeadm" || judged[ref.Path] {
 			continue
 		}
-		for _, k := range p.inv.material(ref).Keys {
+		for _, k := range p.inv.Material(ref).Keys {
 			if !k.Private {
 				continue
 			}
@@ -198,8 +199,8 @@ func checkServiceAccount(p *pass) {
 // some it takes its serving key (kubernetes
 // pkg/kubeapiserver/options/authentication.go).
 func (n *node) verifyingKeys() (keys, files []string) {
-	add := func(ref Reference) {
-		m := n.inv.material(ref)
+	add := func(ref inventory.Reference) {
+		m := n.inv.Material(ref)
 		for _, k := range m.Keys {
 			keys = append(keys, k.PublicKeySHA256)
 		}
@@ -208,8 +209,8 @@ func (n *node) verifyingKeys() (keys, files []string) {
 		}
 		files = append(files, ref.Path)
 	}
-	selected := func(name string) []Reference {
-		var out []Reference
+	selected := func(name string) []inventory.Reference {
+		var out []inventory.Reference
 		for _, ref := range n.inv.References {
 			if ref.Component == "kube-apiserver" && ref.Name == name {
 				out = append(out, ref)

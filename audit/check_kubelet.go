@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"certaudit/audit/inventory"
 	"fmt"
 	"path"
 	"strings"
@@ -9,7 +10,7 @@ import (
 )
 
 func checkEmbeddedClient(p *pass) {
-	if p.inv.setting("kubelet", "rotate-certificates").Value != "true" {
+	if p.inv.Setting("kubelet", "rotate-certificates").Value != "true" {
 		return
 	}
 	for _, ref := range p.inv.References {
@@ -22,7 +23,7 @@ func checkEmbeddedClient(p *pass) {
 		}
 		p.examine()
 		if _, user, ok := k.Current(); ok && !user.CertificateData.IsZero() {
-			current := path.Join(kubeletCertDir, "kubelet-client-current.pem")
+			current := path.Join(inventory.KubeletCertDir, "kubelet-client-current.pem")
 			p.report(finding{component: "kubelet", at: user.CertificateData.Origin,
 				message: fmt.Sprintf("embeds the client certificate, which the rotation never updates; expected client-certificate: %s", current),
 				remedy: remedy{fmt.Sprintf("# in %s replace client-certificate-data and client-key-data by", ref.Path),
@@ -34,7 +35,7 @@ func checkEmbeddedClient(p *pass) {
 func checkLink(p *pass) {
 	for _, g := range p.groups {
 		base := path.Base(g.path)
-		if base != "kubelet-client-current.pem" && base != "kubelet-server-current.pem" || g.file.State != Readable {
+		if base != "kubelet-client-current.pem" && base != "kubelet-server-current.pem" || g.file.State != inventory.Readable {
 			continue
 		}
 		p.examine()
@@ -75,13 +76,13 @@ func (n *node) newestRotated(link string) string {
 }
 
 func checkServingUnapproved(p *pass) {
-	c, ok := p.inv.component("kubelet")
+	c, ok := p.inv.Component("kubelet")
 	if !ok || c.Setting("rotate-server-certificates").Value != "true" || c.Setting("tls-cert-file").Value != "" {
 		return
 	}
 	p.examine()
-	name := path.Join(c.certDir(), "kubelet-server-current.pem")
-	if p.inv.Files[name].State != Missing {
+	name := path.Join(c.CertDir(), "kubelet-server-current.pem")
+	if p.inv.Files[name].State != inventory.Missing {
 		return
 	}
 	p.report(finding{component: "kubelet", at: parsers.Origin{Path: name, Field: "kubelet " + c.Setting("rotate-server-certificates").Origin.Field},
@@ -91,10 +92,10 @@ func checkServingUnapproved(p *pass) {
 }
 
 func checkServingSelfSigned(p *pass) {
-	if _, ok := p.inv.component("kubelet"); ok {
+	if _, ok := p.inv.Component("kubelet"); ok {
 		p.examine()
 	}
-	for e := range p.decoded(func(e *entry) bool { return e.role.name == roleKubeletSelf }) {
+	for e := range p.decoded(func(e *entry) bool { return e.role.name == inventory.RoleKubeletSelf }) {
 		p.reportEntry(e, finding{message: "is the certificate that the kubelet made for itself: no client can verify it, and nothing renews it",
 			remedy: remedy{"# set serverTLSBootstrap: true in the kubelet's configuration and approve its requests: https://kubernetes.io/docs/tasks/administer-cluster/kubeadm/kubeadm-certs/#kubelet-serving-certs"}})
 	}

@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"certaudit/audit/inventory"
 	"crypto/x509"
 	"fmt"
 	"net/netip"
@@ -64,14 +65,14 @@ func objectChecks() []Check {
 
 // hasObjects reports whether there is something for the checks of objects.
 func (n *node) hasObjects() bool {
-	return len(n.inv.Objects) > 0 || slices.ContainsFunc(n.inv.References, func(r Reference) bool {
+	return len(n.inv.Objects) > 0 || slices.ContainsFunc(n.inv.References, func(r inventory.Reference) bool {
 		return r.Object != ""
 	})
 }
 
 // kubectl is the command that does something with the object. What lies in no
 // namespace according to its manifest is in that of the context.
-func (o Object) kubectl(verb string) string {
+func kubectl(verb string, o inventory.Object) string {
 	words := []string{"kubectl", verb, shellWord(o.Name)}
 	if o.Namespace != "" {
 		words = slices.Insert(words, 1, "-n", shellWord(o.Namespace))
@@ -79,22 +80,11 @@ func (o Object) kubectl(verb string) string {
 	return strings.Join(words, " ")
 }
 
-// holder identifies the object that a reference stands in; "" for none.
-func (r Reference) holder() string {
-	if r.Object == "" {
-		return ""
-	}
-	if i := strings.LastIndexByte(r.Pair, ' '); i >= 0 {
-		return r.Pair[:i]
-	}
-	return r.Object
-}
-
 // byHolder lists the references of each Secret and ConfigMap.
-func (n *node) byHolder() map[string][]Reference {
-	out := map[string][]Reference{}
+func (n *node) byHolder() map[string][]inventory.Reference {
+	out := map[string][]inventory.Reference{}
 	for _, ref := range n.inv.References {
-		if h := ref.holder(); h != "" {
+		if h := ref.Holder(); h != "" {
 			out[h] = append(out[h], ref)
 		}
 	}
@@ -103,9 +93,9 @@ func (n *node) byHolder() map[string][]Reference {
 
 // tlsSecret is a Secret with a certificate that a server presents.
 type tlsSecret struct {
-	Object
+	inventory.Object
 	// ref is the field with the chain, certs what it holds, leaf first.
-	ref   Reference
+	ref   inventory.Reference
 	certs []*x509.Certificate
 	// ca is what stands in ca.crt; nil for nothing.
 	ca []*x509.Certificate
@@ -124,11 +114,11 @@ func (n *node) tlsSecrets() []tlsSecret {
 			continue
 		}
 		s := tlsSecret{Object: o}
-		for _, ref := range holders[o.holder()] {
+		for _, ref := range holders[o.Holder()] {
 			switch {
-			case ref.Holds == HoldsCertificate && len(ref.Embedded.Certificates) > 0 && len(s.certs) == 0:
+			case ref.Holds == inventory.HoldsCertificate && len(ref.Embedded.Certificates) > 0 && len(s.certs) == 0:
 				s.ref, s.certs = ref, bundleOf(n.inv, ref).certs
-			case fieldKey(ref.Origin.Field) == "ca.crt":
+			case inventory.FieldKey(ref.Origin.Field) == "ca.crt":
 				s.ca = bundleOf(n.inv, ref).certs
 			}
 		}
@@ -141,10 +131,10 @@ func (n *node) tlsSecrets() []tlsSecret {
 
 // targets calls each for every service that the API server verifies with a
 // bundle in view.
-func (p *node) targets(each func(o Object, t Target, b bundle, secrets []tlsSecret)) {
+func (p *node) targets(each func(o inventory.Object, t inventory.Target, b bundle, secrets []tlsSecret)) {
 	bundles := map[parsers.Origin]bundle{}
 	for _, ref := range p.inv.References {
-		if ref.Embedded != nil && ref.Holds == HoldsBundle {
+		if ref.Embedded != nil && ref.Holds == inventory.HoldsBundle {
 			bundles[ref.Origin] = bundleOf(p.inv, ref)
 		}
 	}
@@ -161,20 +151,16 @@ func (p *node) targets(each func(o Object, t Target, b bundle, secrets []tlsSecr
 	}
 }
 
-// dnsName is how the API server calls a service (k8s.io/apiserver
-// pkg/util/webhook, kubernetes staging kube-aggregator).
-func (t Target) dnsName() string { return t.Service + "." + t.Namespace + ".svc" }
-
-// words name the target in an object.
-func (t Target) words() string {
+// targetWords name a target in an object.
+func targetWords(t inventory.Target) string {
 	if t.Name == "" {
 		return "service " + t.Namespace + "/" + t.Service
 	}
 	return fmt.Sprintf("webhook %q (service %s/%s)", t.Name, t.Namespace, t.Service)
 }
 
-// harm is what a target that cannot be called is worth.
-func (t Target) harm() Severity {
+// targetHarm is what a target that cannot be called is worth.
+func targetHarm(t inventory.Target) Severity {
 	if t.Optional {
 		return Warning
 	}
@@ -182,15 +168,15 @@ func (t Target) harm() Severity {
 }
 
 func checkCABundle(p *pass) {
-	p.targets(func(o Object, t Target, b bundle, secrets []tlsSecret) {
+	p.targets(func(o inventory.Object, t inventory.Target, b bundle, secrets []tlsSecret) {
 		var named []tlsSecret
 		for _, s := range secrets {
-			if s.leaf().VerifyHostname(t.dnsName()) == nil {
+			if s.leaf().VerifyHostname(t.DNSName()) == nil {
 				named = append(named, s)
 			}
 		}
 		if len(named) == 0 {
-			p.unjudged("no Secret in view holds the certificate of %s", t.dnsName())
+			p.unjudged("no Secret in view holds the certificate of %s", t.DNSName())
 			return
 		}
 		p.examine()
@@ -198,29 +184,29 @@ func checkCABundle(p *pass) {
 			return
 		}
 		s := named[0]
-		p.report(finding{severity: t.harm(), component: o.label(), at: t.Bundle, sha256: parsers.Fingerprint(b.certs[0]),
-			message: fmt.Sprintf("the caBundle of %s holds %s, which does not verify the certificate in %s for %s: it is issued by %q; expected its CA", t.words(), listOr(b.names(), "nothing"), s.label(), t.dnsName(), issuerName(s.leaf())),
-			remedy:  remedy{"# put the CA that issued the certificate of " + s.label() + " into this caBundle"}})
+		p.report(finding{severity: targetHarm(t), component: o.Label(), at: t.Bundle, sha256: parsers.Fingerprint(b.certs[0]),
+			message: fmt.Sprintf("the caBundle of %s holds %s, which does not verify the certificate in %s for %s: it is issued by %q; expected its CA", targetWords(t), listOr(b.names(), "nothing"), s.Label(), t.DNSName(), issuerName(s.leaf())),
+			remedy:  remedy{"# put the CA that issued the certificate of " + s.Label() + " into this caBundle"}})
 	})
 }
 
 func checkServiceName(p *pass) {
-	p.targets(func(o Object, t Target, b bundle, secrets []tlsSecret) {
+	p.targets(func(o inventory.Object, t inventory.Target, b bundle, secrets []tlsSecret) {
 		s, sure := servingSecret(t, b, secrets, p.now)
 		if s == nil {
 			return
 		}
 		p.examine()
-		if s.leaf().VerifyHostname(t.dnsName()) == nil {
+		if s.leaf().VerifyHostname(t.DNSName()) == nil {
 			return
 		}
 		severity := Warning
 		if sure {
-			severity = t.harm()
+			severity = targetHarm(t)
 		}
-		p.report(finding{severity: severity, component: s.label(), at: s.ref.Origin, sha256: s.sum(),
-			message: fmt.Sprintf("the certificate for the %s of %s is valid for %s; expected %q, as the API server calls the service", t.words(), o.label(), listOr(s.leaf().DNSNames, "no DNS name"), t.dnsName()),
-			remedy:  remedy{fmt.Sprintf("# issue the certificate in %s with the DNS name %s", s.label(), t.dnsName())}})
+		p.report(finding{severity: severity, component: s.Label(), at: s.ref.Origin, sha256: s.sum(),
+			message: fmt.Sprintf("the certificate for the %s of %s is valid for %s; expected %q, as the API server calls the service", targetWords(t), o.Label(), listOr(s.leaf().DNSNames, "no DNS name"), t.DNSName()),
+			remedy:  remedy{fmt.Sprintf("# issue the certificate in %s with the DNS name %s", s.Label(), t.DNSName())}})
 	})
 }
 
@@ -228,10 +214,10 @@ func checkServiceName(p *pass) {
 // bears its name, the one that the caBundle is injected from, or the one that
 // the caBundle verifies and is called after the service. It is sure of the first
 // two.
-func servingSecret(t Target, b bundle, secrets []tlsSecret, now time.Time) (found *tlsSecret, sure bool) {
+func servingSecret(t inventory.Target, b bundle, secrets []tlsSecret, now time.Time) (found *tlsSecret, sure bool) {
 	for i, s := range secrets {
 		switch {
-		case s.leaf().VerifyHostname(t.dnsName()) == nil, t.Injected != "" && t.Injected == s.label():
+		case s.leaf().VerifyHostname(t.DNSName()) == nil, t.Injected != "" && t.Injected == s.Label():
 			return &secrets[i], true
 		case found == nil && strings.HasPrefix(s.Name, t.Service) && verify(s.leaf(), s.certs[1:], b, now) == nil:
 			found = &secrets[i]
@@ -248,7 +234,7 @@ func checkObjectChain(p *pass) {
 		}
 		p.examine()
 		if severity, message := p.chainFault(s, authorities); message != "" {
-			p.report(finding{severity: severity, component: s.label(), at: s.ref.Origin, sha256: s.sum(), message: message,
+			p.report(finding{severity: severity, component: s.Label(), at: s.ref.Origin, sha256: s.sum(), message: message,
 				remedy: remedy{"# put the leaf, then the certificate of each issuer behind what it signed, into tls.crt; the root need not be there"}})
 		}
 	}
@@ -306,14 +292,14 @@ func checkIncompleteSecret(p *pass) {
 		}
 		p.examine()
 		has := map[string]bool{}
-		for _, ref := range holders[o.holder()] {
-			has[fieldKey(ref.Origin.Field)] = true
+		for _, ref := range holders[o.Holder()] {
+			has[inventory.FieldKey(ref.Origin.Field)] = true
 		}
 		for _, key := range []string{"tls.crt", "tls.key"} {
 			if !has[key] {
-				p.report(finding{component: o.label(), at: o.Origin,
+				p.report(finding{component: o.Label(), at: o.Origin,
 					message: fmt.Sprintf("is of type kubernetes.io/tls and has nothing under %q; expected a certificate and its key", key),
-					remedy:  remedy{"# fill it, or remove it: " + o.kubectl("delete secret")}})
+					remedy:  remedy{"# fill it, or remove it: " + kubectl("delete secret", o)}})
 			}
 		}
 	}
@@ -325,7 +311,7 @@ func checkExposedKey(p *pass) {
 			continue
 		}
 		p.examine()
-		if slices.ContainsFunc(ref.Embedded.Keys, func(k parsers.Key) bool { return k.Private }) && ref.Holds == HoldsPrivateKey {
+		if slices.ContainsFunc(ref.Embedded.Keys, func(k parsers.Key) bool { return k.Private }) && ref.Holds == inventory.HoldsPrivateKey {
 			p.report(finding{component: ref.Component, at: ref.Origin,
 				message: "a private key stands in a ConfigMap, which many may read and nothing encrypts; expected a Secret",
 				remedy:  remedy{"# move it to a Secret, and issue the certificate with a new key: this one must count as known"}})
@@ -335,8 +321,8 @@ func checkExposedKey(p *pass) {
 
 // caSources are the references of a node whose bundle a cluster copies.
 var caSources = map[string][]string{
-	roleKubernetesCA: {"kube-controller-manager --root-ca-file", "kube-apiserver --client-ca-file", "kubeadm ca.crt"},
-	roleFrontProxyCA: {"kube-apiserver --requestheader-client-ca-file", "kubeadm front-proxy-ca.crt"},
+	inventory.RoleKubernetesCA: {"kube-controller-manager --root-ca-file", "kube-apiserver --client-ca-file", "kubeadm ca.crt"},
+	inventory.RoleFrontProxyCA: {"kube-apiserver --requestheader-client-ca-file", "kubeadm front-proxy-ca.crt"},
 }
 
 func checkDrift(p *pass) {
@@ -348,7 +334,7 @@ func checkDrift(p *pass) {
 	}
 	files := p.fileBundles()
 	for _, ref := range p.inv.References {
-		if ref.Embedded == nil || ref.Holds != HoldsBundle || len(ref.Embedded.Certificates) == 0 {
+		if ref.Embedded == nil || ref.Holds != inventory.HoldsBundle || len(ref.Embedded.Certificates) == 0 {
 			continue
 		}
 		copied := bundleOf(p.inv, ref)
@@ -375,7 +361,7 @@ func checkDrift(p *pass) {
 func (n *node) fileBundles() map[string]bundle {
 	out := map[string]bundle{}
 	for _, ref := range n.inv.References {
-		if b := bundleOf(n.inv, ref); ref.Component == componentFile && ref.Embedded == nil && ref.Holds == HoldsBundle && len(b.certs) > 0 {
+		if b := bundleOf(n.inv, ref); ref.Component == inventory.ComponentFile && ref.Embedded == nil && ref.Holds == inventory.HoldsBundle && len(b.certs) > 0 {
 			if name := string(b.certs[0].RawSubject); out[name].certs == nil {
 				out[name] = b
 			}
@@ -386,7 +372,7 @@ func (n *node) fileBundles() map[string]bundle {
 
 // drift reports a copy that is not what it is a copy of. A CA that was renewed
 // with its key is the same CA.
-func (p *pass) drift(ref Reference, copied, original bundle) {
+func (p *pass) drift(ref inventory.Reference, copied, original bundle) {
 	lacking, extra := without(original.certs, copied.certs), without(copied.certs, original.certs)
 	f := finding{component: ref.Component, at: ref.Origin, sha256: ref.Embedded.Certificates[0].SHA256(),
 		remedy: remedy{"# once the CA's file is right on every control-plane node, restart what publishes the copy:"}}
@@ -407,7 +393,7 @@ func (p *pass) drift(ref Reference, copied, original bundle) {
 }
 
 // publisher is the component that writes a copy.
-func publisher(ref Reference) string {
+func publisher(ref inventory.Reference) string {
 	if strings.HasSuffix(ref.Component, "/extension-apiserver-authentication") {
 		return "kube-apiserver"
 	}
@@ -416,8 +402,8 @@ func publisher(ref Reference) string {
 
 // staleBundle reports a bundle with a CA that is called like one of the
 // cluster's and has another key.
-func (p *pass) staleBundle(ref Reference, b bundle, originals map[string]bundle) {
-	for _, role := range []string{roleKubernetesCA, roleFrontProxyCA} {
+func (p *pass) staleBundle(ref inventory.Reference, b bundle, originals map[string]bundle) {
+	for _, role := range []string{inventory.RoleKubernetesCA, inventory.RoleFrontProxyCA} {
 		original := originals[role]
 		for _, ca := range without(b.certs, original.certs) {
 			if original.sameSubject(ca) && len(without(original.certs, b.certs)) == len(original.certs) {
@@ -471,19 +457,20 @@ func checkClusterConfig(p *pass) {
 	}
 }
 
-func (p *pass) kubeadmConfig(o Object) {
-	for e := range p.decoded(func(e *entry) bool { return e.role.name == roleAPIServerServing && e.index == 0 }) {
+func (p *pass) kubeadmConfig(o inventory.Object) {
+	for e := range p.decoded(func(e *entry) bool { return e.role.name == inventory.RoleAPIServerServing && e.index == 0 }) {
 		p.examine()
-		if lacking := o.Asks.lacking(e.cert.Certificate); len(lacking) > 0 {
-			p.report(finding{component: o.label(), at: o.Origin, sha256: e.cert.SHA256(),
-				message: fmt.Sprintf("asks for %s in the API server's certificate, and %s is without", strings.Join(quoted(lacking), ", "), e.place.Path),
+		if missing := lacking(o.Asks, e.cert.Certificate); len(missing) > 0 {
+			p.report(finding{component: o.Label(), at: o.Origin, sha256: e.cert.SHA256(),
+				message: fmt.Sprintf("asks for %s in the API server's certificate, and %s is without", strings.Join(quoted(missing), ", "), e.place.Path),
 				remedy:  p.remake(e)})
 		}
 	}
 }
 
-// lacking lists the names and addresses that a certificate does not have.
-func (a Asks) lacking(c *x509.Certificate) []string {
+// lacking lists the names and addresses that are asked for and that a
+// certificate does not have.
+func lacking(a *inventory.Asks, c *x509.Certificate) []string {
 	var out []string
 	for _, name := range a.DNSNames {
 		if !slices.ContainsFunc(c.DNSNames, func(have string) bool { return strings.EqualFold(have, name) }) {
@@ -504,16 +491,16 @@ func (a Asks) lacking(c *x509.Certificate) []string {
 	return out
 }
 
-func (p *pass) kubeletConfig(o Object) {
+func (p *pass) kubeletConfig(o inventory.Object) {
 	report := func(at parsers.Origin, format string, args ...any) {
-		p.report(finding{component: o.label(), at: at, message: fmt.Sprintf(format, args...),
-			remedy: remedy{o.kubectl("edit configmap") + "  # then, on each node: kubeadm upgrade node phase kubelet-config"}})
+		p.report(finding{component: o.Label(), at: at, message: fmt.Sprintf(format, args...),
+			remedy: remedy{kubectl("edit configmap", o) + "  # then, on each node: kubeadm upgrade node phase kubelet-config"}})
 	}
 	if rotate := o.Settings["rotate-certificates"]; rotate.Value == "false" {
 		report(rotate.Origin, "switches the rotation of client certificates off for every node that joins: each drops out after a year; expected rotateCertificates: true")
 	}
 	ca := o.Settings["client-ca-file"]
-	own := p.inv.setting("kubelet", "client-ca-file")
+	own := p.inv.Setting("kubelet", "client-ca-file")
 	switch {
 	case ca.Value == "":
 		report(o.Origin, "names no authentication.x509.clientCAFile: the kubelets that join accept no client certificate, and the API server has no other credential for them")
@@ -525,16 +512,16 @@ func (p *pass) kubeletConfig(o Object) {
 func checkCertManager(p *pass) {
 	secrets := map[string]tlsSecret{}
 	for _, s := range p.tlsSecrets() {
-		secrets[s.label()] = s
+		secrets[s.Label()] = s
 	}
 	for _, o := range p.inv.Objects {
 		if o.Kind != "Certificate" || o.Asks == nil {
 			continue
 		}
 		p.examine()
-		describe := remedy{o.kubectl("describe certificate")}
+		describe := remedy{kubectl("describe certificate", o)}
 		report := func(at parsers.Origin, format string, args ...any) {
-			p.report(finding{component: o.label(), at: at, message: fmt.Sprintf(format, args...), remedy: describe})
+			p.report(finding{component: o.Label(), at: at, message: fmt.Sprintf(format, args...), remedy: describe})
 		}
 		for _, c := range o.Conditions {
 			if c.Type == "Ready" && c.Status == "False" {
@@ -544,16 +531,16 @@ func checkCertManager(p *pass) {
 		if at := o.Asks.Renewal; !at.IsZero() && p.now.Sub(at) > renewalGrace {
 			report(o.Origin, "should have been renewed on %s, %s ago", instant(at), span(p.now.Sub(at)))
 		}
-		s, inView := secrets[objectLabel("Secret", o.Namespace, o.Asks.Secret)]
+		s, inView := secrets[inventory.ObjectLabel("Secret", o.Namespace, o.Asks.Secret)]
 		if !inView {
-			p.unjudged("%s was not compared with its Secret, which is not in view", o.label())
+			p.unjudged("%s was not compared with its Secret, which is not in view", o.Label())
 			continue
 		}
-		if lacking := o.Asks.lacking(s.leaf()); len(lacking) > 0 {
-			report(s.ref.Origin, "asks for %s, and the certificate in %s is without", strings.Join(quoted(lacking), ", "), s.label())
+		if missing := lacking(o.Asks, s.leaf()); len(missing) > 0 {
+			report(s.ref.Origin, "asks for %s, and the certificate in %s is without", strings.Join(quoted(missing), ", "), s.Label())
 		}
 		if cn := s.leaf().Subject.CommonName; o.Asks.CommonName != "" && cn != o.Asks.CommonName {
-			report(s.ref.Origin, "asks for the common name %q, and that of the certificate in %s is %q", o.Asks.CommonName, s.label(), cn)
+			report(s.ref.Origin, "asks for the common name %q, and that of the certificate in %s is %q", o.Asks.CommonName, s.Label(), cn)
 		}
 	}
 }
@@ -563,7 +550,7 @@ func checkCertManager(p *pass) {
 const renewalGrace = 24 * time.Hour
 
 func checkPodCertificate(p *pass) {
-	chains := map[string]Reference{}
+	chains := map[string]inventory.Reference{}
 	for _, ref := range p.inv.References {
 		if ref.Embedded != nil && ref.Origin.Field == "status.certificateChain" && len(ref.Embedded.Certificates) > 0 {
 			chains[ref.Component] = ref
@@ -576,16 +563,16 @@ func checkPodCertificate(p *pass) {
 		p.examine()
 		for _, c := range o.Conditions {
 			if (c.Type == "Failed" || c.Type == "Denied") && c.Status == "True" {
-				p.report(finding{component: o.label(), at: c.Origin, message: fmt.Sprintf("was %s (%s): %s", strings.ToLower(c.Type), c.Reason, c.Message),
+				p.report(finding{component: o.Label(), at: c.Origin, message: fmt.Sprintf("was %s (%s): %s", strings.ToLower(c.Type), c.Reason, c.Message),
 					remedy: remedy{"# look at the log of the signer, and at the volume of the pod that asks"}})
 			}
 		}
-		ref, issued := chains[o.label()]
+		ref, issued := chains[o.Label()]
 		if !issued {
 			continue
 		}
 		leaf := ref.Embedded.Certificates[0]
-		f := finding{component: o.label(), at: ref.Origin, sha256: leaf.SHA256(), remedy: remedy{"# look at the signer: it issued something else than was asked for"}}
+		f := finding{component: o.Label(), at: ref.Origin, sha256: leaf.SHA256(), remedy: remedy{"# look at the signer: it issued something else than was asked for"}}
 		if want := o.Asks.PublicKeySHA256; want != "" && leaf.PublicKeySHA256() != want {
 			f.severity, f.message = Critical, "the certificate was issued for another key than the request's; the pod cannot use it"
 			p.report(f)

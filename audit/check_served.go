@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"certaudit/audit/inventory"
 	"cmp"
 	"fmt"
 	"strings"
@@ -23,19 +24,11 @@ func checkServedDiffers(p *pass) {
 		if served.SHA256() == disk[0].SHA256() {
 			continue
 		}
-		p.report(finding{component: s.Component, at: parsers.Origin{Path: s.Path, Line: disk[0].Origin.Line, Field: s.Component + " at " + s.where()}, sha256: disk[0].SHA256(),
+		p.report(finding{component: s.Component, at: parsers.Origin{Path: s.Path, Line: disk[0].Origin.Line, Field: s.Component + " at " + s.Where()}, sha256: disk[0].SHA256(),
 			message: fmt.Sprintf("%s serves another certificate than this one: serial %s, %q, until %s; expected serial %s, until %s. %s",
 				s.Component, served.SerialNumber.Text(16), served.Subject.CommonName, instant(served.NotAfter), disk[0].SerialNumber.Text(16), instant(disk[0].NotAfter), reloadWords(s.Component)),
 			remedy: p.restartComponent(s.Component)})
 	}
-}
-
-// where is the address, and the name that was asked for.
-func (e Endpoint) where() string {
-	if e.ServerName == "" {
-		return e.Address
-	}
-	return fmt.Sprintf("%s (%s)", e.Address, e.ServerName)
 }
 
 // reloads says how a component takes up a new serving certificate. Sources:
@@ -57,8 +50,8 @@ func checkServedUnreachable(p *pass) {
 	for _, s := range p.inv.Served {
 		p.examine()
 		if s.Error != "" {
-			p.report(finding{component: s.Component, at: parsers.Origin{Path: s.Path, Field: s.Component + " at " + s.where()},
-				message: fmt.Sprintf("%s was not reached at %s: %s; what it serves was not compared", s.Component, s.where(), s.Error),
+			p.report(finding{component: s.Component, at: parsers.Origin{Path: s.Path, Field: s.Component + " at " + s.Where()},
+				message: fmt.Sprintf("%s was not reached at %s: %s; what it serves was not compared", s.Component, s.Where(), s.Error),
 				remedy:  remedy{"# is it running? crictl ps -a --name " + s.Component}})
 		}
 	}
@@ -81,7 +74,7 @@ var readOnce = []struct{ component, name, until string }{
 
 // checkServedStale reports once for each process, whose restart mends all.
 func checkServedStale(p *pass) {
-	stale := map[string][]Reference{}
+	stale := map[string][]inventory.Reference{}
 	for _, row := range readOnce {
 		for _, ref := range p.inv.References {
 			if ref.Component == row.component && ref.Name == row.name && p.readsOnce(ref, row.until) && p.isStale(ref) {
@@ -103,11 +96,11 @@ func checkServedStale(p *pass) {
 
 // readsOnce leaves out the versions that read the file again, and the
 // kubeconfigs that name files instead of holding a certificate.
-func (n *node) readsOnce(ref Reference, until string) bool {
+func (n *node) readsOnce(ref inventory.Reference, until string) bool {
 	if until != "" && n.facts.version.Value != "" && !(interval{until: until}).holds(n.facts.version.Value) {
 		return false
 	}
-	if ref.Holds != HoldsKubeconfig {
+	if ref.Holds != inventory.HoldsKubeconfig {
 		return true
 	}
 	_, user, ok := n.inv.Kubeconfigs[ref.Path].Current()
@@ -116,9 +109,9 @@ func (n *node) readsOnce(ref Reference, until string) bool {
 
 // isStale reports whether a file was written after the process that reads it
 // once had started.
-func (p *pass) isStale(ref Reference) bool {
+func (p *pass) isStale(ref inventory.Reference) bool {
 	started, file := p.started(ref.Component), p.inv.Files[ref.Path]
-	if started.IsZero() || file.State != Readable {
+	if started.IsZero() || file.State != inventory.Readable {
 		return false
 	}
 	p.examine()

@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"certaudit/audit/inventory"
 	"fmt"
 	"path"
 	"strings"
@@ -33,12 +34,12 @@ type signingPairFiles struct {
 	// certs are what the certificate file holds; path is where it lies.
 	certs []parsers.Certificate
 	path  string
-	ref   Reference
+	ref   inventory.Reference
 }
 
 // signing is the side of kube-controller-manager in the life of a request.
 type signing struct {
-	component Component
+	component inventory.Component
 	// pairs by the name of the signer.
 	pairs map[string]signingPairFiles
 	// duration is --cluster-signing-duration; 0 where it cannot be read as one.
@@ -60,8 +61,8 @@ var durationFlags = []string{"cluster-signing-duration", "experimental-cluster-s
 
 // signingOf returns the signing side of a node; nil where no
 // kube-controller-manager runs on it.
-func signingOf(inv *Inventory) *signing {
-	c, ok := inv.component(controllerManager)
+func signingOf(inv *inventory.Inventory) *signing {
+	c, ok := inv.Component(inventory.ControllerManager)
 	if !ok {
 		return nil
 	}
@@ -84,12 +85,12 @@ func signingOf(inv *Inventory) *signing {
 }
 
 // pairOf returns what the flags of a signer name, "" for those of all signers.
-func pairOf(inv *Inventory, c Component, signer string) signingPairFiles {
+func pairOf(inv *inventory.Inventory, c inventory.Component, signer string) signingPairFiles {
 	certFlag := signingFlag + signer + "cert-file"
 	pair := signingPairFiles{cert: c.Setting(certFlag), key: c.Setting(signingFlag + signer + "key-file")}
 	for _, ref := range inv.References {
-		if ref.Component == controllerManager && ref.Name == certFlag {
-			pair.ref, pair.path, pair.certs = ref, ref.Path, inv.material(ref).Certificates
+		if ref.Component == inventory.ControllerManager && ref.Name == certFlag {
+			pair.ref, pair.path, pair.certs = ref, ref.Path, inv.Material(ref).Certificates
 		}
 	}
 	return pair
@@ -116,7 +117,7 @@ var controllers = []controller{
 
 // runsController reports whether a controller runs: the first of the values that
 // names it decides, else "*" (k8s.io/controller-manager pkg/app IsControllerEnabled).
-func runsController(c Component, which controller) bool {
+func runsController(c inventory.Component, which controller) bool {
 	setting := c.Setting("controllers")
 	if setting.IsZero() {
 		return true
@@ -135,12 +136,12 @@ func runsController(c Component, which controller) bool {
 
 // reportManager reports kube-controller-manager, at a flag.
 func (p *pass) reportManager(flag parsers.Text, f finding) {
-	f.component = controllerManager
+	f.component = inventory.ControllerManager
 	f.at = flag.Origin
 	if f.at.Path == "" {
 		f.at = p.requests.signing.component.Origin
 	}
-	f.remedy = append(f.remedy, p.restartComponent(controllerManager)...)
+	f.remedy = append(f.remedy, p.restartComponent(inventory.ControllerManager)...)
 	p.report(f)
 }
 

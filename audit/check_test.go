@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"certaudit/audit/inventory"
 	"testing"
 
 	"certaudit/parsers"
@@ -10,12 +11,12 @@ import (
 
 // A check that fails costs itself, and what it had found is kept.
 func TestPanicIsIncomplete(t *testing.T) {
-	n := &nodeAudit{node: &node{name: "cp-1", inv: &Inventory{}}}
+	n := &nodeAudit{node: &node{name: "cp-1", inv: &inventory.Inventory{}}}
 	c := Check{ID: "test/panics", Severity: Warning, Source: "RFC 0", run: func(p *pass) {
 		p.examine()
 		p.unjudged("half of %s was not looked at", "it")
 		p.report(finding{component: "etcd", at: parsers.Origin{Path: "/etc/a", Line: 3}, message: "is wrong", remedy: remedy{"mend it", "restart"}})
-		var none *Inventory
+		var none *inventory.Inventory
 		_ = none.Components[0]
 	}}
 	findings, outcome := c.runOn(n)

@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"certaudit/audit/inventory"
 	"crypto/x509"
 	"fmt"
 	"path"
@@ -123,12 +124,12 @@ func (w window) severity(c *x509.Certificate, now time.Time) Severity {
 
 // rotates reports whether the kubelet itself replaces a certificate.
 func (n *node) rotates(e *entry) bool {
-	on := func(setting string) bool { return n.inv.setting("kubelet", setting).Value == "true" }
+	on := func(setting string) bool { return n.inv.Setting("kubelet", setting).Value == "true" }
 	switch path.Base(e.place.Path) {
 	case "kubelet-client-current.pem":
-		return e.role.name == roleKubeletClient && on("rotate-certificates")
+		return e.role.name == inventory.RoleKubeletClient && on("rotate-certificates")
 	case "kubelet-server-current.pem":
-		return e.role.name == roleKubeletServing && on("rotate-server-certificates")
+		return e.role.name == inventory.RoleKubeletServing && on("rotate-server-certificates")
 	}
 	return false
 }
@@ -178,7 +179,7 @@ const outliveGrace = 7 * 24 * time.Hour
 func checkOutlivesIssuer(p *pass) {
 	cas := p.authoritiesByName()
 	for e := range p.decoded((*entry).isLeaf) {
-		if e.role.name == roleKubeletSelf || e.role.name == roleTokenVerifier {
+		if e.role.name == inventory.RoleKubeletSelf || e.role.name == inventory.RoleTokenVerifier {
 			continue
 		}
 		var last parsers.Certificate

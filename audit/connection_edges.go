@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"certaudit/audit/inventory"
 	"cmp"
 	"crypto/x509"
 	"fmt"
@@ -23,7 +24,7 @@ func (n *nodeAudit) kubeconfigEdges() []edge {
 	for _, ref := range n.inv.References {
 		r := roleNamed(ref.Role)
 		k, ok := n.inv.Kubeconfigs[ref.Path]
-		if ref.Holds != HoldsKubeconfig || !ok || r.name == roleOutbound || seen[ref.Role+ref.Path] {
+		if ref.Holds != inventory.HoldsKubeconfig || !ok || r.name == inventory.RoleOutbound || seen[ref.Role+ref.Path] {
 			continue
 		}
 		seen[ref.Role+ref.Path] = true
@@ -42,7 +43,7 @@ func (n *nodeAudit) kubeconfigEdges() []edge {
 // contextsOf are the contexts of a kubeconfig that are in use: the current one
 // of a component, all of a user.
 func contextsOf(k parsers.Kubeconfig, r *role) []parsers.KubeContext {
-	if r.name == roleUser {
+	if r.name == inventory.RoleUser {
 		return k.Contexts
 	}
 	for _, c := range k.Contexts {
@@ -53,9 +54,9 @@ func contextsOf(k parsers.Kubeconfig, r *role) []parsers.KubeContext {
 	return nil
 }
 
-func (n *nodeAudit) kubeconfigEdge(k parsers.Kubeconfig, context parsers.KubeContext, r *role, ref Reference) (edge, bool) {
+func (n *nodeAudit) kubeconfigEdge(k parsers.Kubeconfig, context parsers.KubeContext, r *role, ref inventory.Reference) (edge, bool) {
 	cluster, ok := k.Cluster(context.Cluster)
-	if !ok || r.name == roleUser && !isOwnCluster(n.inv, cluster) {
+	if !ok || r.name == inventory.RoleUser && !isOwnCluster(n.inv, cluster) {
 		return edge{}, false
 	}
 	user, _ := k.User(context.User)
@@ -74,9 +75,9 @@ func (n *nodeAudit) kubeconfigEdge(k parsers.Kubeconfig, context parsers.KubeCon
 }
 
 // clientName is the component, or, for a person's file, the file and context.
-func clientName(r *role, ref Reference, context parsers.KubeContext) string {
+func clientName(r *role, ref inventory.Reference, context parsers.KubeContext) string {
 	switch {
-	case r.name == roleUser:
+	case r.name == inventory.RoleUser:
 		return fmt.Sprintf("kubectl (%s, context %s)", ref.Path, context.Name)
 	case ref.Name == "bootstrap-kubeconfig":
 		return "kubelet (bootstrap)"
@@ -89,12 +90,12 @@ func clientName(r *role, ref Reference, context parsers.KubeContext) string {
 // podEdges is the connection of every pod to the API server, with the CA that
 // the controller-manager gives it.
 func (n *nodeAudit) podEdges() []edge {
-	ref, ok := n.inv.referenceOf("kube-controller-manager", "root-ca-file")
+	ref, ok := n.inv.ReferenceOf("kube-controller-manager", "root-ca-file")
 	hosts := n.facts.values["serviceIP"]
 	if !ok || len(hosts) == 0 {
 		return nil
 	}
-	l := edge{dialled: n.inv.setting("kube-apiserver", "service-cluster-ip-range").Origin}
+	l := edge{dialled: n.inv.Setting("kube-apiserver", "service-cluster-ip-range").Origin}
 	l.Client, l.Server, l.Address = "pods", "kube-apiserver", (&url.URL{Scheme: "https", Host: bracketed(hosts[0])}).String()
 	l.server = verifyServer(n.apiServer(hosts[0]), n.trustedBy(ref, true, ""), hosts[0], n.now)
 	l.client, l.identity = half{verdict: VerdictNone, reason: "the client shows a token"}, half{verdict: VerdictNone}
@@ -110,22 +111,22 @@ func bracketed(host string) string {
 
 // kubeletEdges is the connection of the API server to the kubelet of this node.
 func (n *nodeAudit) kubeletEdges() []edge {
-	_, hasServer := n.inv.component("kube-apiserver")
-	if _, ok := n.inv.component("kubelet"); !ok || !hasServer {
+	_, hasServer := n.inv.Component("kube-apiserver")
+	if _, ok := n.inv.Component("kubelet"); !ok || !hasServer {
 		return nil
 	}
-	r := roleNamed(roleAPIServerKubelet)
-	l := edge{role: *r, dialled: n.inv.setting("kubelet", "node-ip").Origin}
+	r := roleNamed(inventory.RoleAPIServerKubelet)
+	l := edge{role: *r, dialled: n.inv.Setting("kubelet", "node-ip").Origin}
 	host := n.kubeletHost()
 	l.Client, l.Server = "kube-apiserver", "kubelet"
 	if shown := cmp.Or(host, n.name); shown != "" {
-		l.Address = "https://" + net.JoinHostPort(shown, cmp.Or(n.inv.setting("kubelet", "port").Value, "10250"))
+		l.Address = "https://" + net.JoinHostPort(shown, cmp.Or(n.inv.Setting("kubelet", "port").Value, "10250"))
 	}
-	ca, hasCA := n.inv.referenceOf("kube-apiserver", "kubelet-certificate-authority")
+	ca, hasCA := n.inv.ReferenceOf("kube-apiserver", "kubelet-certificate-authority")
 	l.server = verifyServer(n.kubeletServer(), n.trustedBy(ca, hasCA, "--kubelet-certificate-authority is not set: the API server does not verify kubelets"), host, n.now)
-	cert, hasCert := n.inv.referenceOf("kube-apiserver", "kubelet-client-certificate")
+	cert, hasCert := n.inv.ReferenceOf("kube-apiserver", "kubelet-client-certificate")
 	offered := n.presentedBy(cert, hasCert)
-	clients, hasClients := n.inv.referenceOf("kubelet", "client-ca-file")
+	clients, hasClients := n.inv.ReferenceOf("kubelet", "client-ca-file")
 	l.client = verifyClient(offered, n.trustedBy(clients, hasClients, "the kubelet accepts no client certificates"), n.now)
 	l.identity, l.Identity = n.identify(r, offered), identityOf(offered)
 	return []edge{l}
@@ -134,7 +135,7 @@ func (n *nodeAudit) kubeletEdges() []edge {
 // kubeletHost is the first address that the kubelet is told to register; "" if
 // it finds one itself, as it also does for an unspecified address.
 func (n *node) kubeletHost() string {
-	first, _, _ := strings.Cut(n.inv.setting("kubelet", "node-ip").Value, ",")
+	first, _, _ := strings.Cut(n.inv.Setting("kubelet", "node-ip").Value, ",")
 	if a, err := netip.ParseAddr(strings.TrimSpace(first)); err == nil && !a.IsUnspecified() {
 		return a.String()
 	}
@@ -144,9 +145,9 @@ func (n *node) kubeletHost() string {
 // kubeletServer is what the kubelet of this node serves.
 func (n *node) kubeletServer() credentials {
 	for _, ref := range n.inv.References {
-		if ref.Component == "kubelet" && ref.Holds == HoldsCertificate && (ref.Role == roleKubeletServing || ref.Role == roleKubeletSelf) {
+		if ref.Component == "kubelet" && ref.Holds == inventory.HoldsCertificate && (ref.Role == inventory.RoleKubeletServing || ref.Role == inventory.RoleKubeletSelf) {
 			c := n.presentedBy(ref, true)
-			if ref.Optional && !n.inv.Files[ref.Path].exists() && ref.Role == roleKubeletSelf {
+			if ref.Optional && !n.inv.Files[ref.Path].Exists() && ref.Role == inventory.RoleKubeletSelf {
 				return credentials{unseen: true}
 			}
 			return c
@@ -158,12 +159,12 @@ func (n *node) kubeletServer() credentials {
 // frontProxyEdges is the connection of the API server to extension API servers,
 // in which it speaks for others.
 func (n *nodeAudit) frontProxyEdges() []edge {
-	cert, ok := n.inv.referenceOf("kube-apiserver", "proxy-client-cert-file")
+	cert, ok := n.inv.ReferenceOf("kube-apiserver", "proxy-client-cert-file")
 	if !ok {
 		return nil
 	}
-	r := roleNamed(roleFrontProxyClient)
-	ca, hasCA := n.inv.referenceOf("kube-apiserver", "requestheader-client-ca-file")
+	r := roleNamed(inventory.RoleFrontProxyClient)
+	ca, hasCA := n.inv.ReferenceOf("kube-apiserver", "requestheader-client-ca-file")
 	l := edge{role: *r, dialled: cert.Origin}
 	l.Client, l.Server = "kube-apiserver", "extension API servers"
 	offered := n.presentedBy(cert, true)
@@ -180,7 +181,7 @@ func (n *node) signingEdges() []edge {
 	var edges []edge
 	seen := map[string]bool{}
 	for _, ref := range n.inv.References {
-		if ref.Holds != HoldsSigner || seen[ref.Path] || !signsClients(ref.Name) {
+		if ref.Holds != inventory.HoldsSigner || seen[ref.Path] || !signsClients(ref.Name) {
 			continue
 		}
 		seen[ref.Path] = true
@@ -197,7 +198,7 @@ func (n *node) signingEdges() []edge {
 // server.
 func signsClients(flag string) bool { return !strings.Contains(flag, "kubelet-serving") }
 
-func (n *node) signerTrusted(ref Reference) half {
+func (n *node) signerTrusted(ref inventory.Reference) half {
 	a := n.apiServerClients("")
 	c := n.presentedBy(ref, true)
 	h := half{verdict: VerdictBroken, at: parsers.Origin{Path: ref.Path, Field: ref.Label()}, paths: slices.Concat(c.paths, a.paths)}
@@ -227,15 +228,15 @@ func (n *node) tokenEdges() []edge {
 	var edges []edge
 	seen := map[string]bool{}
 	for _, ref := range n.inv.References {
-		if ref.Holds != HoldsTokenKey || ref.Component == "kubeadm" || seen[ref.Component+ref.Path] {
+		if ref.Holds != inventory.HoldsTokenKey || ref.Component == "kubeadm" || seen[ref.Component+ref.Path] {
 			continue
 		}
 		seen[ref.Component+ref.Path] = true
 		l := edge{dialled: ref.Origin, component: ref.Component}
 		l.Client, l.Server = "service account tokens of "+ref.Component, "kube-apiserver"
 		l.server, l.identity = half{verdict: VerdictNone}, half{verdict: VerdictNone}
-		l.client = half{verdict: VerdictOK, at: ref.place(), paths: append([]string{ref.Path}, files...)}
-		keys := n.inv.material(ref).Keys
+		l.client = half{verdict: VerdictOK, at: ref.Place(), paths: append([]string{ref.Path}, files...)}
+		keys := n.inv.Material(ref).Keys
 		i := slices.IndexFunc(keys, func(k parsers.Key) bool { return k.Private })
 		switch {
 		case len(verifiers) == 0:
@@ -257,14 +258,14 @@ func (n *nodeAudit) outboundEdges() []edge {
 	seen := map[string]bool{}
 	for _, ref := range n.inv.References {
 		k, ok := n.inv.Kubeconfigs[ref.Path]
-		if ref.Holds != HoldsKubeconfig || ref.Role != roleOutbound || !ok || seen[ref.Path] {
+		if ref.Holds != inventory.HoldsKubeconfig || ref.Role != inventory.RoleOutbound || !ok || seen[ref.Path] {
 			continue
 		}
 		seen[ref.Path] = true
-		for _, context := range contextsOf(k, roleNamed(roleOutbound)) {
+		for _, context := range contextsOf(k, roleNamed(inventory.RoleOutbound)) {
 			c, _ := k.Cluster(context.Cluster)
 			u, _ := k.User(context.User)
-			l := edge{role: *roleNamed(roleOutbound), dialled: c.Server.Origin}
+			l := edge{role: *roleNamed(inventory.RoleOutbound), dialled: c.Server.Origin}
 			l.Client, l.Server, l.Address = ref.Component, path.Base(ref.Path)+" "+c.Name, c.Server.Value
 			l.server = verifyServer(credentials{unseen: true}, n.serverTrust(c), parsers.HostOf(c.Server.Value), n.now)
 			l.client, l.identity = half{verdict: VerdictNone}, half{verdict: VerdictNone}
@@ -275,10 +276,10 @@ func (n *nodeAudit) outboundEdges() []edge {
 			edges = append(edges, l)
 		}
 	}
-	if issuer := n.inv.setting("kube-apiserver", "oidc-issuer-url"); issuer.Value != "" {
-		l := edge{role: *roleNamed(roleOutbound), dialled: issuer.Origin}
+	if issuer := n.inv.Setting("kube-apiserver", "oidc-issuer-url"); issuer.Value != "" {
+		l := edge{role: *roleNamed(inventory.RoleOutbound), dialled: issuer.Origin}
 		l.Client, l.Server, l.Address = "kube-apiserver", "OIDC issuer", issuer.Value
-		ca, ok := n.inv.referenceOf("kube-apiserver", "oidc-ca-file")
+		ca, ok := n.inv.ReferenceOf("kube-apiserver", "oidc-ca-file")
 		trust := anchors{unseen: true, reason: hostRoots}
 		if ok {
 			trust = n.trustedBy(ca, true, "")

@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"certaudit/audit/inventory"
 	"fmt"
 	"slices"
 	"strings"
@@ -9,24 +10,24 @@ import (
 )
 
 // presentedBy returns what an end that is configured by a reference presents.
-func (n *node) presentedBy(ref Reference, ok bool) credentials {
+func (n *node) presentedBy(ref inventory.Reference, ok bool) credentials {
 	if !ok {
 		return credentials{none: true}
 	}
-	c := credentials{at: ref.place(), paths: []string{ref.place().Path}}
+	c := credentials{at: ref.Place(), paths: []string{ref.Place().Path}}
 	if c.at.Field == "" {
 		c.at.Field = ref.Label()
 	}
-	if n.inv.Files[ref.Path].State == Unreadable {
+	if n.inv.Files[ref.Path].State == inventory.Unreadable {
 		c.unseen, c.reason = true, ref.Path+" may not be read"
 		return c
 	}
-	for _, cert := range n.inv.material(ref).Certificates {
+	for _, cert := range n.inv.Material(ref).Certificates {
 		c.chain = append(c.chain, cert.Certificate)
 	}
 	for _, other := range n.inv.References {
 		if ref.Pair != "" && other.Pair == ref.Pair && holdsPrivate(other) {
-			c.paths = append(c.paths, other.place().Path)
+			c.paths = append(c.paths, other.Place().Path)
 		}
 	}
 	key, keyPath, hasKey := n.privateKey(ref)
@@ -36,11 +37,11 @@ func (n *node) presentedBy(ref Reference, ok bool) credentials {
 	case n.damage(ref) != "":
 		c.lack = n.damage(ref)
 	case !hasKey && ref.Pair != "":
-		c.lack = fmt.Sprintf("the private key of %s cannot be read", ref.place().Path)
+		c.lack = fmt.Sprintf("the private key of %s cannot be read", ref.Place().Path)
 		if n.unreadablePair(ref) {
 			c.lack = ""
 		}
-	case hasKey && key.PublicKeySHA256 != n.inv.material(ref).Certificates[0].PublicKeySHA256():
+	case hasKey && key.PublicKeySHA256 != n.inv.Material(ref).Certificates[0].PublicKeySHA256():
 		c.lack = fmt.Sprintf("the private key of %s is not that of the certificate", keyPath)
 	}
 	return c
@@ -48,31 +49,31 @@ func (n *node) presentedBy(ref Reference, ok bool) credentials {
 
 // unreadablePair reports whether the key of a pair is there and only may not be
 // read by this program.
-func (n *node) unreadablePair(ref Reference) bool {
-	return slices.ContainsFunc(n.inv.References, func(other Reference) bool {
-		return other.Pair == ref.Pair && holdsPrivate(other) && n.inv.Files[other.Path].State == Unreadable
+func (n *node) unreadablePair(ref inventory.Reference) bool {
+	return slices.ContainsFunc(n.inv.References, func(other inventory.Reference) bool {
+		return other.Pair == ref.Pair && holdsPrivate(other) && n.inv.Files[other.Path].State == inventory.Unreadable
 	})
 }
 
 // holdsPrivate reports whether a reference is to the private half of a pair.
-func holdsPrivate(ref Reference) bool {
-	return ref.Holds == HoldsPrivateKey || ref.Holds == HoldsSignerKey
+func holdsPrivate(ref inventory.Reference) bool {
+	return ref.Holds == inventory.HoldsPrivateKey || ref.Holds == inventory.HoldsSignerKey
 }
 
-func (n *node) lackOf(ref Reference, otherwise string) string {
+func (n *node) lackOf(ref inventory.Reference, otherwise string) string {
 	if f := n.inv.Files[ref.Path]; f.Reason != "" {
 		return fmt.Sprintf("%s %s", ref.Path, f.Reason)
 	}
-	return fmt.Sprintf("%s: %s", ref.place().Path, otherwise)
+	return fmt.Sprintf("%s: %s", ref.Place().Path, otherwise)
 }
 
 // damage says why programs refuse a file of which some can be read: one
 // certificate that Go cannot parse spoils a chain, and a bundle too unless
 // client-go reads it; none of them reads DER. "" if nothing is wrong.
-func (n *node) damage(ref Reference) string {
-	m := n.inv.material(ref)
+func (n *node) damage(ref inventory.Reference) string {
+	m := n.inv.Material(ref)
 	if i := slices.IndexFunc(m.Problems, func(p parsers.Problem) bool { return p.Kind == parsers.KindCertificate }); i >= 0 {
-		return fmt.Sprintf("%s holds a certificate that Go refuses: %s", ref.place().Path, m.Problems[i].Detail)
+		return fmt.Sprintf("%s holds a certificate that Go refuses: %s", ref.Place().Path, m.Problems[i].Detail)
 	}
 	if ref.Embedded == nil && m.Certificates[0].Origin.Line == 0 {
 		return fmt.Sprintf("%s is DER, and PEM is demanded", ref.Path)
@@ -82,20 +83,22 @@ func (n *node) damage(ref Reference) string {
 
 // readByClientGo reports whether a bundle is one of those that client-go hands
 // to x509.CertPool.AppendCertsFromPEM, which passes over what it cannot parse.
-func readByClientGo(ref Reference) bool { return strings.HasSuffix(ref.Name, "certificate-authority") }
+func readByClientGo(ref inventory.Reference) bool {
+	return strings.HasSuffix(ref.Name, "certificate-authority")
+}
 
 // trustedBy returns what an end that is configured by a reference verifies with.
-func (n *node) trustedBy(ref Reference, ok bool, absent string) anchors {
+func (n *node) trustedBy(ref inventory.Reference, ok bool, absent string) anchors {
 	if !ok {
 		return anchors{none: true, reason: absent}
 	}
 	b := bundleOf(n.inv, ref)
-	a := anchors{certs: b.certs, at: ref.place(), paths: []string{ref.place().Path}}
+	a := anchors{certs: b.certs, at: ref.Place(), paths: []string{ref.Place().Path}}
 	if a.at.Field == "" {
 		a.at.Field = ref.Label()
 	}
 	switch {
-	case n.inv.Files[ref.Path].State == Unreadable:
+	case n.inv.Files[ref.Path].State == inventory.Unreadable:
 		a.unseen, a.reason = true, ref.Path+" may not be read"
 	case len(b.certs) == 0:
 		a.lack = n.lackOf(ref, "no CA can be read")
@@ -122,7 +125,7 @@ func (n *node) serverTrust(c parsers.KubeCluster) anchors {
 	if hasData {
 		at = c.CAData.Origin
 	}
-	ref, ok := n.inv.referenceAt(at)
+	ref, ok := n.inv.ReferenceAt(at)
 	if !ok {
 		return anchors{unseen: true, reason: "its CA is not in view"}
 	}
@@ -132,8 +135,8 @@ func (n *node) serverTrust(c parsers.KubeCluster) anchors {
 // userCredentials are what a kubeconfig presents. A kubelet that rotates
 // presents the file that it keeps beside.
 func (n *node) userCredentials(u parsers.KubeUser, r *role) credentials {
-	if r.name == roleKubeletClient {
-		if ref, ok := n.inv.referenceOf("kubelet", "cert-dir", HoldsCertificate); ok && ref.Role == roleKubeletClient {
+	if r.name == inventory.RoleKubeletClient {
+		if ref, ok := n.inv.ReferenceOf("kubelet", "cert-dir", inventory.HoldsCertificate); ok && ref.Role == inventory.RoleKubeletClient {
 			return n.presentedBy(ref, true)
 		}
 	}
@@ -141,27 +144,27 @@ func (n *node) userCredentials(u parsers.KubeUser, r *role) credentials {
 	if !u.CertificateData.IsZero() {
 		at = u.CertificateData.Origin
 	}
-	ref, ok := n.inv.referenceAt(at)
+	ref, ok := n.inv.ReferenceAt(at)
 	return n.presentedBy(ref, ok)
 }
 
 // apiServer says what this node's API server presents to those who dial a host.
 func (n *node) apiServer(host string) credentials {
-	server, _ := n.inv.component("kube-apiserver")
+	server, _ := n.inv.Component("kube-apiserver")
 	if !n.isOwnServer(host) {
 		return credentials{unseen: true}
 	}
-	for _, pair := range n.inv.sniPairs() {
-		if c := n.presentedBy(pair.ref, true); c.lack != "" {
+	for _, pair := range n.inv.SNIPairs() {
+		if c := n.presentedBy(pair.Ref, true); c.lack != "" {
 			return c
 		}
 	}
-	ref, ok := n.inv.referenceOf("kube-apiserver", "tls-cert-file")
+	ref, ok := n.inv.ReferenceOf("kube-apiserver", "tls-cert-file")
 	c := n.presentedBy(ref, ok)
 	if !ok {
 		c = credentials{at: server.Origin, madeUp: "the API server makes up a certificate at its start, which nobody can verify"}
 	}
-	if ref, ok := n.inv.sniReference(host); ok && c.lack == "" {
+	if ref, ok := n.inv.SNIReference(host); ok && c.lack == "" {
 		return n.presentedBy(ref, true)
 	}
 	return c
@@ -170,11 +173,11 @@ func (n *node) apiServer(host string) credentials {
 // isOwnServer reports whether those who dial a host may reach the API server of
 // this node: it runs, and the host is no other member of the control plane.
 func (n *node) isOwnServer(host string) bool {
-	if _, ok := n.inv.component("kube-apiserver"); !ok {
+	if _, ok := n.inv.Component("kube-apiserver"); !ok {
 		return false
 	}
-	members, _ := bounded(n.inv.etcdMembers(), maxListed)
-	own := n.inv.setting("etcd", "initial-advertise-peer-urls").Value
+	members, _ := bounded(n.inv.EtcdMembers(), maxListed)
+	own := n.inv.Setting("etcd", "initial-advertise-peer-urls").Value
 	return isAmong(own, host) || !slices.ContainsFunc(members, func(member string) bool {
 		_, address, _ := strings.Cut(member, "=")
 		return host != "" && parsers.HostOf(address) == host
@@ -186,6 +189,6 @@ func (n *node) apiServerClients(host string) anchors {
 	if !n.isOwnServer(host) {
 		return anchors{unseen: true, reason: "the API server is not on this node"}
 	}
-	ref, ok := n.inv.referenceOf("kube-apiserver", "client-ca-file")
+	ref, ok := n.inv.ReferenceOf("kube-apiserver", "client-ca-file")
 	return n.trustedBy(ref, ok, "the API server accepts no client certificates")
 }

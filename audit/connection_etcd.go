@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"certaudit/audit/inventory"
 	"certaudit/parsers"
 	"crypto/x509"
 	"fmt"
@@ -13,17 +14,17 @@ import (
 // etcd.
 func (n *nodeAudit) etcdEdges() []edge {
 	var edges []edge
-	listed, left := bounded(n.inv.etcdServers(), maxListed)
+	listed, left := bounded(n.inv.EtcdServers(), maxListed)
 	for _, u := range listed {
-		l := n.etcdEdge("kube-apiserver", u.Value, "etcd-cafile", "etcd-certfile", roleNamed(roleAPIServerEtcd))
+		l := n.etcdEdge("kube-apiserver", u.Value, "etcd-cafile", "etcd-certfile", roleNamed(inventory.RoleAPIServerEtcd))
 		l.dialled = u.Origin
 		edges = append(edges, l)
 	}
-	edges = append(edges, more("kube-apiserver", "etcd", left, n.inv.setting("kube-apiserver", "etcd-servers").Origin)...)
-	if ref, ok := n.inv.referenceOf("kubeadm", "etcd/healthcheck-client.crt"); ok && n.inv.Files[ref.Path].exists() {
-		l := n.etcdEdge("kubeadm", "https://127.0.0.1:2379", "etcd/ca.crt", ref.Name, roleNamed(roleEtcdHealthcheck))
+	edges = append(edges, more("kube-apiserver", "etcd", left, n.inv.Setting("kube-apiserver", "etcd-servers").Origin)...)
+	if ref, ok := n.inv.ReferenceOf("kubeadm", "etcd/healthcheck-client.crt"); ok && n.inv.Files[ref.Path].Exists() {
+		l := n.etcdEdge("kubeadm", "https://127.0.0.1:2379", "etcd/ca.crt", ref.Name, roleNamed(inventory.RoleEtcdHealthcheck))
 		l.Client = "etcd health check"
-		if trust, ok := n.inv.referenceOf("etcd", "trusted-ca-file"); ok && l.server.verdict == VerdictUnverified {
+		if trust, ok := n.inv.ReferenceOf("etcd", "trusted-ca-file"); ok && l.server.verdict == VerdictUnverified {
 			l.server = verifyServer(n.etcdServer("127.0.0.1"), n.trustedBy(trust, true, ""), "127.0.0.1", n.now)
 		}
 		edges = append(edges, l)
@@ -36,15 +37,15 @@ func (n *nodeAudit) etcdEdges() []edge {
 // it has another (etcd server/embed/etcd.go, etcd-io/etcd#9785). No component of
 // Kubernetes calls the gateway.
 func (n *nodeAudit) gatewayEdges() []edge {
-	serving, hasServing := n.inv.referenceOf("etcd", "cert-file")
-	trust, hasTrust := n.inv.referenceOf("etcd", "trusted-ca-file")
-	if !hasServing || !hasTrust || !strings.Contains(n.inv.setting("etcd", "listen-client-urls").Value, "https://") {
+	serving, hasServing := n.inv.ReferenceOf("etcd", "cert-file")
+	trust, hasTrust := n.inv.ReferenceOf("etcd", "trusted-ca-file")
+	if !hasServing || !hasTrust || !strings.Contains(n.inv.Setting("etcd", "listen-client-urls").Value, "https://") {
 		return nil
 	}
-	if ref, own := n.inv.referenceOf("etcd", "client-cert-file"); own {
+	if ref, own := n.inv.ReferenceOf("etcd", "client-cert-file"); own {
 		serving = ref
 	}
-	l := edge{role: *roleNamed(roleEtcdServing), dialled: serving.Origin}
+	l := edge{role: *roleNamed(inventory.RoleEtcdServing), dialled: serving.Origin}
 	l.role.harm = Warning
 	l.Client, l.Server = "etcd gateway", "etcd"
 	offered := n.presentedBy(serving, true)
@@ -59,7 +60,7 @@ func (n *nodeAudit) gatewayEdges() []edge {
 // finds no name.
 func (n *node) gatewayIdentity() half {
 	for _, r := range clientNames {
-		if setting := n.inv.setting("etcd", r.flag); setting.Value != "" {
+		if setting := n.inv.Setting("etcd", r.flag); setting.Value != "" {
 			return half{verdict: VerdictBroken, fault: faultIdentity, at: setting.Origin,
 				reason: "with --" + r.flag + " etcd refuses the calls of its own gateway"}
 		}
@@ -86,7 +87,7 @@ func isFor(c *x509.Certificate, name string) bool   { return c.VerifyHostname(na
 // allowed holds a client of etcd against the rules for its names.
 func (n *node) allowed(rules []nameRule, c credentials, otherwise half) half {
 	for _, r := range rules {
-		setting := n.inv.setting("etcd", r.flag)
+		setting := n.inv.Setting("etcd", r.flag)
 		names := parsers.List(setting.Value)
 		if len(names) == 0 || len(c.chain) == 0 || slices.ContainsFunc(names, func(name string) bool { return r.fits(c.chain[0], name) }) {
 			continue
@@ -101,7 +102,7 @@ func (n *nodeAudit) etcdEdge(component, address, caFlag, certFlag string, r *rol
 	l := edge{role: *r}
 	l.Client, l.Server, l.Address = component, "etcd", address
 	host := parsers.HostOf(address)
-	cert, hasCert := n.inv.referenceOf(component, certFlag)
+	cert, hasCert := n.inv.ReferenceOf(component, certFlag)
 	offered := n.presentedBy(cert, hasCert)
 	l.identity, l.Identity = n.identify(r, offered), identityOf(offered)
 	if n.isOwnEtcd(host) {
@@ -109,13 +110,13 @@ func (n *nodeAudit) etcdEdge(component, address, caFlag, certFlag string, r *rol
 		if dialled, spoken := isPlain(address), n.plainEtcd(host); dialled != spoken {
 			l.server = half{verdict: VerdictBroken, fault: faultAbsent, reason: "etcd speaks " + protocol(spoken) + " there, and the client " + protocol(dialled)}
 			if spoken {
-				l.server.at = n.inv.setting("etcd", "listen-client-urls").Origin
+				l.server.at = n.inv.Setting("etcd", "listen-client-urls").Origin
 			}
 			l.client = half{verdict: VerdictNone}
 			return l
 		}
 	}
-	ca, hasCA := n.inv.referenceOf(component, caFlag)
+	ca, hasCA := n.inv.ReferenceOf(component, caFlag)
 	trust, clients := n.trustedBy(ca, hasCA, ""), n.etcdClients(host)
 	switch {
 	case isPlain(address):
@@ -142,7 +143,7 @@ func protocol(plain bool) string {
 // plainEtcd reports whether the etcd of this node speaks no TLS at a host.
 func (n *node) plainEtcd(host string) bool {
 	plain := false
-	for u := range strings.SplitSeq(n.inv.setting("etcd", "listen-client-urls").Value, ",") {
+	for u := range strings.SplitSeq(n.inv.Setting("etcd", "listen-client-urls").Value, ",") {
 		a, err := netip.ParseAddr(parsers.HostOf(u))
 		if parsers.HostOf(u) == host || err == nil && a.IsUnspecified() {
 			plain = isPlain(strings.TrimSpace(u))
@@ -156,15 +157,15 @@ func (n *node) etcdServer(host string) credentials {
 	if !n.isOwnEtcd(host) {
 		return credentials{unseen: true}
 	}
-	ref, ok := n.inv.referenceOf("etcd", "cert-file")
+	ref, ok := n.inv.ReferenceOf("etcd", "cert-file")
 	return n.presentedBy(ref, ok)
 }
 
 func (n *node) isOwnEtcd(host string) bool {
-	if _, ok := n.inv.component("etcd"); !ok {
+	if _, ok := n.inv.Component("etcd"); !ok {
 		return false
 	}
-	return isAmong(n.inv.setting("etcd", "listen-client-urls").Value, host) || isAmong(n.inv.setting("etcd", "advertise-client-urls").Value, host) ||
+	return isAmong(n.inv.Setting("etcd", "listen-client-urls").Value, host) || isAmong(n.inv.Setting("etcd", "advertise-client-urls").Value, host) ||
 		host == "localhost" || host == "127.0.0.1" || host == "::1"
 }
 
@@ -190,8 +191,8 @@ func (n *node) etcdClients(host string) anchors {
 // etcdDemands is what etcd verifies those with who call it. Without a CA of its
 // own it takes the host's, if it is to demand certificates.
 func (n *node) etcdDemands(caFlag, authFlag, absent string) anchors {
-	ref, ok := n.inv.referenceOf("etcd", caFlag)
-	if !ok && n.inv.setting("etcd", authFlag).Value == "true" {
+	ref, ok := n.inv.ReferenceOf("etcd", caFlag)
+	if !ok && n.inv.Setting("etcd", authFlag).Value == "true" {
 		return anchors{unseen: true, reason: "etcd verifies with the host's root certificates"}
 	}
 	return n.trustedBy(ref, ok, absent)
@@ -199,22 +200,22 @@ func (n *node) etcdDemands(caFlag, authFlag, absent string) anchors {
 
 // peerEdges are the connections of etcd's members to this one and from it.
 func (n *nodeAudit) peerEdges() []edge {
-	if _, ok := n.inv.component("etcd"); !ok {
+	if _, ok := n.inv.Component("etcd"); !ok {
 		return nil
 	}
-	own := n.inv.setting("etcd", "initial-advertise-peer-urls").Value
+	own := n.inv.Setting("etcd", "initial-advertise-peer-urls").Value
 	var edges []edge
-	cluster := n.inv.setting("etcd", "initial-cluster")
-	members, left := bounded(n.inv.etcdMembers(), maxListed)
+	cluster := n.inv.Setting("etcd", "initial-cluster")
+	members, left := bounded(n.inv.EtcdMembers(), maxListed)
 	for _, member := range members {
 		name, address, ok := strings.Cut(member, "=")
 		host := parsers.HostOf(address)
 		if !ok || host == "" {
 			continue
 		}
-		l := edge{role: *roleNamed(roleEtcdPeer), dialled: cluster.Origin}
+		l := edge{role: *roleNamed(inventory.RoleEtcdPeer), dialled: cluster.Origin}
 		l.Client, l.Server, l.Address = "etcd", "etcd peer "+name, address
-		cert, hasCert := n.inv.referenceOf("etcd", "peer-cert-file")
+		cert, hasCert := n.inv.ReferenceOf("etcd", "peer-cert-file")
 		trust, clients := n.peerTrust(), n.etcdDemands("peer-trusted-ca-file", "peer-client-cert-auth", "etcd accepts peers without a certificate")
 		peer := credentials{unseen: true}
 		if isAmong(own, host) {
@@ -238,7 +239,7 @@ func (n *nodeAudit) peerEdges() []edge {
 
 // peerTrust is what a member verifies those with whom it calls.
 func (n *node) peerTrust() anchors {
-	ref, ok := n.inv.referenceOf("etcd", "peer-trusted-ca-file")
+	ref, ok := n.inv.ReferenceOf("etcd", "peer-trusted-ca-file")
 	if !ok {
 		return anchors{unseen: true, reason: hostRoots}
 	}
@@ -247,8 +248,8 @@ func (n *node) peerTrust() anchors {
 
 // peerClient is what a member presents when it calls another: its serving pair,
 // unless it has one of its own for that.
-func (n *node) peerClient(serving Reference, ok bool) credentials {
-	if ref, own := n.inv.referenceOf("etcd", "peer-client-cert-file"); own {
+func (n *node) peerClient(serving inventory.Reference, ok bool) credentials {
+	if ref, own := n.inv.ReferenceOf("etcd", "peer-client-cert-file"); own {
 		return n.presentedBy(ref, true)
 	}
 	return n.presentedBy(serving, ok)

@@ -1,6 +1,7 @@
 package audit_test
 
 import (
+	"certaudit/audit/inventory"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -391,15 +392,15 @@ func TestUnreadableIsUnknown(t *testing.T) {
 			if err := fixtures.ControlPlane(fixtures.Options{}).Node.Write(dir); err != nil {
 				t.Fatal(err)
 			}
-			inv, err := audit.Gather(dir)
+			inv, err := inventory.Gather(dir)
 			if err != nil {
 				t.Fatal(err)
 			}
 			f := inv.Files[tt.file]
-			f.State, f.Reason = audit.Unreadable, "may not be read by this user"
+			f.State, f.Reason = inventory.Unreadable, "may not be read by this user"
 			inv.Files[tt.file] = f
 			delete(inv.Materials, tt.file)
-			c := connection(t, audit.Run([]*audit.Inventory{inv}, audit.Options{At: fixtures.Now}), tt.from, tt.to)
+			c := connection(t, audit.Run([]*inventory.Inventory{inv}, audit.Options{At: fixtures.Now}), tt.from, tt.to)
 			if got := c.ServerTrust + "/" + c.ClientTrust; got != tt.want {
 				t.Errorf("%s (%s); expected %s", got, c.Reason, tt.want)
 			}

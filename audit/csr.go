@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"certaudit/audit/inventory"
 	"fmt"
 	"slices"
 	"strconv"
@@ -90,7 +91,7 @@ type requestSet struct {
 
 // RunRequests judges requests, and with them the controller-manager of node,
 // which is nil where there is none in view. It is pure, as [Run] is.
-func RunRequests(in *RequestInventory, node *Inventory, o Options) Result {
+func RunRequests(in *inventory.RequestInventory, node *inventory.Inventory, o Options) Result {
 	r := newResult(o)
 	set := newRequestSet(in, node)
 	cluster := newNodeAudit(newNode(in.Input, o), o, nil)
@@ -111,7 +112,7 @@ func RunRequests(in *RequestInventory, node *Inventory, o Options) Result {
 	return r
 }
 
-func newRequestSet(in *RequestInventory, node *Inventory) *requestSet {
+func newRequestSet(in *inventory.RequestInventory, node *inventory.Inventory) *requestSet {
 	set := &requestSet{nodes: map[string][]string{}, roots: in.Authorities}
 	fields := map[[2]string]int{}
 	for _, q := range in.Requests {
@@ -266,7 +267,7 @@ func issuedRows(set *requestSet) []Certificate {
 	rows := []Certificate{}
 	for _, r := range set.list {
 		if leaf, ok := r.leaf(); ok {
-			e := &entry{cert: &leaf, role: roleNamed(roleFileLeaf), component: "CertificateSigningRequest", place: r.Certificate.Origin}
+			e := &entry{cert: &leaf, role: roleNamed(inventory.RoleFileLeaf), component: "CertificateSigningRequest", place: r.Certificate.Origin}
 			e.place.Field = r.field
 			row := e.row("")
 			row.UsedBy = []string{}

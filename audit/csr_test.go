@@ -2,6 +2,7 @@ package audit_test
 
 import (
 	"bytes"
+	"certaudit/audit/inventory"
 	"crypto/x509"
 	"encoding/base64"
 	"fmt"
@@ -122,9 +123,9 @@ func servingRequest(o requestObject) requestObject {
 const workerNode = "---\napiVersion: v1\nkind: Node\nmetadata: {name: worker-1}\nstatus: {addresses: [{type: InternalIP, address: 192.0.2.21}, {type: Hostname, address: worker-1}]}\n"
 
 // gatherText reads requests as from the standard input.
-func gatherText(t *testing.T, text string) *audit.RequestInventory {
+func gatherText(t *testing.T, text string) *inventory.RequestInventory {
 	t.Helper()
-	in, err := audit.GatherRequests(workingFolder(t), []string{"-"}, strings.NewReader(text))
+	in, err := inventory.GatherRequests(workingFolder(t), []string{"-"}, strings.NewReader(text))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -324,7 +325,7 @@ func TestRequestsOfAnAPIServer(t *testing.T) {
 	if err := fixtures.Kubeadm("v1.37.2").Write(dir); err != nil {
 		t.Fatal(err)
 	}
-	node, err := audit.GatherSigning(dir)
+	node, err := inventory.GatherSigning(dir)
 	if err != nil || node == nil {
 		t.Fatalf("%v, %v", node, err)
 	}
@@ -421,7 +422,7 @@ func TestControllerManager(t *testing.T) {
 			if err := c.Node.Write(dir); err != nil {
 				t.Fatal(err)
 			}
-			node, err := audit.GatherSigning(dir)
+			node, err := inventory.GatherSigning(dir)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -517,7 +518,7 @@ func TestGatherRequests(t *testing.T) {
 	write("a/binary", "\x00\xff\x01")
 	write("other.yaml", "apiVersion: v1\nkind: Secret\n")
 	t.Chdir(dir)
-	in, err := audit.GatherRequests(workingFolder(t), []string{"a", "other.yaml"}, strings.NewReader(""))
+	in, err := inventory.GatherRequests(workingFolder(t), []string{"a", "other.yaml"}, strings.NewReader(""))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -537,7 +538,7 @@ func TestGatherRequests(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if _, err := audit.GatherRequests(workingFolder(t), []string{"gone"}, nil); err == nil || !strings.Contains(err.Error(), `"gone" does not exist`) {
+	if _, err := inventory.GatherRequests(workingFolder(t), []string{"gone"}, nil); err == nil || !strings.Contains(err.Error(), `"gone" does not exist`) {
 		t.Errorf("error %v", err)
 	}
 }
@@ -566,7 +567,7 @@ func FuzzRequests(f *testing.F) {
 	}
 	f.Add(fixtures.RequestFile("openssl/admin.csr"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		in, err := audit.GatherRequests(workingFolder(t), []string{"-"}, bytes.NewReader(data))
+		in, err := inventory.GatherRequests(workingFolder(t), []string{"-"}, bytes.NewReader(data))
 		if err != nil {
 			t.Fatal(err)
 		}

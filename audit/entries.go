@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"certaudit/audit/inventory"
 	"cmp"
 	"crypto/x509"
 	"fmt"
@@ -24,8 +25,8 @@ type entry struct {
 	index int
 	// all are the certificates of the place, this one among them.
 	all   []parsers.Certificate
-	refs  []*Reference
-	state FileState
+	refs  []*inventory.Reference
+	state inventory.FileState
 }
 
 // chain returns the other certificates of the place, which are sent along.
@@ -54,15 +55,15 @@ func (e *entry) isLeaf() bool { return !e.role.isCA() && e.index == 0 }
 
 // keyed by what comes first in the references, entriesOf lists what the table
 // shows: every certificate that something names, in each of its roles, sorted.
-func entriesOf(inv *Inventory) []*entry {
+func entriesOf(inv *inventory.Inventory) []*entry {
 	var all []*entry
 	byKey := make(map[entryKey]*entry, len(inv.References))
-	add := func(e *entry, ref *Reference) {
+	add := func(e *entry, ref *inventory.Reference) {
 		if old, ok := byKey[e.key()]; ok {
 			old.refs = append(old.refs, ref)
 			return
 		}
-		e.refs = []*Reference{ref}
+		e.refs = []*inventory.Reference{ref}
 		byKey[e.key()] = e
 		all = append(all, e)
 	}
@@ -79,18 +80,18 @@ func entriesOf(inv *Inventory) []*entry {
 
 func compareEntries(a, b *entry) int {
 	return cmp.Or(cmp.Compare(roleOrder[a.role.name], roleOrder[b.role.name]),
-		compareOrigins(a.place, b.place), cmp.Compare(a.index, b.index))
+		inventory.CompareOrigins(a.place, b.place), cmp.Compare(a.index, b.index))
 }
 
 // entriesOfReference returns the certificates of one reference, or the one that
 // is missing.
-func entriesOfReference(inv *Inventory, ref Reference) []*entry {
+func entriesOfReference(inv *inventory.Inventory, ref inventory.Reference) []*entry {
 	switch ref.Holds {
-	case HoldsCertificate, HoldsBundle, HoldsSigner, HoldsTokenVerifier:
+	case inventory.HoldsCertificate, inventory.HoldsBundle, inventory.HoldsSigner, inventory.HoldsTokenVerifier:
 	default:
 		return nil
 	}
-	m := inv.material(ref)
+	m := inv.Material(ref)
 	if len(m.Certificates) == 0 {
 		return missingEntry(inv, ref)
 	}
@@ -98,14 +99,14 @@ func entriesOfReference(inv *Inventory, ref Reference) []*entry {
 	for i := range m.Certificates {
 		out = append(out, newEntry(ref, m.Certificates, i))
 	}
-	if ref.Role == roleKubeletSelf {
+	if ref.Role == inventory.RoleKubeletSelf {
 		out = out[:1] // behind it lies its throw-away CA, whose key is gone
 	}
 	return out
 }
 
-func newEntry(ref Reference, certs []parsers.Certificate, i int) *entry {
-	e := &entry{place: ref.place(), object: ref.holder(), cert: &certs[i], index: i, all: certs, state: Readable}
+func newEntry(ref inventory.Reference, certs []parsers.Certificate, i int) *entry {
+	e := &entry{place: ref.Place(), object: ref.Holder(), cert: &certs[i], index: i, all: certs, state: inventory.Readable}
 	e.place.Line = certs[i].Origin.Line
 	e.role = roleNamed(roleOf(ref, i))
 	e.component = cmp.Or(e.role.component, ref.Component)
@@ -114,25 +115,25 @@ func newEntry(ref Reference, certs []parsers.Certificate, i int) *entry {
 
 // roleOf is the role of the i-th certificate of a reference: behind a leaf
 // there are only those that lead to its root.
-func roleOf(ref Reference, i int) string {
+func roleOf(ref inventory.Reference, i int) string {
 	switch {
-	case ref.Holds == HoldsTokenVerifier:
-		return roleTokenVerifier
-	case ref.Holds == HoldsCertificate && i > 0:
-		return roleIntermediate
+	case ref.Holds == inventory.HoldsTokenVerifier:
+		return inventory.RoleTokenVerifier
+	case ref.Holds == inventory.HoldsCertificate && i > 0:
+		return inventory.RoleIntermediate
 	}
 	return ref.Role
 }
 
 // missingEntry stands for a certificate that should be there.
-func missingEntry(inv *Inventory, ref Reference) []*entry {
-	if ref.Optional || ref.Holds == HoldsTokenVerifier || ref.Embedded != nil {
+func missingEntry(inv *inventory.Inventory, ref inventory.Reference) []*entry {
+	if ref.Optional || ref.Holds == inventory.HoldsTokenVerifier || ref.Embedded != nil {
 		return nil
 	}
 	f := inv.Files[ref.Path]
-	e := &entry{role: roleNamed(ref.Role), place: ref.place(), state: f.State}
+	e := &entry{role: roleNamed(ref.Role), place: ref.Place(), state: f.State}
 	if ref.Unmounted {
-		e.state = Missing
+		e.state = inventory.Missing
 	}
 	e.component = cmp.Or(e.role.component, ref.Component)
 	return []*entry{e}

@@ -1,15 +1,18 @@
 package audit
 
-import "certaudit/parsers"
+import (
+	"certaudit/audit/inventory"
+	"certaudit/parsers"
+)
 
 // authority is one of kubeadm's CAs.
 type authority struct{ name, file, key, role string }
 
 // authorities of kubeadm in the order of its table.
 var authorities = []authority{
-	{"ca", "ca.crt", "ca.key", roleKubernetesCA},
-	{"etcd-ca", "etcd/ca.crt", "etcd/ca.key", roleEtcdCA},
-	{"front-proxy-ca", "front-proxy-ca.crt", "front-proxy-ca.key", roleFrontProxyCA},
+	{"ca", "ca.crt", "ca.key", inventory.RoleKubernetesCA},
+	{"etcd-ca", "etcd/ca.crt", "etcd/ca.key", inventory.RoleEtcdCA},
+	{"front-proxy-ca", "front-proxy-ca.crt", "front-proxy-ca.key", inventory.RoleFrontProxyCA},
 }
 
 // renewable is one row of kubeadm certs check-expiration: the file, and the CA
@@ -22,17 +25,17 @@ type renewable struct {
 }
 
 var renewables = []renewable{
-	{name: "admin.conf", file: "admin.conf", authority: "ca", role: roleAdmin},
-	{name: "apiserver", file: "apiserver.crt", authority: "ca", role: roleAPIServerServing},
-	{name: "apiserver-etcd-client", file: "apiserver-etcd-client.crt", authority: "etcd-ca", role: roleAPIServerEtcd, etcd: true},
-	{name: "apiserver-kubelet-client", file: "apiserver-kubelet-client.crt", authority: "ca", role: roleAPIServerKubelet},
-	{name: "controller-manager.conf", file: "controller-manager.conf", authority: "ca", role: roleControllerClient},
-	{name: "etcd-healthcheck-client", file: "etcd/healthcheck-client.crt", authority: "etcd-ca", role: roleEtcdHealthcheck, etcd: true},
-	{name: "etcd-peer", file: "etcd/peer.crt", authority: "etcd-ca", role: roleEtcdPeer, etcd: true},
-	{name: "etcd-server", file: "etcd/server.crt", authority: "etcd-ca", role: roleEtcdServing, etcd: true},
-	{name: "front-proxy-client", file: "front-proxy-client.crt", authority: "front-proxy-ca", role: roleFrontProxyClient},
-	{name: "scheduler.conf", file: "scheduler.conf", authority: "ca", role: roleSchedulerClient},
-	{name: "super-admin.conf", file: "super-admin.conf", authority: "ca", role: roleSuperAdmin, since: "1.29"},
+	{name: "admin.conf", file: "admin.conf", authority: "ca", role: inventory.RoleAdmin},
+	{name: "apiserver", file: "apiserver.crt", authority: "ca", role: inventory.RoleAPIServerServing},
+	{name: "apiserver-etcd-client", file: "apiserver-etcd-client.crt", authority: "etcd-ca", role: inventory.RoleAPIServerEtcd, etcd: true},
+	{name: "apiserver-kubelet-client", file: "apiserver-kubelet-client.crt", authority: "ca", role: inventory.RoleAPIServerKubelet},
+	{name: "controller-manager.conf", file: "controller-manager.conf", authority: "ca", role: inventory.RoleControllerClient},
+	{name: "etcd-healthcheck-client", file: "etcd/healthcheck-client.crt", authority: "etcd-ca", role: inventory.RoleEtcdHealthcheck, etcd: true},
+	{name: "etcd-peer", file: "etcd/peer.crt", authority: "etcd-ca", role: inventory.RoleEtcdPeer, etcd: true},
+	{name: "etcd-server", file: "etcd/server.crt", authority: "etcd-ca", role: inventory.RoleEtcdServing, etcd: true},
+	{name: "front-proxy-client", file: "front-proxy-client.crt", authority: "front-proxy-ca", role: inventory.RoleFrontProxyClient},
+	{name: "scheduler.conf", file: "scheduler.conf", authority: "ca", role: inventory.RoleSchedulerClient},
+	{name: "super-admin.conf", file: "super-admin.conf", authority: "ca", role: inventory.RoleSuperAdmin, since: "1.29"},
 }
 
 // authorityOf returns kubeadm's CA for the certificates of a role; the zero
@@ -83,11 +86,11 @@ func (n *node) controlPlane() bool {
 	if n.facts.profile != ProfileKubeadm {
 		return false
 	}
-	if _, ok := n.inv.component("kube-apiserver"); ok {
+	if _, ok := n.inv.Component("kube-apiserver"); ok {
 		return true
 	}
 	for _, r := range renewables {
-		if n.inv.Files[n.renewablePath(r)].exists() {
+		if n.inv.Files[n.renewablePath(r)].Exists() {
 			return true
 		}
 	}
@@ -96,7 +99,7 @@ func (n *node) controlPlane() bool {
 
 func (n *node) renewablePath(r renewable) string {
 	if r.isKubeconfig() {
-		return defaultKubeconfigDir + "/" + r.file
+		return inventory.DefaultKubeconfigDir + "/" + r.file
 	}
 	return n.certPath(r.file)
 }
@@ -106,8 +109,8 @@ func (r renewable) isKubeconfig() bool { return r.name == r.file }
 // externalEtcd reports whether etcd runs elsewhere, so that kubeadm renews
 // nothing for it.
 func (n *node) externalEtcd() bool {
-	_, local := n.inv.component("etcd")
-	return !local && !n.inv.Files[n.certPath("etcd/server.crt")].exists()
+	_, local := n.inv.Component("etcd")
+	return !local && !n.inv.Files[n.certPath("etcd/server.crt")].Exists()
 }
 
 func (n *node) expiration(r renewable) Expiration {
@@ -153,5 +156,5 @@ func (n *node) firstCertificate(path string) (parsers.Certificate, bool) {
 // external reports whether a CA is there and its key is not.
 func (n *node) external(a authority) bool {
 	_, ok := n.firstCertificate(n.certPath(a.file))
-	return ok && !n.inv.Files[n.certPath(a.key)].exists()
+	return ok && !n.inv.Files[n.certPath(a.key)].Exists()
 }

@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"certaudit/audit/inventory"
 	"fmt"
 	"net/netip"
 	"path"
@@ -36,7 +37,7 @@ func (o Overrides) Validate() error {
 	return nil
 }
 
-func factsOf(inv *Inventory, o Overrides) nodeFacts {
+func factsOf(inv *inventory.Inventory, o Overrides) nodeFacts {
 	f := nodeFacts{version: versionOf(inv), profile: profileOf(inv), values: map[string][]string{}}
 	if o.KubernetesVersion != "" {
 		f.version = parsers.Text{Value: canonicalVersion(o.KubernetesVersion)}
@@ -47,11 +48,11 @@ func factsOf(inv *Inventory, o Overrides) nodeFacts {
 	f.set("nodeName", nodeName(inv))
 	f.set("clusterDomain", clusterDomain(inv))
 	f.set("serviceIP", serviceIP(inv))
-	f.set("advertiseAddress", inv.advertiseAddress())
-	f.set("allowedNames", parsers.List(inv.setting("kube-apiserver", "requestheader-allowed-names").Value)...)
+	f.set("advertiseAddress", inv.AdvertiseAddress())
+	f.set("allowedNames", parsers.List(inv.Setting("kube-apiserver", "requestheader-allowed-names").Value)...)
 	f.values["serverHosts"] = serverHosts(inv, f.values)
 	f.values["etcdClientHosts"] = etcdClientHosts(inv)
-	f.values["etcdPeerHosts"] = parsers.HostsOf(inv.setting("etcd", "initial-advertise-peer-urls").Value)
+	f.values["etcdPeerHosts"] = parsers.HostsOf(inv.Setting("etcd", "initial-advertise-peer-urls").Value)
 	f.values["etcdClientUsage"] = etcdClientUsage(inv)
 	return f
 }
@@ -82,9 +83,9 @@ func (f nodeFacts) expand(value string) (values []string, known bool) {
 
 // versionOf reads the version from the tag of the first control-plane image
 // that has one.
-func versionOf(inv *Inventory) parsers.Text {
+func versionOf(inv *inventory.Inventory) parsers.Text {
 	for _, name := range []string{"kube-apiserver", "kube-controller-manager", "kube-scheduler"} {
-		c, _ := inv.component(name)
+		c, _ := inv.Component(name)
 		if v := imageVersion(c.Image.Value); v != "" {
 			return parsers.Text{Value: v, Origin: c.Image.Origin}
 		}
@@ -92,7 +93,7 @@ func versionOf(inv *Inventory) parsers.Text {
 	return parsers.Text{}
 }
 
-func profileOf(inv *Inventory) string {
+func profileOf(inv *inventory.Inventory) string {
 	if inv.Kubeadm != (parsers.Origin{}) {
 		return ProfileKubeadm
 	}
@@ -102,8 +103,8 @@ func profileOf(inv *Inventory) string {
 // nodeName is the name under which the kubelet registers the node: the one it
 // is told, else the one kubeadm wrote down, else the host's. An in-tree cloud
 // provider makes up its own, which no file tells.
-func nodeName(inv *Inventory) string {
-	if name := strings.TrimSpace(inv.setting("kubelet", "hostname-override").Value); name != "" {
+func nodeName(inv *inventory.Inventory) string {
+	if name := strings.TrimSpace(inv.Setting("kubelet", "hostname-override").Value); name != "" {
 		return strings.ToLower(name) // k8s.io/component-helpers/node/util GetHostname
 	}
 	for _, u := range inv.Kubeconfigs[kubeletConfPath(inv)].Users {
@@ -111,26 +112,26 @@ func nodeName(inv *Inventory) string {
 			return name
 		}
 	}
-	if name := inv.setting("etcd", "name").Value; name != "" && inv.Kubeadm != (parsers.Origin{}) {
+	if name := inv.Setting("etcd", "name").Value; name != "" && inv.Kubeadm != (parsers.Origin{}) {
 		return name
 	}
-	if cloud := inv.setting("kubelet", "cloud-provider").Value; cloud != "" && cloud != "external" {
+	if cloud := inv.Setting("kubelet", "cloud-provider").Value; cloud != "" && cloud != "external" {
 		return ""
 	}
 	return inv.Hostname.Value
 }
 
-func kubeletConfPath(inv *Inventory) string {
-	return path.Clean("/" + inv.setting("kubelet", "kubeconfig").Value)
+func kubeletConfPath(inv *inventory.Inventory) string {
+	return path.Clean("/" + inv.Setting("kubelet", "kubeconfig").Value)
 }
 
 // clusterDomain is the kubelet's, else the one in the issuer of service account
 // tokens as kubeadm writes it.
-func clusterDomain(inv *Inventory) string {
-	if d := inv.setting("kubelet", "cluster-domain").Value; d != "" {
+func clusterDomain(inv *inventory.Inventory) string {
+	if d := inv.Setting("kubelet", "cluster-domain").Value; d != "" {
 		return strings.TrimSuffix(d, ".")
 	}
-	issuer := inv.setting("kube-apiserver", "service-account-issuer").Value
+	issuer := inv.Setting("kube-apiserver", "service-account-issuer").Value
 	domain, _ := strings.CutPrefix(issuer, "https://kubernetes.default.svc.")
 	if domain == issuer {
 		return ""
@@ -140,8 +141,8 @@ func clusterDomain(inv *Inventory) string {
 
 // serviceIP is the first address of the first service range, also with dual
 // stack (kubernetes cmd/kubeadm/app/constants GetAPIServerVirtualIP).
-func serviceIP(inv *Inventory) string {
-	first, _, _ := strings.Cut(inv.setting("kube-apiserver", "service-cluster-ip-range").Value, ",")
+func serviceIP(inv *inventory.Inventory) string {
+	first, _, _ := strings.Cut(inv.Setting("kube-apiserver", "service-cluster-ip-range").Value, ",")
 	prefix, err := netip.ParsePrefix(strings.TrimSpace(first))
 	if err != nil {
 		return ""
@@ -152,11 +153,11 @@ func serviceIP(inv *Inventory) string {
 // serverHosts are the names by which the kubeconfigs of this node call the API
 // server that runs on it. One that calls another member of the control plane
 // says nothing of this one's certificate.
-func serverHosts(inv *Inventory, known map[string][]string) []string {
+func serverHosts(inv *inventory.Inventory, known map[string][]string) []string {
 	others := otherMembers(inv)
 	var hosts []string
 	for _, ref := range inv.References {
-		if ref.Holds != HoldsKubeconfig || !callsOwnServer[ref.Role] {
+		if ref.Holds != inventory.HoldsKubeconfig || !callsOwnServer[ref.Role] {
 			continue
 		}
 		cluster, _, ok := inv.Kubeconfigs[ref.Path].Current()
@@ -177,14 +178,14 @@ func serverHosts(inv *Inventory, known map[string][]string) []string {
 
 // callsOwnServer are the roles whose kubeconfigs lead to this node's API server
 // or to the balancer in front of all of them.
-var callsOwnServer = map[string]bool{roleAdmin: true, roleSuperAdmin: true, roleControllerClient: true,
-	roleSchedulerClient: true, roleKubeletClient: true}
+var callsOwnServer = map[string]bool{inventory.RoleAdmin: true, inventory.RoleSuperAdmin: true, inventory.RoleControllerClient: true,
+	inventory.RoleSchedulerClient: true, inventory.RoleKubeletClient: true}
 
 // otherMembers are the hosts of the etcd members that are not this one.
-func otherMembers(inv *Inventory) []string {
-	own := parsers.HostsOf(inv.setting("etcd", "initial-advertise-peer-urls").Value)
+func otherMembers(inv *inventory.Inventory) []string {
+	own := parsers.HostsOf(inv.Setting("etcd", "initial-advertise-peer-urls").Value)
 	var others []string
-	for member := range strings.SplitSeq(inv.setting("etcd", "initial-cluster").Value, ",") {
+	for member := range strings.SplitSeq(inv.Setting("etcd", "initial-cluster").Value, ",") {
 		_, u, _ := strings.Cut(member, "=")
 		if host := parsers.HostOf(u); host != "" && !slices.Contains(own, host) {
 			others = append(others, host)
@@ -195,11 +196,11 @@ func otherMembers(inv *Inventory) []string {
 
 // etcdClientHosts are the names by which the members and the API server of this
 // node call its etcd.
-func etcdClientHosts(inv *Inventory) []string {
-	hosts := parsers.HostsOf(inv.setting("etcd", "advertise-client-urls").Value)
-	listens := parsers.HostsOf(inv.setting("etcd", "listen-client-urls").Value)
+func etcdClientHosts(inv *inventory.Inventory) []string {
+	hosts := parsers.HostsOf(inv.Setting("etcd", "advertise-client-urls").Value)
+	listens := parsers.HostsOf(inv.Setting("etcd", "listen-client-urls").Value)
 	var dialled []string
-	for _, u := range inv.etcdServers() {
+	for _, u := range inv.EtcdServers() {
 		dialled = append(dialled, u.Value)
 	}
 	for _, h := range parsers.HostsOf(strings.Join(dialled, ",")) {
@@ -213,9 +214,9 @@ func etcdClientHosts(inv *Inventory) []string {
 // etcdClientUsage is demanded of etcd's serving certificate while etcd demands
 // certificates of its clients, of which its own gateway is one, and no other
 // client certificate is set for it.
-func etcdClientUsage(inv *Inventory) []string {
-	demands := inv.setting("etcd", "client-cert-auth").Value == "true" || inv.setting("etcd", "trusted-ca-file").Value != ""
-	if demands && inv.setting("etcd", "client-cert-file").Value == "" {
+func etcdClientUsage(inv *inventory.Inventory) []string {
+	demands := inv.Setting("etcd", "client-cert-auth").Value == "true" || inv.Setting("etcd", "trusted-ca-file").Value != ""
+	if demands && inv.Setting("etcd", "client-cert-file").Value == "" {
 		return []string{"client auth"}
 	}
 	return nil

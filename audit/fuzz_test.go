@@ -2,6 +2,7 @@ package audit_test
 
 import (
 	"bytes"
+	"certaudit/audit/inventory"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -46,11 +47,11 @@ func FuzzGather(f *testing.F) {
 		if !bytes.Equal(marshal(t, inv), marshal(t, again)) {
 			t.Errorf("%s: two inventories differ", path)
 		}
-		var read audit.Inventory
+		var read inventory.Inventory
 		if err := json.Unmarshal(marshal(t, inv), &read); err != nil {
 			t.Fatal(err)
 		}
-		if got := marshal(t, audit.Run([]*audit.Inventory{&read}, audit.Options{At: fixtures.Now})); !bytes.Equal(got, snapshot) {
+		if got := marshal(t, audit.Run([]*inventory.Inventory{&read}, audit.Options{At: fixtures.Now})); !bytes.Equal(got, snapshot) {
 			t.Errorf("%s: the result of the snapshot differs:\n%s\n%s", path, got, snapshot)
 		}
 		for _, finding := range r.Findings {

@@ -2,15 +2,12 @@ package audit_test
 
 import (
 	"bytes"
+	"certaudit/audit/inventory"
 	"crypto/x509"
-	"errors"
 	"fmt"
 	"math/big"
-	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -21,122 +18,13 @@ import (
 )
 
 // auditFolder gathers a folder and judges it at [fixtures.Now].
-func auditFolder(t testing.TB, dir string) (*audit.Inventory, audit.Result) {
+func auditFolder(t testing.TB, dir string) (*inventory.Inventory, audit.Result) {
 	t.Helper()
-	inv, err := audit.Gather(dir)
+	inv, err := inventory.Gather(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return inv, audit.Run([]*audit.Inventory{inv}, audit.Options{At: fixtures.Now})
-}
-
-// What lies where the API server's certificate should: each is told once, and
-// nothing is waited for.
-func TestFileInPlace(t *testing.T) {
-	const name = pki + "/apiserver.crt"
-	place := func(dir string) string { return filepath.Join(dir, name) }
-	aside := func(dir string) error { return os.Rename(place(dir), filepath.Join(dir, pki, "elsewhere")) }
-	for _, c := range []struct {
-		name string
-		make func(dir string) error
-		want []string
-	}{
-		{name: "relative link", make: func(dir string) error {
-			return errors.Join(aside(dir), os.Symlink("elsewhere", place(dir)))
-		}},
-		{name: "absolute link", make: func(dir string) error {
-			return errors.Join(aside(dir), os.Symlink(pki+"/elsewhere", place(dir)))
-		}},
-		{name: "link that climbs too far", make: func(dir string) error {
-			return errors.Join(aside(dir), os.Symlink("../../../../../../.."+pki+"/elsewhere", place(dir)))
-		}},
-		{name: "link through a linked folder", make: func(dir string) error {
-			return errors.Join(os.Rename(filepath.Join(dir, pki), filepath.Join(dir, "/srv")), os.Symlink("/srv", filepath.Join(dir, pki)))
-		}},
-		{name: "link out of the root", make: func(dir string) error {
-			return errors.Join(os.Remove(place(dir)), os.Symlink(strings.Repeat("../", 20)+"proc/self/environ", place(dir)))
-		}, want: []string{
-			`critical files/dangling-link /etc/kubernetes/pki/apiserver.crt kube-apiserver --tls-cert-file: is a link to "../../../../../../../../../../../../../../../../../../../../proc/self/environ", which does not exist; it is named by kube-apiserver --tls-cert-file (/etc/kubernetes/manifests/kube-apiserver.yaml:40)`,
-		}},
-		{name: "dangling link", make: func(dir string) error {
-			return errors.Join(os.Remove(place(dir)), os.Symlink("nowhere.crt", place(dir)))
-		}, want: []string{
-			`critical files/dangling-link /etc/kubernetes/pki/apiserver.crt kube-apiserver --tls-cert-file: is a link to "nowhere.crt", which does not exist; it is named by kube-apiserver --tls-cert-file (/etc/kubernetes/manifests/kube-apiserver.yaml:40)`,
-		}},
-		{name: "link to itself", make: func(dir string) error {
-			return errors.Join(os.Remove(place(dir)), os.Symlink("apiserver.crt", place(dir)))
-		}, want: []string{
-			"critical files/dangling-link /etc/kubernetes/pki/apiserver.crt kube-apiserver --tls-cert-file: is a link that leads back to itself; it is named by kube-apiserver --tls-cert-file (/etc/kubernetes/manifests/kube-apiserver.yaml:40)",
-		}},
-		{name: "FIFO", make: func(dir string) error {
-			return errors.Join(os.Remove(place(dir)), syscall.Mkfifo(place(dir), 0o644))
-		}, want: []string{
-			"critical files/malformed /etc/kubernetes/pki/apiserver.crt kube-apiserver --tls-cert-file: is a FIFO, not a regular file; expected a certificate for kube-apiserver --tls-cert-file (/etc/kubernetes/manifests/kube-apiserver.yaml:40)",
-		}},
-		{name: "socket", make: func(dir string) error {
-			return errors.Join(os.Remove(place(dir)), syscall.Mknod(place(dir), syscall.S_IFSOCK|0o644, 0))
-		}, want: []string{
-			"critical files/malformed /etc/kubernetes/pki/apiserver.crt kube-apiserver --tls-cert-file: is a socket, not a regular file; expected a certificate for kube-apiserver --tls-cert-file (/etc/kubernetes/manifests/kube-apiserver.yaml:40)",
-		}},
-		{name: "folder", make: func(dir string) error {
-			return errors.Join(os.Remove(place(dir)), os.Mkdir(place(dir), 0o755))
-		}, want: []string{
-			"critical files/malformed /etc/kubernetes/pki/apiserver.crt kube-apiserver --tls-cert-file: is a folder, not a regular file; expected a certificate for kube-apiserver --tls-cert-file (/etc/kubernetes/manifests/kube-apiserver.yaml:40)",
-		}},
-		{name: "empty", make: func(dir string) error { return os.Truncate(place(dir), 0) }, want: []string{
-			"critical files/malformed /etc/kubernetes/pki/apiserver.crt kube-apiserver --tls-cert-file: holds nothing",
-		}},
-		{name: "truncated", make: func(dir string) error { return os.Truncate(place(dir), 200) }, want: []string{
-			`critical files/malformed /etc/kubernetes/pki/apiserver.crt kube-apiserver --tls-cert-file: "CERTIFICATE" block: no END line`,
-		}},
-		{name: "no certificate", make: func(dir string) error { return os.WriteFile(place(dir), []byte("not found\n"), 0o644) }, want: []string{
-			"critical files/malformed /etc/kubernetes/pki/apiserver.crt kube-apiserver --tls-cert-file: holds neither PEM nor DER",
-		}},
-		{name: "NUL bytes", make: func(dir string) error { return os.WriteFile(place(dir), make([]byte, 1000), 0o644) }, want: []string{
-			"critical files/malformed /etc/kubernetes/pki/apiserver.crt kube-apiserver --tls-cert-file: holds neither PEM nor DER",
-		}},
-		{name: "5 MiB", make: func(dir string) error { return os.WriteFile(place(dir), bytes.Repeat([]byte("x"), 5<<20), 0o644) }, want: []string{
-			"critical files/malformed /etc/kubernetes/pki/apiserver.crt kube-apiserver --tls-cert-file: is larger than 4 MiB; expected a certificate for kube-apiserver --tls-cert-file (/etc/kubernetes/manifests/kube-apiserver.yaml:40)",
-		}},
-		{name: "sparse", make: func(dir string) error { return os.Truncate(place(dir), 8<<30) }, want: []string{
-			"critical files/malformed /etc/kubernetes/pki/apiserver.crt kube-apiserver --tls-cert-file: is larger than 4 MiB; expected a certificate for kube-apiserver --tls-cert-file (/etc/kubernetes/manifests/kube-apiserver.yaml:40)",
-		}},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			dir := t.TempDir()
-			if err := fixtures.ControlPlane(fixtures.Options{}).Node.Write(dir); err != nil {
-				t.Fatal(err)
-			}
-			if err := c.make(dir); err != nil {
-				t.Fatal(err)
-			}
-			_, r := auditFolder(t, dir)
-			compare(t, c.want, told(r))
-		})
-	}
-}
-
-func TestUnreadable(t *testing.T) {
-	c := fixtures.ControlPlane(fixtures.Options{})
-	c.Node.Chmod(pki+"/apiserver.key", 0)
-	c.Node.Chmod(manifests+"/etcd.yaml", 0)
-	var r audit.Result
-	audit.WithoutCapabilities(t, func() { r = auditNode(t, c.Node, audit.Options{}) })
-	var got []string
-	for _, line := range told(r) {
-		if strings.Contains(line, "unreadable") {
-			got = append(got, line)
-		}
-	}
-	want := []string{
-		"info input/unreadable /etc/kubernetes/manifests/etcd.yaml: may not be read by this user; what it holds was not judged",
-		"info input/unreadable /etc/kubernetes/pki/apiserver.key kube-apiserver --tls-private-key-file: may not be read by this user; what it holds was not judged",
-		"incomplete input/unreadable: some files could not be read",
-	}
-	if diff := gocmp.Diff(want, got); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
-	}
+	return inv, audit.Run([]*inventory.Inventory{inv}, audit.Options{At: fixtures.Now})
 }
 
 func TestReferenceEdges(t *testing.T) {
@@ -260,8 +148,8 @@ func TestManyFiles(t *testing.T) {
 	for i := range 20_000 {
 		names = append(names, fixtures.Now.Add(time.Duration(i)*time.Hour).Format("kubelet-client-2006-01-02-15-04-05.pem"))
 	}
-	inv := &audit.Inventory{Folders: map[string][]string{kubeletPKI: names}}
-	r := audit.Run([]*audit.Inventory{inv}, audit.Options{At: fixtures.Now})
+	inv := &inventory.Inventory{Folders: map[string][]string{kubeletPKI: names}}
+	r := audit.Run([]*inventory.Inventory{inv}, audit.Options{At: fixtures.Now})
 	want := []string{"info files/unreferenced /var/lib/kubelet/pki: holds files that the kubelet has replaced and never removes: 19999, the newest kubelet-client-2029-03-05-18-00-00.pem"}
 	if diff := gocmp.Diff(want, told(r)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

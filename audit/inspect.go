@@ -2,6 +2,7 @@ package audit
 
 import (
 	"bytes"
+	"certaudit/audit/inventory"
 	"cmp"
 	"context"
 	"crypto/sha1"
@@ -131,7 +132,7 @@ func newInspection(source string, at time.Time) *Inspection {
 }
 
 // MaxInspected is how many bytes of a file or stream [Inspect] takes.
-const MaxInspected = maxFileBytes
+const MaxInspected = inventory.MaxFileBytes
 
 // Inspect shows everything in a file: certificates, requests and keys in PEM or
 // DER, a key store, a kubeconfig, Kubernetes objects. password opens key stores;
@@ -147,7 +148,7 @@ func Inspect(source string, data []byte, password func() (string, error), at tim
 			break
 		}
 		i.add("", openKeystore(here, data, word))
-	case isObject(data):
+	case inventory.IsObject(data):
 		i.objects(data)
 	default:
 		i.bare(here, data)
@@ -173,17 +174,17 @@ func openKeystore(at parsers.Origin, data []byte, password string) parsers.Mater
 
 // objects adds what Kubernetes objects and kubeconfigs hold.
 func (i *Inspection) objects(data []byte) {
-	inv, err := GatherObjects(i.Source, bytes.NewReader(data), nil)
+	inv, err := inventory.GatherObjects(i.Source, bytes.NewReader(data), nil)
 	if err != nil { // memory can always be read
 		return
 	}
 	for _, ref := range inv.References {
-		if ref.Embedded != nil && ref.Holds != HoldsPrivateKey || ref.Embedded != nil && len(ref.Embedded.Certificates) == 0 {
+		if ref.Embedded != nil && ref.Holds != inventory.HoldsPrivateKey || ref.Embedded != nil && len(ref.Embedded.Certificates) == 0 {
 			i.add(ref.Component, *ref.Embedded)
 		}
 	}
 	for _, r := range parsers.ParseRequests(i.Source, data).Requests {
-		holder := objectLabel("CertificateSigningRequest", "", r.Name.Value)
+		holder := inventory.ObjectLabel("CertificateSigningRequest", "", r.Name.Value)
 		i.request(holder, r, "spec.request ")
 		i.add(holder, r.Certificate.Material)
 		i.Problems = append(i.Problems, r.Problems...)
@@ -426,17 +427,17 @@ func (c Check) family() string {
 }
 
 // inventory is a node of one certificate and its key.
-func (i *Inspection) inventory(n int, r *role) *Inventory {
-	inv := newGatherer(nil).inv
-	ref := Reference{Component: cmp.Or(r.component, componentFile), Name: i.Source, Origin: i.Items[n].Origin, Holds: HoldsCertificate, Role: r.name,
+func (i *Inspection) inventory(n int, r *role) *inventory.Inventory {
+	inv := inventory.New()
+	ref := inventory.Reference{Component: cmp.Or(r.component, inventory.ComponentFile), Name: i.Source, Origin: i.Items[n].Origin, Holds: inventory.HoldsCertificate, Role: r.name,
 		Pair: i.Source, Embedded: &parsers.Material{Certificates: []parsers.Certificate{i.certificates[n]}}}
 	if r.isCA() {
-		ref.Holds = HoldsBundle
+		ref.Holds = inventory.HoldsBundle
 	}
 	inv.References = append(inv.References, ref)
 	if k := i.Items[n].PrivateKey; k >= 0 {
 		key := ref
-		key.Holds, key.Embedded = HoldsPrivateKey, &parsers.Material{Keys: []parsers.Key{i.keys[k]}}
+		key.Holds, key.Embedded = inventory.HoldsPrivateKey, &parsers.Material{Keys: []parsers.Key{i.keys[k]}}
 		inv.References = append(inv.References, key)
 	}
 	return inv
@@ -477,13 +478,13 @@ func InspectEndpoint(ctx context.Context, address, serverName string, roots []*x
 	i.Session = s
 	ctx, cancel := context.WithTimeout(ctx, inspectTimeout)
 	defer cancel()
-	state, err := handshake(ctx, address, s.ServerName)
-	certs := peerCertificates(address, state)
+	state, err := inventory.Handshake(ctx, address, s.ServerName)
+	certs := inventory.PeerCertificates(address, state)
 	if len(certs) > 0 {
 		s.Protocol, s.Cipher = tls.VersionName(state.Version), tls.CipherSuiteName(state.CipherSuite)
 	}
 	if err != nil {
-		s.Error = unreachableWithin(err, inspectTimeout)
+		s.Error = inventory.Unreachable(err, inspectTimeout)
 	}
 	i.add("", parsers.Material{Certificates: certs})
 	if len(certs) > 0 {

@@ -1,11 +1,11 @@
 package audit_test
 
 import (
+	"certaudit/audit/inventory"
 	"fmt"
 	"strings"
 	"testing"
 
-	"certaudit/audit"
 	"certaudit/fixtures"
 )
 
@@ -246,7 +246,7 @@ func TestKubelet(t *testing.T) {
 }
 
 // kubeletLines lists the settings of the kubelet, then where it leads.
-func kubeletLines(inv *audit.Inventory) []string {
+func kubeletLines(inv *inventory.Inventory) []string {
 	var lines []string
 	for _, c := range inv.Components {
 		if c.Name != "kubelet" {

@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"certaudit/audit/inventory"
 	"crypto/x509"
 	"slices"
 )
@@ -23,7 +24,7 @@ type remembered struct {
 
 // nodeKey is what a node depends on.
 type nodeKey struct {
-	inv       *Inventory
+	inv       *inventory.Inventory
 	overrides Overrides
 	table     *Requirements
 	policy    *Policy
@@ -31,7 +32,7 @@ type nodeKey struct {
 
 // node returns what an inventory shows and its rows as they were last, which are
 // not to be changed: from memory where nothing that they depend on is another.
-func (m *Memory) node(inv *Inventory, o Options) remembered {
+func (m *Memory) node(inv *inventory.Inventory, o Options) remembered {
 	key := nodeKey{inv, o.Overrides, o.Requirements, o.Policy}
 	if m != nil {
 		if i := slices.IndexFunc(m.nodes, func(r remembered) bool { return r.key == key }); i >= 0 {

@@ -2,6 +2,7 @@ package audit
 
 import (
 	"bytes"
+	"certaudit/audit/inventory"
 	"certaudit/parsers"
 	"slices"
 )
@@ -9,7 +10,7 @@ import (
 // node is what an inventory shows at any time. Runs over one inventory may share
 // it; none of them changes anything in it.
 type node struct {
-	inv   *Inventory
+	inv   *inventory.Inventory
 	facts nodeFacts
 	// name is the node's; "" for input that belongs to none.
 	name    string
@@ -19,15 +20,15 @@ type node struct {
 	// foreign are the kubeconfigs that speak of other clusters as well.
 	foreign []string
 	// privates are the references to private keys by their pair.
-	privates map[string][]Reference
+	privates map[string][]inventory.Reference
 	// groups are the files that something names.
 	groups []group
 }
 
-func newNode(inv *Inventory, o Options) *node {
+func newNode(inv *inventory.Inventory, o Options) *node {
 	inv, foreign := ownOnly(inv)
 	n := &node{inv: inv, foreign: foreign, facts: factsOf(inv, o.Overrides), entries: entriesOf(inv), groups: groupsOf(inv), table: o.requirements(),
-		reqs: map[string][]Requirement{}, privates: map[string][]Reference{}}
+		reqs: map[string][]Requirement{}, privates: map[string][]inventory.Reference{}}
 	for _, r := range n.table.Select(n.facts.profile, n.facts.version.Value) {
 		n.reqs[r.Role] = append(n.reqs[r.Role], r)
 	}
@@ -77,12 +78,12 @@ func (r *Result) setStatus() {
 
 // ownOnly returns an inventory without what a person's kubeconfig says of other
 // clusters, and the paths of those that do.
-func ownOnly(inv *Inventory) (*Inventory, []string) {
+func ownOnly(inv *inventory.Inventory) (*inventory.Inventory, []string) {
 	own := map[parsers.Origin]bool{}
 	var foreign []string
 	for _, ref := range inv.References {
 		k, ok := inv.Kubeconfigs[ref.Path]
-		if !ok || ref.Role != roleUser || ref.Holds != HoldsKubeconfig {
+		if !ok || ref.Role != inventory.RoleUser || ref.Holds != inventory.HoldsKubeconfig {
 			continue
 		}
 		for _, c := range k.Contexts {
@@ -100,8 +101,8 @@ func ownOnly(inv *Inventory) (*Inventory, []string) {
 			}
 		}
 	}
-	other := func(r Reference) bool {
-		return r.Component == "kubectl" && r.Holds != HoldsKubeconfig && !own[r.Origin]
+	other := func(r inventory.Reference) bool {
+		return r.Component == "kubectl" && r.Holds != inventory.HoldsKubeconfig && !own[r.Origin]
 	}
 	if !slices.ContainsFunc(inv.References, other) {
 		return inv, foreign
@@ -114,17 +115,17 @@ func ownOnly(inv *Inventory) (*Inventory, []string) {
 // isOwnCluster reports whether a kubeconfig's cluster is the one that the node
 // is part of: it trusts the same CA, or calls the same server, as the node's own
 // files do. Where the node has none of these, every cluster may be its own.
-func isOwnCluster(inv *Inventory, c parsers.KubeCluster) bool {
+func isOwnCluster(inv *inventory.Inventory, c parsers.KubeCluster) bool {
 	var cas []parsers.Certificate
-	hosts := []string{inv.advertiseAddress()}
+	hosts := []string{inv.AdvertiseAddress()}
 	for _, ref := range inv.References {
 		if ref.Component == "kubectl" {
 			continue
 		}
-		if ref.Role == roleKubernetesCA {
-			cas = append(cas, inv.material(ref).Certificates...)
+		if ref.Role == inventory.RoleKubernetesCA {
+			cas = append(cas, inv.Material(ref).Certificates...)
 		}
-		if k, ok := inv.Kubeconfigs[ref.Path]; ok && ref.Role != roleOutbound {
+		if k, ok := inv.Kubeconfigs[ref.Path]; ok && ref.Role != inventory.RoleOutbound {
 			if own, _, ok := k.Current(); ok {
 				hosts = append(hosts, parsers.HostOf(own.Server.Value))
 			}
@@ -140,7 +141,7 @@ func isOwnCluster(inv *Inventory, c parsers.KubeCluster) bool {
 		if at := ref.Origin; at != c.CAFile.Origin && at != c.CAData.Origin || at == (parsers.Origin{}) {
 			continue
 		}
-		for _, cert := range inv.material(ref).Certificates {
+		for _, cert := range inv.Material(ref).Certificates {
 			if slices.ContainsFunc(cas, func(ca parsers.Certificate) bool {
 				return bytes.Equal(ca.RawSubjectPublicKeyInfo, cert.RawSubjectPublicKeyInfo)
 			}) {

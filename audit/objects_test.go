@@ -2,6 +2,7 @@ package audit_test
 
 import (
 	"bytes"
+	"certaudit/audit/inventory"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/x509"
@@ -29,11 +30,11 @@ import (
 // auditObjects judges objects alone.
 func auditObjects(t *testing.T, text string) audit.Result {
 	t.Helper()
-	inv, err := audit.GatherObjects("-", strings.NewReader(text), nil)
+	inv, err := inventory.GatherObjects("-", strings.NewReader(text), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return audit.Run([]*audit.Inventory{inv}, audit.Options{At: fixtures.Now})
+	return audit.Run([]*inventory.Inventory{inv}, audit.Options{At: fixtures.Now})
 }
 
 // told writes findings with all that a reader needs to find the place.
@@ -215,18 +216,18 @@ func TestObjectsBesideANode(t *testing.T) {
 			"warning objects/config -:1 ConfigMap kube-system/kubelet-config data.kubelet: authentication.x509.clientCAFile: names /etc/ca.crt as clientCAFile; the kubelet of this node takes /etc/kubernetes/pki/ca.crt"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			inv, err := audit.Gather(dir)
+			inv, err := inventory.Gather(dir)
 			if err != nil {
 				t.Fatal(err)
 			}
-			more, err := audit.GatherObjects("-", strings.NewReader(strings.Join(tt.objects, "\n")), nil)
+			more, err := inventory.GatherObjects("-", strings.NewReader(strings.Join(tt.objects, "\n")), nil)
 			if err != nil {
 				t.Fatal(err)
 			}
 			if err := inv.Join(more); err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(tt.want, toldObjects(audit.Run([]*audit.Inventory{inv}, audit.Options{At: fixtures.Now}))); diff != "" {
+			if diff := cmp.Diff(tt.want, toldObjects(audit.Run([]*inventory.Inventory{inv}, audit.Options{At: fixtures.Now}))); diff != "" {
 				t.Errorf("findings (-want +got):\n%s", diff)
 			}
 		})
@@ -234,8 +235,8 @@ func TestObjectsBesideANode(t *testing.T) {
 }
 
 func TestJoinRefusesOneFileTwice(t *testing.T) {
-	read := func() *audit.Inventory {
-		inv, err := audit.GatherObjects("-", strings.NewReader("kind: Secret\n"), nil)
+	read := func() *inventory.Inventory {
+		inv, err := inventory.GatherObjects("-", strings.NewReader("kind: Secret\n"), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -284,7 +285,7 @@ func TestGatherObjectsMaterial(t *testing.T) {
 	}
 	broken := errors.New("broken pipe")
 	for _, text := range []string{"", "-----BEGIN ", "[{"} {
-		if _, err := audit.GatherObjects("-", io.MultiReader(strings.NewReader(text), iotest.ErrReader(broken)), nil); !errors.Is(err, broken) {
+		if _, err := inventory.GatherObjects("-", io.MultiReader(strings.NewReader(text), iotest.ErrReader(broken)), nil); !errors.Is(err, broken) {
 			t.Errorf("%q: error %v, want %v", text, err, broken)
 		}
 	}
@@ -294,7 +295,7 @@ func TestGatherObjectsMaterial(t *testing.T) {
 func TestObjectsKeepNoKey(t *testing.T) {
 	m := newMaker()
 	cert, key := m.leaf("guard", "web-ca", "guard.prod.svc")
-	inv, err := audit.GatherObjects("-", strings.NewReader(secretObject("a", tlsType, "tls.crt", cert, "tls.key", key)+configMap("a", "b", "c", key)), nil)
+	inv, err := inventory.GatherObjects("-", strings.NewReader(secretObject("a", tlsType, "tls.crt", cert, "tls.key", key)+configMap("a", "b", "c", key)), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -312,11 +313,11 @@ func FuzzGatherObjects(f *testing.F) {
 	f.Add([]byte(configMap("kube-system", "kubeadm-config", "ClusterConfiguration", "apiServer: {certSANs: [a]}")))
 	f.Add([]byte(configMap("kube-public", "cluster-info", "kubeconfig", "clusters: [{name: a, cluster: {certificate-authority-data: AAAA}}]")))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		inv, err := audit.GatherObjects("-", bytes.NewReader(data), nil)
+		inv, err := inventory.GatherObjects("-", bytes.NewReader(data), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, o := range audit.Run([]*audit.Inventory{inv}, audit.Options{At: fixtures.Now}).Outcomes {
+		for _, o := range audit.Run([]*inventory.Inventory{inv}, audit.Options{At: fixtures.Now}).Outcomes {
 			if strings.Contains(o.Reason, "the check failed") {
 				t.Errorf("%s: %s", o.Check, o.Reason)
 			}
@@ -371,7 +372,7 @@ func TestManySecrets(t *testing.T) {
 	}}
 	before := heap()
 	peak := before
-	inv, err := audit.GatherObjects("-", l, func(objects int) {
+	inv, err := inventory.GatherObjects("-", l, func(objects int) {
 		if objects%10_000 == 0 {
 			peak = max(peak, heap())
 		}
@@ -384,7 +385,7 @@ func TestManySecrets(t *testing.T) {
 	if held := peak - before; held > bound {
 		t.Errorf("%d MiB are held for %d certificates, want at most %d", held>>20, n/every, bound>>20)
 	}
-	r := audit.Run([]*audit.Inventory{inv}, audit.Options{At: fixtures.Now})
+	r := audit.Run([]*inventory.Inventory{inv}, audit.Options{At: fixtures.Now})
 	for _, o := range r.Outcomes {
 		if o.State == audit.Incomplete {
 			t.Errorf("%s: %s", o.Check, o.Reason)
@@ -439,11 +440,11 @@ func TestLargeListFile(t *testing.T) {
 	if err := os.WriteFile(name, []byte(text.String()), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	inv, err := audit.GatherPaths(workingFolder(t), []string{name}, nil)
+	inv, err := inventory.GatherPaths(workingFolder(t), []string{name}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := audit.Run([]*audit.Inventory{inv}, audit.Options{At: fixtures.Now})
+	r := audit.Run([]*inventory.Inventory{inv}, audit.Options{At: fixtures.Now})
 	if len(r.Certificates) != 1 || r.Certificates[0].Component != "ConfigMap a/trust" || r.Certificates[0].Line != 4003 || r.Incomplete() {
 		t.Errorf("certificates %+v", r.Certificates)
 	}

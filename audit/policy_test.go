@@ -1,6 +1,7 @@
 package audit_test
 
 import (
+	"certaudit/audit/inventory"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -226,11 +227,11 @@ func TestPolicyPaths(t *testing.T) {
 	if err := c.Node.Write(dir); err != nil {
 		t.Fatal(err)
 	}
-	inv, err := audit.Gather(dir, "/etc/nginx", "/not/there")
+	inv, err := inventory.Gather(dir, "/etc/nginx", "/not/there")
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := audit.Run([]*audit.Inventory{inv}, audit.Options{At: fixtures.Now})
+	r := audit.Run([]*inventory.Inventory{inv}, audit.Options{At: fixtures.Now})
 	want := []string{"critical validity/expired /etc/nginx/tls.crt", "info input/unreadable /not/there"}
 	if diff := cmp.Diff(want, verdicts(r)); diff != "" {
 		t.Errorf("findings (-want +got):\n%s", diff)
@@ -263,11 +264,11 @@ func TestGatherPaths(t *testing.T) {
 	}
 	t.Chdir(dir)
 	files := 0
-	inv, err := audit.GatherPaths(workingFolder(t), []string{"."}, func(n int) { files = n })
+	inv, err := inventory.GatherPaths(workingFolder(t), []string{"."}, func(n int) { files = n })
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := audit.Run([]*audit.Inventory{inv}, audit.Options{At: fixtures.Now})
+	r := audit.Run([]*inventory.Inventory{inv}, audit.Options{At: fixtures.Now})
 	var got []string
 	for _, f := range r.Findings {
 		got = append(got, fmt.Sprintf("%s %s %s:%d %s %s", f.Severity, f.Check, f.Path, f.Line, f.Component, f.Field))
@@ -287,7 +288,7 @@ func TestGatherPaths(t *testing.T) {
 	if files != 10 {
 		t.Errorf("%d files were told of, want 10", files)
 	}
-	if _, err := audit.GatherPaths(workingFolder(t), []string{"nowhere"}, nil); err == nil || err.Error() != `"nowhere" does not exist` {
+	if _, err := inventory.GatherPaths(workingFolder(t), []string{"nowhere"}, nil); err == nil || err.Error() != `"nowhere" does not exist` {
 		t.Errorf("a path that does not exist: %v", err)
 	}
 	if _, err := os.Stat(filepath.Join(dir, "loop")); err != nil {

@@ -1,6 +1,7 @@
 package audit_test
 
 import (
+	"certaudit/audit/inventory"
 	"cmp"
 	"context"
 	"crypto/tls"
@@ -42,13 +43,13 @@ func probed(t *testing.T, ctx context.Context, address string, change func(fixtu
 	if err := c.Node.Write(dir); err != nil {
 		t.Fatal(err)
 	}
-	inv, err := audit.Gather(dir)
+	inv, err := inventory.Gather(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	audit.Probe(ctx, inv)
+	inventory.Probe(ctx, inv)
 	var found []audit.Finding
-	for _, f := range audit.Run([]*audit.Inventory{inv}, audit.Options{At: fixtures.Now}).Findings {
+	for _, f := range audit.Run([]*inventory.Inventory{inv}, audit.Options{At: fixtures.Now}).Findings {
 		if strings.HasPrefix(f.Check, "served/") {
 			found = append(found, f)
 		}
@@ -159,11 +160,11 @@ func TestProcessesAreFound(t *testing.T) {
 		if err := s.Node().Write(dir); err != nil {
 			t.Fatal(err)
 		}
-		inv, err := audit.Gather(filepath.Clean(dir))
+		inv, err := inventory.Gather(filepath.Clean(dir))
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := []audit.Process{{Component: "kube-controller-manager", PID: 4711, Started: fixtures.Now.Add(-24 * time.Hour)}}
+		want := []inventory.Process{{Component: "kube-controller-manager", PID: 4711, Started: fixtures.Now.Add(-24 * time.Hour)}}
 		if diff := gocmp.Diff(want, inv.Processes); diff != "" {
 			t.Errorf("processes (-want +got):\n%s", diff)
 		}

@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"certaudit/audit/inventory"
 	"fmt"
 	"path"
 	"regexp"
@@ -53,7 +54,7 @@ func command(format string, texts ...string) string {
 // copies them from the old one).
 func (n *node) renew(r *role) remedy {
 	switch {
-	case r.name == roleKubeletClient:
+	case r.name == inventory.RoleKubeletClient:
 		return n.rejoin()
 	case r.isCA():
 		return remedy{"# replace the CA: https://kubernetes.io/docs/tasks/tls/manual-rotation-of-ca-certificates/"}
@@ -85,7 +86,7 @@ func move(name string) string { return command("mv %s %s", name, name+".old") }
 // keeps what it finds, so the old files are put aside first.
 func (n *node) remakeAt(r *role, aside remedy) remedy {
 	switch {
-	case r.name == roleKubeletClient:
+	case r.name == inventory.RoleKubeletClient:
 		return n.rejoin()
 	case n.facts.profile != ProfileKubeadm || r.phase == "":
 		return append(remedy{"# have its CA issue the certificate with what is expected"}, n.restart(r)...)
@@ -110,7 +111,7 @@ func (n *node) rejoin() remedy {
 	return remedy{
 		"# on a control-plane node that has the CA's key:",
 		command("kubeadm kubeconfig user --org system:nodes --client-name %s > kubelet.conf", "system:node:"+name),
-		"# bring it to this node as " + kubeletConf + ", remove " + path.Join(kubeletCertDir, "kubelet-client*") + ", then:",
+		"# bring it to this node as " + inventory.KubeletConf + ", remove " + path.Join(inventory.KubeletCertDir, "kubelet-client*") + ", then:",
 		"systemctl restart kubelet",
 	}
 }
@@ -121,14 +122,14 @@ func (n *node) restart(r *role) remedy {
 	for _, name := range r.restart {
 		out = append(out, n.restartComponent(name)...)
 	}
-	if r.name == roleAdmin {
-		out = append(out, "# and copy it again to where it is used: cp "+defaultKubeconfigDir+"/admin.conf ~/.kube/config")
+	if r.name == inventory.RoleAdmin {
+		out = append(out, "# and copy it again to where it is used: cp "+inventory.DefaultKubeconfigDir+"/admin.conf ~/.kube/config")
 	}
 	return out
 }
 
 func (n *node) restartComponent(name string) remedy {
-	c, ok := n.inv.component(name)
+	c, ok := n.inv.Component(name)
 	if name == "kube-proxy" && path.Ext(c.Origin.Path) != ".service" {
 		return remedy{"# then restart kube-proxy"}
 	}
@@ -143,7 +144,7 @@ func (n *node) restartComponent(name string) remedy {
 }
 
 // unitName is what systemctl calls a component.
-func unitName(c Component, name string) string {
+func unitName(c inventory.Component, name string) string {
 	if service, ok := strings.CutSuffix(path.Base(c.Origin.Path), ".service"); ok {
 		return service
 	}
@@ -154,7 +155,7 @@ func unitName(c Component, name string) string {
 // somewhere else.
 func (n *node) externalCA(r *role) bool {
 	ca := authorityOf(r.name)
-	return ca.file != "" && !n.inv.Files[n.certPath(ca.key)].exists()
+	return ca.file != "" && !n.inv.Files[n.certPath(ca.key)].Exists()
 }
 
 func (n *node) certPath(name string) string { return path.Join(n.inv.CertificatesDir, name) }
@@ -163,7 +164,7 @@ func (n *node) certPath(name string) string { return path.Join(n.inv.Certificate
 func (n *node) keyPath(e *entry) string {
 	for _, ref := range e.refs {
 		for _, other := range n.inv.References {
-			if ref.Pair != "" && other.Pair == ref.Pair && other.Holds == HoldsPrivateKey {
+			if ref.Pair != "" && other.Pair == ref.Pair && other.Holds == inventory.HoldsPrivateKey {
 				return other.Path
 			}
 		}

@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"certaudit/audit/inventory"
 	"fmt"
 	"slices"
 	"strings"
@@ -64,7 +65,7 @@ func TestRolesOfTheTable(t *testing.T) {
 			unused = append(unused, r.name)
 		}
 	}
-	want := []string{roleKubeletSelf, roleOutbound, roleTokenVerifier, roleFileCA, roleFileLeaf, roleIntermediate, roleOtherCA}
+	want := []string{inventory.RoleKubeletSelf, inventory.RoleOutbound, inventory.RoleTokenVerifier, inventory.RoleFileCA, inventory.RoleFileLeaf, inventory.RoleIntermediate, inventory.RoleOtherCA}
 	if diff := cmp.Diff(want, unused); diff != "" {
 		t.Errorf("roles without a requirement (-want +got):\n%s", diff)
 	}
@@ -135,7 +136,7 @@ func TestSelectByProfile(t *testing.T) {
 	sources := func(profile string) []string {
 		var out []string
 		for _, r := range DefaultRequirements().Select(profile, "1.34") {
-			if r.Role == roleEtcdServing && r.Fact == FactCommonName || r.Role == roleKubernetesCA {
+			if r.Role == inventory.RoleEtcdServing && r.Fact == FactCommonName || r.Role == inventory.RoleKubernetesCA {
 				out = append(out, r.Role+" "+strings.Join(r.Values, ","))
 			}
 		}

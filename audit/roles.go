@@ -1,6 +1,9 @@
 package audit
 
-import "cmp"
+import (
+	"certaudit/audit/inventory"
+	"cmp"
+)
 
 // Types, in the words of the certificate health-check sheet.
 const (
@@ -59,58 +62,58 @@ type role struct {
 
 // roles in the order of the table: the CAs, then who serves, then who calls.
 var roles = []role{
-	{name: roleKubernetesCA, component: "kubernetes", kind: typeCA, window: caWindow, phase: "certs ca",
+	{name: inventory.RoleKubernetesCA, component: "kubernetes", kind: typeCA, window: caWindow, phase: "certs ca",
 		restart: []string{"kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet"}},
-	{name: roleEtcdCA, component: "etcd", kind: typeCA, window: caWindow, phase: "certs etcd-ca",
+	{name: inventory.RoleEtcdCA, component: "etcd", kind: typeCA, window: caWindow, phase: "certs etcd-ca",
 		restart: []string{"etcd", "kube-apiserver"}},
-	{name: roleFrontProxyCA, component: "front-proxy", kind: typeCA, window: caWindow, phase: "certs front-proxy-ca",
+	{name: inventory.RoleFrontProxyCA, component: "front-proxy", kind: typeCA, window: caWindow, phase: "certs front-proxy-ca",
 		restart: []string{"kube-apiserver", "kube-controller-manager"}},
-	{name: roleAPIServerServing, component: "kube-apiserver", kind: typeServer, window: leafWindow, server: true,
+	{name: inventory.RoleAPIServerServing, component: "kube-apiserver", kind: typeServer, window: leafWindow, server: true,
 		kubeadm: "apiserver", phase: "certs apiserver", restart: []string{"kube-apiserver"}},
-	{name: roleAPIServerSNI, component: "kube-apiserver", kind: typeServer, window: leafWindow, server: true,
+	{name: inventory.RoleAPIServerSNI, component: "kube-apiserver", kind: typeServer, window: leafWindow, server: true,
 		restart: []string{"kube-apiserver"}},
-	{name: roleAPIServerEtcd, component: "kube-apiserver", kind: typeToEtcd, window: leafWindow, client: true,
+	{name: inventory.RoleAPIServerEtcd, component: "kube-apiserver", kind: typeToEtcd, window: leafWindow, client: true,
 		kubeadm: "apiserver-etcd-client", phase: "certs apiserver-etcd-client", restart: []string{"kube-apiserver"}},
-	{name: roleAPIServerKubelet, component: "kube-apiserver", kind: typeToKubelet, window: leafWindow, client: true,
+	{name: inventory.RoleAPIServerKubelet, component: "kube-apiserver", kind: typeToKubelet, window: leafWindow, client: true,
 		kubeadm: "apiserver-kubelet-client", phase: "certs apiserver-kubelet-client", restart: []string{"kube-apiserver"}},
-	{name: roleFrontProxyClient, component: "kube-apiserver", kind: typeFrontProxy, window: leafWindow, client: true,
+	{name: inventory.RoleFrontProxyClient, component: "kube-apiserver", kind: typeFrontProxy, window: leafWindow, client: true,
 		kubeadm: "front-proxy-client", phase: "certs front-proxy-client", restart: []string{"kube-apiserver"}},
-	{name: roleEtcdServing, component: "etcd", kind: typeBoth, window: leafWindow, server: true, client: true,
+	{name: inventory.RoleEtcdServing, component: "etcd", kind: typeBoth, window: leafWindow, server: true, client: true,
 		kubeadm: "etcd-server", phase: "certs etcd-server", restart: []string{"etcd"}},
-	{name: roleEtcdPeer, component: "etcd", kind: typeBoth, window: leafWindow, server: true, client: true,
+	{name: inventory.RoleEtcdPeer, component: "etcd", kind: typeBoth, window: leafWindow, server: true, client: true,
 		kubeadm: "etcd-peer", phase: "certs etcd-peer", restart: []string{"etcd"}},
-	{name: roleEtcdClient, component: "etcd", kind: typeToEtcd, window: leafWindow, client: true, restart: []string{"etcd"}},
-	{name: roleEtcdHealthcheck, component: "etcd", kind: typeToEtcd, window: leafWindow, client: true,
+	{name: inventory.RoleEtcdClient, component: "etcd", kind: typeToEtcd, window: leafWindow, client: true, restart: []string{"etcd"}},
+	{name: inventory.RoleEtcdHealthcheck, component: "etcd", kind: typeToEtcd, window: leafWindow, client: true,
 		// Since 1.17 etcd's probes need no certificate: people use it, nothing else.
 		kubeadm: "etcd-healthcheck-client", phase: "certs etcd-healthcheck-client", harm: Warning},
-	{name: roleControllerClient, component: "kube-controller-manager", kind: typeToAPI, window: leafWindow, client: true,
+	{name: inventory.RoleControllerClient, component: "kube-controller-manager", kind: typeToAPI, window: leafWindow, client: true,
 		kubeadm: "controller-manager.conf", phase: "kubeconfig controller-manager", restart: []string{"kube-controller-manager"}},
-	{name: roleControllerServe, component: "kube-controller-manager", kind: typeServer, window: leafWindow, server: true,
+	{name: inventory.RoleControllerServe, component: "kube-controller-manager", kind: typeServer, window: leafWindow, server: true,
 		restart: []string{"kube-controller-manager"}},
-	{name: roleSchedulerClient, component: "kube-scheduler", kind: typeToAPI, window: leafWindow, client: true,
+	{name: inventory.RoleSchedulerClient, component: "kube-scheduler", kind: typeToAPI, window: leafWindow, client: true,
 		kubeadm: "scheduler.conf", phase: "kubeconfig scheduler", restart: []string{"kube-scheduler"}},
-	{name: roleSchedulerServe, component: "kube-scheduler", kind: typeServer, window: leafWindow, server: true,
+	{name: inventory.RoleSchedulerServe, component: "kube-scheduler", kind: typeServer, window: leafWindow, server: true,
 		restart: []string{"kube-scheduler"}},
-	{name: roleAdmin, component: "admin", kind: typeToAPI, window: leafWindow, client: true,
+	{name: inventory.RoleAdmin, component: "admin", kind: typeToAPI, window: leafWindow, client: true,
 		kubeadm: "admin.conf", phase: "kubeconfig admin"},
-	{name: roleSuperAdmin, component: "super-admin", kind: typeToAPI, window: leafWindow, client: true,
+	{name: inventory.RoleSuperAdmin, component: "super-admin", kind: typeToAPI, window: leafWindow, client: true,
 		kubeadm: "super-admin.conf", phase: "kubeconfig super-admin"},
-	{name: roleKubeletClient, component: "kubelet", kind: typeToAPI, window: rotatedWindow, client: true,
+	{name: inventory.RoleKubeletClient, component: "kubelet", kind: typeToAPI, window: rotatedWindow, client: true,
 		restart: []string{"kubelet"}},
-	{name: roleKubeletServing, component: "kubelet", kind: typeServer, window: rotatedWindow, server: true,
+	{name: inventory.RoleKubeletServing, component: "kubelet", kind: typeServer, window: rotatedWindow, server: true,
 		restart: []string{"kubelet"}},
-	{name: roleKubeletSelf, component: "kubelet", kind: typeServer, window: leafWindow, server: true,
+	{name: inventory.RoleKubeletSelf, component: "kubelet", kind: typeServer, window: leafWindow, server: true,
 		restart: []string{"kubelet"}, harm: Warning},
-	{name: roleProxyClient, component: "kube-proxy", kind: typeToAPI, window: leafWindow, client: true,
+	{name: inventory.RoleProxyClient, component: "kube-proxy", kind: typeToAPI, window: leafWindow, client: true,
 		restart: []string{"kube-proxy"}},
-	{name: roleUser, component: "kubectl", kind: typeToAPI, window: leafWindow, client: true, harm: Warning},
-	{name: roleOutbound, component: "", kind: typeClient, window: leafWindow, client: true},
+	{name: inventory.RoleUser, component: "kubectl", kind: typeToAPI, window: leafWindow, client: true, harm: Warning},
+	{name: inventory.RoleOutbound, component: "", kind: typeClient, window: leafWindow, client: true},
 	// Only the public key of it is used.
-	{name: roleTokenVerifier, component: "kube-apiserver", kind: typeVerifier, window: leafWindow, harm: Info},
-	{name: roleFileCA, component: "", kind: typeCA, window: caWindow},
-	{name: roleFileLeaf, component: "", kind: typeByUsage, window: leafWindow},
-	{name: roleIntermediate, component: "", kind: typeCA, window: caWindow},
-	{name: roleOtherCA, component: "", kind: typeCA, window: caWindow, lent: true},
+	{name: inventory.RoleTokenVerifier, component: "kube-apiserver", kind: typeVerifier, window: leafWindow, harm: Info},
+	{name: inventory.RoleFileCA, component: "", kind: typeCA, window: caWindow},
+	{name: inventory.RoleFileLeaf, component: "", kind: typeByUsage, window: leafWindow},
+	{name: inventory.RoleIntermediate, component: "", kind: typeCA, window: caWindow},
+	{name: inventory.RoleOtherCA, component: "", kind: typeCA, window: caWindow, lent: true},
 }
 
 // roleOrder and roleByName are derived from roles.

@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"certaudit/audit/inventory"
 	"cmp"
 	"crypto/x509"
 	"maps"
@@ -35,14 +36,14 @@ func (o Options) requirements() *Requirements {
 }
 
 // Run judges inventories. It is pure: the same arguments give the same Result.
-func Run(inventories []*Inventory, o Options) Result {
+func Run(inventories []*inventory.Inventory, o Options) Result {
 	r, _ := Rerun(nil, inventories, o)
 	return r
 }
 
 // Rerun is [Run] with the memory of an earlier run, and returns its own beside
 // the same result.
-func Rerun(before *Memory, inventories []*Inventory, o Options) (Result, *Memory) {
+func Rerun(before *Memory, inventories []*inventory.Inventory, o Options) (Result, *Memory) {
 	r, after := newResult(o), &Memory{signed: map[[2]*x509.Certificate]bool{}}
 	for _, inv := range inventories {
 		known := before.node(inv, o)

@@ -2,6 +2,7 @@ package audit_test
 
 import (
 	"bytes"
+	"certaudit/audit/inventory"
 	"cmp"
 	"flag"
 	"fmt"
@@ -26,14 +27,14 @@ func auditNode(t *testing.T, n fixtures.Node, o audit.Options) audit.Result {
 	if err := n.Write(dir); err != nil {
 		t.Fatal(err)
 	}
-	inv, err := audit.Gather(dir)
+	inv, err := inventory.Gather(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if o.At.IsZero() {
 		o.At = fixtures.Now
 	}
-	return audit.Run([]*audit.Inventory{inv}, o)
+	return audit.Run([]*inventory.Inventory{inv}, o)
 }
 
 // Every scenario is audited at a fixed time. A sound one has no finding at

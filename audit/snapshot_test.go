@@ -2,6 +2,7 @@ package audit_test
 
 import (
 	"bytes"
+	"certaudit/audit/inventory"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/rsa"
@@ -41,11 +42,11 @@ func TestSnapshot(t *testing.T) {
 			if diff := gocmp.Diff(first, second); diff != "" {
 				t.Errorf("two results of one tree (-first +second):\n%s", diff)
 			}
-			var read audit.Inventory
+			var read inventory.Inventory
 			if err := json.Unmarshal(snapshot, &read); err != nil {
 				t.Fatal(err)
 			}
-			third := audit.Run([]*audit.Inventory{&read}, audit.Options{At: fixtures.Now})
+			third := audit.Run([]*inventory.Inventory{&read}, audit.Options{At: fixtures.Now})
 			if diff := gocmp.Diff(first, third); diff != "" {
 				t.Errorf("the result of the snapshot (-gathered +read):\n%s", diff)
 			}
@@ -59,7 +60,7 @@ func TestSnapshot(t *testing.T) {
 
 // keepsSecrets fails a test if an inventory or a result says anything of the
 // private keys of a node.
-func keepsSecrets(t *testing.T, secrets []secret, inv *audit.Inventory, r audit.Result) {
+func keepsSecrets(t *testing.T, secrets []secret, inv *inventory.Inventory, r audit.Result) {
 	t.Helper()
 	if len(secrets) == 0 {
 		t.Error("there is no secret to keep")
@@ -126,7 +127,7 @@ func TestMisplacedKeys(t *testing.T) {
 
 // The order of the inventories decides nothing but the order of the rows.
 func TestRunOfSeveral(t *testing.T) {
-	var inventories []*audit.Inventory
+	var inventories []*inventory.Inventory
 	for _, n := range []fixtures.Node{fixtures.ControlPlane(fixtures.Options{}).Node, fixtures.Worker(fixtures.Options{}).Node} {
 		dir := t.TempDir()
 		if err := n.Write(dir); err != nil {

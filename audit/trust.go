@@ -2,6 +2,7 @@ package audit
 
 import (
 	"bytes"
+	"certaudit/audit/inventory"
 	"crypto/x509"
 	"errors"
 	"maps"
@@ -23,7 +24,7 @@ type bundle struct {
 
 // bundleNamed returns the first bundle that one of the selectors names,
 // "component --flag" or "kubeadm file", and that holds a certificate.
-func bundleNamed(inv *Inventory, selectors []string) (bundle, bool) {
+func bundleNamed(inv *inventory.Inventory, selectors []string) (bundle, bool) {
 	for _, s := range selectors {
 		component, name, _ := strings.Cut(s, " ")
 		name = strings.TrimPrefix(name, "--")
@@ -39,9 +40,9 @@ func bundleNamed(inv *Inventory, selectors []string) (bundle, bool) {
 	return bundle{}, false
 }
 
-func bundleOf(inv *Inventory, ref Reference) bundle {
-	b := bundle{label: ref.Label(), place: ref.place()}
-	for _, c := range inv.material(ref).Certificates {
+func bundleOf(inv *inventory.Inventory, ref inventory.Reference) bundle {
+	b := bundle{label: ref.Label(), place: ref.Place()}
+	for _, c := range inv.Material(ref).Certificates {
 		b.certs = append(b.certs, c.Certificate)
 	}
 	return b

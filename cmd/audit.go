@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"certaudit/audit/inventory"
 	"context"
 	"encoding/json"
 	"errors"
@@ -218,9 +219,9 @@ func (p *program) examine(f auditFlags, lookup func(string) (report.Format, erro
 		return audit.Result{}, err
 	}
 	if f.probe {
-		audit.Probe(context.Background(), inv)
+		inventory.Probe(context.Background(), inv)
 	}
-	r := audit.Run([]*audit.Inventory{inv}, o)
+	r := audit.Run([]*inventory.Inventory{inv}, o)
 	if err := outputs.write(r); err != nil {
 		return audit.Result{}, exit{exitIncomplete, err.Error()}
 	}
@@ -228,15 +229,15 @@ func (p *program) examine(f auditFlags, lookup func(string) (report.Format, erro
 }
 
 // gather reads the node, the paths that were given instead, or both.
-func (p *program) gather(f auditFlags, policy *audit.Policy) (*audit.Inventory, error) {
-	var inv *audit.Inventory
+func (p *program) gather(f auditFlags, policy *audit.Policy) (*inventory.Inventory, error) {
+	var inv *inventory.Inventory
 	if f.node || len(f.paths) == 0 {
 		var more []string
 		if policy != nil {
 			more = policy.Paths
 		}
 		var err error
-		if inv, err = audit.Gather(f.root, more...); err != nil {
+		if inv, err = inventory.Gather(f.root, more...); err != nil {
 			return nil, err
 		}
 	}
@@ -248,7 +249,7 @@ func (p *program) gather(f auditFlags, policy *audit.Policy) (*audit.Inventory, 
 			return nil, errors.New("the standard input can be read once only; give one -")
 		}
 	}
-	add := func(more *audit.Inventory, err error) error {
+	add := func(more *inventory.Inventory, err error) error {
 		if err != nil || inv == nil {
 			inv = more
 			return err
@@ -258,12 +259,12 @@ func (p *program) gather(f auditFlags, policy *audit.Policy) (*audit.Inventory, 
 	tick, end := p.progress()
 	defer end()
 	if len(files) > 0 {
-		if err := add(audit.GatherPaths(workingFolder(), files, tick)); err != nil {
+		if err := add(inventory.GatherPaths(workingFolder(), files, tick)); err != nil {
 			return nil, err
 		}
 	}
 	if len(files) < len(f.paths) {
-		more, err := audit.GatherObjects(stdinName, p.stdin, nil)
+		more, err := inventory.GatherObjects(stdinName, p.stdin, nil)
 		if err != nil {
 			return nil, exit{exitIncomplete, fmt.Sprintf("cannot read the standard input: %s", err)}
 		}

@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"certaudit/audit/inventory"
 	"errors"
 	"fmt"
 	"io"
@@ -86,7 +87,7 @@ func (p *program) csr(f requestFlags) error {
 }
 
 // gatherRequests reads the files, or the standard input where none is named.
-func (p *program) gatherRequests(f requestFlags) (*audit.RequestInventory, error) {
+func (p *program) gatherRequests(f requestFlags) (*inventory.RequestInventory, error) {
 	paths := f.paths
 	if len(paths) == 0 {
 		if isTerminal(p.stdin) {
@@ -94,7 +95,7 @@ func (p *program) gatherRequests(f requestFlags) (*audit.RequestInventory, error
 		}
 		paths = []string{"-"}
 	}
-	in, err := audit.GatherRequests(workingFolder(), paths, p.stdin)
+	in, err := inventory.GatherRequests(workingFolder(), paths, p.stdin)
 	if err != nil || f.ca == "" {
 		return in, err
 	}
@@ -117,8 +118,8 @@ func isTerminal(r io.Reader) bool {
 
 // signing reads the kube-controller-manager's side; nil where there is none and
 // nobody said that there is one.
-func (f requestFlags) signing() (*audit.Inventory, error) {
-	node, err := audit.GatherSigning(f.root)
+func (f requestFlags) signing() (*inventory.Inventory, error) {
+	node, err := inventory.GatherSigning(f.root)
 	switch {
 	case err != nil && f.rootGiven:
 		return nil, err

@@ -2,6 +2,7 @@ package cmd_test
 
 import (
 	"bytes"
+	"certaudit/audit/inventory"
 	"flag"
 	"fmt"
 	"maps"
@@ -120,11 +121,11 @@ func demoResult(t *testing.T) audit.Result {
 	if err := fixtures.Demo().Write(dir); err != nil {
 		t.Fatal(err)
 	}
-	inv, err := audit.Gather(dir)
+	inv, err := inventory.Gather(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return audit.Run([]*audit.Inventory{inv}, audit.Options{At: fixtures.Now})
+	return audit.Run([]*inventory.Inventory{inv}, audit.Options{At: fixtures.Now})
 }
 
 // The README shows what the demonstration prints on a terminal of 200 columns.

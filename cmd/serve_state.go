@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"certaudit/audit/inventory"
 	"context"
 	"fmt"
 	"log/slog"
@@ -25,13 +26,13 @@ type server struct {
 	log   *slog.Logger
 	now   func() time.Time
 	// gather reads what is audited; tests replace it.
-	gather func(*audit.Cache, *audit.Policy) (*audit.Inventory, error)
+	gather func(*inventory.Cache, *audit.Policy) (*inventory.Inventory, error)
 	// look is how often the files are looked at; lookEvery but in tests.
 	look time.Duration
 
 	policy *audit.Policy
 	// cache and memory are what is known of the audits before.
-	cache  *audit.Cache
+	cache  *inventory.Cache
 	memory *audit.Memory
 	health report.ServerHealth
 	timing report.Health
@@ -58,7 +59,7 @@ type state struct {
 func newServer(f serveFlags, policy *audit.Policy, log *slog.Logger, now func() time.Time) *server {
 	s := &server{flags: f, log: log, now: now, look: lookEvery, policy: policy}
 	s.forget()
-	s.gather = func(c *audit.Cache, policy *audit.Policy) (*audit.Inventory, error) {
+	s.gather = func(c *inventory.Cache, policy *audit.Policy) (*inventory.Inventory, error) {
 		if len(f.paths) > 0 {
 			return c.GatherPaths(f.paths)
 		}
@@ -132,7 +133,7 @@ func (s *server) run(ctx context.Context, watch func() (watcher, error), reload 
 
 // forget drops what is known of the audits before.
 func (s *server) forget() {
-	s.cache, s.memory = audit.NewCache(time.Now, workingFolder()), nil
+	s.cache, s.memory = inventory.NewCache(time.Now, workingFolder()), nil
 }
 
 // reload reads the policy again and forgets what is remembered of vanished
@@ -192,7 +193,7 @@ func (s *server) once() (r audit.Result, err error) {
 	if s.policy != nil && o.Profile == "" {
 		o.Profile = s.policy.Profile
 	}
-	r, s.memory = audit.Rerun(s.memory, []*audit.Inventory{inv}, o)
+	r, s.memory = audit.Rerun(s.memory, []*inventory.Inventory{inv}, o)
 	return r, nil
 }
 

@@ -2,6 +2,7 @@ package deploy_test
 
 import (
 	"bytes"
+	"certaudit/audit/inventory"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -172,11 +173,11 @@ func example(t *testing.T, now time.Time) string {
 	if err := c.Node.Write(dir); err != nil {
 		t.Fatal(err)
 	}
-	inv, err := audit.Gather(dir)
+	inv, err := inventory.Gather(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := audit.Run([]*audit.Inventory{inv}, audit.Options{At: now})
+	r := audit.Run([]*inventory.Inventory{inv}, audit.Options{At: now})
 	var b strings.Builder
 	health := report.Health{Ended: now, Duration: 12 * time.Millisecond, Server: &report.ServerHealth{Audits: 1, Watching: true}}
 	if err := report.WriteMetrics(&b, report.Metrics(r, health)); err != nil {

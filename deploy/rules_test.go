@@ -2,6 +2,7 @@ package deploy_test
 
 import (
 	"bytes"
+	"certaudit/audit/inventory"
 	"fmt"
 	"maps"
 	"os"
@@ -217,7 +218,7 @@ func TestExpiryAlertsAgreeWithTheAudit(t *testing.T) {
 	if err := fixtures.ControlPlane(fixtures.Options{}).Node.Write(tree); err != nil {
 		t.Fatal(err)
 	}
-	inv, err := audit.Gather(tree)
+	inv, err := inventory.Gather(tree)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -228,7 +229,7 @@ func TestExpiryAlertsAgreeWithTheAudit(t *testing.T) {
 	file := unitTests{RuleFiles: []string{rules}, Interval: "15m"}
 	var names []string
 	for _, day := range []int{0, 298, 299, 304, 306, 327, 329, 334, 336, 3439, 3441, 3589, 3591, 3621} {
-		test := expiryTest(day, audit.Run([]*audit.Inventory{inv}, audit.Options{At: fixtures.Now.AddDate(0, 0, day)}))
+		test := expiryTest(day, audit.Run([]*inventory.Inventory{inv}, audit.Options{At: fixtures.Now.AddDate(0, 0, day)}))
 		file.Tests, names = append(file.Tests, test), append(names, test.Name)
 	}
 	// What the audit says, so that agreement is never that of two silences.

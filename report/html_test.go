@@ -2,6 +2,7 @@ package report
 
 import (
 	"bytes"
+	"certaudit/audit/inventory"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
@@ -35,13 +36,13 @@ func htmlDemo(t testing.TB) audit.Result {
 
 func htmlAudit(t testing.TB, nodes ...fixtures.Node) audit.Result {
 	t.Helper()
-	var inventories []*audit.Inventory
+	var inventories []*inventory.Inventory
 	for _, n := range nodes {
 		dir := t.TempDir()
 		if err := n.Write(dir); err != nil {
 			t.Fatal(err)
 		}
-		inv, err := audit.Gather(dir)
+		inv, err := inventory.Gather(dir)
 		if err != nil {
 			t.Fatal(err)
 		}

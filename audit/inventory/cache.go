@@ -1,4 +1,4 @@
-package audit
+package inventory
 
 import (
 	"cmp"
@@ -165,7 +165,7 @@ func (c *Cache) kept(name, shown string, now mark) (File, parsers.Material, bool
 // heldBy identifies what a certificate is to whom, and where.
 type heldBy struct{ component, role, path string }
 
-func (r Reference) heldBy() heldBy { return heldBy{r.Component, r.Role, r.place().Path} }
+func (r Reference) heldBy() heldBy { return heldBy{r.Component, r.Role, r.Place().Path} }
 
 // recall adds to an inventory the certificates that were in the last one and
 // whose files are gone, as references to nothing. What may be absent is not
@@ -186,8 +186,8 @@ func (c *Cache) recall(r *root, inv *Inventory) {
 	}
 	held := slices.Clone(c.gone)
 	for _, ref := range c.inv.References {
-		lent := ref.Embedded != nil && ref.Role == roleOtherCA // the CA of a kubeconfig
-		if len(c.inv.material(ref).Certificates) > 0 && !optional[ref.place().Path] && !lent {
+		lent := ref.Embedded != nil && ref.Role == RoleOtherCA // the CA of a kubeconfig
+		if len(c.inv.Material(ref).Certificates) > 0 && !optional[ref.Place().Path] && !lent {
 			held = append(held, ref)
 		}
 	}
@@ -198,7 +198,7 @@ func (c *Cache) recall(r *root, inv *Inventory) {
 			continue
 		}
 		f, _ := r.stat(absolute(slashed(c.here), at.path))
-		if f.exists() {
+		if f.Exists() {
 			continue
 		}
 		named[at] = true

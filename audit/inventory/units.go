@@ -1,7 +1,8 @@
-package audit
+package inventory
 
 import (
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -23,7 +24,7 @@ func (g *gatherer) services() {
 	wants := g.wantsFolders()
 	for _, name := range g.serviceNames() {
 		component := strings.TrimSuffix(name, ".service")
-		_, runs := g.inv.component(programs[component])
+		_, runs := g.inv.Component(Programs[component])
 		if !g.wanted(name, wants) && (runs || !g.handMade(name)) {
 			continue
 		}
@@ -42,7 +43,7 @@ func (g *gatherer) serviceNames() []string {
 	for _, dir := range unitFolders {
 		names, err := g.root.list(dir)
 		if err != nil {
-			g.lost("", parsers.Problem{Origin: parsers.Origin{Path: dir}, Kind: kindUnreadable, Detail: "cannot be listed: " + bareError(err)})
+			g.lost("", parsers.Problem{Origin: parsers.Origin{Path: dir}, Kind: KindUnreadable, Detail: "cannot be listed: " + bareError(err)})
 		}
 		for _, name := range names {
 			isPart := func(word string) bool { return strings.Contains(name, word) }
@@ -51,7 +52,7 @@ func (g *gatherer) serviceNames() []string {
 			}
 		}
 	}
-	return slices.Sorted(mapKeys(found))
+	return slices.Sorted(maps.Keys(found))
 }
 
 // handMade reports whether an administrator wrote a unit: then it is meant to run,
@@ -78,13 +79,13 @@ func (g *gatherer) wantsFolders() []string {
 func (g *gatherer) wanted(name string, wants []string) bool {
 	return slices.ContainsFunc(wants, func(dir string) bool {
 		f, _ := g.root.stat(path.Join(dir, name))
-		return f.exists() || f.Link != ""
+		return f.Exists() || f.Link != ""
 	})
 }
 
 // service adds what a unit starts, if that is a component.
 func (g *gatherer) service(component string, unit parsers.Unit) {
-	if programs[component] == "" && !startsComponent(unit) {
+	if Programs[component] == "" && !startsComponent(unit) {
 		return // something about a component, such as its backup
 	}
 	g.noted(component, summed(unit.Problems)...)
@@ -93,20 +94,20 @@ func (g *gatherer) service(component string, unit parsers.Unit) {
 	commands, problems := parsers.ParseCommand(words, nil)
 	problems = append(unclear, problems...)
 	for _, cmd := range commands {
-		name, known := programs[cmd.Program]
+		name, known := Programs[cmd.Program]
 		if !known || name == "kubelet" {
 			continue
 		}
 		c := Component{Name: name, Origin: parsers.Origin{Path: unit.Path}, Settings: cmd.Flags}
-		if first, twice := g.inv.component(name); twice {
-			g.noted(name, parsers.Problem{Origin: c.Origin, Kind: kindDuplicate, Detail: fmt.Sprintf("starts %s, as %s does; one of the two fails to start", name, first.Origin.Path)})
+		if first, twice := g.inv.Component(name); twice {
+			g.noted(name, parsers.Problem{Origin: c.Origin, Kind: KindDuplicate, Detail: fmt.Sprintf("starts %s, as %s does; one of the two fails to start", name, first.Origin.Path)})
 			return
 		}
 		g.noted(name, problems...)
 		g.component(c, env, workingFolder(unit))
 		return
 	}
-	if programs[component] != "" {
+	if Programs[component] != "" {
 		g.lost(component, parsers.Problem{Origin: parsers.Origin{Path: unit.Path}, Kind: parsers.KindUnsupported,
 			Detail: fmt.Sprintf("starts no program that is known to be %s, so its settings were not read", component)})
 	}
@@ -117,7 +118,7 @@ func (g *gatherer) service(component string, unit parsers.Unit) {
 func startsComponent(unit parsers.Unit) bool {
 	words, _ := unit.StartWords(nil)
 	commands, _ := parsers.ParseCommand(words, nil)
-	return slices.ContainsFunc(commands, func(c parsers.Command) bool { return programs[c.Program] != "" && c.Program != "kubelet" })
+	return slices.ContainsFunc(commands, func(c parsers.Command) bool { return Programs[c.Program] != "" && c.Program != "kubelet" })
 }
 
 // serviceView is that of a component which runs on the node in a folder.
@@ -190,7 +191,7 @@ func (g *gatherer) dropIns(folder, component string) []string {
 	for _, dir := range unitFolders {
 		names, err := g.root.list(path.Join(dir, folder))
 		if err != nil {
-			g.lost(component, parsers.Problem{Origin: parsers.Origin{Path: path.Join(dir, folder)}, Kind: kindUnreadable, Detail: "cannot be listed: " + bareError(err)})
+			g.lost(component, parsers.Problem{Origin: parsers.Origin{Path: path.Join(dir, folder)}, Kind: KindUnreadable, Detail: "cannot be listed: " + bareError(err)})
 		}
 		for _, n := range names {
 			if _, shadowed := byName[n]; !shadowed && strings.HasSuffix(n, ".conf") {
@@ -199,7 +200,7 @@ func (g *gatherer) dropIns(folder, component string) []string {
 		}
 	}
 	var files []string
-	for _, n := range slices.Sorted(mapKeys(byName)) {
+	for _, n := range slices.Sorted(maps.Keys(byName)) {
 		files = append(files, byName[n])
 	}
 	return files

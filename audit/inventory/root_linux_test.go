@@ -1,18 +1,18 @@
-package audit
+package inventory
 
 import (
 	"fmt"
 	"net"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
-	"golang.org/x/sys/unix"
+
+	"certaudit/fixtures"
 )
 
 // plant makes a folder with one of everything that can lie at a path.
@@ -26,8 +26,8 @@ func plant(t *testing.T) string {
 		os.WriteFile(filepath.Join(dir, "etc/file"), []byte("text\n"), 0o640),
 		os.Chmod(filepath.Join(dir, "etc/file"), 0o640),
 		os.WriteFile(filepath.Join(dir, "etc/empty"), nil, 0o644),
-		os.WriteFile(filepath.Join(dir, "etc/limit"), make([]byte, maxFileBytes), 0o644),
-		os.WriteFile(filepath.Join(dir, "etc/large"), make([]byte, maxFileBytes+1), 0o644),
+		os.WriteFile(filepath.Join(dir, "etc/limit"), make([]byte, MaxFileBytes), 0o644),
+		os.WriteFile(filepath.Join(dir, "etc/large"), make([]byte, MaxFileBytes+1), 0o644),
 		os.WriteFile(filepath.Join(dir, "etc/sparse"), nil, 0o644),
 		os.Truncate(filepath.Join(dir, "etc/sparse"), 8<<30),
 		os.Symlink("file", filepath.Join(dir, "etc/relative")),
@@ -125,31 +125,6 @@ func TestReadStaysInside(t *testing.T) {
 	}
 }
 
-// WithoutCapabilities calls a function on a thread that has none, so that root
-// may read no more than its files' modes say.
-func WithoutCapabilities(t *testing.T, do func()) {
-	t.Helper()
-	ended := make(chan error)
-	go func() {
-		var err error
-		defer func() { ended <- err }() // also where the function ends the goroutine
-		runtime.LockOSThread()          // and never unlock it: the thread ends with the goroutine
-		header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
-		var sets [2]unix.CapUserData
-		err = unix.Capget(&header, &sets[0])
-		if err == nil {
-			sets[0].Effective, sets[1].Effective = 0, 0
-			err = unix.Capset(&header, &sets[0])
-		}
-		if err == nil {
-			do()
-		}
-	}()
-	if err := <-ended; err != nil {
-		t.Fatal(err)
-	}
-}
-
 func TestReadUnreadable(t *testing.T) {
 	dir := plant(t)
 	if err := os.Chmod(filepath.Join(dir, "etc/file"), 0); err != nil {
@@ -162,7 +137,9 @@ func TestReadUnreadable(t *testing.T) {
 	defer r.close()
 	var got File
 	var data []byte
-	WithoutCapabilities(t, func() { got, data = r.read("/etc/file") })
+	if err := fixtures.WithoutCapabilities(func() { got, data = r.read("/etc/file") }); err != nil {
+		t.Fatal(err)
+	}
 	want := File{Path: "/etc/file", State: Unreadable, Reason: "may not be read by this user", Resolved: "/etc/file", Size: 5}
 	if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(File{}, "UID", "GID", "ModTime")); diff != "" || data != nil {
 		t.Errorf("%d bytes (-want +got):\n%s", len(data), diff)

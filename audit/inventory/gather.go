@@ -1,4 +1,4 @@
-package audit
+package inventory
 
 import (
 	"bytes"
@@ -15,7 +15,7 @@ import (
 const (
 	defaultManifestDir     = "/etc/kubernetes/manifests"
 	defaultCertificatesDir = "/etc/kubernetes/pki"
-	defaultKubeconfigDir   = "/etc/kubernetes"
+	DefaultKubeconfigDir   = "/etc/kubernetes"
 )
 
 // Gather reads the node whose file system lies below dir, "/" for the one it
@@ -67,10 +67,7 @@ type gatherer struct {
 const maxNodeBytes = 16 << 20
 
 func newGatherer(r *root) *gatherer {
-	return &gatherer{root: r, followed: map[string]bool{}, inv: &Inventory{
-		Files: map[string]File{}, Materials: map[string]parsers.Material{},
-		Kubeconfigs: map[string]parsers.Kubeconfig{}, Folders: map[string][]string{},
-	}}
+	return &gatherer{root: r, followed: map[string]bool{}, inv: New()}
 }
 
 // read reads a file and keeps its description.
@@ -120,14 +117,14 @@ var privateKey = regexp.MustCompile(`(?s)-----BEGIN [A-Z0-9 ]*PRIVATE KEY.*?(?:-
 
 // unread records a file that is there and could not be read.
 func (g *gatherer) unread(f File, component string) {
-	g.lost(component, parsers.Problem{Origin: parsers.Origin{Path: f.Path}, Kind: kindUnreadable, Detail: f.Reason})
+	g.lost(component, parsers.Problem{Origin: parsers.Origin{Path: f.Path}, Kind: KindUnreadable, Detail: f.Reason})
 }
 
-// kindUnreadable marks what the file system refused, beside the parsers' kinds.
-const kindUnreadable parsers.Kind = "unreadable"
+// KindUnreadable marks what the file system refused, beside the parsers' kinds.
+const KindUnreadable parsers.Kind = "unreadable"
 
-// kindDuplicate marks a second static pod of one name.
-const kindDuplicate parsers.Kind = "duplicate"
+// KindDuplicate marks a second static pod of one name.
+const KindDuplicate parsers.Kind = "duplicate"
 
 func (g *gatherer) lost(component string, problems ...parsers.Problem) {
 	for _, p := range problems {
@@ -166,11 +163,11 @@ func firstWord(data []byte) string {
 // of it whose name does not start with a dot, whatever its extension
 // (kubernetes pkg/kubelet/config/file.go).
 func (g *gatherer) staticPods() {
-	dir := cmp.Or(g.inv.setting("kubelet", "pod-manifest-path").Value, defaultManifestDir)
+	dir := cmp.Or(g.inv.Setting("kubelet", "pod-manifest-path").Value, defaultManifestDir)
 	g.inv.ManifestDir = path.Clean("/" + dir)
 	names, err := g.root.list(g.inv.ManifestDir)
 	if err != nil {
-		g.lost("kubelet", parsers.Problem{Origin: parsers.Origin{Path: g.inv.ManifestDir}, Kind: kindUnreadable, Detail: "cannot be listed: " + bareError(err)})
+		g.lost("kubelet", parsers.Problem{Origin: parsers.Origin{Path: g.inv.ManifestDir}, Kind: KindUnreadable, Detail: "cannot be listed: " + bareError(err)})
 	}
 	slices.SortStableFunc(names, func(a, b string) int { return cmp.Compare(rank(a), rank(b)) })
 	for _, name := range names {
@@ -183,7 +180,7 @@ func (g *gatherer) staticPods() {
 // rank puts the manifests that kubeadm writes first, so that a copy beside one
 // is taken for the copy.
 func rank(name string) int {
-	if base, ok := strings.CutSuffix(name, ".yaml"); ok && programs[base] == base {
+	if base, ok := strings.CutSuffix(name, ".yaml"); ok && Programs[base] == base {
 		return 0
 	}
 	return 1
@@ -211,8 +208,8 @@ func (g *gatherer) manifest(name string) {
 	}
 }
 
-// programs are the components whose flags are known here.
-var programs = map[string]string{
+// Programs are the components whose flags are known here.
+var Programs = map[string]string{
 	"kube-apiserver": "kube-apiserver", "kube-controller-manager": "kube-controller-manager",
 	"kube-scheduler": "kube-scheduler", "kube-proxy": "kube-proxy", "etcd": "etcd", "kubelet": "kubelet",
 	"apiserver": "kube-apiserver", "controller-manager": "kube-controller-manager", "scheduler": "kube-scheduler", "proxy": "kube-proxy",
@@ -228,7 +225,7 @@ func (g *gatherer) pod(pod parsers.Pod) {
 	for _, c := range pod.Containers {
 		commands, problems := parsers.ParseCommand(slices.Concat(c.Command, c.Args), c.Env)
 		for _, cmd := range commands {
-			if name, known := programs[cmd.Program]; known {
+			if name, known := Programs[cmd.Program]; known {
 				g.noted(name, problems...)
 				g.component(Component{Name: name, Origin: pod.Origin, Image: c.Image, Settings: cmd.Flags, Annotations: pod.Annotations}, c.Env, mounts{pod, c})
 				problems = nil

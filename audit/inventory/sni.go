@@ -1,4 +1,4 @@
-package audit
+package inventory
 
 import (
 	"certaudit/parsers"
@@ -7,56 +7,56 @@ import (
 	"strings"
 )
 
-// sniReference returns the certificate of --tls-sni-cert-key that the API
+// SNIReference returns the certificate of --tls-sni-cert-key that the API
 // server picks for a host: the first that is registered for the name, then for
 // its wildcard; then, unless the default certificate holds the name, one that
 // does (crypto/tls Config.getCertificate). Nobody sends the name of a server
 // whose address is dialled (RFC 6066, 3).
-func (inv *Inventory) sniReference(host string) (Reference, bool) {
+func (inv *Inventory) SNIReference(host string) (Reference, bool) {
 	host = strings.TrimRight(strings.ToLower(host), ".")
 	if _, err := netip.ParseAddr(host); err == nil || host == "" {
 		return Reference{}, false
 	}
 	_, parent, _ := strings.Cut(host, ".")
-	pairs := inv.sniPairs()
+	pairs := inv.SNIPairs()
 	for _, name := range []string{host, strings.TrimSuffix("*."+parent, ".")} {
 		for _, pair := range pairs {
 			if slices.Contains(pair.names, name) {
-				return pair.ref, true
+				return pair.Ref, true
 			}
 		}
 	}
-	if standard, ok := inv.referenceOf("kube-apiserver", "tls-cert-file"); ok && inv.isFor(standard, host) {
+	if standard, ok := inv.ReferenceOf("kube-apiserver", "tls-cert-file"); ok && inv.isFor(standard, host) {
 		return Reference{}, false
 	}
-	i := slices.IndexFunc(pairs, func(p sniPair) bool { return inv.isFor(p.ref, host) })
+	i := slices.IndexFunc(pairs, func(p sniPair) bool { return inv.isFor(p.Ref, host) })
 	if i < 0 {
 		return Reference{}, false
 	}
-	return pairs[i].ref, true
+	return pairs[i].Ref, true
 }
 
 // isFor reports whether the first certificate of a reference holds a name.
 func (inv *Inventory) isFor(ref Reference, host string) bool {
-	certs := inv.material(ref).Certificates
+	certs := inv.Material(ref).Certificates
 	return len(certs) > 0 && certs[0].VerifyHostname(host) == nil
 }
 
 // sniPair is a certificate of --tls-sni-cert-key and the names that it is
 // registered for.
 type sniPair struct {
-	ref   Reference
+	Ref   Reference
 	names []string
 }
 
 // maxSNIPairs bounds the pairs of --tls-sni-cert-key that are looked at.
 const maxSNIPairs = 64
 
-// sniPairs returns the pairs of --tls-sni-cert-key in the order in which they
+// SNIPairs returns the pairs of --tls-sni-cert-key in the order in which they
 // are registered: those whose names the flag gives come first; those of the
 // others are in the certificate, whose addresses do not count (k8s.io/apiserver
 // pkg/server/dynamiccertificates/named_certificates.go).
-func (inv *Inventory) sniPairs() []sniPair {
+func (inv *Inventory) SNIPairs() []sniPair {
 	given := map[parsers.Origin]string{}
 	for _, t := range (parsers.Command{Flags: inv.apiServerSettings()}).FlagAll("tls-sni-cert-key") {
 		_, given[t.Origin], _ = strings.Cut(t.Value, ":")
@@ -66,7 +66,7 @@ func (inv *Inventory) sniPairs() []sniPair {
 		if ref.Name != "tls-sni-cert-key" || ref.Holds != HoldsCertificate || len(named)+len(others) == maxSNIPairs {
 			continue
 		}
-		certs := inv.material(ref).Certificates
+		certs := inv.Material(ref).Certificates
 		if names := parsers.List(given[ref.Origin]); len(names) > 0 {
 			named = append(named, sniPair{ref, names})
 		} else if len(certs) > 0 {
@@ -80,8 +80,8 @@ func (inv *Inventory) sniPairs() []sniPair {
 
 // sniNames are the names that the pair of a reference is registered for.
 func (inv *Inventory) sniNames(ref Reference) []string {
-	for _, pair := range inv.sniPairs() {
-		if pair.ref.Origin == ref.Origin {
+	for _, pair := range inv.SNIPairs() {
+		if pair.Ref.Origin == ref.Origin {
 			return pair.names
 		}
 	}
@@ -89,6 +89,6 @@ func (inv *Inventory) sniNames(ref Reference) []string {
 }
 
 func (inv *Inventory) apiServerSettings() []parsers.Flag {
-	c, _ := inv.component("kube-apiserver")
+	c, _ := inv.Component("kube-apiserver")
 	return c.Settings
 }

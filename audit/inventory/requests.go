@@ -1,4 +1,4 @@
-package audit
+package inventory
 
 import (
 	"certaudit/parsers"
@@ -64,13 +64,13 @@ func GatherSigning(dir string) (*Inventory, error) {
 	g.kubelet()
 	g.staticPods()
 	g.services()
-	if _, ok := g.inv.component(controllerManager); !ok {
+	if _, ok := g.inv.Component(ControllerManager); !ok {
 		return nil, nil
 	}
 	return g.inv, nil
 }
 
-const controllerManager = "kube-controller-manager"
+const ControllerManager = "kube-controller-manager"
 
 // requestScanner looks for requests.
 type requestScanner struct {
@@ -85,7 +85,7 @@ func (s *requestScanner) file(name string, _ mark, named bool) {
 	f.Path = s.shown(name)
 	if f.State != Readable {
 		if named || f.State == Unreadable {
-			s.lose(name, kindUnreadable, f.Reason)
+			s.lose(name, KindUnreadable, f.Reason)
 		}
 		return
 	}
@@ -99,7 +99,7 @@ func (s *requestScanner) file(name string, _ mark, named bool) {
 func isRequest(name string, data []byte) bool {
 	text := string(data)
 	return path.Ext(name) == ".csr" || strings.Contains(text, "CertificateSigningRequest") || strings.Contains(text, "CERTIFICATE REQUEST-----") ||
-		isObject(data) && strings.Contains(text, "kind: Node")
+		IsObject(data) && strings.Contains(text, "kind: Node")
 }
 
 func (s *requestScanner) stream(stdin io.Reader) {
@@ -107,9 +107,9 @@ func (s *requestScanner) stream(stdin io.Reader) {
 	defer clear(data)
 	switch {
 	case err != nil:
-		s.lose(stdinName, kindUnreadable, "the standard input cannot be read: "+err.Error())
+		s.lose(stdinName, KindUnreadable, "the standard input cannot be read: "+err.Error())
 	case len(data) > maxRequestBytes:
-		s.lose(stdinName, kindUnreadable, fmt.Sprintf("the standard input is larger than %d MiB", maxRequestBytes>>20))
+		s.lose(stdinName, KindUnreadable, fmt.Sprintf("the standard input is larger than %d MiB", maxRequestBytes>>20))
 	default:
 		s.inv.Files[stdinName] = File{Path: stdinName, State: Readable, Size: int64(len(data))}
 		s.add(stdinName, data, true)

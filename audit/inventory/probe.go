@@ -1,4 +1,4 @@
-package audit
+package inventory
 
 import (
 	"cmp"
@@ -46,6 +46,14 @@ type Endpoint struct {
 	Path string `json:"path,omitempty"`
 }
 
+// Where is the address, and the name that was asked for.
+func (e Endpoint) Where() string {
+	if e.ServerName == "" {
+		return e.Address
+	}
+	return fmt.Sprintf("%s (%s)", e.Address, e.ServerName)
+}
+
 // Probe connects to the endpoints that the inventory's configuration names, all
 // at once, and records in it what each serves. It sends a handshake and nothing
 // beyond, shows no certificate of its own, and verifies nothing: that is left to
@@ -65,18 +73,18 @@ func probe(ctx context.Context, e Endpoint) Served {
 	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
 	s := Served{Endpoint: e}
-	state, err := handshake(ctx, e.Address, e.ServerName)
-	s.Certificates = peerCertificates(e.Address, state)
+	state, err := Handshake(ctx, e.Address, e.ServerName)
+	s.Certificates = PeerCertificates(e.Address, state)
 	if err != nil && len(s.Certificates) == 0 {
-		s.Error = unreachable(err)
+		s.Error = Unreachable(err, probeTimeout)
 	}
 	return s
 }
 
-// handshake returns what a server shows of itself, and verifies nothing of it. A
+// Handshake returns what a server shows of itself, and verifies nothing of it. A
 // server that demands a client certificate ends the handshake with an error
 // after it has shown its own, so that both may be returned.
-func handshake(ctx context.Context, address, serverName string) (state tls.ConnectionState, err error) {
+func Handshake(ctx context.Context, address, serverName string) (state tls.ConnectionState, err error) {
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", address)
 	if err != nil {
 		return state, err
@@ -95,7 +103,8 @@ func handshake(ctx context.Context, address, serverName string) (state tls.Conne
 	return state, err
 }
 
-func peerCertificates(address string, state tls.ConnectionState) []parsers.Certificate {
+// PeerCertificates are those that a server at an address showed, leaf first.
+func PeerCertificates(address string, state tls.ConnectionState) []parsers.Certificate {
 	var out []parsers.Certificate
 	for i, c := range state.PeerCertificates {
 		out = append(out, parsers.NewCertificate(parsers.Origin{Path: address}, i, c))
@@ -103,10 +112,8 @@ func peerCertificates(address string, state tls.ConnectionState) []parsers.Certi
 	return out
 }
 
-// unreachable says in words why there was no handshake.
-func unreachable(err error) string { return unreachableWithin(err, probeTimeout) }
-
-func unreachableWithin(err error, timeout time.Duration) string {
+// Unreachable says in words why there was no handshake within a time.
+func Unreachable(err error, timeout time.Duration) string {
 	var dns *net.DNSError
 	var record tls.RecordHeaderError
 	var netErr net.Error
@@ -156,10 +163,10 @@ func (inv *Inventory) endpoints() []Endpoint {
 		}
 	}
 	for _, l := range listeners {
-		if _, ok := inv.component(l.component); !ok {
+		if _, ok := inv.Component(l.component); !ok {
 			continue
 		}
-		port := cmp.Or(inv.setting(l.component, l.port).Value, l.defaultPort)
+		port := cmp.Or(inv.Setting(l.component, l.port).Value, l.defaultPort)
 		if port == "0" {
 			continue // switched off
 		}
@@ -170,7 +177,7 @@ func (inv *Inventory) endpoints() []Endpoint {
 		}
 	}
 	for _, l := range etcdListeners {
-		for u := range strings.SplitSeq(inv.setting("etcd", l.urls).Value, ",") {
+		for u := range strings.SplitSeq(inv.Setting("etcd", l.urls).Value, ",") {
 			if address, ok := strings.CutPrefix(strings.TrimSpace(u), "https://"); ok {
 				add(inv.presents(Endpoint{Component: "etcd", Address: dialable(address), Reference: l.certificate}))
 			}
@@ -181,12 +188,12 @@ func (inv *Inventory) endpoints() []Endpoint {
 
 // listensAt is an address at which a component can be reached.
 func (inv *Inventory) listensAt(l listener) string {
-	address := inv.setting(l.component, l.address).Value
+	address := inv.Setting(l.component, l.address).Value
 	if ip := net.ParseIP(address); address != "" && (ip == nil || !ip.IsUnspecified()) {
 		return address
 	}
 	if l.component == "kube-apiserver" {
-		return cmp.Or(inv.advertiseAddress(), "127.0.0.1")
+		return cmp.Or(inv.AdvertiseAddress(), "127.0.0.1")
 	}
 	return "127.0.0.1"
 }
@@ -209,7 +216,7 @@ func (inv *Inventory) presents(e Endpoint) Endpoint {
 		if ref.Component != e.Component || ref.Holds != HoldsCertificate {
 			continue
 		}
-		if e.Reference != "" && ref.Name == e.Reference || e.Component == "kubelet" && (ref.Role == roleKubeletServing || ref.Role == roleKubeletSelf) {
+		if e.Reference != "" && ref.Name == e.Reference || e.Component == "kubelet" && (ref.Role == RoleKubeletServing || ref.Role == RoleKubeletSelf) {
 			e.Reference, e.Path = ref.Name, ref.Path
 			return e
 		}
@@ -227,7 +234,7 @@ func (inv *Inventory) sniEndpoints(e Endpoint) []Endpoint {
 			continue
 		}
 		for _, name := range inv.sniNames(ref) {
-			if picked, ok := inv.sniReference(name); ok && picked.Path == ref.Path && net.ParseIP(name) == nil && !strings.Contains(name, "*") {
+			if picked, ok := inv.SNIReference(name); ok && picked.Path == ref.Path && net.ParseIP(name) == nil && !strings.Contains(name, "*") {
 				sni := e
 				sni.ServerName, sni.Reference, sni.Path = name, ref.Name, ref.Path
 				out = append(out, sni)

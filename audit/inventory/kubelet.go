@@ -1,4 +1,4 @@
-package audit
+package inventory
 
 import (
 	"fmt"
@@ -15,8 +15,8 @@ import (
 const (
 	kubeletConfig    = "/var/lib/kubelet/config.yaml"
 	kubeletFlagsFile = "/var/lib/kubelet/kubeadm-flags.env"
-	kubeletCertDir   = "/var/lib/kubelet/pki"
-	kubeletConf      = "/etc/kubernetes/kubelet.conf"
+	KubeletCertDir   = "/var/lib/kubelet/pki"
+	KubeletConf      = "/etc/kubernetes/kubelet.conf"
 	bootstrapConf    = "/etc/kubernetes/bootstrap-kubelet.conf"
 )
 
@@ -24,7 +24,7 @@ const (
 // files were not copied with the tree. Source: website,
 // setup/production-environment/tools/kubeadm/kubelet-integration.
 const kubeadmDropIn = `[Service]
-Environment="KUBELET_KUBECONFIG_ARGS=--bootstrap-kubeconfig=` + bootstrapConf + ` --kubeconfig=` + kubeletConf + `"
+Environment="KUBELET_KUBECONFIG_ARGS=--bootstrap-kubeconfig=` + bootstrapConf + ` --kubeconfig=` + KubeletConf + `"
 Environment="KUBELET_CONFIG_ARGS=--config=` + kubeletConfig + `"
 EnvironmentFile=-` + kubeletFlagsFile + `
 EnvironmentFile=-/etc/default/kubelet
@@ -39,7 +39,7 @@ func (g *gatherer) kubelet() {
 	case found:
 	case g.partial():
 		return
-	case slices.ContainsFunc([]string{kubeletFlagsFile, kubeletConf, bootstrapConf}, g.exists):
+	case slices.ContainsFunc([]string{kubeletFlagsFile, KubeletConf, bootstrapConf}, g.exists):
 		unit = parsers.ParseUnit("", []byte(kubeadmDropIn))
 	case g.exists(kubeletConfig):
 		unit = parsers.ParseUnit("", []byte("[Service]\nExecStart=kubelet --config="+kubeletConfig+"\n"))
@@ -72,10 +72,10 @@ const kubeletDir = "/var/lib/kubelet"
 // partial reports whether the kubelet's own folder was left out when a tree was
 // copied, which says nothing of the node.
 func (g *gatherer) partial() bool {
-	if g.exists(kubeletDir) || !g.exists(kubeletConf) {
+	if g.exists(kubeletDir) || !g.exists(KubeletConf) {
 		return false
 	}
-	g.lost("kubelet", parsers.Problem{Origin: parsers.Origin{Path: kubeletDir}, Kind: kindUnreadable,
+	g.lost("kubelet", parsers.Problem{Origin: parsers.Origin{Path: kubeletDir}, Kind: KindUnreadable,
 		Detail: "does not exist, and neither do the kubelet's units: they were not copied with the tree"})
 	return true
 }
@@ -125,7 +125,7 @@ const maxDropInDepth = 8
 func (g *gatherer) kubeletDropIns(dir string, depth int, settings []parsers.Flag) []parsers.Flag {
 	names, err := g.root.list(dir)
 	if err != nil {
-		g.lost("kubelet", parsers.Problem{Origin: parsers.Origin{Path: dir}, Kind: kindUnreadable, Detail: "cannot be listed: " + bareError(err)})
+		g.lost("kubelet", parsers.Problem{Origin: parsers.Origin{Path: dir}, Kind: KindUnreadable, Detail: "cannot be listed: " + bareError(err)})
 	}
 	for _, n := range names {
 		name := path.Join(dir, n)
@@ -178,11 +178,12 @@ func resolveIfPath(file, flag, value string) string {
 	return parsers.ResolvePath(file, value)
 }
 
-func (c Component) certDir() string {
+// CertDir is the folder in which the kubelet keeps its certificates.
+func (c Component) CertDir() string {
 	if dir := c.Setting("cert-dir").Value; dir != "" {
 		return path.Clean("/" + dir)
 	}
-	return kubeletCertDir
+	return KubeletCertDir
 }
 
 // bootstrap follows the bootstrap kubeconfig, which is there only until the
@@ -193,7 +194,7 @@ func (g *gatherer) bootstrap(c Component) {
 		return
 	}
 	g.optional(Reference{Component: c.Name, Name: "bootstrap-kubeconfig", Origin: value.Origin,
-		Holds: HoldsKubeconfig, Role: roleKubeletClient, Path: path.Clean("/" + value.Value)})
+		Holds: HoldsKubeconfig, Role: RoleKubeletClient, Path: path.Clean("/" + value.Value)})
 }
 
 // optional adds a reference to a file that may be absent.
@@ -208,12 +209,12 @@ func (g *gatherer) optional(ref Reference) {
 // kubeconfig does not name it: the kubelet uses it all the same
 // (cmd/kubelet/app/server.go, buildKubeletClientConfig).
 func (g *gatherer) kubeletClient(c Component) {
-	current := path.Join(c.certDir(), "kubelet-client-current.pem")
+	current := path.Join(c.CertDir(), "kubelet-client-current.pem")
 	named := slices.ContainsFunc(g.inv.References, func(r Reference) bool { return r.Path == current })
 	if named || !g.exists(current) {
 		return
 	}
-	g.pairFile(current, Reference{Component: c.Name, Name: "cert-dir", Origin: c.Setting("cert-dir").Origin, Role: roleKubeletClient})
+	g.pairFile(current, Reference{Component: c.Name, Name: "cert-dir", Origin: c.Setting("cert-dir").Origin, Role: RoleKubeletClient})
 }
 
 // pairFile adds a file that holds both a certificate and its key.
@@ -231,12 +232,12 @@ func (g *gatherer) kubeletServing(c Component) {
 	if c.Setting("tls-cert-file").Value != "" {
 		return
 	}
-	dir, bootstrap := c.certDir(), c.Setting("rotate-server-certificates")
+	dir, bootstrap := c.CertDir(), c.Setting("rotate-server-certificates")
 	if bootstrap.Value == "true" {
-		g.pairFile(path.Join(dir, "kubelet-server-current.pem"), Reference{Component: c.Name, Name: "rotate-server-certificates", Origin: bootstrap.Origin, Role: roleKubeletServing})
+		g.pairFile(path.Join(dir, "kubelet-server-current.pem"), Reference{Component: c.Name, Name: "rotate-server-certificates", Origin: bootstrap.Origin, Role: RoleKubeletServing})
 		return
 	}
-	ref := Reference{Component: c.Name, Name: "cert-dir", Origin: c.Setting("cert-dir").Origin, Role: roleKubeletSelf, Pair: "kubelet/self"}
+	ref := Reference{Component: c.Name, Name: "cert-dir", Origin: c.Setting("cert-dir").Origin, Role: RoleKubeletSelf, Pair: "kubelet/self"}
 	ref.Path, ref.Holds = path.Join(dir, "kubelet.crt"), HoldsCertificate
 	g.optional(ref)
 	ref.Path, ref.Holds = path.Join(dir, "kubelet.key"), HoldsPrivateKey

@@ -1,4 +1,4 @@
-package audit
+package inventory
 
 import (
 	"certaudit/parsers"
@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// referenceOf returns the first reference of a component's flag.
-func (inv *Inventory) referenceOf(component, name string, holds ...Holding) (Reference, bool) {
+// ReferenceOf returns the first reference of a component's flag.
+func (inv *Inventory) ReferenceOf(component, name string, holds ...Holding) (Reference, bool) {
 	for _, ref := range inv.References {
 		if ref.Component == component && ref.Name == name && (len(holds) == 0 || slices.Contains(holds, ref.Holds)) {
 			return ref, true
@@ -17,8 +17,8 @@ func (inv *Inventory) referenceOf(component, name string, holds ...Holding) (Ref
 	return Reference{}, false
 }
 
-// referenceAt returns the reference that stands at a place.
-func (inv *Inventory) referenceAt(at parsers.Origin) (Reference, bool) {
+// ReferenceAt returns the reference that stands at a place.
+func (inv *Inventory) ReferenceAt(at parsers.Origin) (Reference, bool) {
 	i := slices.IndexFunc(inv.References, func(r Reference) bool { return r.Origin == at })
 	if at == (parsers.Origin{}) || i < 0 {
 		return Reference{}, false
@@ -26,9 +26,9 @@ func (inv *Inventory) referenceAt(at parsers.Origin) (Reference, bool) {
 	return inv.References[i], true
 }
 
-// advertiseAddress is the address that the API server gives out as its own.
-func (inv *Inventory) advertiseAddress() string {
-	c, _ := inv.component("kube-apiserver")
+// AdvertiseAddress is the address that the API server gives out as its own.
+func (inv *Inventory) AdvertiseAddress() string {
+	c, _ := inv.Component("kube-apiserver")
 	endpoint := c.Annotations["kubeadm.kubernetes.io/kube-apiserver.advertise-address.endpoint"]
 	for _, s := range []string{c.Setting("advertise-address").Value, parsers.HostOf("//" + endpoint)} {
 		if a, err := netip.ParseAddr(s); err == nil && !a.IsUnspecified() {
@@ -38,10 +38,10 @@ func (inv *Inventory) advertiseAddress() string {
 	return ""
 }
 
-// etcdServers are the URLs of etcd that the API server dials, each once: those
+// EtcdServers are the URLs of etcd that the API server dials, each once: those
 // for everything, and those for single resources, "group/resource#url;url"
 // (k8s.io/apiserver pkg/server/options/etcd.go).
-func (inv *Inventory) etcdServers() []parsers.Text {
+func (inv *Inventory) EtcdServers() []parsers.Text {
 	var urls []parsers.Text
 	seen := map[string]bool{"": true}
 	add := func(u string, at parsers.Origin) {
@@ -50,11 +50,11 @@ func (inv *Inventory) etcdServers() []parsers.Text {
 			urls = append(urls, parsers.Text{Value: u, Origin: at})
 		}
 	}
-	servers := inv.setting("kube-apiserver", "etcd-servers")
+	servers := inv.Setting("kube-apiserver", "etcd-servers")
 	for u := range strings.SplitSeq(servers.Value, ",") {
 		add(u, servers.Origin)
 	}
-	overrides := inv.setting("kube-apiserver", "etcd-servers-overrides")
+	overrides := inv.Setting("kube-apiserver", "etcd-servers-overrides")
 	for override := range strings.SplitSeq(overrides.Value, ",") {
 		_, list, _ := strings.Cut(override, "#")
 		for u := range strings.SplitSeq(list, ";") {
@@ -64,13 +64,13 @@ func (inv *Inventory) etcdServers() []parsers.Text {
 	return urls
 }
 
-// etcdMembers are the entries of etcd's --initial-cluster, "name=URL".
-func (inv *Inventory) etcdMembers() []string {
-	return parsers.List(inv.setting("etcd", "initial-cluster").Value)
+// EtcdMembers are the entries of etcd's --initial-cluster, "name=URL".
+func (inv *Inventory) EtcdMembers() []string {
+	return parsers.List(inv.Setting("etcd", "initial-cluster").Value)
 }
 
-// component returns the first component of a name.
-func (inv *Inventory) component(name string) (Component, bool) {
+// Component returns the first component of a name.
+func (inv *Inventory) Component(name string) (Component, bool) {
 	i := slices.IndexFunc(inv.Components, func(c Component) bool { return c.Name == name })
 	if i < 0 {
 		return Component{}, false
@@ -78,8 +78,8 @@ func (inv *Inventory) component(name string) (Component, bool) {
 	return inv.Components[i], true
 }
 
-// setting returns a setting of the first component of a name that has it.
-func (inv *Inventory) setting(component, name string) parsers.Text {
+// Setting returns a setting of the first component of a name that has it.
+func (inv *Inventory) Setting(component, name string) parsers.Text {
 	for _, c := range inv.Components {
 		if c.Name != component {
 			continue
@@ -91,9 +91,9 @@ func (inv *Inventory) setting(component, name string) parsers.Text {
 	return parsers.Text{}
 }
 
-// material returns what a reference leads to; the zero Material where there is
+// Material returns what a reference leads to; the zero Material where there is
 // nothing to read.
-func (inv *Inventory) material(r Reference) parsers.Material {
+func (inv *Inventory) Material(r Reference) parsers.Material {
 	if r.Embedded != nil {
 		return *r.Embedded
 	}

@@ -1,4 +1,4 @@
-package audit
+package inventory
 
 import (
 	"path/filepath"
@@ -51,7 +51,7 @@ func (g *gatherer) processes() {
 // componentOf returns the component of a name as the kernel keeps it, or "".
 func componentOf(comm string) string {
 	comm = strings.TrimSpace(comm)
-	for name, component := range programs {
+	for name, component := range Programs {
 		if name == component && comm == name[:min(len(name), maxCommand)] {
 			return component
 		}

@@ -1,17 +1,13 @@
-package audit
+package inventory
 
 import (
 	"fmt"
-	"iter"
-	"maps"
 	"path"
 	"slices"
 	"strings"
 
 	"certaudit/parsers"
 )
-
-func mapKeys[V any](m map[string]V) iter.Seq[string] { return maps.Keys(m) }
 
 // kubeadmFiles adds the files of kubeadm's that no component names: every
 // kubeconfig, the CA keys, and, where the manifests are gone, the rest.
@@ -46,14 +42,14 @@ func (g *gatherer) certificatesDir() string {
 
 func (g *gatherer) knownPath(k knownFile) string {
 	if k.holds == HoldsKubeconfig {
-		return path.Join(defaultKubeconfigDir, k.path)
+		return path.Join(DefaultKubeconfigDir, k.path)
 	}
 	return path.Join(g.inv.CertificatesDir, k.path)
 }
 
 // kubeadmEtcd reports whether an etcd of kubeadm's runs on the node.
 func (g *gatherer) kubeadmEtcd() bool {
-	c, ok := g.inv.component("etcd")
+	c, ok := g.inv.Component("etcd")
 	return ok && path.Dir(c.Origin.Path) == g.inv.ManifestDir && g.inv.Kubeadm != (parsers.Origin{})
 }
 
@@ -80,11 +76,11 @@ var distributions = []struct{ name, folder string }{
 // distributions tells of the certificates of distributions whose configuration
 // is not followed. On a node with a kubelet of its own they are left-overs.
 func (g *gatherer) distributions() {
-	if _, ok := g.inv.component("kubelet"); ok {
+	if _, ok := g.inv.Component("kubelet"); ok {
 		return
 	}
 	for _, d := range distributions {
-		if f, _ := g.root.stat(d.folder); f.exists() {
+		if f, _ := g.root.stat(d.folder); f.Exists() {
 			g.lost("", parsers.Problem{Origin: parsers.Origin{Path: d.folder}, Kind: parsers.KindUnsupported,
 				Detail: fmt.Sprintf("holds certificates of %s, whose configuration is not followed here; give the folder to certaudit audit as a PATH", d.name)})
 		}
@@ -104,7 +100,7 @@ func (g *gatherer) homes() {
 		if f, _ := g.root.read(name); f.State != Readable {
 			continue
 		}
-		g.optional(Reference{Component: "kubectl", Name: "~/.kube/config", Holds: HoldsKubeconfig, Role: roleUser, Path: name})
+		g.optional(Reference{Component: "kubectl", Name: "~/.kube/config", Holds: HoldsKubeconfig, Role: RoleUser, Path: name})
 	}
 }
 
@@ -139,7 +135,7 @@ func isSystem(dir string) bool {
 func (g *gatherer) folder(dir string) {
 	names, err := g.root.list(dir)
 	if err != nil {
-		g.lost("", parsers.Problem{Origin: parsers.Origin{Path: dir}, Kind: kindUnreadable, Detail: "cannot be listed: " + bareError(err)})
+		g.lost("", parsers.Problem{Origin: parsers.Origin{Path: dir}, Kind: KindUnreadable, Detail: "cannot be listed: " + bareError(err)})
 		return
 	}
 	kept := []string{}

@@ -1,4 +1,4 @@
-package audit
+package inventory
 
 import (
 	"bytes"
@@ -81,10 +81,10 @@ func newScanner(g *gatherer, here string) *scanner {
 func (s *scanner) scanNamed(name string, lenient bool) error {
 	abs := absolute(s.here, name)
 	switch f, _ := s.root.stat(abs); {
-	case f.exists():
+	case f.Exists():
 		s.scan(abs, true)
 	case lenient:
-		s.lose(abs, kindUnreadable, f.Reason)
+		s.lose(abs, KindUnreadable, f.Reason)
 	default:
 		return fmt.Errorf("%q %s", name, f.Reason)
 	}
@@ -95,8 +95,8 @@ func (s *scanner) scanNamed(name string, lenient bool) error {
 func (s *scanner) scanAll(paths []string) {
 	for _, name := range paths {
 		name = path.Clean("/" + name)
-		if f, _ := s.root.stat(name); !f.exists() {
-			s.lose(name, kindUnreadable, f.Reason+", and the policy names it")
+		if f, _ := s.root.stat(name); !f.Exists() {
+			s.lose(name, KindUnreadable, f.Reason+", and the policy names it")
 			continue
 		}
 		s.scan(name, true)
@@ -146,7 +146,7 @@ func (s *scanner) scan(name string, named bool) {
 func (s *scanner) folder(dir string) {
 	names, err := s.root.list(dir)
 	if err != nil {
-		s.lose(dir, kindUnreadable, "cannot be listed: "+bareError(err))
+		s.lose(dir, KindUnreadable, "cannot be listed: "+bareError(err))
 	}
 	for _, n := range names {
 		if n != ".git" {
@@ -170,13 +170,13 @@ func (s *scanner) file(name string, now mark, _ bool) {
 	case f.State == Readable && isMaterial(name, data):
 		s.inv.Files[f.Path] = f
 		s.material(f.Path, parsers.ParseMaterial(parsers.Origin{Path: f.Path}, data))
-	case f.State == Readable && isObject(data):
+	case f.State == Readable && IsObject(data):
 		s.inv.Files[f.Path] = f
 		_ = s.objects(f.Path, bytes.NewReader(data)) // memory can always be read
 	case f.State == TooLarge && slices.Contains(objectSuffixes, path.Ext(name)):
 		s.stream(name, f)
 	case f.State == Unreadable, f.State != Readable && slices.Contains(materialSuffixes, path.Ext(name)):
-		s.lose(name, kindUnreadable, f.Reason)
+		s.lose(name, KindUnreadable, f.Reason)
 	}
 	clear(data)
 }
@@ -193,7 +193,7 @@ func (s *scanner) stream(name string, f File) {
 		err = errors.Join(s.objects(f.Path, h), h.Close())
 	}
 	if err != nil {
-		s.lose(name, kindUnreadable, "cannot be read: "+bareError(err))
+		s.lose(name, KindUnreadable, "cannot be read: "+bareError(err))
 	}
 }
 
@@ -221,9 +221,9 @@ func isMaterial(name string, data []byte) bool {
 	return false
 }
 
-// isObject reports whether a file looks like a Kubernetes object, a kubeconfig
+// IsObject reports whether a file looks like a Kubernetes object, a kubeconfig
 // among them.
-func isObject(data []byte) bool {
+func IsObject(data []byte) bool {
 	start := data[:min(len(data), 1<<16)]
 	return bytes.Contains(start, []byte("apiVersion")) && bytes.Contains(start, []byte("kind"))
 }
@@ -231,17 +231,17 @@ func isObject(data []byte) bool {
 // material adds the certificates and keys of one file.
 func (s *scanner) material(name string, m parsers.Material) {
 	s.inv.Materials[name] = m
-	s.inv.References = append(s.inv.References, fileReferences(componentFile, m, Reference{Path: name})...)
+	s.inv.References = append(s.inv.References, fileReferences(ComponentFile, m, Reference{Path: name})...)
 }
 
 // fileReferences says what material is by what it holds.
 func fileReferences(component string, m parsers.Material, ref Reference) []Reference {
-	ref.Component, ref.Role, ref.Name = component, roleFileLeaf, ref.Origin.Field
+	ref.Component, ref.Role, ref.Name = component, RoleFileLeaf, ref.Origin.Field
 	var out []Reference
 	if len(m.Certificates) > 0 || len(m.Keys) == 0 {
 		ref.Holds = HoldsCertificate
 		if len(m.Certificates) > 0 && m.Certificates[0].IsCA {
-			ref.Holds, ref.Role = HoldsBundle, roleFileCA
+			ref.Holds, ref.Role = HoldsBundle, RoleFileCA
 		}
 		out = append(out, ref)
 	}
@@ -255,7 +255,7 @@ func fileReferences(component string, m parsers.Material, ref Reference) []Refer
 // pair joins certificates and keys that lie beside each other under one name.
 func (s *scanner) pair() {
 	for i := range s.inv.References {
-		if ref := &s.inv.References[i]; ref.Component == componentFile && ref.Path != "" && ref.Holds != HoldsBundle {
+		if ref := &s.inv.References[i]; ref.Component == ComponentFile && ref.Path != "" && ref.Holds != HoldsBundle {
 			ref.Pair = stem(ref.Path)
 		}
 	}

@@ -1,4 +1,4 @@
-package audit
+package inventory
 
 import (
 	"bufio"
@@ -55,6 +55,10 @@ type Target struct {
 	Injected string `json:"injected,omitempty"`
 }
 
+// DNSName is how the API server calls a service (k8s.io/apiserver
+// pkg/util/webhook, kubernetes staging kube-aggregator).
+func (t Target) DNSName() string { return t.Service + "." + t.Namespace + ".svc" }
+
 // Asks is what an object wants a certificate to be.
 type Asks struct {
 	// Secret is the name of the Secret that it is kept in.
@@ -79,15 +83,16 @@ type Condition struct {
 	Message string         `json:"message,omitempty"`
 }
 
-// label is "Secret kube-system/tls", as [Reference.Component] has it.
-func (o Object) label() string { return objectLabel(o.Kind, o.Namespace, o.Name) }
+// Label is "Secret kube-system/tls", as [Reference.Component] has it.
+func (o Object) Label() string { return ObjectLabel(o.Kind, o.Namespace, o.Name) }
 
-// holder identifies the object: one line may hold several.
-func (o Object) holder() string {
-	return fmt.Sprintf("%s:%d %s", o.Origin.Path, o.Origin.Line, o.label())
+// Holder identifies the object: one line may hold several.
+func (o Object) Holder() string {
+	return fmt.Sprintf("%s:%d %s", o.Origin.Path, o.Origin.Line, o.Label())
 }
 
-func objectLabel(kind, namespace, name string) string {
+// ObjectLabel names an object: "Secret kube-system/tls", "Node cp-1".
+func ObjectLabel(kind, namespace, name string) string {
 	return strings.TrimSpace(kind + " " + path.Join(namespace, name))
 }
 
@@ -107,15 +112,15 @@ func GatherObjects(name string, r io.Reader, progress func(objects int)) (*Inven
 	if !isMaterial(name, start) && (len(start) == 0 || start[0] != derSequence) {
 		return s.inv, s.objects(name, b)
 	}
-	data, err := io.ReadAll(io.LimitReader(b, maxFileBytes+1))
+	data, err := io.ReadAll(io.LimitReader(b, MaxFileBytes+1))
 	defer clear(data)
-	if len(data) > maxFileBytes {
-		s.lose(name, parsers.KindLimit, fmt.Sprintf("is larger than %d MiB", maxFileBytes>>20))
+	if len(data) > MaxFileBytes {
+		s.lose(name, parsers.KindLimit, fmt.Sprintf("is larger than %d MiB", MaxFileBytes>>20))
 		return s.inv, nil
 	}
 	m := parsers.ParseMaterial(parsers.Origin{Path: name}, data)
 	s.inv.Materials[name] = m
-	s.inv.References = fileReferences(componentFile, m, Reference{Path: name})
+	s.inv.References = fileReferences(ComponentFile, m, Reference{Path: name})
 	return s.inv, err
 }
 
@@ -157,13 +162,13 @@ func (s *scanner) objects(name string, r io.Reader) error {
 		for _, p := range o.Problems {
 			switch problems++; {
 			case problems == maxObjectProblems:
-				s.lost(componentFile, parsers.Problem{Origin: p.Origin, Kind: parsers.KindLimit, Detail: fmt.Sprintf("has more than %d problems; the others are not told", maxObjectProblems)})
+				s.lost(ComponentFile, parsers.Problem{Origin: p.Origin, Kind: parsers.KindLimit, Detail: fmt.Sprintf("has more than %d problems; the others are not told", maxObjectProblems)})
 			case problems > maxObjectProblems:
 			case p.Kind == parsers.KindSyntax && bytes.Contains(o.Text, []byte("{{")):
 				p.Kind = parsers.KindUnsupported
-				s.noted(componentFile, p)
+				s.noted(ComponentFile, p)
 			default:
-				s.lost(componentFile, p)
+				s.lost(ComponentFile, p)
 			}
 		}
 		for _, d := range o.Documents {
@@ -181,7 +186,7 @@ func (s *scanner) objects(name string, r io.Reader) error {
 // object adds one object.
 func (s *scanner) object(name string, d parsers.Document) {
 	if k, ok := d.Kubeconfig(); ok {
-		s.lost(componentFile, k.Problems...)
+		s.lost(ComponentFile, k.Problems...)
 		s.inv.Kubeconfigs[name] = k
 		s.kubeconfigUsers("kubeconfig", parsers.Origin{Path: name}, k)
 		return
@@ -189,7 +194,7 @@ func (s *scanner) object(name string, d parsers.Document) {
 	o := Object{Kind: d.Kind(), Namespace: d.First("metadata.namespace").Value, Name: d.First("metadata.name").Value,
 		Origin: parsers.Origin{Path: name, Line: d.Line()}}
 	if o.Kind == "CertificateSigningRequest" {
-		s.noted(o.label(), parsers.Problem{Origin: o.Origin, Kind: parsers.KindUnsupported, Detail: "is a request for a certificate; certaudit csr judges it"})
+		s.noted(o.Label(), parsers.Problem{Origin: o.Origin, Kind: parsers.KindUnsupported, Detail: "is a request for a certificate; certaudit csr judges it"})
 		return
 	}
 	fields := d.Scalars()
@@ -228,7 +233,7 @@ func (s *scanner) field(o Object, t parsers.Text) {
 	defer clear(data)
 	switch {
 	case err != nil:
-		s.lost(o.label(), parsers.Problem{Origin: t.Origin, Kind: parsers.KindSyntax, Detail: err.Error()})
+		s.lost(o.Label(), parsers.Problem{Origin: t.Origin, Kind: parsers.KindSyntax, Detail: err.Error()})
 	case data == nil:
 	case isKubeconfig(data):
 		s.nested(o, t.Origin, data)
@@ -249,7 +254,7 @@ func isBase64Field(kind, field string) bool {
 // fieldData returns the bytes that a field holds, nil where they are neither
 // certificates nor keys nor a kubeconfig. The error never repeats them.
 func fieldData(kind string, t parsers.Text) ([]byte, error) {
-	key := fieldKey(t.Origin.Field)
+	key := FieldKey(t.Origin.Field)
 	named := slices.Contains(materialSuffixes, path.Ext(key)) || key == "caBundle"
 	switch {
 	case strings.Contains(t.Value, "-----BEGIN "):
@@ -275,8 +280,8 @@ func fieldData(kind string, t parsers.Text) ([]byte, error) {
 	return nil, nil
 }
 
-// fieldKey is the last key of a field: "tls.crt" of data["tls.crt"].
-func fieldKey(field string) string {
+// FieldKey is the last key of a field: "tls.crt" of data["tls.crt"].
+func FieldKey(field string) string {
 	if i := strings.LastIndex(field, `["`); i >= 0 && strings.HasSuffix(field, `"]`) {
 		if key, err := strconv.Unquote(field[i+1 : len(field)-1]); err == nil {
 			return key
@@ -309,18 +314,18 @@ var bundleKeys = []string{"caBundle", "trustBundle", "ca.crt", "ca-bundle.crt", 
 // embedded adds the material of one field.
 func (s *scanner) embedded(o Object, at parsers.Origin, data []byte) {
 	m := s.shared(parsers.ParseMaterial(at, data))
-	key := fieldKey(at.Field)
-	ref := Reference{Origin: at, Embedded: &m, Object: o.label(), Pair: o.holder() + " " + stem(key), CopyOf: copyOf(o, at.Field)}
-	refs := fileReferences(o.label(), m, ref)
+	key := FieldKey(at.Field)
+	ref := Reference{Origin: at, Embedded: &m, Object: o.Label(), Pair: o.Holder() + " " + stem(key), CopyOf: copyOf(o, at.Field)}
+	refs := fileReferences(o.Label(), m, ref)
 	isBundle := slices.Contains(bundleKeys, key)
 	for i := range refs {
 		switch r := &refs[i]; {
 		case len(m.Certificates) == 0 && len(refs) == 1 && path.Ext(key) == ".key":
 			r.Holds = HoldsPrivateKey
 		case isBundle && r.Holds != HoldsPrivateKey:
-			r.Holds, r.Role = HoldsBundle, roleFileCA
+			r.Holds, r.Role = HoldsBundle, RoleFileCA
 			if r.CopyOf != "" || len(m.Certificates) > 0 && !m.Certificates[0].IsCA {
-				r.Role = roleOtherCA // shown once; and a server's own certificate may stand here
+				r.Role = RoleOtherCA // shown once; and a server's own certificate may stand here
 			}
 		}
 	}
@@ -348,7 +353,7 @@ func (s *scanner) nested(o Object, at parsers.Origin, data []byte) {
 	docs, problems := parsers.ParseDocuments(at.Path, data)
 	for _, p := range problems {
 		p.Origin = at
-		s.lost(o.label(), p)
+		s.lost(o.Label(), p)
 	}
 	for _, d := range docs {
 		k, ok := d.Kubeconfig()
@@ -357,15 +362,15 @@ func (s *scanner) nested(o Object, at parsers.Origin, data []byte) {
 		}
 		for _, p := range k.Problems {
 			p.Origin = inside(at, p.Origin)
-			s.lost(o.label(), p)
+			s.lost(o.Label(), p)
 		}
 		before := len(s.inv.References)
-		s.kubeconfigUsers(o.label(), at, k)
+		s.kubeconfigUsers(o.Label(), at, k)
 		for i := before; i < len(s.inv.References); i++ {
 			ref := &s.inv.References[i]
-			ref.Object = o.label()
+			ref.Object = o.Label()
 			if ref.Holds == HoldsBundle && copyOf(o, at.Field) != "" {
-				ref.CopyOf, ref.Role = copyOf(o, at.Field), roleOtherCA
+				ref.CopyOf, ref.Role = copyOf(o, at.Field), RoleOtherCA
 			}
 		}
 	}
@@ -400,12 +405,12 @@ func (s *scanner) kubeconfigUsers(component string, at parsers.Origin, k parsers
 		s.inv.References = append(s.inv.References, Reference{Component: component, Name: origin.Field, Origin: origin, Holds: holds, Role: role, Pair: pair, Embedded: &m})
 	}
 	for _, c := range k.Clusters {
-		add(HoldsBundle, roleFileCA, "", c.CAData)
+		add(HoldsBundle, RoleFileCA, "", c.CAData)
 	}
 	for _, u := range k.Users {
 		pair := fmt.Sprintf("%s %s:%d %s", component, at.Path, at.Line, u.Name)
-		add(HoldsCertificate, roleFileLeaf, pair, u.CertificateData)
-		add(HoldsPrivateKey, roleFileLeaf, pair, u.KeyData)
+		add(HoldsCertificate, RoleFileLeaf, pair, u.CertificateData)
+		add(HoldsPrivateKey, RoleFileLeaf, pair, u.KeyData)
 	}
 }
 
@@ -422,10 +427,10 @@ type caCopy struct {
 // pkg/controlplane/controller/clusterauthenticationtrust,
 // cmd/kubeadm/app/phases/bootstraptoken/clusterinfo.
 var caCopies = []caCopy{
-	{"ConfigMap", "", "kube-root-ca.crt", `data["ca.crt"]`, roleKubernetesCA},
-	{"ConfigMap", "kube-public", "cluster-info", "data.kubeconfig", roleKubernetesCA},
-	{"ConfigMap", "kube-system", "extension-apiserver-authentication", "data.client-ca-file", roleKubernetesCA},
-	{"ConfigMap", "kube-system", "extension-apiserver-authentication", "data.requestheader-client-ca-file", roleFrontProxyCA},
+	{"ConfigMap", "", "kube-root-ca.crt", `data["ca.crt"]`, RoleKubernetesCA},
+	{"ConfigMap", "kube-public", "cluster-info", "data.kubeconfig", RoleKubernetesCA},
+	{"ConfigMap", "kube-system", "extension-apiserver-authentication", "data.client-ca-file", RoleKubernetesCA},
+	{"ConfigMap", "kube-system", "extension-apiserver-authentication", "data.requestheader-client-ca-file", RoleFrontProxyCA},
 }
 
 // apiServerSigner is the signer whose ClusterTrustBundle is the CA of the API
@@ -435,7 +440,7 @@ const apiServerSigner = "kubernetes.io:kube-apiserver-serving:"
 // copyOf is the role of the CA that a field is a copy of, or "".
 func copyOf(o Object, field string) string {
 	if o.Kind == "ClusterTrustBundle" && strings.HasPrefix(o.Name, apiServerSigner) {
-		return roleKubernetesCA
+		return RoleKubernetesCA
 	}
 	for _, c := range caCopies {
 		if c.kind == o.Kind && c.name == o.Name && (c.namespace == "" || c.namespace == o.Namespace) && c.field == field {

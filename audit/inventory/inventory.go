@@ -1,7 +1,15 @@
-package audit
+// Package inventory reads what is there: what the components of a node are
+// configured with, the files that this names, Kubernetes objects, and what
+// servers present. It judges nothing.
+//
+// It is the only place that reads a node's files. Paths are the node's own, no
+// link leads out of its root, and of a private key nothing is kept but the
+// SHA-256 of its public half.
+package inventory
 
 import (
 	"cmp"
+	"strings"
 
 	"certaudit/parsers"
 )
@@ -37,6 +45,12 @@ type Inventory struct {
 	// Served is what [Probe] found; nil if it was not asked.
 	Served   []Served       `json:"served,omitempty"`
 	Problems []InputProblem `json:"problems"`
+}
+
+// New returns the inventory of nothing.
+func New() *Inventory {
+	return &Inventory{Files: map[string]File{}, Materials: map[string]parsers.Material{},
+		Kubeconfigs: map[string]parsers.Kubeconfig{}, Folders: map[string][]string{}}
 }
 
 // Component is one program that runs on the node.
@@ -82,19 +96,30 @@ type Reference struct {
 	Unmounted bool `json:"unmounted,omitempty"`
 }
 
-// componentFile stands for the component of a file that nothing names.
-const componentFile = "file"
+// ComponentFile stands for the component of a file that nothing names.
+const ComponentFile = "file"
 
 // Label is how the reference is shown: "kube-apiserver --tls-cert-file"; "" for
 // a file that nothing names.
 func (r Reference) Label() string {
-	if r.Component == componentFile && r.Origin.Field == "" {
+	if r.Component == ComponentFile && r.Origin.Field == "" {
 		return ""
 	}
 	if r.Origin.Field == "" {
 		return r.Component + " " + r.Name
 	}
 	return r.Component + " " + r.Origin.Field
+}
+
+// Holder identifies the object that a reference stands in; "" for none.
+func (r Reference) Holder() string {
+	if r.Object == "" {
+		return ""
+	}
+	if i := strings.LastIndexByte(r.Pair, ' '); i >= 0 {
+		return r.Pair[:i]
+	}
+	return r.Object
 }
 
 // InputProblem is something that could not be read or understood while the
@@ -106,14 +131,15 @@ type InputProblem struct {
 	Lost bool `json:"lost,omitempty"`
 }
 
-// place is where the material of a reference lies.
-func (r Reference) place() parsers.Origin {
+// Place is where the material of a reference lies.
+func (r Reference) Place() parsers.Origin {
 	if r.Embedded != nil {
 		return r.Origin
 	}
 	return parsers.Origin{Path: r.Path}
 }
 
-func compareOrigins(a, b parsers.Origin) int {
+// CompareOrigins orders origins by path, line and field.
+func CompareOrigins(a, b parsers.Origin) int {
 	return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Field, b.Field))
 }

@@ -1,4 +1,4 @@
-package audit
+package inventory
 
 import (
 	"fmt"
@@ -44,8 +44,8 @@ func (g *gatherer) component(c Component, env []parsers.EnvVar, v view) {
 	if c.Name == "etcd" {
 		c.Settings = g.etcdSettings(c, env, v)
 	}
-	if first, twice := g.inv.component(c.Name); twice {
-		g.noted(c.Name, parsers.Problem{Origin: c.Origin, Kind: kindDuplicate,
+	if first, twice := g.inv.Component(c.Name); twice {
+		g.noted(c.Name, parsers.Problem{Origin: c.Origin, Kind: KindDuplicate,
 			Detail: fmt.Sprintf("starts %s, as %s does; the kubelet runs whichever it reads last", c.Name, first.Origin.Path)})
 	}
 	g.inv.Components = append(g.inv.Components, c)
@@ -99,8 +99,8 @@ func (g *gatherer) sniPair(component string, value parsers.Text, index int, v vi
 	}
 	pair := fmt.Sprintf("%s/tls-sni-cert-key/%d", component, index)
 	name := "tls-sni-cert-key"
-	g.follow(component, use{component, name, HoldsCertificate, roleAPIServerSNI, name, ""}, parsers.Text{Value: cert, Origin: value.Origin}, pair, v)
-	g.follow(component, use{component, name, HoldsPrivateKey, roleAPIServerSNI, name, ""}, parsers.Text{Value: key, Origin: value.Origin}, pair, v)
+	g.follow(component, use{component, name, HoldsCertificate, RoleAPIServerSNI, name, ""}, parsers.Text{Value: cert, Origin: value.Origin}, pair, v)
+	g.follow(component, use{component, name, HoldsPrivateKey, RoleAPIServerSNI, name, ""}, parsers.Text{Value: key, Origin: value.Origin}, pair, v)
 }
 
 // follow adds one reference and reads what it leads to.
@@ -226,7 +226,7 @@ func (g *gatherer) kubeconfig(ref Reference, inside string, v view) {
 	}
 	clusters, users := inUse(k, ref.Role)
 	for _, c := range clusters {
-		g.credential(ref, inside, v, credential{"clusters.certificate-authority", HoldsBundle, roleOtherCA, "", c.CAFile, c.CAData})
+		g.credential(ref, inside, v, credential{"clusters.certificate-authority", HoldsBundle, RoleOtherCA, "", c.CAFile, c.CAData})
 	}
 	for _, u := range users {
 		pair := ref.Component + "/" + ref.Path + "/" + u.Name
@@ -241,7 +241,7 @@ func (g *gatherer) kubeconfig(ref Reference, inside string, v view) {
 // pkg/util/webhook/authentication.go).
 func inUse(k parsers.Kubeconfig, role string) ([]parsers.KubeCluster, []parsers.KubeUser) {
 	cluster, user, ok := k.Current()
-	if !ok || role == roleUser || role == roleOutbound {
+	if !ok || role == RoleUser || role == RoleOutbound {
 		return k.Clusters, k.Users
 	}
 	return []parsers.KubeCluster{cluster}, []parsers.KubeUser{user}
@@ -256,7 +256,7 @@ func (g *gatherer) parseKubeconfig(ref Reference) (parsers.Kubeconfig, bool) {
 	}
 	f, data := g.read(ref.Path)
 	if f.State != Readable {
-		if f.exists() {
+		if f.Exists() {
 			g.unread(f, ref.Component)
 		}
 		return parsers.Kubeconfig{}, false
@@ -320,7 +320,7 @@ func (g *gatherer) etcdSettings(c Component, env []parsers.EnvVar, v view) []par
 	}
 	data, ok := g.config(host, c.Name)
 	if !ok {
-		g.noted(c.Name, parsers.Problem{Origin: file.Origin, Kind: kindUnreadable, Detail: fmt.Sprintf("%q cannot be read, and etcd takes everything from it", host)})
+		g.noted(c.Name, parsers.Problem{Origin: file.Origin, Kind: KindUnreadable, Detail: fmt.Sprintf("%q cannot be read, and etcd takes everything from it", host)})
 		return nil
 	}
 	docs, _ := g.documents(host, c.Name, data)

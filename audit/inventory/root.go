@@ -1,4 +1,4 @@
-package audit
+package inventory
 
 import (
 	"bytes"
@@ -18,9 +18,9 @@ import (
 	securejoin "github.com/cyphar/filepath-securejoin"
 )
 
-// maxFileBytes bounds what is read of one file. The largest honest input, a
+// MaxFileBytes bounds what is read of one file. The largest honest input, a
 // host's whole CA bundle, is a quarter of a mebibyte.
-const maxFileBytes = 4 << 20
+const MaxFileBytes = 4 << 20
 
 // maxDirEntries bounds the listing of one folder; a kubelet that rotates
 // hourly for a year leaves 8760 files.
@@ -57,8 +57,8 @@ type File struct {
 	ModTime  time.Time   `json:"modTime,omitzero"`
 }
 
-// exists reports whether something lies at the path, readable or not.
-func (f File) exists() bool { return f.State != "" && f.State != Missing && f.State != DanglingLink }
+// Exists reports whether something lies at the path, readable or not.
+func (f File) Exists() bool { return f.State != "" && f.State != Missing && f.State != DanglingLink }
 
 // root is a folder that is treated as the node's "/": no path and no link,
 // absolute ones included, leads out of it. securejoin resolves the links and
@@ -149,7 +149,7 @@ func (r *root) resolve(name string) (string, error) {
 
 // read returns what lies at a node's path and, for a regular file of a bearable
 // size, its bytes. A FIFO or a device is never waited for.
-func (r *root) read(name string) (File, []byte) { return r.readUpTo(name, maxFileBytes) }
+func (r *root) read(name string) (File, []byte) { return r.readUpTo(name, MaxFileBytes) }
 
 // readUpTo is read with a bound of its own, in bytes.
 func (r *root) readUpTo(name string, most int64) (File, []byte) {

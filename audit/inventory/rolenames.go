@@ -1,0 +1,36 @@
+package inventory
+
+// Roles: what a certificate is. A CA is a role of its own; what is wrong with
+// a CA is said once, however many flags name its file.
+const (
+	RoleKubernetesCA     = "kubernetes/ca"
+	RoleEtcdCA           = "etcd/ca"
+	RoleFrontProxyCA     = "front-proxy/ca"
+	RoleOtherCA          = "other/ca"
+	RoleIntermediate     = "intermediate/ca"
+	RoleAPIServerServing = "kube-apiserver/serving"
+	RoleAPIServerSNI     = "kube-apiserver/sni"
+	RoleAPIServerKubelet = "kube-apiserver/kubelet-client"
+	RoleAPIServerEtcd    = "kube-apiserver/etcd-client"
+	RoleFrontProxyClient = "kube-apiserver/front-proxy-client"
+	RoleEtcdServing      = "etcd/serving"
+	RoleEtcdPeer         = "etcd/peer"
+	RoleEtcdClient       = "etcd/client"
+	RoleEtcdHealthcheck  = "etcd/healthcheck-client"
+	RoleControllerClient = "kube-controller-manager/client"
+	RoleControllerServe  = "kube-controller-manager/serving"
+	RoleSchedulerClient  = "kube-scheduler/client"
+	RoleSchedulerServe   = "kube-scheduler/serving"
+	RoleKubeletClient    = "kubelet/client"
+	RoleKubeletServing   = "kubelet/serving"
+	RoleKubeletSelf      = "kubelet/serving-self-signed"
+	RoleProxyClient      = "kube-proxy/client"
+	RoleAdmin            = "admin/client"
+	RoleSuperAdmin       = "super-admin/client"
+	RoleUser             = "user/client"
+	RoleOutbound         = "outbound/client"
+	RoleTokenVerifier    = "service-account/verifier"
+	// Certificates that were found by their content, not by what names them.
+	RoleFileCA   = "file/ca"
+	RoleFileLeaf = "file/certificate"
+)
