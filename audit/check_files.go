@@ -140,7 +140,7 @@ func (n *node) restore(g group) remedy {
 func (g group) components() []string {
 	var names []string
 	for _, r := range g.refs {
-		if _, runs := inventory.Programs[r.Component]; runs && !slices.Contains(names, r.Component) {
+		if inventory.IsProgram(r.Component) && !slices.Contains(names, r.Component) {
 			names = append(names, r.Component)
 		}
 	}

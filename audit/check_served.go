@@ -31,19 +31,9 @@ func checkServedDiffers(p *pass) {
 	}
 }
 
-// reloads says how a component takes up a new serving certificate. Sources:
-// kubernetes#84200, #124574; etcd client/pkg/transport reads the pair at every
-// handshake.
-var reloads = map[string]string{
-	"kube-apiserver":          "It reads the file again every minute: if it still does not, it sees another file, or another process listens there.",
-	"kube-controller-manager": "It reads the file again every minute: if it still does not, it sees another file, or another process listens there.",
-	"kube-scheduler":          "It reads the file again every minute: if it still does not, it sees another file, or another process listens there.",
-	"etcd":                    "It reads the file at every handshake: it sees another file, or another process listens there.",
-	"kubelet":                 "It reads the file at its start; only from 1.31 on it takes up a new one by itself.",
-}
-
 func reloadWords(component string) string {
-	return cmp.Or(reloads[component], "It reads the file at its start.")
+	p, _ := inventory.ProgramNamed(component)
+	return cmp.Or(p.Reload, "It reads the file at its start.")
 }
 
 func checkServedUnreachable(p *pass) {
@@ -57,29 +47,12 @@ func checkServedUnreachable(p *pass) {
 	}
 }
 
-// readOnce are the files that a component reads at its start only; until is the
-// first version that reads them again. Source: the facts of each component's
-// options; kubernetes#79083, #84200, #124574; etcd client/pkg/transport.
-var readOnce = []struct{ component, name, until string }{
-	{"kube-apiserver", "service-account-key-file", ""},
-	{"kube-apiserver", "service-account-signing-key-file", ""},
-	{"kube-apiserver", "etcd-cafile", ""},
-	{"kube-controller-manager", "kubeconfig", ""},
-	{"kube-controller-manager", "service-account-private-key-file", ""},
-	{"kube-scheduler", "kubeconfig", ""},
-	{"kubelet", "tls-cert-file", "1.31"},
-	{"etcd", "trusted-ca-file", ""},
-	{"etcd", "peer-trusted-ca-file", ""},
-}
-
 // checkServedStale reports once for each process, whose restart mends all.
 func checkServedStale(p *pass) {
 	stale := map[string][]inventory.Reference{}
-	for _, row := range readOnce {
-		for _, ref := range p.inv.References {
-			if ref.Component == row.component && ref.Name == row.name && p.readsOnce(ref, row.until) && p.isStale(ref) {
-				stale[row.component] = append(stale[row.component], ref)
-			}
+	for _, ref := range p.inv.References {
+		if p.readsOnce(ref) && p.isStale(ref) {
+			stale[ref.Component] = append(stale[ref.Component], ref)
 		}
 	}
 	for _, component := range sortedKeys(stale) {
@@ -94,10 +67,13 @@ func checkServedStale(p *pass) {
 	}
 }
 
-// readsOnce leaves out the versions that read the file again, and the
-// kubeconfigs that name files instead of holding a certificate.
-func (n *node) readsOnce(ref inventory.Reference, until string) bool {
-	if until != "" && n.facts.version.Value != "" && !(interval{until: until}).holds(n.facts.version.Value) {
+// readsOnce reports whether the component reads the file of a reference at its
+// start only. Of a kubeconfig that names files instead of holding a certificate,
+// those are read again.
+func (n *node) readsOnce(ref inventory.Reference) bool {
+	program, _ := inventory.ProgramNamed(ref.Component)
+	f, ok := program.Flag(ref.Name)
+	if !ok || !f.ReadOnce || f.Rereads != "" && n.facts.version.Value != "" && (interval{since: f.Rereads}).holds(n.facts.version.Value) {
 		return false
 	}
 	if ref.Holds != inventory.HoldsKubeconfig {

@@ -2,6 +2,7 @@ package parsers
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"mvdan.cc/sh/v3/syntax"
@@ -77,95 +78,36 @@ var printers = map[string]bool{
 	"return": true, "set": true, "sleep": true, "test": true, "trap": true, "wait": true,
 }
 
-// hyperkube maps the subcommands of hyperkube to the component that each runs.
-var hyperkube = map[string]string{
-	"apiserver":          "kube-apiserver",
-	"controller-manager": "kube-controller-manager",
-	"proxy":              "kube-proxy",
-	"scheduler":          "kube-scheduler",
+// Grammar is what has to be known of programs to read their command lines.
+type Grammar struct {
+	// Wrappers are the programs that run the rest of their command line, by name.
+	Wrappers map[string]Wrapper
+	// Switches are the flags that take no value from the next word.
+	Switches map[string]bool
 }
 
-// booleans are the flags of the Kubernetes components and of etcd that take no
-// value from the next word.
-var booleans = setOf(
-	// etcd
-	"auto-tls", "client-cert-auth", "debug", "enable-grpc-gateway", "enable-log-rotation", "enable-pprof",
-	"enable-v2", "experimental-compact-hash-check-enabled", "experimental-enable-distributed-tracing",
-	"experimental-enable-lease-checkpoint", "experimental-initial-corrupt-check", "experimental-memory-mlock",
-	"experimental-peer-skip-client-san-verification", "experimental-stop-grpc-service-on-defrag",
-	"force-new-cluster", "initial-election-tick-advance", "peer-auto-tls", "peer-client-cert-auth", "pre-vote",
-	"socket-reuse-address", "socket-reuse-port", "strict-reconfig-check", "unsafe-no-fsync",
-	// kube-apiserver
-	"allow-privileged", "anonymous-auth", "audit-log-compress", "audit-log-truncate-enabled",
-	"contention-profiling", "disable-http2-serving", "enable-aggregator-routing",
-	"enable-bootstrap-token-auth", "enable-garbage-collector", "enable-logs-handler",
-	"enable-priority-and-fairness", "enable-swagger-ui", "encryption-provider-config-automatic-reload",
-	"kubelet-https", "permit-address-sharing", "permit-port-sharing", "profiling",
-	"service-account-extend-token-expiration", "service-account-lookup", "shutdown-send-retry-after",
-	"watch-cache",
-	// kube-controller-manager and kube-scheduler
-	"allocate-node-cidrs", "authentication-skip-lookup", "authentication-tolerate-lookup-failure",
-	"configure-cloud-routes", "disable-attach-detach-reconcile-sync", "enable-dynamic-provisioning",
-	"enable-leader-migration", "leader-elect", "use-service-account-credentials",
-	// kubelet
-	"cgroups-per-qos", "enable-controller-attach-detach", "enable-debugging-handlers", "enable-server",
-	"exit-on-lock-contention", "fail-swap-on", "kernel-memcg-notification", "make-iptables-util-chains",
-	"protect-kernel-defaults", "register-node", "register-schedulable", "require-kubeconfig",
-	"rotate-certificates", "rotate-server-certificates", "runonce", "seccomp-default",
-	"serialize-image-pulls",
-	// kube-proxy
-	"bind-address-hard-fail", "cleanup", "masquerade-all",
-	// logging and help, of all of them
-	"add-dir-header", "alsologtostderr", "help", "logtostderr", "one-output", "skip-headers",
-	"skip-log-headers", "version",
-)
-
-// wrapper describes a program that runs the rest of its command line.
-type wrapper struct {
-	valued      map[string]bool // the options whose value is the next word
-	operands    int             // the words between the options and the program
-	assignments bool            // NAME=value words before the program
-}
-
-var (
-	goRunner = wrapper{valued: setOf("-log-file", "--log-file", "-log-file-size", "--log-file-size",
-		"-flush-interval", "--flush-interval")}
-	wrappers = map[string]wrapper{
-		"exec":            {valued: setOf("-a")},
-		"env":             {valued: setOf("-u", "--unset", "-C", "--chdir"), assignments: true},
-		"nice":            {valued: setOf("-n", "--adjustment")},
-		"ionice":          {valued: setOf("-c", "--class", "-n", "--classdata")},
-		"chroot":          {operands: 1},
-		"nsenter":         {valued: setOf("-t", "--target", "-S", "--setuid", "-G", "--setgid")},
-		"dumb-init":       {valued: setOf("-r", "--rewrite")},
-		"tini":            {valued: setOf("-p", "-e")},
-		"flock":           {valued: setOf("-w", "--wait", "--timeout", "-E", "--conflict-exit-code"), operands: 1},
-		"kube-log-runner": goRunner,
-		"go-runner":       goRunner,
-	}
-)
-
-func setOf(names ...string) map[string]bool {
-	set := make(map[string]bool, len(names))
-	for _, name := range names {
-		set[name] = true
-	}
-	return set
+// Wrapper describes a program that runs the rest of its command line.
+type Wrapper struct {
+	// Valued are the options whose value is the next word.
+	Valued []string
+	// Operands is the number of words between the options and the program.
+	Operands int
+	// Assignments: words of the form NAME=value may precede the program.
+	Assignments bool
 }
 
 // ParseCommand reads argv words, such as a container's command and args or the
 // words of an ExecStart, into the commands they start: one, or all the simple
-// commands of the script where a shell runs it, in order. Programs that only
-// run another one (exec, env, nice, kube-log-runner ...) are left out.
+// commands of the script where a shell runs it, in order. Wrappers are left out.
 //
 // References of the form $(VAR) are expanded from env as Kubernetes does, where
 // later entries win. Each flag has the path and the line of its word, with the
 // flag as the field. No words give nil, nil.
-func ParseCommand(words []Text, env []EnvVar) ([]Command, []Problem) {
+func (g Grammar) ParseCommand(words []Text, env []EnvVar) ([]Command, []Problem) {
 	if len(words) == 0 {
 		return nil, nil
 	}
-	p := commandParser{env: environment(env), budget: budget{words: maxWords, bytes: maxCommandBytes}}
+	p := commandParser{Grammar: g, env: environment(env), budget: budget{words: maxWords, bytes: maxCommandBytes}}
 	argv := make([]word, 0, min(len(words), maxWords))
 	for _, w := range words {
 		value, ok := expandReferences(w.Value, p.env, &p.budget)
@@ -251,6 +193,7 @@ type word struct {
 }
 
 type commandParser struct {
+	Grammar
 	env      map[string]Text // the variables; a script's assignments change it
 	budget   budget
 	commands []Command
@@ -263,7 +206,7 @@ func (p *commandParser) problem(o Origin, kind Kind, format string, args ...any)
 
 // command appends what words start; shells counts the scripts around them.
 func (p *commandParser) command(words []word, shells int) {
-	words = unwrap(words)
+	words = p.unwrap(words)
 	if len(words) == 0 {
 		return
 	}
@@ -279,13 +222,6 @@ func (p *commandParser) command(words []word, shells int) {
 		}
 		words = words[1:]
 	}
-	if c.Program == "hyperkube" && len(words) > 0 && !strings.HasPrefix(words[0].Value, "-") {
-		c.Program = baseName(words[0].Value)
-		if component, ok := hyperkube[c.Program]; ok {
-			c.Program = component
-		}
-		words = words[1:]
-	}
 	c.Flags = p.flags(words, printers[c.Program])
 	p.commands = append(p.commands, c)
 }
@@ -298,9 +234,9 @@ func (p *commandParser) unknown(o Origin, expansion string) {
 func baseName(program string) string { return program[strings.LastIndexByte(program, '/')+1:] }
 
 // unwrap strips the wrappers from the front of words.
-func unwrap(words []word) []word {
+func (g Grammar) unwrap(words []word) []word {
 	for len(words) > 0 {
-		w, ok := wrappers[baseName(words[0].Value)]
+		w, ok := g.Wrappers[baseName(words[0].Value)]
 		if !ok {
 			break
 		}
@@ -310,18 +246,18 @@ func unwrap(words []word) []word {
 }
 
 // strip returns what follows the wrapper's own words.
-func (w wrapper) strip(words []word) []word {
+func (w Wrapper) strip(words []word) []word {
 	for len(words) > 0 {
 		value := words[0].Value
 		switch {
 		case value == "--":
-			return words[min(1+w.operands, len(words)):]
-		case w.valued[value]:
+			return words[min(1+w.Operands, len(words)):]
+		case slices.Contains(w.Valued, value):
 			words = words[min(2, len(words)):]
-		case strings.HasPrefix(value, "-"), w.assignments && strings.Contains(value, "="):
+		case strings.HasPrefix(value, "-"), w.Assignments && strings.Contains(value, "="):
 			words = words[1:]
 		default:
-			return words[min(w.operands, len(words)):]
+			return words[min(w.Operands, len(words)):]
 		}
 	}
 	return nil
@@ -368,7 +304,7 @@ func (p *commandParser) flags(words []word, quiet bool) []Flag {
 		unknown := w.unknown
 		switch {
 		case hasValue:
-		case booleans[name] || i+1 == len(words) || strings.HasPrefix(words[i+1].Value, "-"):
+		case p.Switches[name] || i+1 == len(words) || strings.HasPrefix(words[i+1].Value, "-"):
 			value = "true"
 		default:
 			i++

@@ -87,7 +87,7 @@ func TestKubeadmKubelet(t *testing.T) {
 	if diff := cmp.Diff(wantWords, words); diff != "" {
 		t.Errorf("words (-want +got):\n%s", diff)
 	}
-	commands, problems := ParseCommand(words, vars)
+	commands, problems := testGrammar.ParseCommand(words, vars)
 	if problems != nil {
 		t.Errorf("problems of the command: %+v", problems)
 	}
@@ -430,7 +430,7 @@ func FuzzParseUnit(f *testing.F) {
 			t.Errorf("%d words", len(words))
 		}
 		u.EnvironmentFiles()
-		ParseCommand(words, vars)
+		testGrammar.ParseCommand(words, vars)
 	})
 }
 
@@ -512,7 +512,7 @@ func TestCorpusUnits(t *testing.T) {
 		} else if len(problems) > 0 {
 			t.Errorf("%s: problems %+v", path, problems)
 		}
-		commands, problems := ParseCommand(words, u.Environment())
+		commands, problems := testGrammar.ParseCommand(words, u.Environment())
 		if len(problems) > 0 {
 			t.Errorf("%s: problems of the command %+v", path, problems)
 		}

@@ -49,13 +49,17 @@ func (g *gatherer) component(c Component, env []parsers.EnvVar, v view) {
 			Detail: fmt.Sprintf("starts %s, as %s does; the kubelet runs whichever it reads last", c.Name, first.Origin.Path)})
 	}
 	g.inv.Components = append(g.inv.Components, c)
-	for _, u := range usesOf(flagUses, c.Name) {
-		for i, value := range effective(c, u) {
-			if u.field == "tls-sni-cert-key" {
+	p, _ := ProgramNamed(c.Name)
+	for _, f := range p.Flags {
+		if f.Holds == "" {
+			continue
+		}
+		for i, value := range effective(c, f) {
+			if f.Name == sniFlag {
 				g.sniPair(c.Name, value, i, v)
 				continue
 			}
-			g.follow(c.Name, u, value, pairKey(c.Name, u, i), v)
+			g.follow(c.Name, use{f.Name, f.Holds, f.Role}, value, pairKey(c.Name, f, i), v)
 		}
 	}
 }
@@ -63,9 +67,9 @@ func (g *gatherer) component(c Component, env []parsers.EnvVar, v view) {
 // effective returns the values of a flag that count: all of a flag that
 // appends, the last of any other; none that is empty, since an empty value
 // turns the flag off.
-func effective(c Component, u use) []parsers.Text {
-	values := parsers.Command{Flags: c.Settings}.FlagAll(u.field)
-	if !appends[u.field] && len(values) > 1 {
+func effective(c Component, f Flag) []parsers.Text {
+	values := parsers.Command{Flags: c.Settings}.FlagAll(f.Name)
+	if !f.Repeats && len(values) > 1 {
 		values = values[len(values)-1:]
 	}
 	kept := values[:0:0]
@@ -77,15 +81,21 @@ func effective(c Component, u use) []parsers.Text {
 	return kept
 }
 
-// appends names the flags that may be given several times.
-var appends = map[string]bool{"service-account-key-file": true, "tls-sni-cert-key": true}
-
-func pairKey(component string, u use, index int) string {
-	if u.pair == "" {
+func pairKey(component string, f Flag, index int) string {
+	if f.Pair == "" {
 		return ""
 	}
-	return fmt.Sprintf("%s/%s+%s/%d", component, min(u.field, u.pair), max(u.field, u.pair), index)
+	return fmt.Sprintf("%s/%s+%s/%d", component, min(f.Name, f.Pair), max(f.Name, f.Pair), index)
 }
+
+// use is what the file that a flag or field names is for.
+type use struct {
+	name  string
+	holds Holding
+	role  string
+}
+
+const sniFlag = "tls-sni-cert-key"
 
 // sniPair splits --tls-sni-cert-key: certificate, key and, behind a colon, the
 // names it is for (k8s.io/component-base/cli/flag NamedCertKey).
@@ -97,15 +107,14 @@ func (g *gatherer) sniPair(component string, value parsers.Text, index int, v vi
 			Detail: fmt.Sprintf("%q names no key; it must read certificate,key[:names]", value.Value)})
 		return
 	}
-	pair := fmt.Sprintf("%s/tls-sni-cert-key/%d", component, index)
-	name := "tls-sni-cert-key"
-	g.follow(component, use{component, name, HoldsCertificate, RoleAPIServerSNI, name, ""}, parsers.Text{Value: cert, Origin: value.Origin}, pair, v)
-	g.follow(component, use{component, name, HoldsPrivateKey, RoleAPIServerSNI, name, ""}, parsers.Text{Value: key, Origin: value.Origin}, pair, v)
+	pair := fmt.Sprintf("%s/%s/%d", component, sniFlag, index)
+	g.follow(component, use{sniFlag, HoldsCertificate, RoleAPIServerSNI}, parsers.Text{Value: cert, Origin: value.Origin}, pair, v)
+	g.follow(component, use{sniFlag, HoldsPrivateKey, RoleAPIServerSNI}, parsers.Text{Value: key, Origin: value.Origin}, pair, v)
 }
 
 // follow adds one reference and reads what it leads to.
 func (g *gatherer) follow(component string, u use, value parsers.Text, pair string, v view) {
-	ref := Reference{Component: component, Name: u.field, Origin: value.Origin, Holds: u.holds, Role: u.role, Pair: pair}
+	ref := Reference{Component: component, Name: u.name, Origin: value.Origin, Holds: u.holds, Role: u.role, Pair: pair}
 	host, mounted := v.host(value.Value)
 	if m, inPod := v.(mounts); inPod && !mounted {
 		ref.Path, ref.Unmounted = path.Clean("/"+value.Value), true
@@ -185,35 +194,36 @@ func (g *gatherer) configFile(ref Reference, inside string, v view) {
 		return
 	}
 	docs, _ := g.documents(ref.Path, ref.Component, data)
+	p, _ := ProgramNamed(ref.Component)
 	for _, d := range docs {
-		for _, u := range fieldUses {
-			if u.component == d.Kind() || u.component == "" {
-				g.fields(ref, inside, u, d, v)
+		for _, f := range p.Fields {
+			if f.Kind == d.Kind() || f.Kind == "" {
+				g.fields(ref, inside, f, d, v)
 			}
 		}
 	}
 }
 
-func (g *gatherer) fields(ref Reference, inside string, u use, d parsers.Document, v view) {
-	for i, value := range d.Find(u.field) {
+func (g *gatherer) fields(ref Reference, inside string, f Field, d parsers.Document, v view) {
+	for i, value := range d.Find(f.Field) {
 		switch {
 		case value.Value == "":
 		case strings.Contains(value.Value, "-----BEGIN"):
 			m := parsers.ParseMaterial(value.Origin, []byte(value.Value))
-			g.refer(Reference{Component: ref.Component, Name: u.field,
-				Origin: value.Origin, Holds: u.holds, Role: u.role, Embedded: &m})
+			g.refer(Reference{Component: ref.Component, Name: f.Field,
+				Origin: value.Origin, Holds: f.Holds, Role: f.Role, Embedded: &m})
 		default:
 			value.Value = parsers.ResolvePath(inside, value.Value)
-			g.follow(ref.Component, u, value, fieldPair(ref, u, i), v)
+			g.follow(ref.Component, use{f.Field, f.Holds, f.Role}, value, fieldPair(ref, f, i), v)
 		}
 	}
 }
 
-func fieldPair(ref Reference, u use, index int) string {
-	if u.pair == "" {
+func fieldPair(ref Reference, f Field, index int) string {
+	if f.Pair == "" {
 		return ""
 	}
-	parent := u.field[:strings.LastIndex(u.field, ".")+1]
+	parent := f.Field[:strings.LastIndex(f.Field, ".")+1]
 	return fmt.Sprintf("%s/%s/%s/%d", ref.Component, ref.Path, parent, index)
 }
 
@@ -288,7 +298,7 @@ type credential struct {
 }
 
 func (g *gatherer) credential(from Reference, inside string, v view, c credential) {
-	u := use{from.Component, c.name, c.holds, c.role, "", ""}
+	u := use{c.name, c.holds, c.role}
 	switch {
 	case !c.data.IsZero():
 		g.refer(Reference{Component: from.Component, Name: c.name,
@@ -304,8 +314,9 @@ func (g *gatherer) credential(from Reference, inside string, v view, c credentia
 // server/etcdmain/config.go).
 func (g *gatherer) etcdSettings(c Component, env []parsers.EnvVar, v view) []parsers.Flag {
 	var vars []parsers.Flag
+	p, _ := ProgramNamed(c.Name)
 	for _, e := range env {
-		if name, ok := strings.CutPrefix(e.Name, "ETCD_"); ok {
+		if name, ok := strings.CutPrefix(e.Name, p.Environment); ok {
 			vars = append(vars, parsers.Flag{Name: strings.ToLower(strings.ReplaceAll(name, "_", "-")), Value: e.Value.Value, Origin: e.Value.Origin})
 		}
 	}
@@ -326,10 +337,10 @@ func (g *gatherer) etcdSettings(c Component, env []parsers.EnvVar, v view) []par
 	docs, _ := g.documents(host, c.Name, data)
 	var flags []parsers.Flag
 	for _, d := range docs {
-		for _, s := range etcdSections {
-			for _, t := range d.Find(s.section + "*") {
+		for _, s := range p.ConfigSections {
+			for _, t := range d.Find(s.Section + "*") {
 				key := t.Origin.Field[strings.LastIndex(t.Origin.Field, ".")+1:]
-				flags = append(flags, parsers.Flag{Name: s.prefix + key, Value: t.Value, Origin: t.Origin})
+				flags = append(flags, parsers.Flag{Name: s.Prefix + key, Value: t.Value, Origin: t.Origin})
 			}
 		}
 	}

@@ -13,7 +13,6 @@ import (
 )
 
 const (
-	defaultManifestDir     = "/etc/kubernetes/manifests"
 	defaultCertificatesDir = "/etc/kubernetes/pki"
 	DefaultKubeconfigDir   = "/etc/kubernetes"
 )
@@ -163,7 +162,7 @@ func firstWord(data []byte) string {
 // of it whose name does not start with a dot, whatever its extension
 // (kubernetes pkg/kubelet/config/file.go).
 func (g *gatherer) staticPods() {
-	dir := cmp.Or(g.inv.Setting("kubelet", "pod-manifest-path").Value, defaultManifestDir)
+	dir := g.inv.inEffect("kubelet", "pod-manifest-path")
 	g.inv.ManifestDir = path.Clean("/" + dir)
 	names, err := g.root.list(g.inv.ManifestDir)
 	if err != nil {
@@ -180,7 +179,7 @@ func (g *gatherer) staticPods() {
 // rank puts the manifests that kubeadm writes first, so that a copy beside one
 // is taken for the copy.
 func rank(name string) int {
-	if base, ok := strings.CutSuffix(name, ".yaml"); ok && Programs[base] == base {
+	if base, ok := strings.CutSuffix(name, ".yaml"); ok && IsProgram(base) {
 		return 0
 	}
 	return 1
@@ -208,13 +207,6 @@ func (g *gatherer) manifest(name string) {
 	}
 }
 
-// Programs are the components whose flags are known here.
-var Programs = map[string]string{
-	"kube-apiserver": "kube-apiserver", "kube-controller-manager": "kube-controller-manager",
-	"kube-scheduler": "kube-scheduler", "kube-proxy": "kube-proxy", "etcd": "etcd", "kubelet": "kubelet",
-	"apiserver": "kube-apiserver", "controller-manager": "kube-controller-manager", "scheduler": "kube-scheduler", "proxy": "kube-proxy",
-}
-
 func (g *gatherer) pod(pod parsers.Pod) {
 	g.lost("kubelet", pod.Problems...)
 	for key := range pod.Annotations {
@@ -223,9 +215,9 @@ func (g *gatherer) pod(pod parsers.Pod) {
 		}
 	}
 	for _, c := range pod.Containers {
-		commands, problems := parsers.ParseCommand(slices.Concat(c.Command, c.Args), c.Env)
+		commands, problems := grammar.ParseCommand(slices.Concat(c.Command, c.Args), c.Env)
 		for _, cmd := range commands {
-			if name, known := Programs[cmd.Program]; known {
+			if name := componentStartedBy(cmd.Program); name != "" {
 				g.noted(name, problems...)
 				g.component(Component{Name: name, Origin: pod.Origin, Image: c.Image, Settings: cmd.Flags, Annotations: pod.Annotations}, c.Env, mounts{pod, c})
 				problems = nil

@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"fmt"
+	"iter"
 	"path"
 	"slices"
 	"strconv"
@@ -54,7 +55,7 @@ func (g *gatherer) kubelet() {
 	}
 	words, problems := unit.StartWords(g.environment(unit, "kubelet"))
 	g.noted("kubelet", problems...)
-	commands, problems := parsers.ParseCommand(words, nil)
+	commands, problems := grammar.ParseCommand(words, nil)
 	g.noted("kubelet", problems...)
 	for _, c := range commands {
 		if c.Program == "kubelet" {
@@ -153,21 +154,32 @@ func (g *gatherer) kubeletFile(name string, settings []parsers.Flag) []parsers.F
 		return settings
 	}
 	for _, d := range docs {
-		for _, s := range kubeletSettings {
-			if t := d.First(s.field); !t.IsZero() {
-				t.Value = resolveIfPath(name, s.flag, t.Value)
-				if switches[s.flag] {
-					t.Value = strconv.FormatBool(parsers.IsTrue(t.Value))
-				}
-				settings = append(settings, parsers.Flag{Name: s.flag, Value: t.Value, Origin: t.Origin})
+		for f, t := range configured(Kubelet, d) {
+			t.Value = resolveIfPath(name, f.Name, t.Value)
+			if f.Switch {
+				t.Value = strconv.FormatBool(parsers.IsTrue(t.Value))
 			}
+			settings = append(settings, parsers.Flag{Name: f.Name, Value: t.Value, Origin: t.Origin})
 		}
 	}
 	return settings
 }
 
-// switches are the settings that are booleans.
-var switches = map[string]bool{"rotate-certificates": true, "rotate-server-certificates": true}
+// configured yields the flags that a component's own configuration stands for,
+// with the values of their fields.
+func configured(component string, d parsers.Document) iter.Seq2[Flag, parsers.Text] {
+	p, _ := ProgramNamed(component)
+	return func(yield func(Flag, parsers.Text) bool) {
+		for _, f := range p.Flags {
+			if f.Field == "" {
+				continue
+			}
+			if t := d.First(f.Field); !t.IsZero() && !yield(f, t) {
+				return
+			}
+		}
+	}
+}
 
 // resolveIfPath makes a relative path of a KubeletConfiguration absolute
 // against the file's folder (kubernetes pkg/kubelet/kubeletconfig/configfiles).

@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"certaudit/parsers"
+	"cmp"
 	"net/netip"
 	"slices"
 	"strings"
@@ -89,6 +90,13 @@ func (inv *Inventory) Setting(component, name string) parsers.Text {
 		}
 	}
 	return parsers.Text{}
+}
+
+// inEffect is the value of a setting, or its default.
+func (inv *Inventory) inEffect(component, name string) string {
+	p, _ := ProgramNamed(component)
+	f, _ := p.Flag(name)
+	return cmp.Or(inv.Setting(component, name).Value, f.Default)
 }
 
 // Material returns what a reference leads to; the zero Material where there is

@@ -566,11 +566,9 @@ func kubeletConfigSettings(t parsers.Text) map[string]parsers.Text {
 		return nil
 	}
 	out := map[string]parsers.Text{}
-	for _, s := range kubeletSettings {
-		if v := d.First(s.field); !v.IsZero() {
-			v.Origin = inside(t.Origin, v.Origin)
-			out[s.flag] = v
-		}
+	for f, v := range configured(Kubelet, d) {
+		v.Origin = inside(t.Origin, v.Origin)
+		out[f.Name] = v
 	}
 	return out
 }

@@ -130,30 +130,6 @@ func Unreachable(err error, timeout time.Duration) string {
 	return "the handshake failed: " + err.Error()
 }
 
-// listener is one row of the table of what listens where by default.
-type listener struct {
-	component string
-	// address and port are the settings; defaultPort is taken without the latter.
-	address, port, defaultPort string
-	certificate                string
-}
-
-// listeners of the components. Sources: k8s.io/apiserver pkg/server/options
-// (secure serving), cmd/kube-controller-manager and cmd/kube-scheduler app/options,
-// k8s.io/kubelet config/v1beta1.
-var listeners = []listener{
-	{"kube-apiserver", "bind-address", "secure-port", "6443", "tls-cert-file"},
-	{"kube-controller-manager", "bind-address", "secure-port", "10257", "tls-cert-file"},
-	{"kube-scheduler", "bind-address", "secure-port", "10259", "tls-cert-file"},
-	{"kubelet", "address", "port", "10250", ""},
-}
-
-// etcdListeners are etcd's flags of URLs that it listens at.
-var etcdListeners = []struct{ urls, certificate string }{
-	{"listen-client-urls", "cert-file"},
-	{"listen-peer-urls", "peer-cert-file"},
-}
-
 // endpoints lists where the node's components listen with TLS, each once.
 func (inv *Inventory) endpoints() []Endpoint {
 	var out []Endpoint
@@ -162,40 +138,47 @@ func (inv *Inventory) endpoints() []Endpoint {
 			out = append(out, e)
 		}
 	}
-	for _, l := range listeners {
-		if _, ok := inv.Component(l.component); !ok {
+	for _, p := range programs {
+		if _, ok := inv.Component(p.Name); !ok {
 			continue
 		}
-		port := cmp.Or(inv.Setting(l.component, l.port).Value, l.defaultPort)
-		if port == "0" {
-			continue // switched off
-		}
-		e := inv.presents(Endpoint{Component: l.component, Address: net.JoinHostPort(inv.listensAt(l), port), Reference: l.certificate})
-		add(e)
-		for _, sni := range inv.sniEndpoints(e) {
-			add(sni)
-		}
-	}
-	for _, l := range etcdListeners {
-		for u := range strings.SplitSeq(inv.Setting("etcd", l.urls).Value, ",") {
-			if address, ok := strings.CutPrefix(strings.TrimSpace(u), "https://"); ok {
-				add(inv.presents(Endpoint{Component: "etcd", Address: dialable(address), Reference: l.certificate}))
+		for _, l := range p.Listeners {
+			for _, address := range inv.listensAt(p.Name, l) {
+				e := inv.presents(Endpoint{Component: p.Name, Address: address, Reference: l.Certificate})
+				add(e)
+				for _, sni := range inv.sniEndpoints(e) {
+					add(sni)
+				}
 			}
 		}
 	}
 	return out
 }
 
-// listensAt is an address at which a component can be reached.
-func (inv *Inventory) listensAt(l listener) string {
-	address := inv.Setting(l.component, l.address).Value
-	if ip := net.ParseIP(address); address != "" && (ip == nil || !ip.IsUnspecified()) {
-		return address
+// listensAt are the addresses at which a listener of a component can be reached;
+// none where it is switched off.
+func (inv *Inventory) listensAt(component string, l Listener) []string {
+	if l.URLs != "" {
+		var out []string
+		for u := range strings.SplitSeq(inv.Setting(component, l.URLs).Value, ",") {
+			if address, ok := strings.CutPrefix(strings.TrimSpace(u), "https://"); ok {
+				out = append(out, dialable(address))
+			}
+		}
+		return out
 	}
-	if l.component == "kube-apiserver" {
-		return cmp.Or(inv.AdvertiseAddress(), "127.0.0.1")
+	port := inv.inEffect(component, l.Port)
+	if port == "0" {
+		return nil
 	}
-	return "127.0.0.1"
+	host := inv.inEffect(component, l.Address)
+	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() || host == "" {
+		host = "127.0.0.1"
+		if component == APIServer {
+			host = cmp.Or(inv.AdvertiseAddress(), host)
+		}
+	}
+	return []string{net.JoinHostPort(host, port)}
 }
 
 // dialable replaces an unspecified address by one that can be dialled.

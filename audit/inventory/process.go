@@ -51,9 +51,9 @@ func (g *gatherer) processes() {
 // componentOf returns the component of a name as the kernel keeps it, or "".
 func componentOf(comm string) string {
 	comm = strings.TrimSpace(comm)
-	for name, component := range Programs {
-		if name == component && comm == name[:min(len(name), maxCommand)] {
-			return component
+	for _, p := range programs {
+		if comm == p.Name[:min(len(p.Name), maxCommand)] {
+			return p.Name
 		}
 	}
 	return ""

@@ -70,8 +70,6 @@ func GatherSigning(dir string) (*Inventory, error) {
 	return g.inv, nil
 }
 
-const ControllerManager = "kube-controller-manager"
-
 // requestScanner looks for requests.
 type requestScanner struct {
 	*scanner

@@ -24,7 +24,7 @@ func (g *gatherer) services() {
 	wants := g.wantsFolders()
 	for _, name := range g.serviceNames() {
 		component := strings.TrimSuffix(name, ".service")
-		_, runs := g.inv.Component(Programs[component])
+		_, runs := g.inv.Component(componentStartedBy(component))
 		if !g.wanted(name, wants) && (runs || !g.handMade(name)) {
 			continue
 		}
@@ -33,9 +33,6 @@ func (g *gatherer) services() {
 		}
 	}
 }
-
-// serviceWords are those that the name of a unit has which starts a component.
-var serviceWords = []string{"kube", "etcd", "apiserver", "scheduler", "controller-manager"}
 
 // serviceNames are the units that may start a component, sorted.
 func (g *gatherer) serviceNames() []string {
@@ -46,8 +43,7 @@ func (g *gatherer) serviceNames() []string {
 			g.lost("", parsers.Problem{Origin: parsers.Origin{Path: dir}, Kind: KindUnreadable, Detail: "cannot be listed: " + bareError(err)})
 		}
 		for _, name := range names {
-			isPart := func(word string) bool { return strings.Contains(name, word) }
-			if strings.HasSuffix(name, ".service") && name != "kubelet.service" && slices.ContainsFunc(serviceWords, isPart) {
+			if strings.HasSuffix(name, ".service") && name != "kubelet.service" && isUnitName(name) {
 				found[name] = true
 			}
 		}
@@ -85,17 +81,17 @@ func (g *gatherer) wanted(name string, wants []string) bool {
 
 // service adds what a unit starts, if that is a component.
 func (g *gatherer) service(component string, unit parsers.Unit) {
-	if Programs[component] == "" && !startsComponent(unit) {
+	if componentStartedBy(component) == "" && !startsComponent(unit) {
 		return // something about a component, such as its backup
 	}
 	g.noted(component, summed(unit.Problems)...)
 	env := g.environment(unit, component)
 	words, unclear := unit.StartWords(env)
-	commands, problems := parsers.ParseCommand(words, nil)
+	commands, problems := grammar.ParseCommand(words, nil)
 	problems = append(unclear, problems...)
 	for _, cmd := range commands {
-		name, known := Programs[cmd.Program]
-		if !known || name == "kubelet" {
+		name := componentStartedBy(cmd.Program)
+		if name == "" || name == "kubelet" {
 			continue
 		}
 		c := Component{Name: name, Origin: parsers.Origin{Path: unit.Path}, Settings: cmd.Flags}
@@ -107,7 +103,7 @@ func (g *gatherer) service(component string, unit parsers.Unit) {
 		g.component(c, env, workingFolder(unit))
 		return
 	}
-	if Programs[component] != "" {
+	if componentStartedBy(component) != "" {
 		g.lost(component, parsers.Problem{Origin: parsers.Origin{Path: unit.Path}, Kind: parsers.KindUnsupported,
 			Detail: fmt.Sprintf("starts no program that is known to be %s, so its settings were not read", component)})
 	}
@@ -117,8 +113,8 @@ func (g *gatherer) service(component string, unit parsers.Unit) {
 // may be no variable (systemd.service(5)).
 func startsComponent(unit parsers.Unit) bool {
 	words, _ := unit.StartWords(nil)
-	commands, _ := parsers.ParseCommand(words, nil)
-	return slices.ContainsFunc(commands, func(c parsers.Command) bool { return Programs[c.Program] != "" && c.Program != "kubelet" })
+	commands, _ := grammar.ParseCommand(words, nil)
+	return slices.ContainsFunc(commands, func(c parsers.Command) bool { return componentStartedBy(c.Program) != "" && c.Program != "kubelet" })
 }
 
 // serviceView is that of a component which runs on the node in a folder.

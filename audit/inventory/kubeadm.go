@@ -148,3 +148,45 @@ func (g *gatherer) folder(dir string) {
 		g.inv.Folders[dir] = kept
 	}
 }
+
+// knownFile is a file of kubeadm's that no component has to name. path is
+// below the certificates folder, or below /etc/kubernetes for a kubeconfig.
+type knownFile struct {
+	path  string
+	holds Holding
+	role  string
+	pair  string
+	// required: its absence is worth a finding while etcd runs on the node.
+	required bool
+}
+
+// knownFiles of kubeadm. Source: kubernetes
+// cmd/kubeadm/app/phases/certs/certlist.go, cmd/kubeadm/app/constants/constants.go.
+var knownFiles = []knownFile{
+	{"ca.crt", HoldsBundle, RoleKubernetesCA, "ca.key", false},
+	{"ca.key", HoldsSignerKey, RoleKubernetesCA, "ca.crt", false},
+	{"front-proxy-ca.crt", HoldsBundle, RoleFrontProxyCA, "front-proxy-ca.key", false},
+	{"front-proxy-ca.key", HoldsSignerKey, RoleFrontProxyCA, "front-proxy-ca.crt", false},
+	{"etcd/ca.crt", HoldsBundle, RoleEtcdCA, "etcd/ca.key", false},
+	{"etcd/ca.key", HoldsSignerKey, RoleEtcdCA, "etcd/ca.crt", false},
+	{"apiserver.crt", HoldsCertificate, RoleAPIServerServing, "apiserver.key", false},
+	{"apiserver.key", HoldsPrivateKey, RoleAPIServerServing, "apiserver.crt", false},
+	{"apiserver-kubelet-client.crt", HoldsCertificate, RoleAPIServerKubelet, "apiserver-kubelet-client.key", false},
+	{"apiserver-kubelet-client.key", HoldsPrivateKey, RoleAPIServerKubelet, "apiserver-kubelet-client.crt", false},
+	{"apiserver-etcd-client.crt", HoldsCertificate, RoleAPIServerEtcd, "apiserver-etcd-client.key", false},
+	{"apiserver-etcd-client.key", HoldsPrivateKey, RoleAPIServerEtcd, "apiserver-etcd-client.crt", false},
+	{"front-proxy-client.crt", HoldsCertificate, RoleFrontProxyClient, "front-proxy-client.key", false},
+	{"front-proxy-client.key", HoldsPrivateKey, RoleFrontProxyClient, "front-proxy-client.crt", false},
+	{"etcd/server.crt", HoldsCertificate, RoleEtcdServing, "etcd/server.key", false},
+	{"etcd/server.key", HoldsPrivateKey, RoleEtcdServing, "etcd/server.crt", false},
+	{"etcd/peer.crt", HoldsCertificate, RoleEtcdPeer, "etcd/peer.key", false},
+	{"etcd/peer.key", HoldsPrivateKey, RoleEtcdPeer, "etcd/peer.crt", false},
+	{"etcd/healthcheck-client.crt", HoldsCertificate, RoleEtcdHealthcheck, "etcd/healthcheck-client.key", true},
+	{"etcd/healthcheck-client.key", HoldsPrivateKey, RoleEtcdHealthcheck, "etcd/healthcheck-client.crt", true},
+	{"sa.key", HoldsTokenKey, "", "", false},
+	{"sa.pub", HoldsTokenVerifier, "", "", false},
+	{"admin.conf", HoldsKubeconfig, RoleAdmin, "", false},
+	{"super-admin.conf", HoldsKubeconfig, RoleSuperAdmin, "", false},
+	{"controller-manager.conf", HoldsKubeconfig, RoleControllerClient, "", false},
+	{"scheduler.conf", HoldsKubeconfig, RoleSchedulerClient, "", false},
+}
