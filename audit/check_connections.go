@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"certaudit/audit/inventory"
 	"certaudit/parsers"
 )
 
@@ -65,7 +66,7 @@ var mendings = map[fault]string{
 // kubeconfig of kubeadm's is made anew with the CA of the node.
 func (p *node) retrust(e edge) remedy {
 	path := e.server.at.Path
-	if e.server.fault == faultUntrusted && p.facts.profile == ProfileKubeadm && strings.HasPrefix(e.role.phase, "kubeconfig ") && strings.HasSuffix(path, ".conf") {
+	if e.server.fault == faultUntrusted && p.facts.profile == ProfileKubeadm && e.role.kubeadm().Holds == inventory.HoldsKubeconfig && strings.HasSuffix(path, ".conf") {
 		return p.remakeAt(&e.role, remedy{move(path)})
 	}
 	return remedy{mendings[e.server.fault]}

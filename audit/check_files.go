@@ -122,7 +122,7 @@ func (n *node) restore(g group) remedy {
 	if r.name == inventory.RoleFileLeaf || r.name == inventory.RoleFileCA {
 		return remedy{"# replace the file, or remove it"}
 	}
-	if r.phase != "" && !r.isCA() {
+	if r.kubeadm().Phase != "" && !r.isCA() {
 		return n.remakeAt(r, nil)
 	}
 	if r.name == inventory.RoleKubeletClient {

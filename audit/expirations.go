@@ -3,56 +3,9 @@ package audit
 import (
 	"certaudit/audit/inventory"
 	"certaudit/parsers"
+	"cmp"
+	"slices"
 )
-
-// authority is one of kubeadm's CAs.
-type authority struct{ name, file, key, role string }
-
-// authorities of kubeadm in the order of its table.
-var authorities = []authority{
-	{"ca", "ca.crt", "ca.key", inventory.RoleKubernetesCA},
-	{"etcd-ca", "etcd/ca.crt", "etcd/ca.key", inventory.RoleEtcdCA},
-	{"front-proxy-ca", "front-proxy-ca.crt", "front-proxy-ca.key", inventory.RoleFrontProxyCA},
-}
-
-// renewable is one row of kubeadm certs check-expiration: the file, and the CA
-// that signs it. Source: kubernetes cmd/kubeadm/app/phases/certs/renewal/manager.go.
-type renewable struct {
-	name, file, authority, role string
-	// etcd: only listed while kubeadm runs etcd on the node.
-	etcd  bool
-	since string
-}
-
-var renewables = []renewable{
-	{name: "admin.conf", file: "admin.conf", authority: "ca", role: inventory.RoleAdmin},
-	{name: "apiserver", file: "apiserver.crt", authority: "ca", role: inventory.RoleAPIServerServing},
-	{name: "apiserver-etcd-client", file: "apiserver-etcd-client.crt", authority: "etcd-ca", role: inventory.RoleAPIServerEtcd, etcd: true},
-	{name: "apiserver-kubelet-client", file: "apiserver-kubelet-client.crt", authority: "ca", role: inventory.RoleAPIServerKubelet},
-	{name: "controller-manager.conf", file: "controller-manager.conf", authority: "ca", role: inventory.RoleControllerClient},
-	{name: "etcd-healthcheck-client", file: "etcd/healthcheck-client.crt", authority: "etcd-ca", role: inventory.RoleEtcdHealthcheck, etcd: true},
-	{name: "etcd-peer", file: "etcd/peer.crt", authority: "etcd-ca", role: inventory.RoleEtcdPeer, etcd: true},
-	{name: "etcd-server", file: "etcd/server.crt", authority: "etcd-ca", role: inventory.RoleEtcdServing, etcd: true},
-	{name: "front-proxy-client", file: "front-proxy-client.crt", authority: "front-proxy-ca", role: inventory.RoleFrontProxyClient},
-	{name: "scheduler.conf", file: "scheduler.conf", authority: "ca", role: inventory.RoleSchedulerClient},
-	{name: "super-admin.conf", file: "super-admin.conf", authority: "ca", role: inventory.RoleSuperAdmin, since: "1.29"},
-}
-
-// authorityOf returns kubeadm's CA for the certificates of a role; the zero
-// authority for a role that kubeadm does not sign.
-func authorityOf(role string) authority {
-	for _, r := range renewables {
-		if r.role != role {
-			continue
-		}
-		for _, a := range authorities {
-			if a.name == r.authority {
-				return a
-			}
-		}
-	}
-	return authority{}
-}
 
 // expirations returns the rows of kubeadm certs check-expiration, in its order;
 // none on a node without kubeadm's control plane.
@@ -61,24 +14,25 @@ func expirations(n *nodeAudit) []Expiration {
 		return nil
 	}
 	external := n.externalEtcd()
-	var rows []Expiration
-	for _, r := range renewables {
-		if r.etcd && external || n.facts.version.Value != "" && !(interval{since: r.since}).holds(n.facts.version.Value) {
-			continue
+	var rows, cas []Expiration
+	for _, k := range kubeadmCertificates() {
+		switch {
+		case k.Etcd && external, n.facts.version.Value != "" && !(interval{since: k.Since}).holds(n.facts.version.Value):
+		case k.IsCA():
+			cas = append(cas, n.expiration(k))
+		default:
+			rows = append(rows, n.expiration(k))
 		}
-		rows = append(rows, n.expiration(r))
 	}
-	for _, a := range authorities {
-		if a.name == "etcd-ca" && external {
-			continue
-		}
-		row := Expiration{Name: a.name, IsCA: true, Missing: true}
-		if c, ok := n.firstCertificate(n.certPath(a.file)); ok {
-			row = Expiration{Name: a.name, IsCA: true, NotAfter: c.NotAfter.UTC(), ExternallyManaged: n.external(a)}
-		}
-		rows = append(rows, row)
-	}
-	return rows
+	return slices.Concat(rows, cas)
+}
+
+// kubeadmCertificates are the files that kubeadm certs check-expiration lists, in
+// its order.
+func kubeadmCertificates() []inventory.KubeadmFile {
+	files := slices.DeleteFunc(inventory.KubeadmFiles(), func(k inventory.KubeadmFile) bool { return k.Name == "" })
+	slices.SortFunc(files, func(a, b inventory.KubeadmFile) int { return cmp.Compare(a.Name, b.Name) })
+	return files
 }
 
 // controlPlane reports whether kubeadm's control plane lives on the node.
@@ -89,22 +43,10 @@ func (n *node) controlPlane() bool {
 	if _, ok := n.inv.Component("kube-apiserver"); ok {
 		return true
 	}
-	for _, r := range renewables {
-		if n.inv.Files[n.renewablePath(r)].Exists() {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(kubeadmCertificates(), func(k inventory.KubeadmFile) bool {
+		return !k.IsCA() && n.inv.Files[n.inv.KubeadmPath(k)].Exists()
+	})
 }
-
-func (n *node) renewablePath(r renewable) string {
-	if r.isKubeconfig() {
-		return inventory.DefaultKubeconfigDir + "/" + r.file
-	}
-	return n.certPath(r.file)
-}
-
-func (r renewable) isKubeconfig() bool { return r.name == r.file }
 
 // externalEtcd reports whether etcd runs elsewhere, so that kubeadm renews
 // nothing for it.
@@ -113,26 +55,19 @@ func (n *node) externalEtcd() bool {
 	return !local && !n.inv.Files[n.certPath("etcd/server.crt")].Exists()
 }
 
-func (n *node) expiration(r renewable) Expiration {
-	row := Expiration{Name: r.name, Authority: r.authority}
-	for _, a := range authorities {
-		if a.name == r.authority {
-			row.ExternallyManaged = n.external(a)
-		}
-	}
-	c, ok := n.renewableCertificate(r)
+func (n *node) expiration(k inventory.KubeadmFile) Expiration {
+	c, ok := n.kubeadmCertificate(k)
 	if !ok {
-		return Expiration{Name: r.name, Missing: true}
+		return Expiration{Name: k.Name, IsCA: k.IsCA(), Missing: true}
 	}
-	row.NotAfter = c.NotAfter.UTC()
-	return row
+	return Expiration{Name: k.Name, Authority: k.Authority, IsCA: k.IsCA(), NotAfter: c.NotAfter.UTC(), ExternallyManaged: n.external(k)}
 }
 
-// renewableCertificate is the certificate that kubeadm looks at: the first of a
+// kubeadmCertificate is the certificate that kubeadm looks at: the first of a
 // file, or that of the current user of a kubeconfig.
-func (n *node) renewableCertificate(r renewable) (parsers.Certificate, bool) {
-	path := n.renewablePath(r)
-	if !r.isKubeconfig() {
+func (n *node) kubeadmCertificate(k inventory.KubeadmFile) (parsers.Certificate, bool) {
+	path := n.inv.KubeadmPath(k)
+	if k.Holds != inventory.HoldsKubeconfig {
 		return n.firstCertificate(path)
 	}
 	_, user, ok := n.inv.Kubeconfigs[path].Current()
@@ -153,8 +88,13 @@ func (n *node) firstCertificate(path string) (parsers.Certificate, bool) {
 	return certs[0], true
 }
 
-// external reports whether a CA is there and its key is not.
-func (n *node) external(a authority) bool {
-	_, ok := n.firstCertificate(n.certPath(a.file))
-	return ok && !n.inv.Files[n.certPath(a.key)].Exists()
+// external reports whether the CA that signs a file, or that the file is, is
+// there without its key.
+func (n *node) external(k inventory.KubeadmFile) bool {
+	ca, signed := k.SignedBy()
+	if !signed {
+		ca = k
+	}
+	_, there := n.firstCertificate(n.inv.KubeadmPath(ca))
+	return there && !n.inv.Files[n.certPath(ca.Pair)].Exists()
 }

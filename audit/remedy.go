@@ -58,13 +58,13 @@ func (n *node) renew(r *role) remedy {
 		return n.rejoin()
 	case r.isCA():
 		return remedy{"# replace the CA: https://kubernetes.io/docs/tasks/tls/manual-rotation-of-ca-certificates/"}
-	case n.facts.profile != ProfileKubeadm || r.kubeadm == "":
+	case n.facts.profile != ProfileKubeadm || r.kubeadm().Authority == "":
 		return append(remedy{"# have its CA issue the certificate again, with the same subject, names and usages"}, n.restart(r)...)
 	case n.externalCA(r):
 		return append(remedy{"# the CA's key is not on this node: make a request and have the CA's owner sign it",
 			"kubeadm certs generate-csr"}, n.restart(r)...)
 	}
-	return append(remedy{"kubeadm certs renew " + r.kubeadm}, n.restart(r)...)
+	return append(remedy{"kubeadm certs renew " + r.kubeadm().Name}, n.restart(r)...)
 }
 
 // remake returns the commands that make a certificate anew from the cluster's
@@ -88,7 +88,7 @@ func (n *node) remakeAt(r *role, aside remedy) remedy {
 	switch {
 	case r.name == inventory.RoleKubeletClient:
 		return n.rejoin()
-	case n.facts.profile != ProfileKubeadm || r.phase == "":
+	case n.facts.profile != ProfileKubeadm || r.kubeadm().Phase == "":
 		return append(remedy{"# have its CA issue the certificate with what is expected"}, n.restart(r)...)
 	case r.isCA():
 		return remedy{"# restore the CA from a backup or another control-plane node; a new one would break every certificate it signed"}
@@ -97,7 +97,7 @@ func (n *node) remakeAt(r *role, aside remedy) remedy {
 	}
 	return slices.Concat(aside, remedy{
 		"kubectl -n kube-system get cm kubeadm-config -o jsonpath='{.data.ClusterConfiguration}' > kubeadm-config.yaml",
-		"kubeadm init phase " + r.phase + " --config kubeadm-config.yaml"}, n.restart(r))
+		"kubeadm init phase " + r.kubeadm().Phase + " --config kubeadm-config.yaml"}, n.restart(r))
 }
 
 // rejoin returns the commands that give a kubelet a new client certificate.
@@ -154,8 +154,8 @@ func unitName(c inventory.Component, name string) string {
 // externalCA reports whether the key of the CA that signs a role is kept
 // somewhere else.
 func (n *node) externalCA(r *role) bool {
-	ca := authorityOf(r.name)
-	return ca.file != "" && !n.inv.Files[n.certPath(ca.key)].Exists()
+	ca, ok := r.kubeadm().SignedBy()
+	return ok && !n.inv.Files[n.certPath(ca.Pair)].Exists()
 }
 
 func (n *node) certPath(name string) string { return path.Join(n.inv.CertificatesDir, name) }

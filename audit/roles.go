@@ -44,12 +44,6 @@ type role struct {
 	component string
 	kind      string
 	window    window
-	// server and client say what the certificate is presented for.
-	server, client bool
-	// kubeadm is the name that kubeadm certs renew knows, or "".
-	kubeadm string
-	// phase is the kubeadm init phase that makes the file anew.
-	phase string
 	// restart lists what must be restarted to serve or present a new file.
 	restart []string
 	// harm is the worst that a fault of the certificate does; empty means
@@ -62,52 +56,41 @@ type role struct {
 
 // roles in the order of the table: the CAs, then who serves, then who calls.
 var roles = []role{
-	{name: inventory.RoleKubernetesCA, component: "kubernetes", kind: typeCA, window: caWindow, phase: "certs ca",
+	{name: inventory.RoleKubernetesCA, component: "kubernetes", kind: typeCA, window: caWindow,
 		restart: []string{"kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet"}},
-	{name: inventory.RoleEtcdCA, component: "etcd", kind: typeCA, window: caWindow, phase: "certs etcd-ca",
+	{name: inventory.RoleEtcdCA, component: "etcd", kind: typeCA, window: caWindow,
 		restart: []string{"etcd", "kube-apiserver"}},
-	{name: inventory.RoleFrontProxyCA, component: "front-proxy", kind: typeCA, window: caWindow, phase: "certs front-proxy-ca",
+	{name: inventory.RoleFrontProxyCA, component: "front-proxy", kind: typeCA, window: caWindow,
 		restart: []string{"kube-apiserver", "kube-controller-manager"}},
-	{name: inventory.RoleAPIServerServing, component: "kube-apiserver", kind: typeServer, window: leafWindow, server: true,
-		kubeadm: "apiserver", phase: "certs apiserver", restart: []string{"kube-apiserver"}},
-	{name: inventory.RoleAPIServerSNI, component: "kube-apiserver", kind: typeServer, window: leafWindow, server: true,
+	{name: inventory.RoleAPIServerServing, component: "kube-apiserver", kind: typeServer, window: leafWindow, restart: []string{"kube-apiserver"}},
+	{name: inventory.RoleAPIServerSNI, component: "kube-apiserver", kind: typeServer, window: leafWindow,
 		restart: []string{"kube-apiserver"}},
-	{name: inventory.RoleAPIServerEtcd, component: "kube-apiserver", kind: typeToEtcd, window: leafWindow, client: true,
-		kubeadm: "apiserver-etcd-client", phase: "certs apiserver-etcd-client", restart: []string{"kube-apiserver"}},
-	{name: inventory.RoleAPIServerKubelet, component: "kube-apiserver", kind: typeToKubelet, window: leafWindow, client: true,
-		kubeadm: "apiserver-kubelet-client", phase: "certs apiserver-kubelet-client", restart: []string{"kube-apiserver"}},
-	{name: inventory.RoleFrontProxyClient, component: "kube-apiserver", kind: typeFrontProxy, window: leafWindow, client: true,
-		kubeadm: "front-proxy-client", phase: "certs front-proxy-client", restart: []string{"kube-apiserver"}},
-	{name: inventory.RoleEtcdServing, component: "etcd", kind: typeBoth, window: leafWindow, server: true, client: true,
-		kubeadm: "etcd-server", phase: "certs etcd-server", restart: []string{"etcd"}},
-	{name: inventory.RoleEtcdPeer, component: "etcd", kind: typeBoth, window: leafWindow, server: true, client: true,
-		kubeadm: "etcd-peer", phase: "certs etcd-peer", restart: []string{"etcd"}},
-	{name: inventory.RoleEtcdClient, component: "etcd", kind: typeToEtcd, window: leafWindow, client: true, restart: []string{"etcd"}},
-	{name: inventory.RoleEtcdHealthcheck, component: "etcd", kind: typeToEtcd, window: leafWindow, client: true,
-		// Since 1.17 etcd's probes need no certificate: people use it, nothing else.
-		kubeadm: "etcd-healthcheck-client", phase: "certs etcd-healthcheck-client", harm: Warning},
-	{name: inventory.RoleControllerClient, component: "kube-controller-manager", kind: typeToAPI, window: leafWindow, client: true,
-		kubeadm: "controller-manager.conf", phase: "kubeconfig controller-manager", restart: []string{"kube-controller-manager"}},
-	{name: inventory.RoleControllerServe, component: "kube-controller-manager", kind: typeServer, window: leafWindow, server: true,
+	{name: inventory.RoleAPIServerEtcd, component: "kube-apiserver", kind: typeToEtcd, window: leafWindow, restart: []string{"kube-apiserver"}},
+	{name: inventory.RoleAPIServerKubelet, component: "kube-apiserver", kind: typeToKubelet, window: leafWindow, restart: []string{"kube-apiserver"}},
+	{name: inventory.RoleFrontProxyClient, component: "kube-apiserver", kind: typeFrontProxy, window: leafWindow, restart: []string{"kube-apiserver"}},
+	{name: inventory.RoleEtcdServing, component: "etcd", kind: typeBoth, window: leafWindow, restart: []string{"etcd"}},
+	{name: inventory.RoleEtcdPeer, component: "etcd", kind: typeBoth, window: leafWindow, restart: []string{"etcd"}},
+	{name: inventory.RoleEtcdClient, component: "etcd", kind: typeToEtcd, window: leafWindow, restart: []string{"etcd"}},
+	// Since 1.17 etcd's probes need no certificate: people use it, nothing else.
+	{name: inventory.RoleEtcdHealthcheck, component: "etcd", kind: typeToEtcd, window: leafWindow, harm: Warning},
+	{name: inventory.RoleControllerClient, component: "kube-controller-manager", kind: typeToAPI, window: leafWindow, restart: []string{"kube-controller-manager"}},
+	{name: inventory.RoleControllerServe, component: "kube-controller-manager", kind: typeServer, window: leafWindow,
 		restart: []string{"kube-controller-manager"}},
-	{name: inventory.RoleSchedulerClient, component: "kube-scheduler", kind: typeToAPI, window: leafWindow, client: true,
-		kubeadm: "scheduler.conf", phase: "kubeconfig scheduler", restart: []string{"kube-scheduler"}},
-	{name: inventory.RoleSchedulerServe, component: "kube-scheduler", kind: typeServer, window: leafWindow, server: true,
+	{name: inventory.RoleSchedulerClient, component: "kube-scheduler", kind: typeToAPI, window: leafWindow, restart: []string{"kube-scheduler"}},
+	{name: inventory.RoleSchedulerServe, component: "kube-scheduler", kind: typeServer, window: leafWindow,
 		restart: []string{"kube-scheduler"}},
-	{name: inventory.RoleAdmin, component: "admin", kind: typeToAPI, window: leafWindow, client: true,
-		kubeadm: "admin.conf", phase: "kubeconfig admin"},
-	{name: inventory.RoleSuperAdmin, component: "super-admin", kind: typeToAPI, window: leafWindow, client: true,
-		kubeadm: "super-admin.conf", phase: "kubeconfig super-admin"},
-	{name: inventory.RoleKubeletClient, component: "kubelet", kind: typeToAPI, window: rotatedWindow, client: true,
+	{name: inventory.RoleAdmin, component: "admin", kind: typeToAPI, window: leafWindow},
+	{name: inventory.RoleSuperAdmin, component: "super-admin", kind: typeToAPI, window: leafWindow},
+	{name: inventory.RoleKubeletClient, component: "kubelet", kind: typeToAPI, window: rotatedWindow,
 		restart: []string{"kubelet"}},
-	{name: inventory.RoleKubeletServing, component: "kubelet", kind: typeServer, window: rotatedWindow, server: true,
+	{name: inventory.RoleKubeletServing, component: "kubelet", kind: typeServer, window: rotatedWindow,
 		restart: []string{"kubelet"}},
-	{name: inventory.RoleKubeletSelf, component: "kubelet", kind: typeServer, window: leafWindow, server: true,
+	{name: inventory.RoleKubeletSelf, component: "kubelet", kind: typeServer, window: leafWindow,
 		restart: []string{"kubelet"}, harm: Warning},
-	{name: inventory.RoleProxyClient, component: "kube-proxy", kind: typeToAPI, window: leafWindow, client: true,
+	{name: inventory.RoleProxyClient, component: "kube-proxy", kind: typeToAPI, window: leafWindow,
 		restart: []string{"kube-proxy"}},
-	{name: inventory.RoleUser, component: "kubectl", kind: typeToAPI, window: leafWindow, client: true, harm: Warning},
-	{name: inventory.RoleOutbound, component: "", kind: typeClient, window: leafWindow, client: true},
+	{name: inventory.RoleUser, component: "kubectl", kind: typeToAPI, window: leafWindow, harm: Warning},
+	{name: inventory.RoleOutbound, component: "", kind: typeClient, window: leafWindow},
 	// Only the public key of it is used.
 	{name: inventory.RoleTokenVerifier, component: "kube-apiserver", kind: typeVerifier, window: leafWindow, harm: Info},
 	{name: inventory.RoleFileCA, component: "", kind: typeCA, window: caWindow},
@@ -148,6 +131,13 @@ func (r *role) soften(s Severity) Severity {
 
 // severities, mildest first.
 var severities = []Severity{Info, Warning, Critical}
+
+// kubeadm is the file in which kubeadm keeps certificates of the role; the zero
+// one if it makes none.
+func (r *role) kubeadm() inventory.KubeadmFile {
+	k, _ := inventory.KubeadmFileOf(r.name)
+	return k
+}
 
 // isCA reports whether certificates of the role are there to sign others.
 func (r *role) isCA() bool { return r.kind == typeCA }

@@ -14,7 +14,8 @@ import (
 
 const (
 	defaultCertificatesDir = "/etc/kubernetes/pki"
-	DefaultKubeconfigDir   = "/etc/kubernetes"
+	// DefaultKubeconfigDir is where kubeadm keeps its kubeconfigs.
+	DefaultKubeconfigDir = "/etc/kubernetes"
 )
 
 // Gather reads the node whose file system lies below dir, "/" for the one it
@@ -42,7 +43,7 @@ func gatherNode(r *root, more []string) *Inventory {
 	g.staticPods()
 	g.services()
 	g.distributions()
-	g.kubeadmFiles()
+	g.kubeadm()
 	g.homes()
 	newScanner(g, "").scanAll(more)
 	g.folders()

@@ -9,17 +9,17 @@ import (
 	"certaudit/parsers"
 )
 
-// kubeadmFiles adds the files of kubeadm's that no component names: every
+// kubeadm adds the files of kubeadm's that no component names: every
 // kubeconfig, the CA keys, and, where the manifests are gone, the rest.
-func (g *gatherer) kubeadmFiles() {
+func (g *gatherer) kubeadm() {
 	g.inv.CertificatesDir = g.certificatesDir()
 	named := map[string]bool{}
 	for _, r := range g.inv.References {
 		named[r.Path] = true
 	}
-	for _, k := range knownFiles {
-		name := g.knownPath(k)
-		if named[name] || !g.exists(name) && !(k.required && g.kubeadmEtcd()) {
+	for _, k := range kubeadmFiles {
+		name := g.inv.KubeadmPath(k)
+		if named[name] || !g.exists(name) && !(k.Required && g.kubeadmEtcd()) {
 			continue
 		}
 		g.known(k, name)
@@ -40,23 +40,16 @@ func (g *gatherer) certificatesDir() string {
 	return defaultCertificatesDir
 }
 
-func (g *gatherer) knownPath(k knownFile) string {
-	if k.holds == HoldsKubeconfig {
-		return path.Join(DefaultKubeconfigDir, k.path)
-	}
-	return path.Join(g.inv.CertificatesDir, k.path)
-}
-
 // kubeadmEtcd reports whether an etcd of kubeadm's runs on the node.
 func (g *gatherer) kubeadmEtcd() bool {
 	c, ok := g.inv.Component("etcd")
 	return ok && path.Dir(c.Origin.Path) == g.inv.ManifestDir && g.inv.Kubeadm != (parsers.Origin{})
 }
 
-func (g *gatherer) known(k knownFile, name string) {
-	ref := Reference{Component: "kubeadm", Name: k.path, Holds: k.holds, Role: k.role, Path: name, Optional: !k.required}
-	if k.pair != "" {
-		ref.Pair = "kubeadm/" + min(k.path, k.pair)
+func (g *gatherer) known(k KubeadmFile, name string) {
+	ref := Reference{Component: "kubeadm", Name: k.Path, Holds: k.Holds, Role: k.Role, Path: name, Optional: !k.Required}
+	if k.Pair != "" {
+		ref.Pair = "kubeadm/" + min(k.Path, k.Pair)
 	}
 	if g.refer(ref) {
 		g.load(ref, ref.Path, nodeView{})
@@ -149,44 +142,92 @@ func (g *gatherer) folder(dir string) {
 	}
 }
 
-// knownFile is a file of kubeadm's that no component has to name. path is
-// below the certificates folder, or below /etc/kubernetes for a kubeconfig.
-type knownFile struct {
-	path  string
-	holds Holding
-	role  string
-	pair  string
-	// required: its absence is worth a finding while etcd runs on the node.
-	required bool
+// KubeadmFile is a file that kubeadm makes.
+type KubeadmFile struct {
+	// Path is below the certificates folder, or, for a kubeconfig, below
+	// [DefaultKubeconfigDir].
+	Path  string
+	Holds Holding
+	Role  string
+	// Pair is the path of the other half of a pair.
+	Pair string
+	// Name is what kubeadm certs check-expiration calls it; "" for what it does not
+	// list. Names of certificates that a CA signs are those of kubeadm certs renew.
+	Name string
+	// Authority is the Name of the CA that signs it; "" for none.
+	Authority string
+	// Phase of kubeadm init that makes it.
+	Phase string
+	// Etcd: kubeadm makes and lists it only where it runs etcd on the node.
+	Etcd bool
+	// Required: its absence is worth a finding while etcd runs on the node.
+	Required bool
+	// Since is the first version that makes it; "" for all.
+	Since string
 }
 
-// knownFiles of kubeadm. Source: kubernetes
-// cmd/kubeadm/app/phases/certs/certlist.go, cmd/kubeadm/app/constants/constants.go.
-var knownFiles = []knownFile{
-	{"ca.crt", HoldsBundle, RoleKubernetesCA, "ca.key", false},
-	{"ca.key", HoldsSignerKey, RoleKubernetesCA, "ca.crt", false},
-	{"front-proxy-ca.crt", HoldsBundle, RoleFrontProxyCA, "front-proxy-ca.key", false},
-	{"front-proxy-ca.key", HoldsSignerKey, RoleFrontProxyCA, "front-proxy-ca.crt", false},
-	{"etcd/ca.crt", HoldsBundle, RoleEtcdCA, "etcd/ca.key", false},
-	{"etcd/ca.key", HoldsSignerKey, RoleEtcdCA, "etcd/ca.crt", false},
-	{"apiserver.crt", HoldsCertificate, RoleAPIServerServing, "apiserver.key", false},
-	{"apiserver.key", HoldsPrivateKey, RoleAPIServerServing, "apiserver.crt", false},
-	{"apiserver-kubelet-client.crt", HoldsCertificate, RoleAPIServerKubelet, "apiserver-kubelet-client.key", false},
-	{"apiserver-kubelet-client.key", HoldsPrivateKey, RoleAPIServerKubelet, "apiserver-kubelet-client.crt", false},
-	{"apiserver-etcd-client.crt", HoldsCertificate, RoleAPIServerEtcd, "apiserver-etcd-client.key", false},
-	{"apiserver-etcd-client.key", HoldsPrivateKey, RoleAPIServerEtcd, "apiserver-etcd-client.crt", false},
-	{"front-proxy-client.crt", HoldsCertificate, RoleFrontProxyClient, "front-proxy-client.key", false},
-	{"front-proxy-client.key", HoldsPrivateKey, RoleFrontProxyClient, "front-proxy-client.crt", false},
-	{"etcd/server.crt", HoldsCertificate, RoleEtcdServing, "etcd/server.key", false},
-	{"etcd/server.key", HoldsPrivateKey, RoleEtcdServing, "etcd/server.crt", false},
-	{"etcd/peer.crt", HoldsCertificate, RoleEtcdPeer, "etcd/peer.key", false},
-	{"etcd/peer.key", HoldsPrivateKey, RoleEtcdPeer, "etcd/peer.crt", false},
-	{"etcd/healthcheck-client.crt", HoldsCertificate, RoleEtcdHealthcheck, "etcd/healthcheck-client.key", true},
-	{"etcd/healthcheck-client.key", HoldsPrivateKey, RoleEtcdHealthcheck, "etcd/healthcheck-client.crt", true},
-	{"sa.key", HoldsTokenKey, "", "", false},
-	{"sa.pub", HoldsTokenVerifier, "", "", false},
-	{"admin.conf", HoldsKubeconfig, RoleAdmin, "", false},
-	{"super-admin.conf", HoldsKubeconfig, RoleSuperAdmin, "", false},
-	{"controller-manager.conf", HoldsKubeconfig, RoleControllerClient, "", false},
-	{"scheduler.conf", HoldsKubeconfig, RoleSchedulerClient, "", false},
+// IsCA reports whether the file holds a CA of kubeadm's.
+func (k KubeadmFile) IsCA() bool { return k.Holds == HoldsBundle }
+
+// kubeadmFiles are all of them. Sources: kubernetes
+// cmd/kubeadm/app/phases/certs/certlist.go, renewal/manager.go,
+// cmd/kubeadm/app/constants/constants.go, cmd/kubeadm/app/cmd/phases/init.
+var kubeadmFiles = slices.Concat(
+	kubeadmPair("ca", KubeadmFile{Holds: HoldsBundle, Role: RoleKubernetesCA, Name: "ca", Phase: "certs ca"}),
+	kubeadmPair("front-proxy-ca", KubeadmFile{Holds: HoldsBundle, Role: RoleFrontProxyCA, Name: "front-proxy-ca", Phase: "certs front-proxy-ca"}),
+	kubeadmPair("etcd/ca", KubeadmFile{Holds: HoldsBundle, Role: RoleEtcdCA, Name: "etcd-ca", Phase: "certs etcd-ca", Etcd: true}),
+	kubeadmPair("apiserver", KubeadmFile{Holds: HoldsCertificate, Role: RoleAPIServerServing, Name: "apiserver", Authority: "ca", Phase: "certs apiserver"}),
+	kubeadmPair("apiserver-kubelet-client", KubeadmFile{Holds: HoldsCertificate, Role: RoleAPIServerKubelet, Name: "apiserver-kubelet-client", Authority: "ca", Phase: "certs apiserver-kubelet-client"}),
+	kubeadmPair("apiserver-etcd-client", KubeadmFile{Holds: HoldsCertificate, Role: RoleAPIServerEtcd, Name: "apiserver-etcd-client", Authority: "etcd-ca", Phase: "certs apiserver-etcd-client", Etcd: true}),
+	kubeadmPair("front-proxy-client", KubeadmFile{Holds: HoldsCertificate, Role: RoleFrontProxyClient, Name: "front-proxy-client", Authority: "front-proxy-ca", Phase: "certs front-proxy-client"}),
+	kubeadmPair("etcd/server", KubeadmFile{Holds: HoldsCertificate, Role: RoleEtcdServing, Name: "etcd-server", Authority: "etcd-ca", Phase: "certs etcd-server", Etcd: true}),
+	kubeadmPair("etcd/peer", KubeadmFile{Holds: HoldsCertificate, Role: RoleEtcdPeer, Name: "etcd-peer", Authority: "etcd-ca", Phase: "certs etcd-peer", Etcd: true}),
+	kubeadmPair("etcd/healthcheck-client", KubeadmFile{Holds: HoldsCertificate, Role: RoleEtcdHealthcheck, Name: "etcd-healthcheck-client", Authority: "etcd-ca", Phase: "certs etcd-healthcheck-client", Etcd: true, Required: true}),
+	[]KubeadmFile{
+		{Path: "sa.key", Holds: HoldsTokenKey, Phase: "certs sa"},
+		{Path: "sa.pub", Holds: HoldsTokenVerifier, Phase: "certs sa"},
+		{Path: "admin.conf", Holds: HoldsKubeconfig, Role: RoleAdmin, Name: "admin.conf", Authority: "ca", Phase: "kubeconfig admin"},
+		{Path: "super-admin.conf", Holds: HoldsKubeconfig, Role: RoleSuperAdmin, Name: "super-admin.conf", Authority: "ca", Phase: "kubeconfig super-admin", Since: "1.29"},
+		{Path: "controller-manager.conf", Holds: HoldsKubeconfig, Role: RoleControllerClient, Name: "controller-manager.conf", Authority: "ca", Phase: "kubeconfig controller-manager"},
+		{Path: "scheduler.conf", Holds: HoldsKubeconfig, Role: RoleSchedulerClient, Name: "scheduler.conf", Authority: "ca", Phase: "kubeconfig scheduler"},
+	})
+
+// kubeadmPair are the rows of a certificate and of its key.
+func kubeadmPair(stem string, cert KubeadmFile) []KubeadmFile {
+	cert.Path, cert.Pair = stem+".crt", stem+".key"
+	key := KubeadmFile{Path: cert.Pair, Pair: cert.Path, Holds: HoldsPrivateKey, Role: cert.Role, Phase: cert.Phase, Etcd: cert.Etcd, Required: cert.Required}
+	if cert.IsCA() {
+		key.Holds = HoldsSignerKey
+	}
+	return []KubeadmFile{cert, key}
+}
+
+// KubeadmFiles returns the files that kubeadm makes. The slice is the caller's own.
+func KubeadmFiles() []KubeadmFile { return slices.Clone(kubeadmFiles) }
+
+// KubeadmFileOf returns kubeadm's file with the certificate of a role; false for a
+// role of which kubeadm makes none.
+func KubeadmFileOf(role string) (KubeadmFile, bool) {
+	return kubeadmFile(func(k KubeadmFile) bool { return k.Role == role && k.Name != "" })
+}
+
+// SignedBy returns the CA that signs a file; false for none.
+func (k KubeadmFile) SignedBy() (KubeadmFile, bool) {
+	return kubeadmFile(func(ca KubeadmFile) bool { return ca.IsCA() && ca.Name == k.Authority })
+}
+
+func kubeadmFile(is func(KubeadmFile) bool) (KubeadmFile, bool) {
+	i := slices.IndexFunc(kubeadmFiles, is)
+	if i < 0 {
+		return KubeadmFile{}, false
+	}
+	return kubeadmFiles[i], true
+}
+
+// KubeadmPath is where a file of kubeadm's lies on the node.
+func (inv *Inventory) KubeadmPath(k KubeadmFile) string {
+	if k.Holds == HoldsKubeconfig {
+		return path.Join(DefaultKubeconfigDir, k.Path)
+	}
+	return path.Join(inv.CertificatesDir, k.Path)
 }
