@@ -26,7 +26,9 @@ type Check struct {
 	Remedy string
 	// Source is where the rule is from.
 	Source string
-	run    func(*pass)
+	scope  scope
+	// run judges one node; nil for a check of [scopePolicy].
+	run func(*pass)
 }
 
 // pass is one run of one check over one node.

@@ -21,48 +21,6 @@ const (
 	sourcePodRequest  = "https://kubernetes.io/docs/reference/access-authn-authz/certificate-signing-requests/#pod-certificate-requests"
 )
 
-// objectChecks are those of [Run] that look at Kubernetes objects.
-func objectChecks() []Check {
-	return []Check{
-		{"objects/ca-bundle", Critical, "a caBundle does not verify the certificate of the service that it is for",
-			"The API server refuses the webhook, conversion or extension API: requests fail, or with failurePolicy Ignore go through unchecked.",
-			"The serving certificate was made anew with a new CA, and the caBundle was not changed.",
-			"Put the CA of the serving certificate into the caBundle.", sourceWebhook, checkCABundle},
-		{"objects/service-name", Critical, "the certificate of a service that the API server calls does not bear the service's name",
-			"The API server calls it SERVICE.NAMESPACE.svc and accepts no other name.",
-			"A webhook was moved to another namespace with its old certificate.",
-			"Issue the certificate with the DNS name SERVICE.NAMESPACE.svc.", sourceWebhook, checkServiceName},
-		{"objects/chain", Warning, "the certificates of a Secret do not make a chain",
-			"A server sends what stands in tls.crt; a client that has only the root cannot bridge a gap.",
-			"tls.crt holds the leaf alone, and an intermediate signed it.",
-			"Put the leaf, then each issuer behind what it signed, into tls.crt.", "RFC 8446 4.4.2; " + sourceSecret, checkObjectChain},
-		{"objects/incomplete", Warning, "a Secret of type kubernetes.io/tls lacks its certificate or key",
-			"Whoever mounts it, an ingress controller say, cannot serve with it.",
-			"A placeholder that an operator never filled.",
-			"Fill it, or remove it.", sourceSecret, checkIncompleteSecret},
-		{"objects/key-exposed", Critical, "a private key stands in a ConfigMap",
-			"ConfigMaps are not encrypted at rest and many may read them.",
-			"A whole folder of certificates was put into a ConfigMap.",
-			"Move it to a Secret, and issue the certificate with a new key.", sourceSecret, checkExposedKey},
-		{"objects/drift", Warning, "a copy of the cluster's CA in an object differs from the CA",
-			"Pods and joining nodes verify with the copy: they refuse the API server, or trust a CA that is gone.",
-			"The CA was replaced on the nodes, and kube-controller-manager was not restarted to publish it.",
-			"Restart the component that publishes the copy, or change it.", sourceRotateCA, checkDrift},
-		{"objects/config", Warning, "a configuration that kubeadm keeps in the cluster does not fit",
-			"It comes into force with the next node or the next renewal from configuration, as a surprise.",
-			"A name was added to certSANs in kubeadm-config and the certificate was not made anew.",
-			"Make the certificate anew, or correct the configuration.", sourceKubeadm, checkClusterConfig},
-		{"objects/cert-manager", Warning, "a cert-manager Certificate is not ready, or its Secret is not what it asks for",
-			"The certificate that is served is an old one, and will not be renewed.",
-			"The issuer refuses a new name; the Secret keeps the certificate without it.",
-			"kubectl describe the Certificate and its CertificateRequest.", sourceCertManager, checkCertManager},
-		{"objects/pod-certificate", Warning, "a PodCertificateRequest failed, or was answered with another certificate than asked for",
-			"The pod does not start, or has a certificate that does not belong to its key.",
-			"A signer that is not running, or ignores maxExpirationSeconds.",
-			"Look at the signer's log.", sourcePodRequest, checkPodCertificate},
-	}
-}
-
 // hasObjects reports whether there is something for the checks of objects.
 func (n *node) hasObjects() bool {
 	return len(n.inv.Objects) > 0 || slices.ContainsFunc(n.inv.References, func(r inventory.Reference) bool {

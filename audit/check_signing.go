@@ -10,24 +10,6 @@ import (
 	"certaudit/parsers"
 )
 
-// signingChecks are those of the kube-controller-manager that signs requests.
-func signingChecks() []Check {
-	return []Check{
-		{"csr/controllers", Warning, "kube-controller-manager runs without a controller that requests need",
-			"Requests are not approved, not signed or not removed, whatever else is in order.",
-			"--controllers=*,-csrsigning, because the CA is kept elsewhere.",
-			"Take the name out of --controllers, unless something else does the work.", "kubernetes cmd/kube-controller-manager/names/controller_names.go; " + sourceCSR, checkControllers},
-		{"csr/signing-files", Critical, "kube-controller-manager cannot sign with the files that it is given",
-			"It does not start, or leaves the signer out; approved requests wait in vain.",
-			"--cluster-signing-kubelet-serving-cert-file without its key file.",
-			"Give it one CA certificate with its own key, for each signer or for all.", "kubernetes cmd/kube-controller-manager/app/options/csrsigningcontroller.go, pkg/controller/certificates/signer/ca_provider.go", checkSigningFiles},
-		{"csr/signing-duration", Warning, "kube-controller-manager signs for longer than is wanted",
-			"Every request without expirationSeconds gets this lifetime, and no request gets a longer one. The policy says what is wanted; a year if it does not.",
-			"--cluster-signing-duration=87600h0m0s.",
-			"Set a shorter --cluster-signing-duration.", "kubernetes cmd/kube-controller-manager/app/options/csrsigningcontroller.go; " + sourceBootstrap, checkSigningDuration},
-	}
-}
-
 // signingPairFiles are the files that one signer signs with; the zero one has none.
 type signingPairFiles struct {
 	cert, key parsers.Text

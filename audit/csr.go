@@ -96,12 +96,12 @@ func RunRequests(in *inventory.RequestInventory, node *inventory.Inventory, o Op
 	set := newRequestSet(in, node)
 	cluster := newNodeAudit(newNode(in.Input, o), o, nil)
 	cluster.requests = set
-	r.judge(cluster, requestChecks())
+	r.judge(cluster, checksOf(scopeRequests))
 	if node != nil {
 		n := newNodeAudit(newNode(node, o), o, nil)
 		n.requests = set
 		r.Nodes = append(r.Nodes, Node{Name: n.name, KubernetesVersion: n.facts.version.Value, Profile: n.facts.profile})
-		r.judge(n, signingChecks())
+		r.judge(n, checksOf(scopeSigning))
 	}
 	r.Certificates = issuedRows(set)
 	r.Requests = []Request{}

@@ -391,7 +391,7 @@ func (i *Inspection) Expect(role string, o Options) error {
 	}
 	o.At, o.Profile = i.At, cmp.Or(o.Profile, ProfileKubeadm)
 	node := newNodeAudit(newNode(i.inventory(n, roleNamed(role)), o), o, nil)
-	for _, c := range nodeChecks() {
+	for _, c := range checksOf(scopeNode) {
 		if !expectedFamilies[c.family()] {
 			continue
 		}

@@ -89,9 +89,9 @@ func (r *Result) judge(n *nodeAudit, checks []Check) {
 func (r *Result) addNode(n *nodeAudit, rows []Certificate) {
 	r.Nodes = append(r.Nodes, Node{Name: n.name, KubernetesVersion: n.facts.version.Value, Profile: n.facts.profile, Expirations: expirations(n)})
 	first := len(r.Findings)
-	r.judge(n, nodeChecks())
+	r.judge(n, checksOf(scopeNode))
 	if n.hasObjects() {
-		r.judge(n, objectChecks())
+		r.judge(n, checksOf(scopeObjects))
 	}
 	n.tellBroken(r.Findings[first:])
 	for _, e := range n.edges {
