@@ -149,7 +149,7 @@ func (n *node) hasRows(role string, fact Fact) bool {
 // organizations changes with the version.
 func (t *Requirements) dependsOnVersion(role string) bool {
 	return slices.ContainsFunc(t.Rows, func(r Requirement) bool {
-		return r.Role == role && strings.HasPrefix(string(r.Fact), string(FactOrganization)) && !r.interval().always()
+		return r.Role == role && strings.HasPrefix(string(r.Fact), string(FactOrganization)) && !r.always()
 	})
 }
 

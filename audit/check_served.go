@@ -73,7 +73,7 @@ func checkServedStale(p *pass) {
 func (n *node) readsOnce(ref inventory.Reference) bool {
 	program, _ := inventory.ProgramNamed(ref.Component)
 	f, ok := program.Flag(ref.Name)
-	if !ok || !f.ReadOnce || f.Rereads != "" && n.facts.version.Value != "" && (interval{since: f.Rereads}).holds(n.facts.version.Value) {
+	if !ok || !f.ReadOnce || f.Rereads != "" && n.facts.version.Value != "" && (Interval{Since: f.Rereads}).holds(n.facts.version.Value) {
 		return false
 	}
 	if ref.Holds != inventory.HoldsKubeconfig {

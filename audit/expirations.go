@@ -17,7 +17,7 @@ func expirations(n *nodeAudit) []Expiration {
 	var rows, cas []Expiration
 	for _, k := range kubeadmCertificates() {
 		switch {
-		case k.Etcd && external, n.facts.version.Value != "" && !(interval{since: k.Since}).holds(n.facts.version.Value):
+		case k.Etcd && external, n.facts.version.Value != "" && !(Interval{Since: k.Since}).holds(n.facts.version.Value):
 		case k.IsCA():
 			cas = append(cas, n.expiration(k))
 		default:

@@ -132,7 +132,8 @@ var policyKeys = map[string][]string{
 	"Threshold":          {"warnDays", "criticalDays", "warnShare", "criticalShare"},
 	"PolicyRequirements": {"add", "replace"},
 	"PolicyRequests":     {"lifetimeDays", "pendingHours"},
-	"Requirement":        {"role", "fact", "values", "since", "until", "severity", "profiles", "source"},
+	"Requirement":        {"role", "fact", "values", "since", "until", "versions", "severity", "profiles", "source"},
+	"Interval":           {"since", "until"},
 	"Waiver":             {"check", "path", "node", "reason", "until"},
 }
 

@@ -53,9 +53,10 @@ type Requirement struct {
 	Role   string   `yaml:"role" json:"role"`
 	Fact   Fact     `yaml:"fact" json:"fact"`
 	Values []string `yaml:"values" json:"values"`
-	// Since and Until bound the versions, [Since, Until); empty is open.
-	Since string `yaml:"since" json:"since,omitempty"`
-	Until string `yaml:"until" json:"until,omitempty"`
+	// Interval bounds the versions that the row holds for.
+	Interval `yaml:",inline"`
+	// Intervals do so where there are several, as for what was ported back.
+	Intervals []Interval `yaml:"versions" json:"versions,omitempty"`
 	// Severity replaces that of the check which judges the fact.
 	Severity Severity `yaml:"severity" json:"severity,omitempty"`
 	// Profiles the row holds for; none means all.
@@ -63,15 +64,26 @@ type Requirement struct {
 	Source   string   `yaml:"source" json:"source"`
 }
 
-func (r Requirement) interval() interval { return interval{r.Since, r.Until} }
+// intervals are those that the row holds for.
+func (r Requirement) intervals() []Interval {
+	if len(r.Intervals) > 0 {
+		return r.Intervals
+	}
+	return []Interval{r.Interval}
+}
+
+// holds reports whether the row speaks of a version.
+func (r Requirement) holds(version string) bool {
+	return slices.ContainsFunc(r.intervals(), func(iv Interval) bool { return iv.holds(version) })
+}
+
+// always reports whether the row speaks of every version.
+func (r Requirement) always() bool { return slices.Contains(r.intervals(), Interval{}) }
 
 // Requirements is a table with the versions that it covers.
 type Requirements struct {
-	Covers struct {
-		Since string `yaml:"since"`
-		Until string `yaml:"until"`
-	} `yaml:"covers"`
-	Rows []Requirement `yaml:"rows"`
+	Covers Interval      `yaml:"covers"`
+	Rows   []Requirement `yaml:"rows"`
 }
 
 // DefaultRequirements returns the table that is part of the program. It is
@@ -129,7 +141,15 @@ func (r Requirement) validate() error {
 			return fmt.Errorf("unknown placeholder in %q", v)
 		}
 	}
-	return r.interval().validate()
+	if len(r.Intervals) > 0 && r.Interval != (Interval{}) {
+		return fmt.Errorf("%s of %s has since or until beside versions; give one of them", r.Fact, r.Role)
+	}
+	for _, iv := range r.intervals() {
+		if err := iv.validate(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // knownPlaceholder reports whether a value has no placeholder, or one that
@@ -150,7 +170,7 @@ func (t *Requirements) Select(profile, version string) []Requirement {
 	v := t.clamp(canonicalVersion(version))
 	var out []Requirement
 	for _, r := range t.Rows {
-		if r.forProfile(profile) && (v == "" && r.interval().always() || v != "" && r.interval().holds(v)) {
+		if r.forProfile(profile) && (v == "" && r.always() || v != "" && r.holds(v)) {
 			out = append(out, r)
 		}
 	}
@@ -174,17 +194,13 @@ func (t *Requirements) For(profile, version string) []Requirement {
 }
 
 // Versions says for which versions the row holds: "all", "1.29 and later",
-// "before 1.29" or "1.29 up to 1.34".
+// "before 1.29", "1.29 up to 1.34", or several of these.
 func (r Requirement) Versions() string {
-	switch {
-	case r.Since == "" && r.Until == "":
-		return "all"
-	case r.Until == "":
-		return r.Since + " and later"
-	case r.Since == "":
-		return "before " + r.Until
+	var words []string
+	for _, iv := range r.intervals() {
+		words = append(words, iv.words())
 	}
-	return r.Since + " up to " + r.Until
+	return strings.Join(words, ", ")
 }
 
 func (r Requirement) forProfile(profile string) bool {
@@ -203,5 +219,5 @@ func (t *Requirements) clamp(version string) string {
 
 // covered reports whether the table speaks of a version.
 func (t *Requirements) covered(version string) bool {
-	return interval{t.Covers.Since, t.Covers.Until}.holds(version)
+	return t.Covers.holds(version)
 }

@@ -110,7 +110,7 @@ func TestSelectByMinor(t *testing.T) {
 		t.Run("version "+version, func(t *testing.T) {
 			bounded, always := []string{}, 0
 			for _, r := range table.Select(ProfileKubeadm, version) {
-				if r.interval().always() {
+				if r.always() {
 					always++
 					continue
 				}
@@ -121,7 +121,7 @@ func TestSelectByMinor(t *testing.T) {
 			}
 			every := 0
 			for _, r := range table.Rows {
-				if r.interval().always() && r.forProfile(ProfileKubeadm) {
+				if r.always() && r.forProfile(ProfileKubeadm) {
 					every++
 				}
 			}

@@ -39,30 +39,34 @@ func imageVersion(image string) string {
 	return canonicalVersion(tag)
 }
 
-// interval is a half-open range of versions; an empty bound is open. The
-// pre-releases of a bound lie behind it: they have what the release brings.
-type interval struct{ since, until string }
+// Interval is a half-open range of versions, [Since, Until); an empty bound is
+// open. The pre-releases of a bound lie behind it: they have what the release
+// brings.
+type Interval struct {
+	Since string `yaml:"since" json:"since,omitempty"`
+	Until string `yaml:"until" json:"until,omitempty"`
+}
 
-func (iv interval) holds(version string) bool {
+func (iv Interval) holds(version string) bool {
 	return !iv.startsAfter(version) && !iv.endsBefore(version)
 }
 
-func (iv interval) startsAfter(version string) bool {
-	return iv.since != "" && semver.Compare(version, bound(iv.since)) < 0
+func (iv Interval) startsAfter(version string) bool {
+	return iv.Since != "" && semver.Compare(version, bound(iv.Since)) < 0
 }
 
-func (iv interval) endsBefore(version string) bool {
-	return iv.until != "" && semver.Compare(version, bound(iv.until)) >= 0
+func (iv Interval) endsBefore(version string) bool {
+	return iv.Until != "" && semver.Compare(version, bound(iv.Until)) >= 0
 }
 
 // validate returns an error for bounds that are no versions, or that have none
 // between them.
-func (iv interval) validate() error {
+func (iv Interval) validate() error {
 	switch {
-	case iv.since != "" && canonicalVersion(iv.since) == "" || iv.until != "" && canonicalVersion(iv.until) == "":
-		return fmt.Errorf("since %q or until %q is no version", iv.since, iv.until)
-	case iv.since != "" && iv.endsBefore(canonicalVersion(iv.since)):
-		return fmt.Errorf("no version lies between since %q and until %q", iv.since, iv.until)
+	case iv.Since != "" && canonicalVersion(iv.Since) == "" || iv.Until != "" && canonicalVersion(iv.Until) == "":
+		return fmt.Errorf("since %q or until %q is no version", iv.Since, iv.Until)
+	case iv.Since != "" && iv.endsBefore(canonicalVersion(iv.Since)):
+		return fmt.Errorf("no version lies between since %q and until %q", iv.Since, iv.Until)
 	}
 	return nil
 }
@@ -70,5 +74,16 @@ func (iv interval) validate() error {
 // bound is a version in front of all pre-releases of the one that is written.
 func bound(version string) string { return canonicalVersion(version) + "-0" }
 
-// always reports whether the range has no bound.
-func (iv interval) always() bool { return iv.since == "" && iv.until == "" }
+// words say which versions the range holds: "all", "1.29 and later", "before
+// 1.29" or "1.29 up to 1.34".
+func (iv Interval) words() string {
+	switch {
+	case iv == Interval{}:
+		return "all"
+	case iv.Until == "":
+		return iv.Since + " and later"
+	case iv.Since == "":
+		return "before " + iv.Until
+	}
+	return iv.Since + " up to " + iv.Until
+}

@@ -67,21 +67,21 @@ func TestImageVersion(t *testing.T) {
 
 func TestIntervalHolds(t *testing.T) {
 	for _, c := range []struct {
-		interval interval
+		interval Interval
 		version  string
 		want     bool
 	}{
-		{interval{}, "v1.20.0", true},
-		{interval{since: "1.29"}, "v1.28.99", false},
-		{interval{since: "1.29"}, "v1.29.0", true},
-		{interval{until: "1.29"}, "v1.28.99", true},
-		{interval{until: "1.29"}, "v1.29.0", false},
+		{Interval{}, "v1.20.0", true},
+		{Interval{Since: "1.29"}, "v1.28.99", false},
+		{Interval{Since: "1.29"}, "v1.29.0", true},
+		{Interval{Until: "1.29"}, "v1.28.99", true},
+		{Interval{Until: "1.29"}, "v1.29.0", false},
 		// What the release brings is in its candidates already.
-		{interval{since: "1.29"}, "v1.29.0-rc.1", true},
-		{interval{until: "1.29"}, "v1.29.0-alpha.0", false},
-		{interval{"1.34", "1.34.8"}, "v1.33.12", false},
-		{interval{"1.34", "1.34.8"}, "v1.34.7", true},
-		{interval{"1.34", "1.34.8"}, "v1.34.8", false},
+		{Interval{Since: "1.29"}, "v1.29.0-rc.1", true},
+		{Interval{Until: "1.29"}, "v1.29.0-alpha.0", false},
+		{Interval{"1.34", "1.34.8"}, "v1.33.12", false},
+		{Interval{"1.34", "1.34.8"}, "v1.34.7", true},
+		{Interval{"1.34", "1.34.8"}, "v1.34.8", false},
 	} {
 		if got := c.interval.holds(c.version); got != c.want {
 			t.Errorf("%+v holds %s: %v, want %v", c.interval, c.version, got, c.want)
