@@ -3,7 +3,6 @@ package cmd
 import (
 	"fmt"
 	"runtime"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -11,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"certaudit/audit"
+	"certaudit/report"
 )
 
 func (p *program) requirementsCommand() *cobra.Command {
@@ -93,18 +93,8 @@ func (p *program) versionCommand() *cobra.Command {
 		RunE: func(*cobra.Command, []string) error {
 			table := audit.DefaultRequirements()
 			_, err := fmt.Fprintf(p.stdout, "certaudit %s\n%s %s/%s\nrequirements for Kubernetes %s up to but not including %s\n",
-				buildVersion(), runtime.Version(), runtime.GOOS, runtime.GOARCH, table.Covers.Since, table.Covers.Until)
+				report.Version(), runtime.Version(), runtime.GOOS, runtime.GOARCH, table.Covers.Since, table.Covers.Until)
 			return err
 		},
 	}
-}
-
-// buildVersion is the module's version, which the Go toolchain derives from the
-// version control system.
-func buildVersion() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok || info.Main.Version == "" {
-		return "(unknown)"
-	}
-	return info.Main.Version
 }

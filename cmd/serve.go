@@ -18,11 +18,12 @@ import (
 	"time"
 
 	"github.com/coreos/go-systemd/v22/activation"
-	"github.com/olekukonko/tablewriter/pkg/twwidth"
 	"github.com/prometheus/exporter-toolkit/web"
 	"github.com/spf13/cobra"
+	"golang.org/x/net/netutil"
 
 	"certaudit/audit"
+	"certaudit/report"
 )
 
 // serveFlags are those of certaudit serve.
@@ -116,7 +117,7 @@ func saveMemory() {
 		debug.SetGCPercent(gcPercent)
 	}
 	runtime.MemProfileRate = 0
-	twwidth.SetCacheCapacity(0)
+	report.DropWidthCache()
 }
 
 // serve runs until ctx ends, or until a listener fails.
@@ -195,7 +196,7 @@ func (s *server) listen(ctx context.Context, listeners []net.Listener) error {
 			IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes, ErrorLog: slog.NewLogLogger(discard, slog.LevelDebug)}
 		servers = append(servers, h)
 		s.log.Info("listening", "address", l.Addr().String())
-		go func() { failed <- web.Serve(limited(l, maxConnections), h, flags, slog.New(discard)) }()
+		go func() { failed <- web.Serve(netutil.LimitListener(l, maxConnections), h, flags, slog.New(discard)) }()
 	}
 	var cause error
 	select {

@@ -458,6 +458,36 @@ func TestServeRefusesHostileClients(t *testing.T) {
 	r.until("certaudit_audit_success 1")
 }
 
+// TestServeLimitsConnections keeps as many connections open as there may be. One
+// more is answered when one of them ends.
+func TestServeLimitsConnections(t *testing.T) {
+	r := startServer(t, serveNode(controlPlane(t)), newWatcher, nil)
+	connect := func() net.Conn {
+		c, err := net.Dial("tcp", strings.TrimPrefix(r.url, "http://"))
+		ok(t, err)
+		t.Cleanup(func() { c.Close() })
+		_, err = io.WriteString(c, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+		ok(t, err)
+		return c
+	}
+	answered := func(c net.Conn, within time.Duration) error {
+		ok(t, c.SetReadDeadline(time.Now().Add(within)))
+		_, err := c.Read(make([]byte, 1))
+		return err
+	}
+	first := connect()
+	ok(t, answered(first, patient))
+	for range 256 - 1 {
+		ok(t, answered(connect(), patient))
+	}
+	more := connect()
+	if err := answered(more, 200*time.Millisecond); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Fatalf("one connection more than there may be: %v", err)
+	}
+	first.Close()
+	ok(t, answered(more, patient))
+}
+
 // TestServeSoak scrapes, changes and reloads all at once, under the race
 // detector where the tests run with it. CERTAUDIT_SOAK is how long, "10m".
 func TestServeSoak(t *testing.T) {

@@ -1,10 +1,8 @@
 package report
 
 import (
-	"cmp"
 	"io"
 	"runtime"
-	"runtime/debug"
 	"strconv"
 	"strings"
 	"time"
@@ -314,7 +312,7 @@ func (m *families) audit(r audit.Result, h Health) {
 		m.add("certaudit_watching", truth(s.Watching), nil)
 		m.add("certaudit_config_last_reload_successful", truth(!s.ConfigRefused), nil)
 	}
-	m.add("certaudit_build_info", 1, m.pairs("version", version(), "goversion", runtime.Version()))
+	m.add("certaudit_build_info", 1, m.pairs("version", Version(), "goversion", runtime.Version()))
 }
 
 func truth(b bool) float64 {
@@ -322,12 +320,4 @@ func truth(b bool) float64 {
 		return 1
 	}
 	return 0
-}
-
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown"
-	}
-	return cmp.Or(info.Main.Version, "unknown")
 }

@@ -421,3 +421,8 @@ func textWidth(s string) int { return twwidth.WidthWithOptions(s, twwidth.Option
 
 // severalNodes reports whether a reader has to be told which node is meant.
 func severalNodes(r audit.Result) bool { return len(r.Nodes) > 1 }
+
+// DropWidthCache gives up the memory in which the widths of texts are kept from
+// one table to the next, for a program that writes none. Tables written after it
+// are the same.
+func DropWidthCache() { twwidth.SetCacheCapacity(0) }
