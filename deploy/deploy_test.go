@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"gopkg.in/yaml.v3"
 
 	"certaudit/cmd"
@@ -70,6 +71,18 @@ func readYAML(t *testing.T, name string, into any) {
 	t.Helper()
 	if err := yaml.Unmarshal(readFile(t, name), into); err != nil {
 		t.Fatalf("%s: %v", name, err)
+	}
+}
+
+// made compares a file with what is made of others. The tests that call it are
+// named TestMade..., and with -update, as from "make docs", they write it.
+func made(t *testing.T, name, want string) {
+	t.Helper()
+	if *update {
+		writeFile(t, name, want)
+	}
+	if diff := cmp.Diff(want, string(readFile(t, name))); diff != "" {
+		t.Errorf("%s; make docs writes it (-want +got):\n%s", name, diff)
 	}
 }
 

@@ -234,8 +234,8 @@ func TestKustomizations(t *testing.T) {
 			if diff := cmp.Diff([]map[string]string{want, want}, []map[string]string{spec.Selector.MatchLabels, spec.Template.Metadata.Labels}); diff != "" {
 				t.Errorf("selector and labels of the pods (-want +got):\n%s", diff)
 			}
-			if !strings.HasPrefix(image(ds), "ghcr.io/OWNER/certaudit:") {
-				t.Errorf("image %q", image(ds))
+			if got, want := image(ds), "registry.example.com/certaudit:latest"; got != want {
+				t.Errorf("image %q, want %q, which the deployment page replaces", got, want)
 			}
 		})
 	}
@@ -287,6 +287,12 @@ func goRelease(t *testing.T) string {
 		t.Fatalf("go.mod says %q; any patch release must do", lines)
 	}
 	return release[1]
+}
+
+func TestPipelinesBuildWithTheGoOfGoMod(t *testing.T) {
+	if want := "\n  image: golang:" + goRelease(t) + "\n"; !strings.Contains(string(readFile(t, "../docs/pipelines.md")), want) {
+		t.Errorf("docs/pipelines.md does not say %q", want)
+	}
 }
 
 // The image is the program and nothing else, built with the Go of go.mod.
