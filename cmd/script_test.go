@@ -5,7 +5,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -112,11 +111,5 @@ func exits(ts *testscript.TestScript, _ bool, args []string) {
 	}
 	if got != want {
 		ts.Fatalf("certaudit ended with %d, want %d", got, want)
-	}
-}
-
-func fifo(ts *testscript.TestScript, _ bool, args []string) {
-	for _, name := range args {
-		ts.Check(syscall.Mkfifo(ts.MkAbs(name), 0o600))
 	}
 }

@@ -1,9 +1,5 @@
 package cmd
 
-import (
-	"github.com/fsnotify/fsnotify"
-)
-
 // watcher tells of changes in folders; tests replace it.
 type watcher interface {
 	// Add follows a folder.
@@ -14,45 +10,6 @@ type watcher interface {
 	// or when what changed may have been lost.
 	Changes() <-chan struct{}
 	Close() error
-}
-
-// newWatcher is the kernel's.
-func newWatcher() (watcher, error) {
-	w, err := fsnotify.NewWatcher()
-	if err != nil {
-		return nil, err
-	}
-	n := &notifier{w, make(chan struct{}, 1)}
-	go n.forward()
-	return n, nil
-}
-
-type notifier struct {
-	*fsnotify.Watcher
-	changed chan struct{}
-}
-
-func (n *notifier) Changes() <-chan struct{} { return n.changed }
-
-// forward folds events into one pending value, so that however many there are
-// nobody is waited for. It ends when the watcher is closed.
-func (n *notifier) forward() {
-	for {
-		select {
-		case _, ok := <-n.Events:
-			if !ok {
-				return
-			}
-		case _, ok := <-n.Errors: // the kernel's queue overflowed
-			if !ok {
-				return
-			}
-		}
-		select {
-		case n.changed <- struct{}{}:
-		default:
-		}
-	}
 }
 
 // watching follows the folders of the last audit, as far as the kernel lets it.
