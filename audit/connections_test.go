@@ -287,6 +287,9 @@ func TestConnections(t *testing.T) {
 // at the same time, and waits for all.
 func everyNode(t *testing.T, do func(t *testing.T, r audit.Result)) {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("audits every node")
+	}
 	nodes := map[string]func() fixtures.Node{}
 	for _, s := range fixtures.Scenarios() {
 		nodes[s.Name] = s.Node

@@ -34,6 +34,9 @@ type etcdServer struct {
 // so that there are three attempts.
 func startEtcd(t *testing.T, n fixtures.Node) etcdServer {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("starts etcd")
+	}
 	program, err := exec.LookPath("etcd")
 	if err != nil {
 		t.Skip("the program etcd is not installed")

@@ -371,6 +371,9 @@ type handshake struct {
 
 // compareHandshakes holds the verdicts of an audit against real handshakes.
 func compareHandshakes(t *testing.T, from, to string, dialogueOf func(fixtures.Node) dialogue, rows []handshake) {
+	if testing.Short() {
+		t.Skip("makes a handshake for every configuration")
+	}
 	for _, row := range rows {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()

@@ -121,6 +121,9 @@ func TestRequestsOfOpenSSL(t *testing.T) {
 // A thousand objects of which some are hostile are judged in a moment, each for
 // itself.
 func TestManyRequests(t *testing.T) {
+	if testing.Short() {
+		t.Skip("writes and reads 1000 requests")
+	}
 	request := base64.StdEncoding.EncodeToString(fixtures.Request(fixtures.RequestSpec{CommonName: "jane"}))
 	var b strings.Builder
 	for i := range 1000 {

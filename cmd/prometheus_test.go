@@ -37,6 +37,9 @@ const (
 // TestPrometheus has a real Prometheus scrape a real server over TLS with basic
 // authentication, changes the files below it, and asks Prometheus what it knows.
 func TestPrometheus(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts Prometheus")
+	}
 	for _, tool := range []string{"prometheus", "promtool"} {
 		if _, err := exec.LookPath(tool); err != nil {
 			t.Skipf("%s is not installed", tool)

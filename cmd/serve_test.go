@@ -350,6 +350,9 @@ func TestServeWithoutNotification(t *testing.T) {
 
 // TestServeBearsAStorm changes files as fast as it can, and counts the audits.
 func TestServeBearsAStorm(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes three seconds of a storm")
+	}
 	dir := controlPlane(t)
 	r := startServer(t, serveNode(dir), newWatcher, nil)
 	r.until("certaudit_audit_success 1")
@@ -491,6 +494,9 @@ func TestServeLimitsConnections(t *testing.T) {
 // TestServeSoak scrapes, changes and reloads all at once, under the race
 // detector where the tests run with it. CERTAUDIT_SOAK is how long, "10m".
 func TestServeSoak(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes three seconds")
+	}
 	long, err := time.ParseDuration(os.Getenv("CERTAUDIT_SOAK"))
 	if err != nil {
 		long = 3 * time.Second

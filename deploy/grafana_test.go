@@ -195,6 +195,9 @@ var exampleAlerts = []string{
 // Every query of the dashboard is answered by a real Prometheus that scrapes the
 // example and evaluates the rules, and none with nothing.
 func TestDashboardQueriesAnswer(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts Prometheus")
+	}
 	t.Parallel()
 	program := tool(t, "prometheus")
 	text := example(t, time.Now())

@@ -23,6 +23,9 @@ var listening = regexp.MustCompile(`msg=listening address=(\S+)`)
 // its file system, as in the image; it is started, and asked whether it is alive
 // and ready, as the DaemonSet has it.
 func TestProgramNeedsNothingBeside(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds the program")
+	}
 	t.Parallel()
 	if os.Getuid() != 0 {
 		t.Skip("only root can change the root folder")

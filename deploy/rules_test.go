@@ -75,6 +75,9 @@ func TestRulesAreValid(t *testing.T) {
 }
 
 func TestAlertsFire(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes promtool seconds")
+	}
 	t.Parallel()
 	run(t, tool(t, "promtool"), "test", "rules", ruleTestsFile)
 }

@@ -335,6 +335,9 @@ var plainLine = regexp.MustCompile(`(?m)^(node|edge) `)
 
 // Graphviz itself reads the graphs.
 func TestGraphviz(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts dot 150 times")
+	}
 	program, err := exec.LookPath("dot")
 	if err != nil {
 		t.Skip("the program dot is not installed")

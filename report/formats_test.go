@@ -107,6 +107,9 @@ func hostile(s string) audit.Result {
 // back, or escaped as text. And no byte of it reaches a terminal as anything
 // but text.
 func TestHostile(t *testing.T) {
+	if testing.Short() {
+		t.Skip("FuzzFormats has the same texts")
+	}
 	for _, s := range hostileStrings() {
 		t.Run(fmt.Sprintf("%.20q", s), func(t *testing.T) { checkHostile(t, s) })
 	}
@@ -201,6 +204,9 @@ func TestStatement(t *testing.T) {
 
 // The cost of every format grows with its input, not with its square.
 func TestHugeResult(t *testing.T) {
+	if testing.Short() {
+		t.Skip("writes megabytes in every format")
+	}
 	r := fine()
 	for i := range 10000 {
 		r.Findings = append(r.Findings, r.Findings[0])

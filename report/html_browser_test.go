@@ -41,6 +41,9 @@ type browser struct {
 // open shows the page of r, or skips the test where there is no browser.
 func open(t testing.TB, r audit.Result, features ...*emulation.MediaFeature) *browser {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("starts a browser")
+	}
 	var path string
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
 		if p, err := exec.LookPath(name); err == nil {

@@ -256,6 +256,9 @@ func TestHugeNames(t *testing.T) {
 
 // The cost of a text grows with its length, not with its square.
 func TestHugeMessage(t *testing.T) {
+	if testing.Short() {
+		t.Skip("writes megabytes")
+	}
 	r := fine()
 	r.Findings[0].Message = strings.Repeat("a, ", 1<<20)
 	for _, width := range []int{0, 1, 80, 1 << 30} {
