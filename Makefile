@@ -1,32 +1,48 @@
-# make build   the program, to bin/certaudit
-# make test    all tests, with the race detector where a C compiler is at hand
-# make demo    audit a small faulty cluster
-# make bench   timings beside their floor
-# make lint    gofmt, go vet, staticcheck
+# make help prints the targets: what stands behind "##".
 
 GO ?= go
+# Ten minutes, the default, are not enough for a slow machine.
+TEST := $(GO) test -timeout=30m
 RACE := $(shell command -v cc gcc clang >/dev/null 2>&1 && [ "$$($(GO) env CGO_ENABLED)" = 1 ] && echo -race)
 COUNT ?= 6
+# What the program and its tests build for.
+SYSTEMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 
-.PHONY: build test demo bench lint docs
+.PHONY: build help quick test lint cross demo bench docs golden
 
-build:
+build: ## build the program: bin/certaudit
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags='-s -w' -o bin/certaudit ./cmd/certaudit
 
-test:
-	$(GO) test $(RACE) ./...
+help: ## print this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' Makefile
 
-demo: build
-	bin/certaudit demo
+quick: ## run the tests but the slow ones, in less than a minute
+	$(TEST) -short ./...
 
-bench:
-	$(GO) test -run='^$$' -bench=. -benchmem -count=$(COUNT) ./audit ./cmd
+test: ## run all tests, with the race detector where a C compiler is at hand
+	$(TEST) $(RACE) ./...
 
-lint:
+lint: ## run gofmt, go vet and staticcheck
 	test -z "$$(gofmt -l .)"
 	$(GO) vet ./...
 	$(GO) tool staticcheck ./...
 
-# The pages of docs/ that are made from the code, and the golden files.
-docs:
-	$(GO) test ./cmd ./audit ./report ./deploy -update
+cross: ## build and vet for Linux, macOS and Windows, on amd64 and arm64
+	@set -e; for system in $(SYSTEMS); do \
+		echo "$$system"; \
+		export CGO_ENABLED=0 GOOS=$${system%/*} GOARCH=$${system#*/}; \
+		$(GO) build ./...; \
+		$(GO) vet ./...; \
+	done
+
+demo: build ## audit a small faulty cluster
+	bin/certaudit demo
+
+bench: ## print timings beside their floor; COUNT is how often each is taken
+	$(TEST) -run='^$$' -bench=. -benchmem -count=$(COUNT) ./audit ./cmd
+
+docs: ## write the pages under docs/ and the files under deploy/ that are made from others
+	$(TEST) ./cmd ./deploy -run='Page$$|^TestMade' -update
+
+golden: ## write these and all golden files: read the diff before you commit it
+	$(TEST) $$(grep -rl --include='*_test.go' 'flag.Bool("update"' . | xargs -n 1 dirname | sort -u) -update

@@ -27,9 +27,13 @@ var update = flag.Bool("update", false, "rewrite the pages and golden files")
 
 const generated = "<!-- Made from the code by \"make docs\"; a test keeps it true. -->\n\n"
 
-// page compares a page of the documentation with what the code says.
+// page compares a page of the documentation with what the code says, and with
+// -update writes it.
 func page(t *testing.T, name, want string) {
 	t.Helper()
+	if !strings.HasSuffix(t.Name(), "Page") {
+		t.Fatalf("%s makes a page: make docs runs the tests named ...Page", t.Name())
+	}
 	name = filepath.Join("..", name)
 	if *update {
 		if err := os.WriteFile(name, []byte(want), 0o644); err != nil {
@@ -129,7 +133,7 @@ func demoResult(t *testing.T) audit.Result {
 }
 
 // The README shows what the demonstration prints on a terminal of 200 columns.
-func TestReadmeShowsTheDemo(t *testing.T) {
+func TestReadmePage(t *testing.T) {
 	format, err := report.Lookup("table")
 	if err != nil {
 		t.Fatal(err)
