@@ -57,25 +57,6 @@ func (n *node) certificates() []Certificate {
 // statusOK is the status of a certificate that fails no check.
 const statusOK = "ok"
 
-// setStatus gives every row the worst check that it fails, or statusOK. Rows that runs
-// share are copied before one of them is changed.
-func (r *Result) setStatus() {
-	worst, own := worstFindings(r.Findings), false
-	for i, c := range r.Certificates {
-		status := statusOK
-		if f, ok := worst[placeOf(c)]; ok {
-			status = f.Check
-		}
-		if c.Status == status {
-			continue
-		}
-		if !own {
-			r.Certificates, own = slices.Clone(r.Certificates), true
-		}
-		r.Certificates[i].Status = status
-	}
-}
-
 // ownOnly returns an inventory without what a person's kubeconfig says of other
 // clusters, and the paths of those that do.
 func ownOnly(inv *inventory.Inventory) (*inventory.Inventory, []string) {

@@ -1,6 +1,9 @@
 package audit
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Schema names the form of a [Result] in JSON. Fields are added under this
 // name, never renamed or removed.
@@ -24,8 +27,8 @@ type Result struct {
 // Node is one audited machine.
 type Node struct {
 	Name string `json:"name"`
-	// KubernetesVersion is as the image tags say it, "v1.34.4", or empty where
-	// nothing tells.
+	// KubernetesVersion is as the image tags say it, "v1.34.4", or empty where it
+	// is not known.
 	KubernetesVersion string `json:"kubernetesVersion"`
 	// Profile names the requirement table the node was held against.
 	Profile string `json:"profile"`
@@ -85,6 +88,8 @@ type Certificate struct {
 	UsedBy []string `json:"usedBy"`
 	// Status is "ok", or the check of the worst finding at warning or above.
 	Status string `json:"status"`
+	// Worst is the severity of that finding; empty where Status is "ok".
+	Worst Severity `json:"-"`
 }
 
 // Connection is one edge of the cluster: who talks to whom, and whether the
@@ -157,11 +162,16 @@ type Finding struct {
 	Breaks []string `json:"breaks,omitempty"`
 	// Reference is the source of the rule.
 	Reference string `json:"reference"`
-	// Waiver is set for a finding that the policy bears for a while; it does not
+	// Waiver is set for a finding that the policy waives for a while; it does not
 	// fail the gate.
 	Waiver *WaivedBy `json:"waiver,omitempty"`
 	// Known is set for a finding of the baseline; it does not fail the gate.
 	Known bool `json:"known,omitempty"`
+	// Rows are the indexes in [Result.Certificates] of the rows that the finding
+	// is about, in their order: those of one certificate in one file, or those of a
+	// file that holds none; nil for none. The findings about one such place share
+	// the slice, which is not to be changed.
+	Rows []int `json:"-"`
 }
 
 // WaivedBy is the waiver of a finding.
@@ -236,3 +246,59 @@ func (r Result) Incomplete() bool {
 	}
 	return len(r.Certificates)+len(r.Requests) == 0
 }
+
+// place is what a finding and a row have in common when the one is about the
+// other: a certificate where it stands, or, where there is none, the file itself.
+type place struct{ node, path, sha256 string }
+
+// concern is what the findings about a place mean for the rows there.
+type concern struct {
+	rows []int
+	// status is the check of the first of the worst findings at warning or above
+	// that are not waived, and worst its severity.
+	status string
+	worst  Severity
+}
+
+// join gives every row its status, and every finding its rows. Rows that runs
+// share are copied before one of them is changed.
+func (r *Result) join() {
+	at, own := concerns(r.Findings), false
+	for i := range r.Certificates {
+		c := &r.Certificates[i]
+		status, worst := statusOK, Severity("")
+		if about := at[place{c.Node, c.Path, c.SHA256}]; about != nil {
+			about.rows = append(about.rows, i)
+			status, worst = about.status, about.worst
+		}
+		if c.Status == status && c.Worst == worst {
+			continue
+		}
+		if !own {
+			r.Certificates, own = slices.Clone(r.Certificates), true
+		}
+		r.Certificates[i].Status, r.Certificates[i].Worst = status, worst
+	}
+	for i := range r.Findings {
+		r.Findings[i].Rows = at[r.Findings[i].place()].rows
+	}
+}
+
+// concerns returns the places of findings, without the rows.
+func concerns(findings []Finding) map[place]*concern {
+	at := map[place]*concern{}
+	for i := range findings {
+		f := &findings[i]
+		about := at[f.place()]
+		if about == nil {
+			about = &concern{status: statusOK}
+			at[f.place()] = about
+		}
+		if f.Waiver == nil && f.Severity.Rank() > max(about.worst.Rank(), Info.Rank()) {
+			about.status, about.worst = f.Check, f.Severity
+		}
+	}
+	return at
+}
+
+func (f *Finding) place() place { return place{f.Node, f.Path, f.SHA256} }

@@ -71,7 +71,7 @@ func (r *Result) finish(o Options) {
 	o.Policy.judge(r)
 	slices.SortStableFunc(r.Findings, compareFindings)
 	o.Baseline.judge(r)
-	r.setStatus()
+	r.join()
 	r.decide()
 	r.Summary = summarize(*r)
 }
@@ -137,25 +137,6 @@ func (e *entry) kind() string {
 		return typeServer
 	}
 	return typeClient
-}
-
-// place is what a row and a finding have in common: a certificate where it
-// stands, or, where there is none, the place itself.
-type place struct{ node, path, sha256 string }
-
-func placeOf(c Certificate) place { return place{c.Node, c.Path, c.SHA256} }
-
-// worstFindings returns the first of the worst findings at warning or above about
-// each place, without those that are waived.
-func worstFindings(findings []Finding) map[place]Finding {
-	worst := map[place]Finding{}
-	for _, f := range findings {
-		at := place{f.Node, f.Path, f.SHA256}
-		if f.Waiver == nil && f.Severity.Rank() > max(worst[at].Severity.Rank(), Info.Rank()) {
-			worst[at] = f
-		}
-	}
-	return worst
 }
 
 // compareFindings puts the worst first, then sorts by node, place and check.
