@@ -24,41 +24,28 @@ func ConnectionFormats() []Format {
 }
 
 // connectionColumns are the columns of the connections table.
-var connectionColumns = []struct {
-	title string
-	text  func(c audit.Connection) string
-}{
-	{"CLIENT", func(c audit.Connection) string { return c.Client }},
-	{"SERVER", func(c audit.Connection) string { return c.Server }},
-	{"ADDRESS", func(c audit.Connection) string { return c.Address }},
-	{"SERVER TRUST", func(c audit.Connection) string { return c.ServerTrust }},
-	{"CLIENT TRUST", func(c audit.Connection) string { return c.ClientTrust }},
-	{"IDENTITY", func(c audit.Connection) string { return c.Identity }},
-	{"VERDICT", func(c audit.Connection) string { return c.Status }},
+var connectionColumns = []column[audit.Connection]{
+	{"CLIENT", func(c audit.Connection) cell { return names(c.Client) }},
+	{"SERVER", func(c audit.Connection) cell { return names(c.Server) }},
+	{"ADDRESS", func(c audit.Connection) cell { return names(c.Address) }},
+	{"SERVER TRUST", func(c audit.Connection) cell { return names(c.ServerTrust) }},
+	{"CLIENT TRUST", func(c audit.Connection) cell { return names(c.ClientTrust) }},
+	{"IDENTITY", func(c audit.Connection) cell { return names(c.Identity) }},
+	{verdictTitle, func(c audit.Connection) cell { return names(c.Status) }},
 }
+
+// connectionNode is the first column where a result has several nodes.
+var connectionNode = column[audit.Connection]{"NODE", func(c audit.Connection) cell { return whole(c.Node) }}
 
 // writeConnections writes the connections as a table, then the reasons of those
 // that are not ok, then one summary line.
 func writeConnections(w io.Writer, r audit.Result, o Options) error {
-	var b bytes.Buffer
-	g := grid{}
-	for _, col := range connectionColumns {
-		g.columns = append(g.columns, column{title: col.title})
-	}
-	for _, c := range r.Connections {
-		var row []cell
-		for _, col := range connectionColumns {
-			row = append(row, names(col.text(c)))
-		}
-		g.rows = append(g.rows, row)
-	}
+	columns := connectionColumns
 	if severalNodes(r) {
-		g.columns = slices.Insert(g.columns, 0, column{title: "NODE"})
-		for i, c := range r.Connections {
-			g.rows[i] = slices.Insert(g.rows[i], 0, whole(c.Node))
-		}
+		columns = slices.Concat([]column[audit.Connection]{connectionNode}, columns)
 	}
-	if err := g.write(&b, o.Width); err != nil {
+	var b bytes.Buffer
+	if err := newGrid(columns, r.Connections).write(&b, o); err != nil {
 		return err
 	}
 	b.WriteString(connectionReasons(r, o))
@@ -67,8 +54,8 @@ func writeConnections(w io.Writer, r audit.Result, o Options) error {
 	return err
 }
 
-// connectionReasons tells why connections are not ok, those that are broken
-// first; one reason of several connections is told once.
+// connectionReasons says why connections are not ok, those that are broken
+// first and in colour; one reason of several connections is said once.
 func connectionReasons(r audit.Result, o Options) string {
 	var b strings.Builder
 	for _, status := range []string{audit.VerdictBroken, audit.VerdictUnknown, audit.VerdictUnverified} {
@@ -86,20 +73,17 @@ func connectionReasons(r audit.Result, o Options) string {
 			}
 		}
 		for _, reason := range reasons {
-			fmt.Fprintf(&b, "\n%s  %s\n", paint(verdictColor(status, o), status), printable(strings.Join(who[reason], ", ")))
+			word := status
+			if status == audit.VerdictBroken {
+				word = o.paint(connectionLevel(status), word)
+			}
+			fmt.Fprintf(&b, "\n%s  %s\n", word, printable(strings.Join(who[reason], ", ")))
 			for _, line := range wrapText(reason, o.Width, len(indent)) {
 				b.WriteString("  " + line + "\n")
 			}
 		}
 	}
 	return b.String()
-}
-
-func verdictColor(status string, o Options) string {
-	if !o.Color || status != audit.VerdictBroken {
-		return ""
-	}
-	return red
 }
 
 func connectionSummary(r audit.Result) string {
@@ -187,14 +171,14 @@ const maxLabel = 2048
 
 // graphText returns what a graph shows of a text.
 func graphText(s string) string {
-	s = printable(s)
-	if len(s) <= maxLabel {
-		return s
+	head, left := clip(printable(s), maxLabel)
+	if left > 0 {
+		return head + "..."
 	}
-	return strings.ToValidUTF8(s[:maxLabel], "") + "..."
+	return head
 }
 
-// mermaidText writes text for a quoted label: Mermaid knows entities, and reads
+// mermaidText is s for a quoted label: Mermaid knows entities, and reads
 // Markdown and HTML in what is not one.
 func mermaidText(s string) string {
 	var b strings.Builder
@@ -226,8 +210,8 @@ func writeDot(w io.Writer, r audit.Result, _ Options) error {
 	return err
 }
 
-// dotText writes text for a double-quoted string, in which a backslash starts
-// an escape and an ampersand an entity.
+// dotText is s for a double-quoted string, in which a backslash starts an escape
+// and an ampersand an entity.
 func dotText(s string) string {
 	return strings.NewReplacer(`\`, `\\`, `"`, `\"`, `&`, `&amp;`).Replace(graphText(s))
 }

@@ -5,7 +5,6 @@ import (
 	"io"
 	"strconv"
 	"strings"
-	"time"
 	"unicode"
 
 	"certaudit/audit"
@@ -71,8 +70,8 @@ func writeRows[T any](w io.Writer, columns []csvColumn[T], things []T) error {
 	return out.Error()
 }
 
-// csvText is a text that a spreadsheet shows and does not run. Tabs and
-// carriage returns at its start are escaped like everywhere.
+// csvText is a text that a spreadsheet shows and does not run. Tabs and carriage
+// returns at its start need no quote: they are escaped.
 //
 // Source: OWASP, CSV Injection.
 func csvText(s string) string {
@@ -103,12 +102,4 @@ func positive(n int) string {
 		return ""
 	}
 	return strconv.Itoa(n)
-}
-
-// rfc3339 is t in UTC, empty for the zero time.
-func rfc3339(t time.Time) string {
-	if t.IsZero() {
-		return ""
-	}
-	return t.UTC().Format(time.RFC3339)
 }

@@ -47,8 +47,9 @@ func validCSV(t *testing.T, r audit.Result, out string) {
 func jsonNames(t reflect.Type) []string {
 	var names []string
 	for f := range t.Fields() {
-		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
-		names = append(names, name)
+		if name, _, _ := strings.Cut(f.Tag.Get("json"), ","); name != "-" {
+			names = append(names, name)
+		}
 	}
 	return names
 }

@@ -8,6 +8,17 @@ import (
 	"certaudit/audit"
 )
 
+// placed is a path with a line, "tls.yaml:5"; the path alone where the line is 0.
+func placed(path string, line int) string {
+	if line == 0 {
+		return path
+	}
+	return fmt.Sprintf("%s:%d", path, line)
+}
+
+// ordinal is the number of what has an index of at least 1: "#2".
+func ordinal(index int) string { return fmt.Sprintf("#%d", index+1) }
+
 // relative is a path on the node relative to its root, as code review tools
 // want it; "." for none, since they refuse a finding without a file.
 func relative(path string) string {
@@ -24,19 +35,19 @@ func statement(f audit.Finding, nodes bool) string {
 	if nodes && f.Node != "" {
 		where = strings.TrimSuffix(f.Node+":"+f.Path, ":")
 	}
-	return printable(shorten(strings.Join(nonEmpty(where, seen(f)), ": ")))
+	return brief(strings.Join(nonEmpty(where, seen(f)), ": "))
 }
 
 // seen is the message of a finding, and why it does not count.
 func seen(f audit.Finding) string {
-	if reason := borne(f); reason != "" {
+	if reason := ignoredFor(f); reason != "" {
 		return strings.TrimSpace(f.Message + " (" + reason + ")")
 	}
 	return f.Message
 }
 
-// borne says why a finding does not fail the gate; empty for one that counts.
-func borne(f audit.Finding) string {
+// ignoredFor says why a finding does not fail the gate; empty for one that counts.
+func ignoredFor(f audit.Finding) string {
 	switch {
 	case f.Waiver != nil:
 		return fmt.Sprintf("waived until %s: %s", f.Waiver.Until, f.Waiver.Reason)
@@ -55,7 +66,10 @@ func weight(f audit.Finding) audit.Severity {
 	return f.Severity
 }
 
-// unjudged says why an outcome is not complete.
+// isPartial reports whether something was left unjudged.
+func isPartial(o audit.Outcome) bool { return o.State == audit.Incomplete || o.Reason != "" }
+
+// unjudged says why something was left unjudged.
 func unjudged(o audit.Outcome) string { return cmp.Or(o.Reason, "incomplete, no reason given") }
 
 // fingerprints returns one for each finding, all different: the second finding

@@ -21,20 +21,20 @@ import (
 //go:embed html
 var htmlFiles embed.FS
 
-// htmlTemplate is parsed once, and only by those who want the page. Whatever
-// text of a result it shows goes through one of its functions.
+// htmlTemplate is parsed once, and only by those who want the page. It shows no
+// text of a result but in printable form.
 var htmlTemplate = sync.OnceValue(func() *template.Template {
 	return template.Must(template.New("page.html").Funcs(template.FuncMap{
-		"p":      printable,
-		"list":   func(values []string) string { return strings.Join(bounded(values), ", ") },
-		"lines":  func(s string) string { return strings.Join(printableLines(s), "\n") },
-		"links":  htmlLinks,
-		"minute": minute,
-		"day":    day,
-		"plural": plural,
-		"at":     findingPlace,
-		"borne":  borne,
-		"level":  statusLevel,
+		"p":       printable,
+		"list":    func(values []string) string { return strings.Join(briefList(values), ", ") },
+		"lines":   func(s string) string { return strings.Join(printableLines(s), "\n") },
+		"links":   htmlLinks,
+		"minute":  minute,
+		"day":     day,
+		"plural":  plural,
+		"at":      findingPlace,
+		"ignored": ignoredFor,
+		"level":   connectionLevel,
 	}).ParseFS(htmlFiles, "html/page.html"))
 })
 
@@ -75,7 +75,8 @@ type htmlPage struct {
 
 func newHTMLPage(r audit.Result) htmlPage {
 	style, script := htmlFile("style.css"), htmlFile("script.js")
-	rows := htmlRows(r)
+	places := newHTMLPlaces(r)
+	rows := htmlRows(r, places)
 	return htmlPage{
 		Result:       r,
 		Signing:      newHTMLRequests(r),
@@ -92,10 +93,10 @@ func newHTMLPage(r audit.Result) htmlPage {
 		Checks:       htmlChecks(r),
 		Timeline:     newTimeline(r, rows),
 		Certificates: rows,
-		Findings:     groupFindings(r, rows),
+		Findings:     groupFindings(r),
 		Graph:        newGraph(r.Connections),
 		Issuers:      htmlIssuers(rows),
-		Data:         newHTMLData(r, rows),
+		Data:         newHTMLData(r, rows, places),
 	}
 }
 
@@ -131,21 +132,18 @@ func htmlTitle(nodes []audit.Node) string {
 	return "a node"
 }
 
-// The levels are the severities, and these; the style sheet knows each by name.
-const (
-	levelOK      = "ok"
-	levelUnknown = "unknown"
-)
-
 // htmlConclusion is the state of everything in a word and a sentence.
-type htmlConclusion struct{ Level, Word, Sentence string }
+type htmlConclusion struct {
+	Level          level
+	Word, Sentence string
+}
 
 func conclude(r audit.Result) htmlConclusion {
 	switch {
 	case r.Summary.Critical > 0:
-		return htmlConclusion{string(audit.Critical), "Critical", "Something has stopped or is about to, or somebody has rights they must not have."}
+		return htmlConclusion{level(audit.Critical), "Critical", "Something has stopped or is about to, or somebody has rights they must not have."}
 	case r.Summary.Warning > 0:
-		return htmlConclusion{string(audit.Warning), "Warning", "Something will stop or may stop. Nothing has yet."}
+		return htmlConclusion{level(audit.Warning), "Warning", "Something will stop or may stop. Nothing has yet."}
 	case len(r.Certificates) == 0:
 		return htmlConclusion{levelUnknown, "Nothing found", "No certificates were found, so nothing was judged."}
 	case r.Incomplete():
@@ -177,23 +175,11 @@ func nextExpiry(r audit.Result, rows []htmlRow) (n htmlNext) {
 
 func countExpired(r audit.Result) (n int) {
 	for _, c := range r.Certificates {
-		if isExpired(c, r.At) {
+		if isPast(c.NotAfter, r.At) {
 			n++
 		}
 	}
 	return n
-}
-
-func isExpired(c audit.Certificate, at time.Time) bool {
-	return !c.NotAfter.IsZero() && at.After(c.NotAfter)
-}
-
-// day is the date of t in UTC, empty for the zero time.
-func day(t time.Time) string {
-	if t.IsZero() {
-		return ""
-	}
-	return t.UTC().Format(time.DateOnly)
 }
 
 // htmlNode is a node with what was found on it.
@@ -292,90 +278,66 @@ func htmlChecks(r audit.Result) []htmlCheck {
 	return checks
 }
 
+// htmlPlaces are the places that findings and certificates have in common.
+type htmlPlaces struct {
+	// findings are the indexes of the findings about each place.
+	findings [][]int
+	// of is the index of the place of each certificate, -1 for one that no finding
+	// is about.
+	of []int
+}
+
+func newHTMLPlaces(r audit.Result) htmlPlaces {
+	p := htmlPlaces{findings: [][]int{}, of: slices.Repeat([]int{-1}, len(r.Certificates))}
+	for i, f := range r.Findings {
+		if len(f.Rows) == 0 {
+			continue
+		}
+		if p.of[f.Rows[0]] < 0 {
+			for _, row := range f.Rows {
+				p.of[row] = len(p.findings)
+			}
+			p.findings = append(p.findings, nil)
+		}
+		at := p.of[f.Rows[0]]
+		p.findings[at] = append(p.findings[at], i)
+	}
+	return p
+}
+
 // htmlRow is a certificate with what the page says of it.
 type htmlRow struct {
 	subject
 	// ID numbers the rows in the order of the result, from 0.
-	ID int
-	// Level is "ok", or the severity of the finding behind the status.
-	Level string
+	ID    int
+	Level level
 	// Infos counts the findings of severity info.
 	Infos int
-	// place is where findings about it are found.
-	place findingKey
+	// place is the index of its place, -1 for none.
+	place int
 }
 
-// findingKey is what a finding and a certificate have in common when the one
-// is about the other.
-type findingKey struct{ node, path, sha256 string }
-
-func htmlRows(r audit.Result) []htmlRow {
-	level := levels(r)
-	infos := map[findingKey]int{}
-	for _, f := range r.Findings {
-		if f.Severity == audit.Info {
-			infos[findingKey{f.Node, f.Path, f.SHA256}]++
+func htmlRows(r audit.Result, places htmlPlaces) []htmlRow {
+	infos := make([]int, len(places.findings))
+	for place, findings := range places.findings {
+		for _, i := range findings {
+			if r.Findings[i].Severity == audit.Info {
+				infos[place]++
+			}
 		}
 	}
-	alone := aloneInFile(r.Certificates)
 	rows := make([]htmlRow, len(r.Certificates))
-	for i, c := range r.Certificates {
-		key := findingKey{c.Node, c.Path, c.SHA256}
-		rows[i] = htmlRow{subject{c, r.At, alone[[2]string{c.Node, c.Path}]}, i, level(c), infos[key], key}
+	for i, c := range subjects(r) {
+		rows[i] = htmlRow{subject: c, ID: i, Level: certificateLevel(c.Certificate), place: places.of[i]}
+		if rows[i].place >= 0 {
+			rows[i].Infos = infos[rows[i].place]
+		}
 	}
 	return rows
 }
 
-// levels returns a function that gives the level of a certificate's status.
-func levels(r audit.Result) func(audit.Certificate) string {
-	worst := map[verdict]audit.Severity{}
-	for _, f := range r.Findings {
-		for _, v := range verdicts(f.Node, f.Check, f.SHA256, f.Path) {
-			if f.Severity.Rank() > worst[v].Rank() {
-				worst[v] = f.Severity
-			}
-		}
-	}
-	return func(c audit.Certificate) string {
-		if c.Status == "ok" {
-			return levelOK
-		}
-		for _, v := range verdicts(c.Node, c.Status, c.SHA256, c.Path) {
-			if s, ok := worst[v]; ok {
-				return string(s)
-			}
-		}
-		return levelUnknown
-	}
-}
-
-// aloneInFile tells of each file on a node whether only one field of it holds
-// certificates.
-func aloneInFile(certificates []audit.Certificate) map[[2]string]bool {
-	first, alone := map[[2]string]string{}, map[[2]string]bool{}
-	for _, c := range certificates {
-		file := [2]string{c.Node, c.Path}
-		field, seen := first[file]
-		if !seen {
-			first[file], alone[file] = c.Field, true
-		}
-		if seen && field != c.Field {
-			alone[file] = false
-		}
-	}
-	return alone
-}
-
 // Rank orders rows by what needs attention: 3 for critical, 0 for ok.
-func (r htmlRow) Rank() int {
-	switch r.Level {
-	case levelOK:
-		return 0
-	case levelUnknown:
-		return audit.Info.Rank()
-	}
-	return audit.Severity(r.Level).Rank()
-}
+func (r htmlRow) Rank() int { return looks[r.Level].rank }
 
 // Who is the component, or the role of what belongs to none.
 func (r htmlRow) Who() string { return cmp.Or(r.Component, r.Role) }
@@ -396,14 +358,14 @@ func (r htmlRow) Inside() string {
 		parts = append(parts, r.Field)
 	}
 	if r.Index > 0 {
-		parts = append(parts, fmt.Sprintf("#%d", r.Index+1))
+		parts = append(parts, ordinal(r.Index))
 	}
 	return printable(strings.Join(parts, " "))
 }
 
-// Names are the alternative names, bounded for a table.
+// Names are the alternative names, as many as a cell holds.
 func (r htmlRow) Names() string {
-	return strings.Join(bounded(slices.Concat(r.DNSNames, r.IPAddresses)), ", ")
+	return strings.Join(briefList(slices.Concat(r.DNSNames, r.IPAddresses)), ", ")
 }
 
 // IsCA reports whether the certificate is there to sign others.
@@ -421,8 +383,8 @@ type htmlGroup struct {
 	Items  []htmlFinding
 }
 
-// Level is the severity as the page shows it.
-func (g htmlGroup) Level() string { return printable(string(g.Severity)) }
+// Level is that of the severity.
+func (g htmlGroup) Level() level { return severityLevel(g.Severity) }
 
 func (g *htmlGroup) add(f htmlFinding) {
 	g.Items = append(g.Items, f)
@@ -435,14 +397,14 @@ func (g *htmlGroup) add(f htmlFinding) {
 	}
 }
 
-// Open reports whether the group is to be seen at once: not what is borne or
+// Open reports whether the group is to be seen at once: not what is ignored or
 // only worth knowing, and not a list that would push everything else off the
 // page.
 func (g htmlGroup) Open() bool {
 	return g.Counts > 0 && g.Severity.Rank() >= audit.Warning.Rank() && len(g.Items) <= maxOpen
 }
 
-// compare puts the worst first, and what is borne last.
+// compare puts the worst first, and what is ignored last.
 func (g htmlGroup) compare(other htmlGroup) int {
 	return cmp.Or(cmp.Compare(min(other.Counts, 1), min(g.Counts, 1)), cmp.Compare(other.Severity.Rank(), g.Severity.Rank()))
 }
@@ -450,22 +412,18 @@ func (g htmlGroup) compare(other htmlGroup) int {
 // maxOpen is how long a list may be and still be open from the start.
 const maxOpen = 30
 
-// htmlFinding is a finding with its number in the result, and that of the
+// htmlFinding is a finding with its index in the result, and that of the first
 // certificate it is about, -1 for none.
 type htmlFinding struct {
 	audit.Finding
 	ID, Row int
 }
 
-// Level is the severity as the page shows it.
-func (f htmlFinding) Level() string { return printable(string(f.Severity)) }
+// Level is that of the severity.
+func (f htmlFinding) Level() level { return severityLevel(f.Severity) }
 
 // groupFindings puts findings under their checks, the worst first.
-func groupFindings(r audit.Result, rows []htmlRow) []htmlGroup {
-	rowAt := map[findingKey]int{}
-	for i := len(rows) - 1; i >= 0; i-- {
-		rowAt[rows[i].place] = i
-	}
+func groupFindings(r audit.Result) []htmlGroup {
 	byID := map[string]audit.Check{}
 	for _, c := range audit.Checks() {
 		byID[c.ID] = c
@@ -480,9 +438,9 @@ func groupFindings(r audit.Result, rows []htmlRow) []htmlGroup {
 			check.ID = f.Check
 			out = append(out, htmlGroup{Check: check})
 		}
-		row, ok := rowAt[findingKey{f.Node, f.Path, f.SHA256}]
-		if !ok {
-			row = -1
+		row := -1
+		if len(f.Rows) > 0 {
+			row = f.Rows[0]
 		}
 		out[g].add(htmlFinding{f, i, row})
 	}
@@ -498,7 +456,7 @@ func groupFindings(r audit.Result, rows []htmlRow) []htmlGroup {
 
 // Worst returns the groups that the conclusion is about.
 func (p htmlPage) Worst() []htmlGroup {
-	i := slices.IndexFunc(p.Findings, func(g htmlGroup) bool { return g.Counts == 0 || string(g.Severity) != p.Conclusion.Level })
+	i := slices.IndexFunc(p.Findings, func(g htmlGroup) bool { return g.Counts == 0 || g.Level() != p.Conclusion.Level })
 	if i < 0 {
 		i = len(p.Findings)
 	}
@@ -526,19 +484,6 @@ func htmlLinks(s string) []htmlLink {
 		url := printable(s[start:end])
 		out = append(out, htmlLink{url, url})
 		s = s[end:]
-	}
-	return out
-}
-
-// bounded returns values in printable form, up to maxCell bytes of them; the
-// last then says how many there are more.
-func bounded(values []string) []string {
-	out, size := make([]string, 0, len(values)), 0
-	for i, v := range values {
-		if size += len(v); size > maxCell && i > 0 {
-			return append(out, fmt.Sprintf("... (%d more, see the json format)", len(values)-i))
-		}
-		out = append(out, onPage(v))
 	}
 	return out
 }

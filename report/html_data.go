@@ -2,8 +2,6 @@ package report
 
 import (
 	"slices"
-	"strconv"
-	"strings"
 
 	"certaudit/audit"
 )
@@ -13,12 +11,13 @@ import (
 // once, and the rest are indices into Strings.
 type htmlData struct {
 	Strings []string `json:"strings"`
-	// Fields are the titles of what is told of each certificate.
+	// Fields are the titles of what is said of each certificate.
 	Fields []string   `json:"fields"`
 	Facts  []htmlFact `json:"facts"`
 	// Sets are the requirement rows for one role, profile and version each.
 	Sets [][]htmlRequirement `json:"sets"`
-	// Findings are check, severity and reference of each finding.
+	// Findings are check, level and reference of each finding; the rest of it is
+	// in the page.
 	Findings [][3]int `json:"findings"`
 	// Places lists findings that are about the same certificate.
 	Places [][]int `json:"places"`
@@ -34,7 +33,7 @@ type htmlData struct {
 type htmlFact struct {
 	fact  audit.Fact
 	Label string `json:"label"`
-	// Rule says how the values are meant.
+	// Rule says what the values mean.
 	Rule string `json:"rule"`
 	// All and Any: a certificate that visibly has all, or one, of the values is
 	// as required.
@@ -87,8 +86,8 @@ const (
 	fieldUsages        = "Usages"
 )
 
-// htmlFields are what is told of a certificate. The script sorts by them and
-// names some of them too.
+// htmlFields are what is said of a certificate. The script sorts by them, and
+// knows some of the titles.
 var htmlFields = []struct {
 	title  string
 	values func(htmlRow) []string
@@ -115,31 +114,24 @@ var htmlFields = []struct {
 
 // fileOf is the path with the line, and the number where there are several.
 func fileOf(c audit.Certificate) string {
-	var b strings.Builder
-	b.WriteString(c.Path)
-	if c.Line > 0 {
-		b.WriteString(":" + strconv.Itoa(c.Line))
+	if c.Index == 0 {
+		return placed(c.Path, c.Line)
 	}
-	if c.Index > 0 {
-		b.WriteString(" #" + strconv.Itoa(c.Index+1))
-	}
-	return b.String()
+	return placed(c.Path, c.Line) + " " + ordinal(c.Index)
 }
 
-func newHTMLData(r audit.Result, rows []htmlRow) htmlData {
+func newHTMLData(r audit.Result, rows []htmlRow, places htmlPlaces) htmlData {
 	d := htmlData{Strings: []string{}, Facts: htmlFacts, Sets: [][]htmlRequirement{}, Findings: [][3]int{},
-		Places: [][]int{}, Partial: map[string][]int{}, Certificates: []htmlCertificate{}, index: map[string]int{}}
+		Places: places.findings, Partial: map[string][]int{}, Certificates: []htmlCertificate{}, index: map[string]int{}}
 	for _, f := range htmlFields {
 		d.Fields = append(d.Fields, f.title)
 	}
-	places := d.addFindings(r.Findings)
+	for _, f := range r.Findings {
+		d.Findings = append(d.Findings, [3]int{d.text(f.Check), d.text(string(severityLevel(f.Severity))), d.text(f.Reference)})
+	}
 	set := d.requirementSets(r.Nodes)
 	for _, row := range rows {
-		place, ok := places[row.place]
-		if !ok {
-			place = -1
-		}
-		c := htmlCertificate{Rank: row.Rank(), Set: set(row.Node, row.Role), Place: place}
+		c := htmlCertificate{Rank: row.Rank(), Set: set(row.Node, row.Role), Place: row.place}
 		if !row.NotAfter.IsZero() {
 			c.Expiry = row.NotAfter.Unix()
 		}
@@ -154,7 +146,7 @@ func newHTMLData(r audit.Result, rows []htmlRow) htmlData {
 
 // text returns the index of s in its printable form.
 func (d *htmlData) text(s string) int {
-	s = onPage(s)
+	s = brief(s)
 	i, ok := d.index[s]
 	if !ok {
 		i = len(d.Strings)
@@ -167,27 +159,10 @@ func (d *htmlData) text(s string) int {
 // texts returns the indices of those values that are not empty.
 func (d *htmlData) texts(values []string) []int {
 	out := []int{}
-	for _, v := range bounded(nonEmpty(values...)) {
+	for _, v := range briefList(nonEmpty(values...)) {
 		out = append(out, d.text(v))
 	}
 	return out
-}
-
-// addFindings keeps what the script needs of the findings; their texts are in
-// the page. It returns the place of each key.
-func (d *htmlData) addFindings(findings []audit.Finding) map[findingKey]int {
-	places := map[findingKey]int{}
-	for i, f := range findings {
-		d.Findings = append(d.Findings, [3]int{d.text(f.Check), d.text(string(f.Severity)), d.text(f.Reference)})
-		key := findingKey{f.Node, f.Path, f.SHA256}
-		place, ok := places[key]
-		if !ok {
-			place, places[key] = len(d.Places), len(d.Places)
-			d.Places = append(d.Places, nil)
-		}
-		d.Places[place] = append(d.Places[place], i)
-	}
-	return places
 }
 
 // requirementSets returns a function that gives the set for a role on a node.
@@ -230,7 +205,7 @@ func (d *htmlData) addSets(rows []audit.Requirement) map[string]int {
 // addPartial notes which facts were not judged everywhere on a node.
 func (d *htmlData) addPartial(outcomes []audit.Outcome) {
 	for _, o := range outcomes {
-		if o.State != audit.Incomplete && o.Reason == "" {
+		if !isPartial(o) {
 			continue
 		}
 		for i, f := range htmlFacts {

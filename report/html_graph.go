@@ -31,7 +31,7 @@ func (b htmlBox) TextY() int { return b.Y + b.Height/2 + 4 }
 
 // Short is the name as far as it fits.
 func (b htmlBox) Short() string {
-	name := []rune(onPage(b.Name))
+	name := []rune(brief(b.Name))
 	if room := float64(b.Width-20) / letterWidth; float64(len(name)) > room {
 		return string(name[:int(room)-1]) + "…"
 	}
@@ -42,32 +42,11 @@ func (b htmlBox) Short() string {
 type htmlEdge struct {
 	Client, Server string
 	Status         string
-	Level          string
+	Level          level
 	Count          int
 	// Path is the curve, X and Y where the status is written.
 	Path string
 	X, Y int
-}
-
-// statusLevels are the levels of a connection's status, the worst last.
-var statusLevels = []struct{ status, level string }{
-	{audit.VerdictNone, levelUnknown},
-	{audit.VerdictOK, levelOK},
-	{audit.VerdictUnknown, levelUnknown},
-	{audit.VerdictUnverified, string(audit.Warning)},
-	{audit.VerdictBroken, string(audit.Critical)},
-}
-
-// statusRank orders statuses, the worst highest; -1 for an unknown word.
-func statusRank(status string) int {
-	return slices.IndexFunc(statusLevels, func(s struct{ status, level string }) bool { return s.status == status })
-}
-
-func statusLevel(status string) string {
-	if i := statusRank(status); i >= 0 {
-		return statusLevels[i].level
-	}
-	return levelUnknown
 }
 
 // The drawing: a column of clients, the words, the curves, a column of servers.
@@ -79,7 +58,7 @@ const (
 	boxGap      = 8
 	// letterWidth is what a letter takes on average.
 	letterWidth = 6.5
-	// maxEdges are drawn; a picture of more tells nobody anything.
+	// maxEdges are drawn; nobody can read a picture of more.
 	maxEdges = 60
 )
 
@@ -87,7 +66,7 @@ func newGraph(connections []audit.Connection) htmlGraph {
 	edges := mergeEdges(connections)
 	g := htmlGraph{Width: graphWidth, Left: max(0, len(edges)-maxEdges)}
 	if g.Left > 0 {
-		slices.SortStableFunc(edges, func(a, b htmlEdge) int { return cmp.Compare(statusRank(b.Status), statusRank(a.Status)) })
+		slices.SortStableFunc(edges, func(a, b htmlEdge) int { return cmp.Compare(connectionRank(b.Status), connectionRank(a.Status)) })
 		edges = edges[:maxEdges]
 	}
 	clients := newGraphSide(edges, 0, clientWidth, func(e htmlEdge) string { return e.Client })
@@ -119,10 +98,10 @@ func mergeEdges(connections []audit.Connection) []htmlEdge {
 			edges = append(edges, htmlEdge{Client: c.Client, Server: c.Server, Status: c.Status})
 		}
 		edges[i].Count++
-		if statusRank(c.Status) > statusRank(edges[i].Status) {
+		if connectionRank(c.Status) > connectionRank(edges[i].Status) {
 			edges[i].Status = c.Status
 		}
-		edges[i].Level = statusLevel(edges[i].Status)
+		edges[i].Level = connectionLevel(edges[i].Status)
 	}
 	return edges
 }

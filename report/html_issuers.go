@@ -2,9 +2,9 @@ package report
 
 import "slices"
 
-// htmlIssuer is an issuer's name with what bears it as its issuer. Names are
-// all that a result tells of issuance: whether a signature verifies, the checks
-// chain/untrusted and chain/wrong-issuer say.
+// htmlIssuer is an issuer's name with the certificates that name it. Names are
+// all that a result says of issuance; whether a signature verifies is a matter of
+// the checks chain/untrusted and chain/wrong-issuer.
 type htmlIssuer struct {
 	Name string
 	// Depth is how many issuers stand above it, at most maxDepth.

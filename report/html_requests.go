@@ -2,7 +2,7 @@ package report
 
 import "certaudit/audit"
 
-// htmlRequests is the table of requests, as the table format has it.
+// htmlRequests is the table of requests.
 type htmlRequests struct {
 	Titles []string
 	Rows   []htmlRequest
@@ -10,27 +10,19 @@ type htmlRequests struct {
 
 // htmlRequest is one request: its cells under the titles, in words.
 type htmlRequest struct {
-	Level string
+	Level level
 	Cells []htmlRequestCell
 }
 
 type htmlRequestCell struct{ Title, Text string }
 
-// verdictLevels are the levels of the page for the verdicts on a request.
-var verdictLevels = map[string]string{audit.VerdictSound: levelOK, audit.VerdictDoubtful: string(audit.Warning), audit.VerdictUnfit: string(audit.Critical)}
-
 func newHTMLRequests(r audit.Result) htmlRequests {
-	var t htmlRequests
-	for _, c := range requestColumns {
-		t.Titles = append(t.Titles, c.title)
-	}
-	for _, q := range r.Requests {
-		row := htmlRequest{Level: verdictLevels[q.Verdict]}
-		if row.Level == "" {
-			row.Level = levelUnknown
-		}
-		for _, c := range requestColumns {
-			row.Cells = append(row.Cells, htmlRequestCell{c.title, c.cell(q, r.At).String()})
+	g := requestGrid(r, requestColumns)
+	t := htmlRequests{Titles: g.titles}
+	for i, cells := range g.rows {
+		row := htmlRequest{Level: requestLevel(r.Requests[i].Verdict)}
+		for j, c := range cells {
+			row.Cells = append(row.Cells, htmlRequestCell{g.titles[j], c.String()})
 		}
 		t.Rows = append(t.Rows, row)
 	}

@@ -94,7 +94,7 @@ func manyResult(t testing.TB, n int) audit.Result {
 	one := htmlDemo(t)
 	r := audit.Result{Schema: one.Schema, At: one.At}
 	for node := 0; len(r.Certificates) < n; node++ {
-		name := fmt.Sprintf("node-%03d", node)
+		name, first := fmt.Sprintf("node-%03d", node), len(r.Certificates)
 		for _, c := range one.Certificates[:min(len(one.Certificates), n-len(r.Certificates))] {
 			sum := sha256.Sum256([]byte(name + c.SHA256))
 			c.Node, c.SHA256, c.Serial = name, fmt.Sprintf("%x", sum), fmt.Sprintf("%x", sum[:16])
@@ -102,7 +102,7 @@ func manyResult(t testing.TB, n int) audit.Result {
 			r.Certificates = append(r.Certificates, c)
 		}
 		for _, f := range one.Findings {
-			f.Node = name
+			f.Node, f.Rows = name, moved(f.Rows, first, len(r.Certificates))
 			r.Findings = append(r.Findings, f)
 		}
 		for _, c := range one.Connections {
@@ -127,6 +127,17 @@ func manyResult(t testing.TB, n int) audit.Result {
 		}
 	}
 	return r
+}
+
+// moved are rows that stand by places further down, those before end.
+func moved(rows []int, by, end int) []int {
+	var out []int
+	for _, row := range rows {
+		if row += by; row < end {
+			out = append(out, row)
+		}
+	}
+	return out
 }
 
 // parsedPage is a page as a browser reads it.
@@ -287,7 +298,7 @@ func TestHTMLIsDeterministic(t *testing.T) {
 	}
 }
 
-// Without a script the page tells every certificate, finding and connection.
+// Without a script the page shows every certificate, finding and connection.
 func TestHTMLWithoutScript(t *testing.T) {
 	r := htmlDemo(t)
 	p := parsePage(t, r)
@@ -340,7 +351,7 @@ func TestHTMLConclusion(t *testing.T) {
 		"nothing":  {nothing(), [2]string{"unknown", "Nothing found"}},
 	} {
 		c := conclude(tt.result)
-		if got := [2]string{c.Level, c.Word}; got != tt.want {
+		if got := [2]string{string(c.Level), c.Word}; got != tt.want {
 			t.Errorf("%s: %q, want %q", name, got, tt.want)
 		}
 	}
@@ -360,14 +371,14 @@ func TestHTMLLinks(t *testing.T) {
 	}
 }
 
-func TestBounded(t *testing.T) {
+func TestBriefList(t *testing.T) {
 	long := strings.Repeat("x", 3000)
 	for _, tt := range []struct{ in, want []string }{
 		{nil, []string{}},
 		{[]string{"a", "b\n"}, []string{"a", `b\n`}},
 		{[]string{long, long, "c"}, []string{long, "... (2 more, see the json format)"}},
 	} {
-		if diff := cmp.Diff(tt.want, bounded(tt.in)); diff != "" {
+		if diff := cmp.Diff(tt.want, briefList(tt.in)); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
 		}
 	}
@@ -381,7 +392,7 @@ func TestHTMLTimeline(t *testing.T) {
 		r.Certificates = append(r.Certificates, audit.Certificate{Role: "x", Path: "/p", SHA256: "1", Status: "ok", NotAfter: time.Unix(now.Unix()+int64(days)*secondsPerDay, 0)})
 	}
 	r.Certificates = append(r.Certificates, audit.Certificate{Role: "y", Status: "files/missing"})
-	line := newTimeline(r, htmlRows(r))
+	line := newTimeline(r, htmlRows(r, newHTMLPlaces(r)))
 	if line.Undated != 1 || len(line.Lanes) != 1 {
 		t.Fatalf("%d without a date and %d lanes", line.Undated, len(line.Lanes))
 	}
@@ -407,19 +418,19 @@ func TestHTMLTimeline(t *testing.T) {
 
 // A mark of several counts those that are not ok.
 func TestHTMLMark(t *testing.T) {
-	row := func(level string) htmlRow {
+	row := func(level level) htmlRow {
 		return htmlRow{subject: subject{audit.Certificate{Role: "r", Path: "/p", NotAfter: now.AddDate(0, 0, 5)}, now, true}, Level: level}
 	}
 	axis := newTimeAxis(now, nil)
 	for _, tt := range []struct {
-		levels []string
-		level  string
+		levels []level
+		level  level
 		bad    *htmlBad
 	}{
-		{[]string{"warning"}, "warning", nil},
-		{[]string{"ok", "ok"}, "ok", nil},
-		{[]string{"warning", "critical"}, "critical", nil},
-		{[]string{"ok", "warning", "ok", "critical"}, "ok", &htmlBad{Level: "critical", Count: 2, Left: 3, Width: 13}},
+		{[]level{"warning"}, "warning", nil},
+		{[]level{"ok", "ok"}, "ok", nil},
+		{[]level{"warning", "critical"}, "critical", nil},
+		{[]level{"ok", "warning", "ok", "critical"}, "ok", &htmlBad{Level: "critical", Count: 2, Left: 3, Width: 13}},
 	} {
 		var rows []htmlRow
 		for _, l := range tt.levels {
@@ -446,7 +457,7 @@ func TestHTMLIssuers(t *testing.T) {
 		depth, own, issued int
 	}
 	var got []node
-	for _, i := range htmlIssuers(htmlRows(r)) {
+	for _, i := range htmlIssuers(htmlRows(r, newHTMLPlaces(r))) {
 		got = append(got, node{i.Name, i.Depth, len(i.Own), len(i.Issued)})
 	}
 	want := []node{{"root", 0, 1, 0}, {"middle", 1, 1, 1}, {"nobody", 0, 0, 1}, {"a", 0, 1, 0}, {"b", 1, 1, 0}}
@@ -468,7 +479,7 @@ func TestHTMLGraph(t *testing.T) {
 	}
 	var got []edge
 	for _, e := range g.Edges {
-		got = append(got, edge{e.Client + " " + e.Server, e.Status, e.Level, e.Count})
+		got = append(got, edge{e.Client + " " + e.Server, e.Status, string(e.Level), e.Count})
 	}
 	want := []edge{{"kubelet kube-apiserver", "broken", "critical", 2}, {"kube-apiserver etcd", "unverified", "warning", 1}, {"kube-apiserver kubelet", "a word of another version", "unknown", 1}}
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(edge{})); diff != "" {

@@ -43,9 +43,9 @@ type htmlLane struct {
 type htmlMark struct {
 	X     string
 	Row   htmlRow
-	Level string
+	Level level
 	CA    bool
-	// Expired is told of one certificate; of several, the place tells it.
+	// Expired is shown of one certificate; of several, the place shows it.
 	Expired bool
 	Count   int
 	// Bad counts those of several that are not ok; nil where all are alike.
@@ -55,7 +55,7 @@ type htmlMark struct {
 
 // htmlBad is the small count at the corner of a larger one.
 type htmlBad struct {
-	Level string
+	Level level
 	Count int
 	// Left is where its frame begins, Width how wide it is, in pixels.
 	Left, Width int
@@ -81,7 +81,6 @@ type timeAxis struct {
 }
 
 const (
-	secondsPerDayF = float64(secondsPerDay)
 	// linearDays is where the axis begins to bend.
 	linearDays = 7
 	// edge is the margin at both ends, in percent.
@@ -106,8 +105,8 @@ func newTimeAxis(now time.Time, rows []htmlRow) timeAxis {
 	return a
 }
 
-// days from now to t; a [time.Duration] would end at 292 years.
-func (a timeAxis) days(t time.Time) float64 { return float64(t.Unix()-a.now.Unix()) / secondsPerDayF }
+// days from now to t.
+func (a timeAxis) days(t time.Time) float64 { return float64(secondsBetween(a.now, t)) / secondsPerDay }
 
 func (a timeAxis) at(days float64) float64 {
 	return edge + (100-2*edge)*(bend(days)-a.first)/(a.last-a.first)
@@ -211,7 +210,7 @@ func (a timeAxis) lane(role string, rows []htmlRow) htmlLane {
 // first. Several are shown in the colour of the sound ones, if there are any.
 func (a timeAxis) mark(rows []htmlRow) htmlMark {
 	first := rows[0]
-	m := htmlMark{X: percent(a.at(a.days(first.NotAfter))), Row: first, CA: first.IsCA(), Expired: isExpired(first.Certificate, a.now), Count: len(rows)}
+	m := htmlMark{X: percent(a.at(a.days(first.NotAfter))), Row: first, CA: first.IsCA(), Expired: isPast(first.NotAfter, a.now), Count: len(rows)}
 	worst, bad := first, 0
 	for _, row := range rows {
 		if row.Level != levelOK {
@@ -221,9 +220,9 @@ func (a timeAxis) mark(rows []htmlRow) htmlMark {
 			worst = row
 		}
 	}
-	m.Level, m.Title = worst.Level, fmt.Sprintf("%s, %s, %s", onPage(first.Role), onPage(first.Path), worst.Level)
+	m.Level, m.Title = worst.Level, fmt.Sprintf("%s, %s, %s", brief(first.Role), brief(first.Path), worst.Level)
 	if len(rows) > 1 {
-		m.Title = fmt.Sprintf("%s of %s, %d not ok; the first", plural(len(rows), "certificate"), onPage(first.Role), bad)
+		m.Title = fmt.Sprintf("%s of %s, %d not ok; the first", plural(len(rows), "certificate"), brief(first.Role), bad)
 	}
 	if 0 < bad && bad < len(rows) {
 		m.Level, m.Bad = levelOK, &htmlBad{worst.Level, bad, m.Width()/2 - 4, frameWidth(bad, 6)}
@@ -231,6 +230,3 @@ func (a timeAxis) mark(rows []htmlRow) htmlMark {
 	m.Title += fmt.Sprintf(": %s (%s)", minute(first.NotAfter), first.Remaining())
 	return m
 }
-
-// onPage is s as a page shows it: printable, and no longer than a cell.
-func onPage(s string) string { return printable(shorten(s)) }

@@ -124,7 +124,7 @@ var icsEscapes = strings.NewReplacer(`\`, `\\`, ";", `\;`, ",", `\,`)
 func icsText(lines ...string) string {
 	escaped := make([]string, len(lines))
 	for i, line := range lines {
-		escaped[i] = icsEscapes.Replace(printable(shorten(line)))
+		escaped[i] = icsEscapes.Replace(brief(line))
 	}
 	return strings.Join(escaped, `\n`)
 }

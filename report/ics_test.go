@@ -91,7 +91,7 @@ func wantEvent(r audit.Result, c audit.Certificate) event {
 	if c.Node != "" {
 		e.Summary += " on " + c.Node
 	}
-	e.Summary = printable(shorten(e.Summary))
+	e.Summary = brief(e.Summary)
 	e.AlarmText = e.Summary
 	place := c.Path + " " + c.Field
 	if c.Path == "" || c.Field == "" {
@@ -99,7 +99,7 @@ func wantEvent(r audit.Result, c audit.Certificate) event {
 	}
 	lines := []string{"Subject: " + c.CommonName, "Issuer: " + c.Issuer, "Serial: " + c.Serial, "SHA-256: " + c.SHA256, "File: " + place}
 	for i := range lines {
-		lines[i] = printable(shorten(lines[i]))
+		lines[i] = brief(lines[i])
 	}
 	e.Description = strings.Join(lines, "\n")
 	return e

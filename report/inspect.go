@@ -74,10 +74,7 @@ func writeBlock(w *bufio.Writer, title string, rows []row) {
 
 // itemPlace is where an item stands: "tls.yaml:5 (Secret prod/web data[...])".
 func itemPlace(item audit.Item) string {
-	place := item.Origin.Path
-	if item.Origin.Line > 0 {
-		place += fmt.Sprintf(":%d", item.Origin.Line)
-	}
+	place := placed(item.Origin.Path, item.Origin.Line)
 	if within := strings.Join(nonEmpty(item.Holder, item.Origin.Field), " "); within != "" {
 		place += " (" + within + ")"
 	}
@@ -127,19 +124,15 @@ func validityText(item audit.Item, o Options) string {
 		return ""
 	}
 	text := fmt.Sprintf("%s to %s, ", moment(item.NotBefore), moment(item.NotAfter))
-	color := red
-	switch {
-	case item.Validity == "expired":
-		text += fmt.Sprintf("expired, %d days ago", max(0, -item.DaysLeft-1))
-	case item.Validity != "valid":
-		text += item.Validity
+	switch item.Validity {
+	case "valid":
+		return text + plural(item.DaysLeft, "day") + " left"
+	case "expired":
+		text += "expired, " + plural(max(0, -item.DaysLeft-1), "day") + " ago"
 	default:
-		text, color = text+fmt.Sprintf("%d days left", item.DaysLeft), ""
+		text += item.Validity
 	}
-	if !o.Color {
-		color = ""
-	}
-	return paint(color, text)
+	return o.paint(level(audit.Critical), text)
 }
 
 func moment(t time.Time) string { return t.Format("2006-01-02 15:04:05 UTC") }
@@ -221,10 +214,8 @@ func sessionRows(s *audit.Session, o Options) []row {
 			return ""
 		case err == "":
 			return ok
-		case o.Color:
-			return paint(red, printable(err))
 		}
-		return printable(err)
+		return o.paint(level(audit.Critical), printable(err))
 	}
 	return []row{
 		{"error", printable(s.Error)},
@@ -240,11 +231,7 @@ func writeExpected(w *bufio.Writer, i *audit.Inspection, o Options) {
 		fmt.Fprintf(w, "expected  %s: nothing is wrong\n", i.Expected)
 	}
 	for _, f := range i.Findings {
-		severity := strings.ToUpper(string(f.Severity))
-		if o.Color {
-			severity = paint(severityColor[f.Severity], severity)
-		}
-		fmt.Fprintf(w, "expected  %s: %s %s: %s\n", i.Expected, severity, f.Check, printable(f.Message))
+		fmt.Fprintf(w, "expected  %s: %s %s: %s\n", i.Expected, severityWord(f, o), f.Check, printable(f.Message))
 	}
 	for _, reason := range i.Unjudged {
 		fmt.Fprintf(w, "unjudged  %s\n", printable(reason))
@@ -252,9 +239,5 @@ func writeExpected(w *bufio.Writer, i *audit.Inspection, o Options) {
 }
 
 func problemText(p parsers.Problem) string {
-	place := p.Origin.Path
-	if p.Origin.Line > 0 {
-		place += fmt.Sprintf(":%d", p.Origin.Line)
-	}
-	return printable(strings.Join(nonEmpty(place, p.Origin.Field, p.Detail), ": "))
+	return printable(strings.Join(nonEmpty(placed(p.Origin.Path, p.Origin.Line), p.Origin.Field, p.Detail), ": "))
 }

@@ -11,12 +11,12 @@ import (
 	"certaudit/audit"
 )
 
-// writeJSON writes r as indented JSON. What a terminal would obey is escaped,
-// and the document still decodes to r (but for invalid UTF-8, which JSON cannot
-// hold and encoding/json replaces by U+FFFD).
+// writeJSON writes the whole of r.
 func writeJSON(w io.Writer, r audit.Result, _ Options) error { return writeJSONValue(w, r) }
 
-// writeJSONValue writes any document as writeJSON does.
+// writeJSONValue writes v as indented JSON. What a terminal would obey is
+// escaped, and the document still decodes to v (but for invalid UTF-8, which JSON
+// cannot hold and encoding/json replaces by U+FFFD).
 func writeJSONValue(w io.Writer, v any) error {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)

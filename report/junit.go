@@ -137,7 +137,7 @@ func (c *junitCheck) testCase(suite string) junitCase {
 	}
 	said := findingTexts(worthKnowing)
 	reason := ""
-	if c.outcome.State == audit.Incomplete || c.outcome.Reason != "" {
+	if isPartial(c.outcome) {
 		reason = printable(unjudged(c.outcome))
 	}
 	switch {
@@ -156,7 +156,7 @@ func (c *junitCheck) testCase(suite string) junitCase {
 	return out
 }
 
-// failure tells the worst finding in its message and all of them in its text.
+// failure has the worst finding in its message and all of them in its text.
 func failure(findings []audit.Finding) *junitProblem {
 	message := statement(findings[0], false)
 	if more := len(findings) - 1; more > 0 {
@@ -171,7 +171,7 @@ func findingTexts(findings []audit.Finding) []string {
 	var out []string
 	for _, f := range findings {
 		text := findingBlock(f, false, Options{})
-		if reason := borne(f); reason != "" {
+		if reason := ignoredFor(f); reason != "" {
 			text = printable(reason) + "\n" + text
 		}
 		out = append(out, text)

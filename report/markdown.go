@@ -34,11 +34,11 @@ func code(s string) string {
 	return "`" + codeEscapes.Replace(printable(s)) + "`"
 }
 
-// codes are the values as code spans, each bounded like a cell of the table.
+// codes are the values as code spans, none longer than maxCell.
 func codes(values ...string) []string {
 	out := make([]string, len(values))
 	for i, v := range values {
-		out[i] = code(shorten(v))
+		out[i] = code(brief(v))
 	}
 	return out
 }
@@ -65,7 +65,7 @@ func markdownRemedy(n int, f audit.Finding) string {
 	body := strings.TrimRight(strings.Join(printableLines(f.Remedy), "\n"), "\n")
 	fence := strings.Repeat("`", max(3, longestRun(body, '`')+1))
 	return fmt.Sprintf("<details><summary>Remedy for %d: <code>%s</code></summary>\n\n%ssh\n%s\n%s\n\n</details>\n",
-		n, html.EscapeString(printable(shorten(f.Check))), fence, body, fence)
+		n, html.EscapeString(brief(f.Check)), fence, body, fence)
 }
 
 // longestRun counts the most of c in a row.
@@ -84,7 +84,7 @@ func longestRun(s string, c rune) int {
 func markdownGaps(r audit.Result) string {
 	var rows [][]string
 	for _, o := range r.Outcomes {
-		if o.State == audit.Incomplete || o.Reason != "" {
+		if isPartial(o) {
 			rows = append(rows, codes(o.Check, o.Node, unjudged(o)))
 		}
 	}
@@ -98,22 +98,18 @@ func markdownCertificates(r audit.Result) string {
 	if len(r.Certificates) == 0 {
 		return ""
 	}
-	columns := tableColumns
-	if severalNodes(r) {
-		columns = slices.Concat([]column{nodeColumn}, columns)
-	}
-	titles := make([]string, len(columns))
-	for i, col := range columns {
-		titles[i] = col.title
-	}
-	g := newGrid(r, columns)
+	return "### Certificates\n\n" + certificateGrid(r, tableColumns).markdown()
+}
+
+// markdown is the grid as a table with every text in code.
+func (g grid) markdown() string {
 	rows := make([][]string, len(g.rows))
 	for i, row := range g.rows {
 		for _, c := range row {
 			rows[i] = append(rows[i], code(strings.Join(c, "")))
 		}
 	}
-	return "### Certificates\n\n" + markdownTable(titles, rows)
+	return markdownTable(g.titles, rows)
 }
 
 // markdownTable is a table of cells that are Markdown already.

@@ -111,7 +111,7 @@ func validMarkdown(t *testing.T, r audit.Result, out string) {
 	for i, f := range worstFirst(r.Findings) {
 		findings = append(findings, []string{fmt.Sprint(i + 1), shown(string(f.Severity)), shown(f.Check), shown(f.Node), shown(f.Component), shown(findingPlace(f)), shown(seen(f))})
 		if f.Remedy != "" {
-			want.summaries = append(want.summaries, fmt.Sprintf("Remedy for %d: %s", i+1, printable(shorten(f.Check))))
+			want.summaries = append(want.summaries, fmt.Sprintf("Remedy for %d: %s", i+1, brief(f.Check)))
 			want.blocks = append(want.blocks, strings.TrimRight(strings.Join(printableLines(f.Remedy), "\n"), "\n")+"\n")
 		}
 	}
@@ -129,13 +129,10 @@ func validMarkdown(t *testing.T, r audit.Result, out string) {
 	if len(r.Nodes) > 1 {
 		certificates[0] = append([]string{"NODE"}, certificates[0]...)
 	}
-	for _, c := range newGrid(r, tableColumns).rows {
+	for _, c := range certificateGrid(r, tableColumns).rows {
 		var row []string
 		for _, cell := range c {
 			row = append(row, escaped(strings.Join(cell, "")))
-		}
-		if len(r.Nodes) > 1 {
-			row = append([]string{shown(r.Certificates[len(certificates)-1].Node)}, row...)
 		}
 		certificates = append(certificates, row)
 	}
@@ -155,7 +152,7 @@ func validMarkdown(t *testing.T, r audit.Result, out string) {
 }
 
 // shown is s as a reader of a table sees it.
-func shown(s string) string { return escaped(shorten(s)) }
+func shown(s string) string { return escaped(brief(s)) }
 
 func escaped(s string) string {
 	return strings.NewReplacer("`", `\x60`, "|", `\x7c`).Replace(printable(s))

@@ -25,7 +25,7 @@ type Health struct {
 	Server *ServerHealth
 }
 
-// ServerHealth is what only a running server has to tell.
+// ServerHealth is what only a running server knows.
 type ServerHealth struct {
 	// Audits and Failures count the audits since the start, and those of them
 	// that gave no Result.
@@ -59,8 +59,8 @@ type Metric struct {
 var identity = []string{"node", "component", "role", "path", "field", "index"}
 
 // maxDetailed bounds the certificates that have more than their notAfter and
-// their findings: with more of them a scrape would be mostly text that nobody
-// joins on. A node has about 25.
+// their findings: beyond it a scrape would be mostly text that nobody joins on.
+// A node has about 25.
 const maxDetailed = 1000
 
 // maxFindingSeries bounds certificate_findings; certaudit_findings counts all.
@@ -232,24 +232,8 @@ func sans(c *audit.Certificate) string {
 	return strings.Join(append(c.DNSNames[:len(c.DNSNames):len(c.DNSNames)], c.IPAddresses...), ",")
 }
 
-// spot is what a finding and a certificate have in common.
-type spot struct{ node, path, sha256 string }
-
-func spotOf(f audit.Finding) spot { return spot{f.Node, f.Path, f.SHA256} }
-
 func (m *families) findings(r audit.Result) {
 	const total, each = "certaudit_findings", "certaudit_certificate_findings"
-	rows := map[spot][]*audit.Certificate{}
-	for _, f := range r.Findings {
-		rows[spotOf(f)] = nil
-	}
-	for i := range r.Certificates {
-		c := &r.Certificates[i]
-		at := spot{c.Node, c.Path, c.SHA256}
-		if _, concerned := rows[at]; concerned {
-			rows[at] = append(rows[at], c)
-		}
-	}
 	for _, c := range audit.Checks() {
 		m.zero(total, m.pairs("check", c.ID, "severity", string(c.Severity)))
 	}
@@ -269,11 +253,10 @@ func (m *families) findings(r audit.Result) {
 		if m.size(each) >= maxFindingSeries {
 			continue
 		}
-		concerned := rows[spotOf(f)]
-		for _, c := range concerned {
-			m.count(each, m.identityOf(c), what)
+		for _, i := range f.Rows {
+			m.count(each, m.identityOf(&r.Certificates[i]), what)
 		}
-		if len(concerned) == 0 {
+		if len(f.Rows) == 0 {
 			m.count(each, m.pairs("node", f.Node, "component", f.Component, "path", f.Path, "field", f.Field), what)
 		}
 	}

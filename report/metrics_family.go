@@ -2,7 +2,6 @@ package report
 
 import (
 	"strings"
-	"unicode/utf8"
 
 	dto "github.com/prometheus/client_model/go"
 )
@@ -47,7 +46,7 @@ func (m *families) list() []*dto.MetricFamily {
 func (m *families) size(name string) int { return len(m.byName[name].Metric) }
 
 // add adds a series. Of two with the same labels the lower value stays: of two
-// certificates that cannot be told apart the one that ends first.
+// certificates with the same labels the one that ends first.
 func (m *families) add(name string, value float64, labels ...[]*dto.LabelPair) {
 	v, fresh := m.value(name, labels)
 	if fresh || value < *v {
@@ -143,15 +142,12 @@ func (m *families) name(name string) *string {
 	return p
 }
 
-// labelValue makes of any bytes a value that Prometheus takes: valid UTF-8 of a
-// bearable length, and nothing that a terminal would obey.
+// labelValue makes of any bytes a value that Prometheus takes: valid UTF-8 of
+// bounded length, and nothing that a terminal would obey.
 func labelValue(s string) string {
-	if len(s) > maxLabelValue {
-		cut := maxLabelValue
-		for cut > maxLabelValue-utf8.UTFMax && !utf8.RuneStart(s[cut]) {
-			cut--
-		}
-		s = s[:cut] + "…"
+	head, left := clip(s, maxLabelValue)
+	if left > 0 {
+		head += "…"
 	}
-	return printable(s)
+	return printable(head)
 }

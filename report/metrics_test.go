@@ -142,8 +142,8 @@ func TestMetricsStayWithinBounds(t *testing.T) {
 	}
 	add(fileComponent, 9990)
 	add("kube-apiserver", 10)
-	for _, c := range r.Certificates {
-		r.Findings = append(r.Findings, audit.Finding{Check: "validity/expired", Severity: audit.Critical, Path: c.Path, SHA256: c.SHA256})
+	for i, c := range r.Certificates {
+		r.Findings = append(r.Findings, audit.Finding{Check: "validity/expired", Severity: audit.Critical, Path: c.Path, SHA256: c.SHA256, Rows: []int{i}})
 	}
 	families := Metrics(r, served())
 	got := map[string]int{}
@@ -185,7 +185,7 @@ func TestMetricsSayWhatIsMissing(t *testing.T) {
 		{Node: "cp-1", Component: "etcd", Role: "etcd/serving", Path: "/pki/server.crt"},
 		{Node: "cp-1", Component: "etcd", Role: "etcd/peer", Path: "/pki/server.crt"}}
 	r.Findings = []audit.Finding{
-		{Check: "files/missing", Severity: audit.Critical, Node: "cp-1", Component: "etcd", Path: "/pki/server.crt", Field: "etcd --cert-file"},
+		{Check: "files/missing", Severity: audit.Critical, Node: "cp-1", Component: "etcd", Path: "/pki/server.crt", Field: "etcd --cert-file", Rows: []int{0, 1}},
 		{Check: "files/permissions", Severity: audit.Warning, Node: "cp-1", Component: "etcd", Path: "/pki/server.key"},
 		{Check: "files/missing", Severity: audit.Critical, Node: "cp-1", Path: "/pki/known.crt", Known: true},
 		{Check: "keys/weak", Severity: audit.Warning, Node: "cp-1", Path: "/pki/waived.crt", Waiver: &audit.WaivedBy{}}}

@@ -29,7 +29,7 @@ func X509Roster() []Metric { return append([]Metric(nil), x509Roster...) }
 
 // X509Metrics returns a Result under the names and labels of
 // enix/x509-certificate-exporter, for its dashboard (Grafana 13922) and alerts.
-// Like [Metrics] it is pure and holds no series twice.
+// It is pure, and no two series are the same.
 func X509Metrics(r audit.Result) []*dto.MetricFamily {
 	m := newFamilies(x509Roster)
 	m.zero("x509_read_errors")

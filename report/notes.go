@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"certaudit/audit"
 )
@@ -50,13 +49,13 @@ func worstFirst(findings []audit.Finding) []audit.Finding {
 // is wrapped: a place and a command are there to be copied.
 func findingBlock(f audit.Finding, nodes bool, o Options) string {
 	var b strings.Builder
-	b.WriteString(headline(f, nodes, o.Color) + "\n")
+	b.WriteString(headline(f, nodes, o) + "\n")
 	for _, part := range []struct {
 		label string
 		lines []string
 	}{
 		{"at:", nonEmpty(findingPlace(f))},
-		{"borne:", nonEmpty(printable(borne(f)))},
+		{"ignored:", nonEmpty(printable(ignoredFor(f)))},
 		{"seen:", wrapText(f.Message, o.Width, len(indent))},
 		{"breaks:", nonEmpty(printable(strings.Join(f.Breaks, ", ")))},
 		{"remedy:", nonEmpty(printableLines(f.Remedy)...)},
@@ -75,29 +74,30 @@ func findingBlock(f audit.Finding, nodes bool, o Options) string {
 // indent is where the text of a finding's lines begins.
 const indent = "           "
 
-func headline(f audit.Finding, nodes, color bool) string {
-	word := strings.ToUpper(printable(string(f.Severity)))
-	if color {
-		word = paint(severityColor[f.Severity], word)
-	}
-	parts := nonEmpty(word, printable(f.Check), printable(f.Component))
+func headline(f audit.Finding, nodes bool, o Options) string {
+	parts := nonEmpty(severityWord(f, o), printable(f.Check), printable(f.Component))
 	if nodes && f.Node != "" {
 		parts = append(parts, "on "+printable(f.Node))
 	}
 	return strings.Join(parts, "  ")
 }
 
+// severityWord is the severity of a finding in capitals.
+func severityWord(f audit.Finding, o Options) string {
+	return o.paint(severityLevel(f.Severity), strings.ToUpper(printable(string(f.Severity))))
+}
+
 // findingPlace is "path:line  field" with what is known of it.
 func findingPlace(f audit.Finding) string {
-	where := printable(f.Path)
-	if where != "" && f.Line > 0 {
-		where = fmt.Sprintf("%s:%d", where, f.Line)
+	where := ""
+	if f.Path != "" {
+		where = placed(printable(f.Path), f.Line)
 	}
 	return strings.Join(nonEmpty(where, printable(f.Field)), "  ")
 }
 
-// omission is one reason why something was not judged: by which checks, and, with
-// several nodes, where.
+// omission is one reason why something was not judged: by which checks, and, where
+// there are several nodes, on which.
 type omission struct {
 	Checks        []string
 	Where, Reason string
@@ -108,7 +108,7 @@ func omissions(r audit.Result) []omission {
 	type cause struct{ reason, check string }
 	var onNodes groups[cause]
 	for _, o := range r.Outcomes {
-		if o.State == audit.Incomplete || o.Reason != "" {
+		if isPartial(o) {
 			onNodes.add(cause{unjudged(o), o.Check}, o.Node)
 		}
 	}
@@ -203,20 +203,9 @@ func summaryLine(r audit.Result) string {
 		line += ": no findings"
 	}
 	if !s.NextExpiry.IsZero() {
-		left := remaining(s.NextExpiry, r.At)
-		if days := (s.NextExpiry.Unix() - r.At.Unix()) / secondsPerDay; days > 0 {
-			left = plural(int(days), "day")
-		}
-		line += fmt.Sprintf("; next expiry %s (%s)", s.NextExpiry.UTC().Format(time.DateOnly), left)
+		line += fmt.Sprintf("; next expiry %s (%s)", day(s.NextExpiry), remainingDays(s.NextExpiry, r.At))
 	}
 	return line + "\n"
-}
-
-func plural(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
 }
 
 // wrapText returns s in printable lines that end before width when they begin
@@ -235,32 +224,4 @@ func wrapText(s string, width, start int) []string {
 // nonEmpty returns a new slice of those that are not empty.
 func nonEmpty(list ...string) []string {
 	return slices.DeleteFunc(slices.Clone(list), func(s string) bool { return s == "" })
-}
-
-const secondsPerDay = 24 * 60 * 60
-
-// minute is t in UTC to the minute, empty for the zero time.
-func minute(t time.Time) string {
-	if t.IsZero() {
-		return ""
-	}
-	return t.UTC().Format("2006-01-02 15:04 MST")
-}
-
-// remaining is the time from at to notAfter: "364d", "5h", "expired 3d ago". A
-// certificate is valid through the very second of its notAfter. Seconds are
-// counted because a [time.Duration] ends at 292 years, before 9999-12-31.
-func remaining(notAfter, at time.Time) string {
-	seconds := notAfter.Unix() - at.Unix()
-	if at.After(notAfter) {
-		return "expired " + span(-seconds) + " ago"
-	}
-	return span(seconds)
-}
-
-func span(seconds int64) string {
-	if seconds >= secondsPerDay {
-		return fmt.Sprintf("%dd", seconds/secondsPerDay)
-	}
-	return kubeadmDuration(time.Duration(seconds) * time.Second)
 }

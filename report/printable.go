@@ -25,13 +25,55 @@ func printable(s string) string {
 	return b.String()
 }
 
-// printableLines is printable for a text whose line feeds are meant.
+// printableLines returns the lines of s, each with everything else escaped: for
+// a text that has line feeds by right.
 func printableLines(s string) []string {
 	lines := strings.Split(s, "\n")
 	for i, line := range lines {
 		lines[i] = printable(line)
 	}
 	return lines
+}
+
+// maxCell bounds a text in bytes. Every row of a table is padded to the widest, so
+// one certificate with a million names would otherwise be paid for by all. It is
+// Linux's PATH_MAX, so that no path is ever cut.
+const maxCell = 4096
+
+// brief returns s in printable form. Of a text longer than maxCell the rest is
+// counted.
+func brief(s string) string {
+	head, left := clip(s, maxCell)
+	if left == 0 {
+		return printable(s)
+	}
+	return printable(head) + fmt.Sprintf("... (%d more bytes, see the json format)", left)
+}
+
+// briefList returns values in printable form, up to maxCell bytes of them; the
+// last then says how many there are more.
+func briefList(values []string) []string {
+	out, size := make([]string, 0, len(values)), 0
+	for i, v := range values {
+		if size += len(v); size > maxCell && i > 0 {
+			return append(out, fmt.Sprintf("... (%d more, see the json format)", len(values)-i))
+		}
+		out = append(out, brief(v))
+	}
+	return out
+}
+
+// clip returns as much of s as fits into most bytes without ending inside a
+// character, and how many bytes are left.
+func clip(s string, most int) (head string, left int) {
+	if len(s) <= most {
+		return s, 0
+	}
+	end := most
+	for end > most-utf8.UTFMax && !utf8.RuneStart(s[end]) {
+		end--
+	}
+	return s[:end], len(s) - end
 }
 
 var shortEscapes = map[rune]string{'\n': `\n`, '\r': `\r`, '\t': `\t`}

@@ -42,7 +42,7 @@ func fine() audit.Result {
 			IPAddresses: []string{"10.96.0.1", "192.168.0.10"}, Issuer: "kubernetes",
 			Serial: "2a", SHA256: "02", KeyAlgorithm: "RSA 2048", Usages: []string{"server auth"},
 			UsedBy:    []string{"kube-apiserver --tls-cert-file"},
-			NotBefore: now.AddDate(-1, 0, 1), NotAfter: now.Add(5 * time.Hour), Status: "validity/expiring",
+			NotBefore: now.AddDate(-1, 0, 1), NotAfter: now.Add(5 * time.Hour), Status: "validity/expiring", Worst: audit.Warning,
 		}, {
 			Node: "cp-1", Component: "kube-controller-manager", Type: "Client (kube-apiserver)", Role: "kube-controller-manager/client",
 			Path: "/etc/kubernetes/controller-manager.conf", Field: "users[0].user.client-certificate-data",
@@ -57,7 +57,7 @@ func fine() audit.Result {
 			Path: "/etc/kubernetes/pki/apiserver.crt", Line: 1, Field: "kube-apiserver --tls-cert-file", SHA256: "02",
 			Message:   "the certificate ends on 2026-11-23 11:14 UTC, in 5 hours; it was to be renewed when 90 days were left, on 2026-08-25",
 			Remedy:    "kubeadm certs renew apiserver\n# then restart the static pod:\ncrictl pods --name kube-apiserver-cp-1 -q | xargs crictl stopp",
-			Reference: "https://kubernetes.io/docs/tasks/administer-cluster/kubeadm/kubeadm-certs/",
+			Reference: "https://kubernetes.io/docs/tasks/administer-cluster/kubeadm/kubeadm-certs/", Rows: []int{1},
 		}},
 		Outcomes: []audit.Outcome{
 			{Check: "identity/san-missing", Node: "cp-1", State: audit.Done, Examined: 4},
@@ -75,14 +75,14 @@ func awkward() audit.Result {
 	r.Certificates = append(r.Certificates, audit.Certificate{
 		Node: "cp-2", Component: "kube-apiserver", Type: "Client (etcd)", Role: "kube-apiserver/etcd-client",
 		Path: "/etc/kubernetes/pki/apiserver-etcd-client.crt", Organizations: []string{}, DNSNames: []string{}, IPAddresses: []string{},
-		Usages: []string{}, UsedBy: []string{"kube-apiserver --etcd-certfile"}, Status: "files/missing",
+		Usages: []string{}, UsedBy: []string{"kube-apiserver --etcd-certfile"}, Status: "files/missing", Worst: audit.Critical,
 	}, audit.Certificate{
 		Node: "cp-2", Component: "kubelet", Type: "Client (kube-apiserver)", Role: "kubelet/client", Index: 1,
 		Path: "/var/lib/kubelet/pki/kubelet client|current.pem", CommonName: "system:node:日本語-ノード",
 		Organizations: []string{"system:nodes", "|pipe|", "\u202etxt.exe\u2066"}, DNSNames: []string{"a\x1b[31mred\x1b[0m", "\u200bzero", "nul\x00", "tab\tand\nline"},
 		IPAddresses: []string{"fe80::1"}, Issuer: "CN=kubernetes,O=<Ünïcode> & Söhne,OU=\u0085\u009bnext\u2028line", Serial: "ff", SHA256: "04",
 		KeyAlgorithm: "ECDSA P-256", Usages: []string{"client auth", "1.2.3.4"}, UsedBy: []string{},
-		NotBefore: now.AddDate(-1, 0, 0), NotAfter: now.AddDate(0, 0, -3), Status: "validity/expired",
+		NotBefore: now.AddDate(-1, 0, 0), NotAfter: now.AddDate(0, 0, -3), Status: "validity/expired", Worst: audit.Critical,
 	}, audit.Certificate{
 		Node: "cp-2", Component: "front-proxy", Type: "CA", Role: "front-proxy-ca", Path: "/pki/" + strings.Repeat("long/", 12) + "ca.crt",
 		CommonName: "\u00e9\U000e0041\ufffd", Organizations: []string{strings.Repeat("o", 70)},
@@ -102,7 +102,7 @@ func awkward() audit.Result {
 	}, audit.Finding{
 		Check: "validity/expired", Severity: audit.Critical, Node: "cp-2", Component: "kubelet",
 		Path: "/var/lib/kubelet/pki/kubelet client|current.pem", SHA256: "04",
-		Message: "\x1b]0;owned\x07 " + strings.Repeat("word ", 30) + strings.Repeat("x", 90), Remedy: "echo \u202e\necho two\n", Reference: "RFC 5280",
+		Message: "\x1b]0;owned\x07 " + strings.Repeat("word ", 30) + strings.Repeat("x", 90), Remedy: "echo \u202e\necho two\n", Reference: "RFC 5280", Rows: []int{4},
 	}, audit.Finding{Check: "cluster/ca-differs", Severity: audit.Critical, Message: "two CAs"})
 	r.Outcomes = []audit.Outcome{
 		{Check: "cluster/ca-differs", State: audit.Incomplete, Reason: "the front-proxy CA of cp-2 cannot be read"},
@@ -249,7 +249,7 @@ func TestHugeNames(t *testing.T) {
 	if len(out) > len(r.Certificates)*(maxCell+1000) {
 		t.Errorf("%d bytes for %d certificates", len(out), len(r.Certificates))
 	}
-	if want := "... (3141632 more bytes, see the json format)"; !strings.Contains(out, want) {
+	if want := "... (3141633 more bytes, see the json format)"; !strings.Contains(out, want) {
 		t.Errorf("no %q in the table", want)
 	}
 }

@@ -1,7 +1,6 @@
 package report
 
 import (
-	"fmt"
 	"io"
 	"slices"
 	"strconv"
@@ -24,43 +23,42 @@ func RequestFormats() []Format {
 // LookupRequests is [Lookup] among [RequestFormats].
 func LookupRequests(name string) (Format, error) { return lookup(RequestFormats(), name) }
 
-// requestColumn is one property of a request: its title, and how its cell is
-// read off. An empty cell is shown as "-".
-type requestColumn struct {
-	title string
-	cell  func(q audit.Request, at time.Time) cell
+// dated is a request of a result with the time that the result is judged for.
+type dated struct {
+	audit.Request
+	at time.Time
 }
 
 // verdictTitle is the title of the column that is coloured.
 const verdictTitle = "VERDICT"
 
 // requestColumns begin with those of kubectl get csr.
-var requestColumns = []requestColumn{
-	{"NAME", func(q audit.Request, _ time.Time) cell { return requestName(q) }},
-	{"AGE", func(q audit.Request, at time.Time) cell { return whole(age(q.Created, at)) }},
-	{"SIGNER", func(q audit.Request, _ time.Time) cell { return names(q.Signer) }},
-	{"REQUESTOR", func(q audit.Request, _ time.Time) cell { return names(q.Username) }},
-	{"CONDITION", func(q audit.Request, _ time.Time) cell { return pieces(q.Condition) }},
-	{"CN", func(q audit.Request, _ time.Time) cell { return names(q.CommonName) }},
-	{"ORGANIZATION", func(q audit.Request, _ time.Time) cell { return names(strings.Join(q.Organizations, ", ")) }},
-	{"ALT NAMES", func(q audit.Request, _ time.Time) cell {
+var requestColumns = []column[dated]{
+	{"NAME", func(q dated) cell { return requestName(q.Request) }},
+	{"AGE", func(q dated) cell { return whole(age(q.Created, q.at)) }},
+	{"SIGNER", func(q dated) cell { return names(q.Signer) }},
+	{"REQUESTOR", func(q dated) cell { return names(q.Username) }},
+	{"CONDITION", func(q dated) cell { return pieces(q.Condition) }},
+	{"CN", func(q dated) cell { return names(q.CommonName) }},
+	{"ORGANIZATION", func(q dated) cell { return names(strings.Join(q.Organizations, ", ")) }},
+	{"ALT NAMES", func(q dated) cell {
 		return names(strings.Join(slices.Concat(q.DNSNames, q.IPAddresses, q.OtherNames), ", "))
 	}},
-	{"KEY", func(q audit.Request, _ time.Time) cell { return whole(q.KeyAlgorithm) }},
-	{"USAGES", func(q audit.Request, _ time.Time) cell { return list(q.Usages) }},
-	{"LIFETIME", func(q audit.Request, _ time.Time) cell { return whole(lifetime(q.ExpirationSeconds)) }},
-	{verdictTitle, func(q audit.Request, _ time.Time) cell { return verdictCell(q) }},
+	{"KEY", func(q dated) cell { return whole(q.KeyAlgorithm) }},
+	{"USAGES", func(q dated) cell { return list(q.Usages) }},
+	{"LIFETIME", func(q dated) cell { return whole(lifetime(q.ExpirationSeconds)) }},
+	{verdictTitle, func(q dated) cell { return verdictCell(q.Request) }},
 }
 
 // wideRequestColumns follow the requestColumns in the wide format.
-var wideRequestColumns = []requestColumn{
-	{"GROUPS", func(q audit.Request, _ time.Time) cell { return list(q.Groups) }},
-	{"CREATED", func(q audit.Request, _ time.Time) cell { return whole(minute(q.Created)) }},
-	{"ISSUED UNTIL", func(q audit.Request, at time.Time) cell { return expiration(q.NotAfter, at) }},
-	{"PATH", func(q audit.Request, _ time.Time) cell { return whole(requestPlace(q)) }},
+var wideRequestColumns = []column[dated]{
+	{"GROUPS", func(q dated) cell { return list(q.Groups) }},
+	{"CREATED", func(q dated) cell { return whole(minute(q.Created)) }},
+	{"ISSUED UNTIL", func(q dated) cell { return expiration(q.NotAfter, q.at) }},
+	{"PATH", func(q dated) cell { return whole(requestPlace(q.Request)) }},
 }
 
-// requestName is the name of the object, or where a bare request stands.
+// requestName is the name of the object; of a bare request, where it stands.
 func requestName(q audit.Request) cell {
 	if q.Name == "" {
 		return whole(requestPlace(q))
@@ -68,29 +66,7 @@ func requestName(q audit.Request) cell {
 	return whole(q.Name)
 }
 
-func requestPlace(q audit.Request) string {
-	if q.Line == 0 {
-		return q.Path
-	}
-	return fmt.Sprintf("%s:%d", q.Path, q.Line)
-}
-
-// age is the time since created, as kubectl rounds it down; empty for the zero
-// time, and "0s" for one that is still to come.
-func age(created, at time.Time) string {
-	if created.IsZero() {
-		return ""
-	}
-	return span(max(0, at.Unix()-created.Unix()))
-}
-
-// lifetime is what was asked for; empty where it is left to the signer.
-func lifetime(seconds int64) string {
-	if seconds == 0 {
-		return ""
-	}
-	return span(seconds)
-}
+func requestPlace(q audit.Request) string { return placed(q.Path, q.Line) }
 
 // verdictCell is the verdict, and behind it the checks that led to it.
 func verdictCell(q audit.Request) cell {
@@ -100,31 +76,19 @@ func verdictCell(q audit.Request) cell {
 	return names(q.Verdict + ": " + strings.Join(q.Reasons, ", "))
 }
 
-// verdictColors has no entry for what is no verdict.
-var verdictColors = map[string]string{audit.VerdictSound: green, audit.VerdictDoubtful: yellow, audit.VerdictUnfit: red}
-
 // writeRequests writes the requests as a table, then findings and summary.
-func writeRequests(w io.Writer, r audit.Result, o Options, columns []requestColumn) error {
+func writeRequests(w io.Writer, r audit.Result, o Options, columns []column[dated]) error {
 	g := requestGrid(r, columns)
-	if o.Color {
-		g.paint = func(i int, s string) string { return paint(verdictColors[r.Requests[i].Verdict], s) }
-	}
+	g.level = func(i int) level { return requestLevel(r.Requests[i].Verdict) }
 	return writeGrid(w, g, r, o)
 }
 
-func requestGrid(r audit.Result, columns []requestColumn) grid {
-	var g grid
-	for _, col := range columns {
-		g.columns = append(g.columns, column{title: col.title})
+func requestGrid(r audit.Result, columns []column[dated]) grid {
+	requests := make([]dated, len(r.Requests))
+	for i, q := range r.Requests {
+		requests[i] = dated{q, r.At}
 	}
-	for _, q := range r.Requests {
-		row := make([]cell, len(columns))
-		for i, col := range columns {
-			row[i] = col.cell(q, r.At)
-		}
-		g.rows = append(g.rows, row)
-	}
-	return g
+	return newGrid(columns, requests)
 }
 
 // requestCSV are the fields of a request.
@@ -161,16 +125,5 @@ func markdownRequests(r audit.Result) string {
 	if len(r.Requests) == 0 {
 		return ""
 	}
-	g := requestGrid(r, requestColumns)
-	titles := make([]string, len(g.columns))
-	for i, col := range g.columns {
-		titles[i] = col.title
-	}
-	rows := make([][]string, len(g.rows))
-	for i, row := range g.rows {
-		for _, c := range row {
-			rows[i] = append(rows[i], code(strings.Join(c, "")))
-		}
-	}
-	return "### Certificate signing requests\n\n" + markdownTable(titles, rows)
+	return "### Certificate signing requests\n\n" + requestGrid(r, requestColumns).markdown()
 }

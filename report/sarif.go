@@ -147,7 +147,7 @@ func sarifMessage(s string) string { return sarifEscapes.Replace(s) }
 
 var sarifEscapes = strings.NewReplacer("{", "{{", "}", "}}", "](", `]\(`)
 
-// sarifNotifications tell which checks could not judge everything.
+// sarifNotifications say which checks could not judge everything.
 func sarifNotifications(outcomes []audit.Outcome) []sarifNotification {
 	out := []sarifNotification{}
 	for _, o := range outcomes {
@@ -179,7 +179,7 @@ func sarifResults(r audit.Result, checks []audit.Check) []sarifResult {
 }
 
 func sarifSuppressions(f audit.Finding) []sarifSuppression {
-	if reason := borne(f); reason != "" {
+	if reason := ignoredFor(f); reason != "" {
 		return []sarifSuppression{{"external", printable(reason)}}
 	}
 	return nil

@@ -53,7 +53,7 @@ func validSARIF(t *testing.T, r audit.Result, out string) {
 		if diff := cmp.Diff(map[bool]*sarifRegion{true: {f.Line}}[f.Line > 0], physical.Region); diff != "" {
 			t.Errorf("region (-want +got):\n%s", diff)
 		}
-		if borne := f.Known || f.Waiver != nil; borne != (len(got.Suppressions) == 1) {
+		if ignored := f.Known || f.Waiver != nil; ignored != (len(got.Suppressions) == 1) {
 			t.Errorf("the suppressions of result %d are %v", i, got.Suppressions)
 		}
 		if f.Waiver != nil && !strings.Contains(got.Suppressions[0].Justification, printable(f.Waiver.Reason)) {

@@ -25,27 +25,46 @@ const gap = "  "
 // them. Joined, the pieces are the text.
 type cell []string
 
-// column is one property of a certificate: its title and how its cell is read
-// off. An empty cell is shown as "-".
-type column struct {
+// column is one property of what the rows of a table are about: its title and
+// how its cell is read off. An empty cell is shown as "-".
+type column[T any] struct {
 	title string
-	cell  func(c subject) cell
+	cell  func(T) cell
 }
 
 // subject is a certificate of a result with what its cells need to know beside.
 type subject struct {
 	audit.Certificate
 	at time.Time
-	// alone: no other certificate is embedded in the same file.
+	// alone: no other field of the same file holds a certificate.
 	alone bool
 }
 
+// subjects are the certificates of a result in their order.
+func subjects(r audit.Result) []subject {
+	type file struct{ node, path string }
+	field, several := map[file]string{}, map[file]bool{}
+	for _, c := range r.Certificates {
+		f := file{c.Node, c.Path}
+		if first, seen := field[f]; seen && first != c.Field {
+			several[f] = true
+		} else {
+			field[f] = c.Field
+		}
+	}
+	out := make([]subject, len(r.Certificates))
+	for i, c := range r.Certificates {
+		out[i] = subject{c, r.At, !several[file{c.Node, c.Path}]}
+	}
+	return out
+}
+
 // nodeColumn is the first where a result has several nodes.
-var nodeColumn = column{"NODE", func(c subject) cell { return whole(c.Node) }}
+var nodeColumn = column[subject]{"NODE", func(c subject) cell { return whole(c.Node) }}
 
 // tableColumns are those of the kubeadm certificate health-check sheet, then
 // the verdict.
-var tableColumns = []column{
+var tableColumns = []column[subject]{
 	{"COMPONENT", func(c subject) cell { return names(c.Component) }},
 	{"TYPE", func(c subject) cell { return pieces(c.Type) }},
 	{"CERTIFICATE PATH", func(c subject) cell { return place(c) }},
@@ -58,7 +77,7 @@ var tableColumns = []column{
 }
 
 // wideColumns follow the tableColumns in the wide format.
-var wideColumns = []column{
+var wideColumns = []column[subject]{
 	{"ROLE", func(c subject) cell { return names(c.Role) }},
 	{"SERIAL", func(c subject) cell { return whole(c.Serial) }},
 	{"KEY", func(c subject) cell { return pieces(c.KeyAlgorithm) }},
@@ -78,7 +97,7 @@ func writeTable(w io.Writer, r audit.Result, o Options) error {
 	return writeColumns(w, r, o, tableColumns)
 }
 
-// writeWide is writeTable with more columns.
+// writeWide writes the same with more columns.
 func writeWide(w io.Writer, r audit.Result, o Options) error {
 	if len(r.Requests) > 0 {
 		return writeRequests(w, r, o, slices.Concat(requestColumns, wideRequestColumns))
@@ -86,21 +105,24 @@ func writeWide(w io.Writer, r audit.Result, o Options) error {
 	return writeColumns(w, r, o, slices.Concat(tableColumns, wideColumns))
 }
 
-func writeColumns(w io.Writer, r audit.Result, o Options, columns []column) error {
-	if severalNodes(r) {
-		columns = slices.Concat([]column{nodeColumn}, columns)
-	}
-	g := newGrid(r, columns)
-	if o.Color {
-		g.paint = statusColors(r)
-	}
+func writeColumns(w io.Writer, r audit.Result, o Options, columns []column[subject]) error {
+	g := certificateGrid(r, columns)
+	g.level = func(i int) level { return certificateLevel(r.Certificates[i]) }
 	return writeGrid(w, g, r, o)
+}
+
+// certificateGrid has the node before the columns where there are several.
+func certificateGrid(r audit.Result, columns []column[subject]) grid {
+	if severalNodes(r) {
+		columns = slices.Concat([]column[subject]{nodeColumn}, columns)
+	}
+	return newGrid(columns, subjects(r))
 }
 
 // writeGrid writes a table, then findings and summary.
 func writeGrid(w io.Writer, g grid, r audit.Result, o Options) error {
 	var b bytes.Buffer
-	if err := g.write(&b, o.Width); err != nil {
+	if err := g.write(&b, o); err != nil {
 		return err
 	}
 	writeNotes(&b, r, o)
@@ -113,7 +135,7 @@ func whole(s string) cell {
 	if s == "" {
 		return nil
 	}
-	return cell{printable(shorten(s))}
+	return cell{brief(s)}
 }
 
 // names is a text that may also be wrapped inside the names in it, behind a
@@ -134,7 +156,7 @@ func names(s string) cell {
 }
 
 // pieces is a text that may be wrapped behind its commas and blanks.
-func pieces(s string) cell { return split(printable(shorten(s))) }
+func pieces(s string) cell { return split(brief(s)) }
 
 // split cuts s behind its commas and runs of blanks.
 func split(s string) cell {
@@ -156,14 +178,14 @@ func split(s string) cell {
 func list(values []string) cell { return pieces(strings.Join(values, ", ")) }
 
 // place is where the certificate stands. The path is one piece, so that it can
-// be copied from the screen; the field is told where the file has several.
+// be copied from the screen; the field is left out where the file has but one.
 func place(c subject) cell {
 	out := whole(c.Path)
 	if c.Field != "" && !c.alone {
-		out = append(out, " "+printable(shorten(c.Field)))
+		out = append(out, " "+brief(c.Field))
 	}
 	if c.Index > 0 {
-		out = append(out, fmt.Sprintf(" #%d", c.Index+1))
+		out = append(out, " "+ordinal(c.Index))
 	}
 	return out
 }
@@ -175,59 +197,43 @@ func expiration(notAfter, at time.Time) cell {
 	return cell{minute(notAfter), " (" + remaining(notAfter, at) + ")"}
 }
 
-// maxCell bounds a cell in bytes. Every row is padded to the widest, so one
-// certificate with a million names would otherwise be paid for by all. It is
-// Linux's PATH_MAX, so that no path is ever cut.
-const maxCell = 4096
-
-// shorten cuts s to maxCell and says so.
-func shorten(s string) string {
-	if len(s) <= maxCell {
-		return s
-	}
-	return fmt.Sprintf("%s... (%d more bytes, see the json format)", strings.ToValidUTF8(s[:maxCell], ""), len(s)-maxCell)
-}
-
 // grid is a table of cells, and what the layouts need to know about it.
 type grid struct {
-	columns []column
-	rows    [][]cell
-	// paint colours the status, or the verdict, of row i; nil for none.
-	paint func(i int, s string) string
+	titles []string
+	rows   [][]cell
+	// level is that of the status, or the verdict, of row i; nil where none is
+	// coloured.
+	level func(i int) level
 }
 
-func newGrid(r audit.Result, columns []column) grid {
-	g := grid{columns: columns}
-	fields := map[[2]string]map[string]bool{}
-	for _, c := range r.Certificates {
-		file := [2]string{c.Node, c.Path}
-		if fields[file] == nil {
-			fields[file] = map[string]bool{}
-		}
-		fields[file][c.Field] = true
+// newGrid is a table with a row for each thing.
+func newGrid[T any](columns []column[T], things []T) grid {
+	var g grid
+	for _, col := range columns {
+		g.titles = append(g.titles, col.title)
 	}
-	for _, c := range r.Certificates {
+	for _, thing := range things {
 		row := make([]cell, len(columns))
 		for i, col := range columns {
-			row[i] = col.cell(subject{c, r.At, len(fields[[2]string{c.Node, c.Path}]) == 1})
+			row[i] = col.cell(thing)
 		}
 		g.rows = append(g.rows, row)
 	}
 	return g
 }
 
-// write writes the grid as a table, wrapped to width where that is not 0, or
+// write writes the grid as a table, wrapped to the width where there is one, or
 // block by block where no wrapping makes it fit. An empty grid writes nothing.
-func (g grid) write(b *bytes.Buffer, width int) error {
+func (g grid) write(b *bytes.Buffer, o Options) error {
 	if len(g.rows) == 0 {
 		return nil
 	}
-	widths, ok := g.fit(width)
+	widths, ok := g.fit(o.Width)
 	if !ok {
-		g.writeBlocks(b, width)
+		g.writeBlocks(b, o)
 		return nil
 	}
-	return g.writeTable(b, widths)
+	return g.writeTable(b, widths, o)
 }
 
 // fit returns the width of each column so that the table is at most width
@@ -280,9 +286,9 @@ func spread(widths, natural []int, left int) []int {
 // extents returns the width of each column unwrapped, and wrapped behind every
 // piece.
 func (g grid) extents() (natural, least []int) {
-	natural, least = make([]int, len(g.columns)), make([]int, len(g.columns))
-	for i, col := range g.columns {
-		natural[i], least[i] = len(col.title), len(col.title)
+	natural, least = make([]int, len(g.titles)), make([]int, len(g.titles))
+	for i, title := range g.titles {
+		natural[i], least[i] = len(title), len(title)
 		for _, row := range g.rows {
 			natural[i] = max(natural[i], textWidth(row[i].String()))
 			for _, piece := range row[i] {
@@ -294,7 +300,7 @@ func (g grid) extents() (natural, least []int) {
 }
 
 // writeTable writes the grid as a table with columns of the given widths.
-func (g grid) writeTable(b *bytes.Buffer, widths []int) error {
+func (g grid) writeTable(b *bytes.Buffer, widths []int, o Options) error {
 	var out bytes.Buffer
 	t := tablewriter.NewTable(&out,
 		tablewriter.WithRenderer(renderer.NewBlueprint(tw.Rendition{
@@ -317,15 +323,11 @@ func (g grid) writeTable(b *bytes.Buffer, widths []int) error {
 		tablewriter.WithTrimLine(tw.Off),
 		tablewriter.WithEastAsian(tw.Off),
 	)
-	var titles []string
-	for _, col := range g.columns {
-		titles = append(titles, col.title)
-	}
-	t.Header(titles)
+	t.Header(g.titles)
 	for i, row := range g.rows {
 		var texts []string
 		for j, c := range row {
-			texts = append(texts, strings.Join(g.painted(i, j, c.wrap(widths[j])), "\n"))
+			texts = append(texts, strings.Join(g.painted(i, j, c.wrap(widths[j]), o), "\n"))
 		}
 		if err := t.Append(texts); err != nil {
 			return err
@@ -343,10 +345,10 @@ func (g grid) writeTable(b *bytes.Buffer, widths []int) error {
 
 // writeBlocks writes each row as lines of title and text, wrapped to width;
 // what is empty is left out.
-func (g grid) writeBlocks(b *bytes.Buffer, width int) {
+func (g grid) writeBlocks(b *bytes.Buffer, o Options) {
 	label := 0
-	for _, col := range g.columns {
-		label = max(label, len(col.title)+len(":  "))
+	for _, title := range g.titles {
+		label = max(label, len(title)+len(":  "))
 	}
 	indent := "\n" + strings.Repeat(" ", label)
 	for i, row := range g.rows {
@@ -357,19 +359,19 @@ func (g grid) writeBlocks(b *bytes.Buffer, width int) {
 			if len(c) == 0 {
 				continue
 			}
-			lines := g.painted(i, j, c.wrap(max(1, width-label)))
-			fmt.Fprintf(b, "%-*s%s\n", label, g.columns[j].title+":", strings.Join(lines, indent))
+			lines := g.painted(i, j, c.wrap(max(1, o.Width-label)), o)
+			fmt.Fprintf(b, "%-*s%s\n", label, g.titles[j]+":", strings.Join(lines, indent))
 		}
 	}
 }
 
 // painted colours lines where they are the status or the verdict of row i.
-func (g grid) painted(i, j int, lines []string) []string {
-	if title := g.columns[j].title; g.paint == nil || title != statusTitle && title != verdictTitle {
+func (g grid) painted(i, j int, lines []string, o Options) []string {
+	if title := g.titles[j]; g.level == nil || title != statusTitle && title != verdictTitle {
 		return lines
 	}
 	for k, line := range lines {
-		lines[k] = g.paint(i, line)
+		lines[k] = o.paint(g.level(i), line)
 	}
 	return lines
 }
@@ -419,7 +421,7 @@ func blanks(s string) int { return len(s) - len(strings.TrimRight(s, " ")) }
 // table's and whatever the locale.
 func textWidth(s string) int { return twwidth.WidthWithOptions(s, twwidth.Options{}) }
 
-// severalNodes reports whether a reader has to be told which node is meant.
+// severalNodes reports whether a reader must be shown which node is meant.
 func severalNodes(r audit.Result) bool { return len(r.Nodes) > 1 }
 
 // DropWidthCache gives up the memory in which the widths of texts are kept from

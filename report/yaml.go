@@ -13,8 +13,8 @@ import (
 	"certaudit/audit"
 )
 
-// writeYAML writes the document of writeJSON as YAML: the same keys in the
-// same order, the same values.
+// writeYAML writes the document of the JSON as YAML: the same keys in the same
+// order, the same values.
 func writeYAML(w io.Writer, r audit.Result, _ Options) error {
 	data, err := json.Marshal(r)
 	if err != nil {
@@ -83,9 +83,9 @@ func yamlString(s string) *yaml.Node {
 	return n
 }
 
-// quoted reports whether s must stand in double quotes: unprintable
-// characters, since escapeYAML escapes them; blank lines or blanks at its ends,
-// which a block loses; and words that other readers give a type.
+// quoted reports whether s must stand in double quotes: unprintable characters,
+// which have an escape there alone; blank lines or blanks at its ends, which a
+// block loses; and words that other readers give a type.
 func quoted(s string) bool {
 	return strings.ContainsFunc(s, func(r rune) bool { return r != '\n' && unprintable(r) }) ||
 		strings.Contains(s, "\n") && strings.TrimSpace(s) != s ||

@@ -127,7 +127,7 @@
       const tr = element("tr", {},
         cell("th", "Fact", element("span", {}, fact.label), element("small", {}, " " + fact.rule)),
         cell("td", "Expected", ...valueList(wanted, there)));
-      // What is found is told once for neighbours that are about the same field.
+      // What is found is shown once for neighbours that are about the same field.
       if (i === 0 || asked[i - 1].fact.field !== fact.field) {
         let next = i;
         while (next < asked.length && asked[next].fact.field === fact.field) next++;
