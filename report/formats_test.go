@@ -1,8 +1,12 @@
 package report
 
 import (
+	"bytes"
+	"cmp"
+	"errors"
 	"fmt"
-	"maps"
+	"io"
+	"math/rand/v2"
 	"os"
 	"regexp"
 	"slices"
@@ -11,44 +15,209 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 
 	"certaudit/audit"
 )
 
+// roster is the formats of a command, with results for it to show.
+type roster struct {
+	formats []Format
+	results map[string]audit.Result
+}
+
+// rosters are those of every command. Whatever format is in one of them is in the
+// tests that go through them.
+func rosters() map[string]roster {
+	return map[string]roster{
+		"audit":       {Formats(), map[string]audit.Result{"fine": fine(), "awkward": awkward(), "crowded": crowded(), "nothing": nothing()}},
+		"connections": {ConnectionFormats(), map[string]audit.Result{"connected": connected(), "tangled": tangled(), "nothing": nothing()}},
+		"csr":         {RequestFormats(), map[string]audit.Result{"asked": asked()}},
+	}
+}
+
+// everyFormat calls test for each format of each command with each result of that
+// command.
+func everyFormat(t *testing.T, test func(t *testing.T, command string, f Format, name string, r audit.Result)) {
+	for command, roster := range rosters() {
+		for _, f := range roster.formats {
+			for name, r := range roster.results {
+				t.Run(command+"/"+f.Name+"/"+name, func(t *testing.T) { test(t, command, f, name, r) })
+			}
+		}
+	}
+}
+
+// written is what a format makes of a result: its output, or the error where it
+// cannot show the result, and then nothing else.
+func written(t *testing.T, f Format, r audit.Result, o Options) string {
+	t.Helper()
+	var b bytes.Buffer
+	if err := f.Write(&b, r, o); err != nil {
+		if b.Len() > 0 {
+			t.Errorf("%s fails and writes %q", f.Name, b.String())
+		}
+		return failurePrefix + err.Error()
+	}
+	return b.String()
+}
+
+const failurePrefix = "error: "
+
+func failed(out string) bool { return strings.HasPrefix(out, failurePrefix) }
+
 // validators read the output of a format back with a reader that is not the
 // writer's, and hold it against the result it was made from.
 var validators = map[string]func(t *testing.T, r audit.Result, out string){
-	"yaml":     validYAML,
-	"csv":      validCSV,
-	"markdown": validMarkdown,
-	"sarif":    validSARIF,
-	"junit":    validJUnit,
-	"github":   validGitHub,
-	"gitlab":   validGitLab,
-	"ics":      validICS,
+	"yaml":       validYAML,
+	"csv":        validCSV,
+	"markdown":   validMarkdown,
+	"sarif":      validSARIF,
+	"junit":      validJUnit,
+	"github":     validGitHub,
+	"gitlab":     validGitLab,
+	"ics":        validICS,
+	"prometheus": func(t *testing.T, _ audit.Result, out string) { checkText(t, out) },
 }
 
-// extensions of the golden files.
+// forPeople are the formats that use the width and the colours of a terminal.
+var forPeople = []string{"table", "wide"}
+
+// The output of every format is text that is safe to print, the same each time,
+// what a reader of the format expects, and that of its golden file.
+func TestEveryFormat(t *testing.T) {
+	everyFormat(t, func(t *testing.T, command string, f Format, name string, r audit.Result) {
+		out := written(t, f, r, Options{})
+		checkPrintable(t, out)
+		for range 5 {
+			if diff := gocmp.Diff(out, written(t, f, r, Options{})); diff != "" {
+				t.Fatalf("written twice (-first +second):\n%s", diff)
+			}
+		}
+		if !slices.Contains(forPeople, f.Name) {
+			if diff := gocmp.Diff(out, written(t, f, r, Options{Width: 20, Color: true})); diff != "" {
+				t.Errorf("it depends on the terminal (-none +some):\n%s", diff)
+			}
+		}
+		if valid := validators[f.Name]; valid != nil && len(r.Requests) == 0 {
+			valid(t, r, out)
+		}
+		if !slices.Contains(elsewhere, f.Name) && !failed(out) {
+			golden(t, goldenFile(command, f.Name, name), rules.ReplaceAllString(out, `"rules": []`))
+		}
+	})
+}
+
+// A result without anything in it, not even empty lists, breaks nothing.
+func TestZeroResult(t *testing.T) {
+	for _, roster := range rosters() {
+		for _, f := range roster.formats {
+			checkPrintable(t, written(t, f, audit.Result{}, Options{}))
+		}
+	}
+}
+
+// checkPrintable: no byte of it reaches a terminal as anything but text.
+func checkPrintable(t *testing.T, out string) {
+	t.Helper()
+	if !utf8.ValidString(out) {
+		t.Error("the output is not UTF-8")
+	}
+	for line := range strings.SplitSeq(strings.ReplaceAll(out, "\r\n", "\n"), "\n") {
+		if got := printable(line); got != line {
+			t.Errorf("the line %q", line)
+		}
+	}
+}
+
+// extensions of the golden files, where they are not the name of the format.
 var extensions = map[string]string{
-	"yaml": "yaml", "csv": "csv", "markdown": "md", "sarif": "sarif", "junit": "junit.xml",
-	"github": "github.txt", "gitlab": "gitlab.json", "ics": "ics",
+	"markdown": "md", "junit": "junit.xml", "github": "github.txt", "gitlab": "gitlab.json",
+}
+
+// elsewhere are the formats that have no golden file here: most of a page is style
+// and script, and metrics are held against one together with those of a server.
+var elsewhere = []string{"html", "prometheus"}
+
+// goldenFile names the file that holds what a format makes of a result.
+func goldenFile(command, format, result string) string {
+	switch {
+	case command == "connections" && format == "table":
+		return result + "-connections-0.txt"
+	case slices.Contains(forPeople, format):
+		return result + "-" + format + "-0.txt"
+	}
+	return result + "." + cmp.Or(extensions[format], format)
 }
 
 // rules of SARIF are the same in every log; they have a test of their own.
 var rules = regexp.MustCompile(`(?s)"rules": \[\n.*?\n {10}\]`)
 
-func TestFormats(t *testing.T) {
-	results := map[string]audit.Result{"fine": fine(), "awkward": awkward(), "nothing": nothing()}
-	for name, r := range results {
-		for format, valid := range validators {
-			t.Run(name+"/"+format, func(t *testing.T) {
-				out := render(t, format, r, Options{Width: 20, Color: true})
-				valid(t, r, out)
-				golden(t, name+"."+extensions[format], rules.ReplaceAllString(out, `"rules": []`))
-			})
+// A full disk is not a success.
+func TestWriteErrors(t *testing.T) {
+	everyFormat(t, func(t *testing.T, _ string, f Format, _ string, r audit.Result) {
+		if failed(written(t, f, r, Options{})) {
+			return
 		}
+		if err := f.Write(failing{}, r, Options{}); !errors.Is(err, io.ErrShortWrite) {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+type failing struct{}
+
+func (failing) Write([]byte) (int, error) { return 0, io.ErrShortWrite }
+
+// Nothing that a format says depends on what stands before or behind it: a result
+// in another order gives the same words.
+func TestOrder(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	everyFormat(t, func(t *testing.T, _ string, f Format, _ string, r audit.Result) {
+		want := words(written(t, f, r, Options{}))
+		for range 5 {
+			if diff := gocmp.Diff(want, words(written(t, f, shuffled(random, r), Options{}))); diff != "" {
+				t.Fatalf("words in order and shuffled (-want +got):\n%s", diff)
+			}
+		}
+	})
+}
+
+// shuffled is r with its lists in another order.
+func shuffled(random *rand.Rand, r audit.Result) audit.Result {
+	to := random.Perm(len(r.Certificates))
+	certificates := make([]audit.Certificate, len(to))
+	for i, c := range r.Certificates {
+		certificates[to[i]] = c
 	}
+	findings := slices.Clone(r.Findings)
+	for i, f := range findings {
+		findings[i].Rows = nil
+		for _, row := range f.Rows {
+			findings[i].Rows = append(findings[i].Rows, to[row])
+		}
+		slices.Sort(findings[i].Rows)
+	}
+	r.Certificates, r.Findings = certificates, mixed(random, findings)
+	r.Nodes, r.Connections, r.Requests, r.Outcomes = mixed(random, r.Nodes), mixed(random, r.Connections), mixed(random, r.Requests), mixed(random, r.Outcomes)
+	return r
+}
+
+func mixed[T any](random *rand.Rand, list []T) []T {
+	list = slices.Clone(list)
+	random.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
+	return list
+}
+
+var word = regexp.MustCompile(`\pL{2,}`)
+
+// words counts those of a text. Numbers are left out: some are indexes.
+func words(text string) map[string]int {
+	out := map[string]int{}
+	for _, w := range word.FindAllString(text, -1) {
+		out[w]++
+	}
+	return out
 }
 
 // hostileStrings are what somebody may put into a certificate, a manifest or a
@@ -125,17 +294,12 @@ func FuzzFormats(f *testing.F) {
 func checkHostile(t *testing.T, s string) {
 	t.Helper()
 	r := hostile(s)
-	for _, format := range slices.Sorted(maps.Keys(validators)) {
-		out := render(t, format, r, Options{})
-		validators[format](t, r, out)
-		if !utf8.ValidString(out) {
-			t.Errorf("%s of %q is not UTF-8", format, s)
+	for _, f := range Formats() {
+		out := written(t, f, r, Options{})
+		if valid := validators[f.Name]; valid != nil {
+			valid(t, r, out)
 		}
-		for line := range strings.SplitSeq(strings.ReplaceAll(out, "\r\n", "\n"), "\n") {
-			if got := printable(line); got != line {
-				t.Errorf("%s of %q has the line %q", format, s, line)
-			}
-		}
+		checkPrintable(t, out)
 	}
 }
 
@@ -153,7 +317,7 @@ func TestFingerprintsOfFormats(t *testing.T) {
 	}
 	for format, read := range map[string]func(*testing.T, string) []string{"sarif": sarifFingerprints, "gitlab": gitlabFingerprints} {
 		was, is := read(t, render(t, format, before, Options{})), read(t, render(t, format, after, Options{}))
-		if diff := cmp.Diff(was, is); diff != "" {
+		if diff := gocmp.Diff(was, is); diff != "" {
 			t.Errorf("%s (-before +after):\n%s", format, diff)
 		}
 		if n := len(slices.Compact(slices.Sorted(slices.Values(is)))); n != len(before.Findings) {
@@ -162,7 +326,7 @@ func TestFingerprintsOfFormats(t *testing.T) {
 	}
 	f := before.Findings[0].Fingerprint()
 	want := []string{f, f + ":2"}
-	if diff := cmp.Diff(want, fingerprints([]audit.Finding{before.Findings[0], before.Findings[0]})); diff != "" {
+	if diff := gocmp.Diff(want, fingerprints([]audit.Finding{before.Findings[0], before.Findings[0]})); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
@@ -215,9 +379,9 @@ func TestHugeResult(t *testing.T) {
 	r.Certificates[0].DNSNames = []string{strings.Repeat("`|<é,\n", 1<<18)}
 	r.Findings[0].Message = strings.Repeat("`|<é,\n", 1<<18)
 	r.Findings[0].Remedy = strings.Repeat("`|<é,\n", 1<<18)
-	for format := range validators {
-		if out := render(t, format, r, Options{}); len(out) > 1<<26 {
-			t.Errorf("%s has %d bytes", format, len(out))
+	for _, f := range Formats() {
+		if out := written(t, f, r, Options{}); len(out) > 1<<26 {
+			t.Errorf("%s has %d bytes", f.Name, len(out))
 		}
 	}
 }
@@ -235,20 +399,21 @@ func TestFormatsPage(t *testing.T) {
 		if !strings.Contains(string(page), "`"+f.Name+"`") {
 			t.Errorf("docs/formats.md says nothing of %s", f.Name)
 		}
-	}
-	for format := range validators {
-		_, section, ok := strings.Cut(string(page), "\n## "+format+"\n")
+		if !strings.Contains(string(page), "](#"+f.Name+")") {
+			continue // it has a page of its own, or none
+		}
+		_, section, ok := strings.Cut(string(page), "\n## "+f.Name+"\n")
 		section, _, _ = strings.Cut(section, "\n## ")
 		blocks := examples.FindAllStringSubmatch(section, -1)
 		if !ok || len(blocks) == 0 {
-			t.Errorf("docs/formats.md has no example of %s", format)
+			t.Errorf("docs/formats.md has no example of %s", f.Name)
 			continue
 		}
-		out := render(t, format, fine(), Options{})
+		out := written(t, f, fine(), Options{})
 		// The last is of the output, those before it of the use.
 		for line := range strings.Lines(blocks[len(blocks)-1][2]) {
 			if !strings.Contains(out, strings.TrimSpace(line)) {
-				t.Errorf("%s does not write %q", format, line)
+				t.Errorf("%s does not write %q", f.Name, line)
 			}
 		}
 	}

@@ -73,12 +73,6 @@ func calendarEvents(r audit.Result) []*calendarEvent {
 	return events
 }
 
-// distinct returns the values sorted, each once.
-func distinct(values []string) []string {
-	slices.Sort(values)
-	return slices.Compact(values)
-}
-
 func (e *calendarEvent) lines(at time.Time) []string {
 	days := alarmDays
 	if e.isCA {

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -81,23 +82,32 @@ func readICS(t *testing.T, out string) []event {
 	return events
 }
 
-// wantEvent is the event of c, without its UID.
+// wantEvent is the event of a certificate of a node, without its UID.
 func wantEvent(r audit.Result, c audit.Certificate) event {
 	e := event{Trigger: "-P30D", Action: "DISPLAY", Stamp: r.At.Truncate(time.Second), Start: c.NotAfter.Truncate(time.Second)}
 	if c.Type == "CA" {
 		e.Trigger = "-P180D"
 	}
-	e.Summary = "Certificate expires: " + c.Role
+	var roles, files []string
+	for _, other := range r.Certificates {
+		if other.Node == c.Node && other.SHA256 == c.SHA256 {
+			roles = append(roles, other.Role)
+			file := other.Path + " " + other.Field
+			if other.Path == "" || other.Field == "" {
+				file = other.Path + other.Field
+			}
+			files = append(files, "File: "+file)
+		}
+	}
+	slices.Sort(roles)
+	slices.Sort(files)
+	e.Summary = "Certificate expires: " + strings.Join(slices.Compact(roles), ", ")
 	if c.Node != "" {
 		e.Summary += " on " + c.Node
 	}
 	e.Summary = brief(e.Summary)
 	e.AlarmText = e.Summary
-	place := c.Path + " " + c.Field
-	if c.Path == "" || c.Field == "" {
-		place = c.Path + c.Field
-	}
-	lines := []string{"Subject: " + c.CommonName, "Issuer: " + c.Issuer, "Serial: " + c.Serial, "SHA-256: " + c.SHA256, "File: " + place}
+	lines := append([]string{"Subject: " + c.CommonName, "Issuer: " + c.Issuer, "Serial: " + c.Serial, "SHA-256: " + c.SHA256}, slices.Compact(files)...)
 	for i := range lines {
 		lines[i] = brief(lines[i])
 	}

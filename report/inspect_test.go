@@ -1,9 +1,12 @@
 package report_test
 
 import (
+	"errors"
+	"io"
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 
 	"certaudit/audit"
 	"certaudit/parsers"
@@ -12,10 +15,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// A name that a terminal would obey is escaped, and every part has its line.
-func TestWriteInspection(t *testing.T) {
+// inspection has everything that an inspection may show.
+func inspection() *audit.Inspection {
 	one := 1
-	i := &audit.Inspection{Source: "x", Expected: "etcd/serving", Unjudged: []string{"the node's name is not known"},
+	return &audit.Inspection{Source: "x", Expected: "etcd/serving", Unjudged: []string{"the node's name is not known"},
 		Items: []audit.Item{
 			{Kind: audit.ItemCertificate, Origin: parsers.Origin{Path: "x", Line: 3, Field: "data.a"}, Holder: "Secret b/c", Subject: "CN=\x1b[31mred", Issuer: "CN=ca",
 				DNSNames: []string{"a", "b"}, NotBefore: time.Unix(0, 0).UTC(), NotAfter: time.Unix(86400, 0).UTC(), DaysLeft: -3, Validity: "expired",
@@ -29,6 +32,10 @@ func TestWriteInspection(t *testing.T) {
 		Findings: []audit.Finding{{Check: "validity/expired", Severity: audit.Critical, Message: "expired"}},
 		Session:  &audit.Session{Address: "h:1", ServerName: "h", Protocol: "TLS 1.3", Cipher: "C", NameError: "x509: no", Roots: "ca.crt"},
 	}
+}
+
+// A name that a terminal would obey is escaped, and every part has its line.
+func TestWriteInspection(t *testing.T) {
 	want := `endpoint h:1
   protocol   TLS 1.3
   cipher     C
@@ -72,6 +79,7 @@ expected  etcd/serving: CRITICAL validity/expired: expired
 unjudged  the node's name is not known
 problem  x:9: no END line
 `
+	i := inspection()
 	var b strings.Builder
 	if err := report.WriteInspection(&b, "text", i, report.Options{}); err != nil {
 		t.Fatal(err)
@@ -83,3 +91,35 @@ problem  x:9: no END line
 		t.Errorf("an unknown format: %v", err)
 	}
 }
+
+// Every format prints nothing that a terminal would obey but the colours that are
+// asked for, the same each time, and a full disk is not a success.
+func TestInspectionFormats(t *testing.T) {
+	for _, format := range report.InspectionFormats() {
+		for _, i := range []*audit.Inspection{inspection(), {}} {
+			write := func(o report.Options) string {
+				var b strings.Builder
+				if err := report.WriteInspection(&b, format, i, o); err != nil {
+					t.Fatalf("%s: %v", format, err)
+				}
+				return b.String()
+			}
+			out := write(report.Options{})
+			if strings.ContainsFunc(out, func(r rune) bool { return r != '\n' && unicode.IsControl(r) }) {
+				t.Errorf("%s prints control characters: %q", format, out)
+			}
+			plain := strings.NewReplacer("\x1b[31m", "", "\x1b[33m", "", "\x1b[0m", "").Replace(write(report.Options{Color: true}))
+			if diff := cmp.Diff(out, plain); diff != "" {
+				t.Errorf("%s (-plain +coloured):\n%s", format, diff)
+			}
+			if err := report.WriteInspection(full{}, format, i, report.Options{}); !errors.Is(err, io.ErrShortWrite) {
+				t.Errorf("%s: %v", format, err)
+			}
+		}
+	}
+}
+
+// full is a disk without room.
+type full struct{}
+
+func (full) Write([]byte) (int, error) { return 0, io.ErrShortWrite }

@@ -165,16 +165,11 @@ func failure(findings []audit.Finding) *junitProblem {
 	return &junitProblem{message, printable(string(findings[0].Severity)), strings.Join(findingTexts(findings), "\n")}
 }
 
-// findingTexts are the findings as the table format shows them, below the
-// reason why they do not count.
+// findingTexts are the findings as blocks of labelled lines.
 func findingTexts(findings []audit.Finding) []string {
 	var out []string
 	for _, f := range findings {
-		text := findingBlock(f, false, Options{})
-		if reason := ignoredFor(f); reason != "" {
-			text = printable(reason) + "\n" + text
-		}
-		out = append(out, text)
+		out = append(out, findingBlock(f, false, Options{}))
 	}
 	return out
 }

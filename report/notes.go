@@ -143,25 +143,20 @@ func omissionsSection(r audit.Result, o Options) string {
 	return b.String()
 }
 
-// groups collects distinct members under keys, both in the order they came.
+// groups collects members under keys, both in the order they came.
 type groups[K comparable] struct {
 	keys    []K
 	members map[K][]string
 }
 
-// add puts member under key. Outcomes are sorted, so an equal member can only
-// be the last one.
 func (g *groups[K]) add(key K, member string) {
 	if g.members == nil {
 		g.members = map[K][]string{}
 	}
-	had := g.members[key]
-	if had == nil {
+	if g.members[key] == nil {
 		g.keys = append(g.keys, key)
 	}
-	if len(had) == 0 || had[len(had)-1] != member {
-		g.members[key] = append(had, member)
-	}
+	g.members[key] = append(g.members[key], member)
 }
 
 // maxNodes are named before they are only counted.
@@ -169,7 +164,7 @@ const maxNodes = 3
 
 // nodeList says on which nodes, nothing for a check of the whole cluster.
 func nodeList(nodes []string) string {
-	nodes = nonEmpty(nodes...)
+	nodes = distinct(nonEmpty(nodes...))
 	switch {
 	case len(nodes) == 0:
 		return ""
@@ -224,4 +219,10 @@ func wrapText(s string, width, start int) []string {
 // nonEmpty returns a new slice of those that are not empty.
 func nonEmpty(list ...string) []string {
 	return slices.DeleteFunc(slices.Clone(list), func(s string) bool { return s == "" })
+}
+
+// distinct sorts values and returns each once.
+func distinct(values []string) []string {
+	slices.Sort(values)
+	return slices.Compact(values)
 }
