@@ -66,10 +66,10 @@ func weight(f audit.Finding) audit.Severity {
 	return f.Severity
 }
 
-// isPartial reports whether something was left unjudged.
+// isPartial reports whether a check left something unjudged.
 func isPartial(o audit.Outcome) bool { return o.State == audit.Incomplete || o.Reason != "" }
 
-// unjudged says why something was left unjudged.
+// unjudged says why.
 func unjudged(o audit.Outcome) string { return cmp.Or(o.Reason, "incomplete, no reason given") }
 
 // fingerprints returns one for each finding, all different: the second finding

@@ -57,7 +57,8 @@ func Formats() []Format {
 // those that there are.
 func Lookup(name string) (Format, error) { return lookup(Formats(), name) }
 
-// LookupConnections is [Lookup] among [ConnectionFormats].
+// LookupConnections returns the format of connections of that name. The error for
+// an unknown name lists those that there are.
 func LookupConnections(name string) (Format, error) { return lookup(ConnectionFormats(), name) }
 
 func lookup(formats []Format, name string) (Format, error) {

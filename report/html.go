@@ -182,7 +182,7 @@ func countExpired(r audit.Result) (n int) {
 	return n
 }
 
-// htmlNode is a node with what was found on it.
+// htmlNode is a node with what was found on it and is not ignored.
 type htmlNode struct {
 	audit.Node
 	Certificates, Critical, Warning, Info int
@@ -205,7 +205,7 @@ func htmlNodes(r audit.Result) []htmlNode {
 		}
 	}
 	for _, f := range r.Findings {
-		if n := byName[f.Node]; n != nil {
+		if n := byName[f.Node]; n != nil && f.Counts() {
 			n.count(f.Severity)
 		}
 	}

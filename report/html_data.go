@@ -8,7 +8,7 @@ import (
 
 // htmlData is what the script of the page builds details from, when somebody
 // asks for them. A cluster says the same on every node, so every text is kept
-// once, and the rest are indices into Strings.
+// once, and the rest are indexes into Strings.
 type htmlData struct {
 	Strings []string `json:"strings"`
 	// Fields are the titles of what is said of each certificate.
@@ -67,12 +67,12 @@ type htmlRequirement struct {
 
 // htmlCertificate is one certificate. Names are short: there may be thousands.
 type htmlCertificate struct {
-	// Values are those of each field, as indices into Strings.
+	// Values are those of each field, as indexes into Strings.
 	Values [][]int `json:"v"`
 	// Expiry is in seconds since 1970, 0 for none.
 	Expiry int64 `json:"t"`
 	Rank   int   `json:"r"`
-	// Set and Place are indices, -1 for none.
+	// Set and Place are indexes, -1 for none.
 	Set   int `json:"s"`
 	Place int `json:"p"`
 }
@@ -156,7 +156,7 @@ func (d *htmlData) text(s string) int {
 	return i
 }
 
-// texts returns the indices of those values that are not empty.
+// texts returns the indexes of those values that are not empty.
 func (d *htmlData) texts(values []string) []int {
 	out := []int{}
 	for _, v := range briefList(nonEmpty(values...)) {

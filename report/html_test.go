@@ -443,6 +443,51 @@ func TestHTMLMark(t *testing.T) {
 	}
 }
 
+// A node counts what the tiles above it count: not what is ignored.
+func TestHTMLNodes(t *testing.T) {
+	type node struct {
+		name                                  string
+		certificates, critical, warning, info int
+		next                                  string
+	}
+	var got []node
+	for _, n := range htmlNodes(crowded()) {
+		got = append(got, node{n.Name, n.Certificates, n.Critical, n.Warning, n.Info, day(n.Next)})
+	}
+	want := []node{{"cp-1", 3, 0, 1, 0, "2026-11-23"}, {"cp-2", 3, 2, 0, 2, "9999-12-31"}}
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(node{})); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// Rows of one certificate share a place, with the findings about it.
+func TestHTMLPlaces(t *testing.T) {
+	r := crowded()
+	want := htmlPlaces{findings: [][]int{{1}, {3, 5, 6, 7}}, of: []int{-1, 0, -1, -1, 1, -1, 1}}
+	places := newHTMLPlaces(r)
+	if diff := cmp.Diff(want, places, cmp.AllowUnexported(htmlPlaces{})); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	type row struct{ rank, infos, place int }
+	var got []row
+	for _, r := range htmlRows(r, places) {
+		got = append(got, row{r.Rank(), r.Infos, r.place})
+	}
+	wantRows := []row{{0, 0, -1}, {2, 0, 0}, {0, 0, -1}, {3, 0, -1}, {3, 1, 1}, {0, 0, -1}, {3, 1, 1}}
+	if diff := cmp.Diff(wantRows, got, cmp.AllowUnexported(row{})); diff != "" {
+		t.Errorf("rows (-want +got):\n%s", diff)
+	}
+	var links []int
+	for _, g := range groupFindings(r) {
+		for _, f := range g.Items {
+			links = append(links, f.ID, f.Row)
+		}
+	}
+	if diff := cmp.Diff([]int{2, -1, 3, 4, 4, -1, 1, 1, 0, -1, 7, 4, 6, 4, 5, 4}, links); diff != "" {
+		t.Errorf("findings with their rows (-want +got):\n%s", diff)
+	}
+}
+
 // The tree survives chains of any length and circles.
 func TestHTMLIssuers(t *testing.T) {
 	ca := func(name, issuer string) audit.Certificate {

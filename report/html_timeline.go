@@ -158,8 +158,8 @@ func (a timeAxis) ticks() []htmlTick {
 	return out
 }
 
-// newTimeline places rows on lanes, one for each role in the order of the
-// table.
+// newTimeline places rows on lanes, one for each role in the order in which they
+// come.
 func newTimeline(r audit.Result, rows []htmlRow) htmlTimeline {
 	axis := newTimeAxis(r.At, rows)
 	t := htmlTimeline{Now: percent(axis.at(0)), Ticks: axis.ticks()}

@@ -12,7 +12,7 @@ import (
 )
 
 // writeKubeadm writes what kubeadm certs check-expiration prints, byte for
-// byte, without the lines in which kubeadm tells where it reads its
+// byte, without the lines in which kubeadm says where it reads its
 // configuration.
 //
 // Source: kubernetes cmd/kubeadm/app/cmd/certs.go.

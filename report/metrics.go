@@ -68,7 +68,7 @@ const maxFindingSeries = 2000
 
 // Metrics returns the metrics of a Result in the form of client_model. It is
 // pure; every label value is valid UTF-8, and no two series are the same. The
-// families are in the order of [MetricNames], and none is empty.
+// families are in the order of [MetricRoster], and none is empty.
 func Metrics(r audit.Result, h Health) []*dto.MetricFamily {
 	m := newFamilies(metricRoster)
 	m.certificates(r)

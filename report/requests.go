@@ -20,7 +20,8 @@ func RequestFormats() []Format {
 	return slices.DeleteFunc(Formats(), func(f Format) bool { return !slices.Contains(requestFormats, f.Name) })
 }
 
-// LookupRequests is [Lookup] among [RequestFormats].
+// LookupRequests returns the format of requests of that name. The error for an
+// unknown name lists those that there are.
 func LookupRequests(name string) (Format, error) { return lookup(RequestFormats(), name) }
 
 // dated is a request of a result with the time that the result is judged for.

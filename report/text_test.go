@@ -88,6 +88,48 @@ func FuzzEscapeJSON(f *testing.F) {
 	})
 }
 
+// What is cut ends in a whole character, and what is left is counted to the byte.
+func TestClip(t *testing.T) {
+	type clipped struct {
+		head string
+		left int
+	}
+	for _, tt := range []struct {
+		in   string
+		most int
+		want clipped
+	}{
+		{"", 0, clipped{"", 0}},
+		{"abc", 3, clipped{"abc", 0}},
+		{"abcd", 3, clipped{"abc", 1}},
+		{"aé", 2, clipped{"a", 2}},
+		{"日本", 5, clipped{"日", 3}},
+		{"😀😀", 7, clipped{"😀", 4}},
+		{"a\xff\xfe", 2, clipped{"a\xff", 1}},
+		{"\x80\x80\x80\x80\x80\x80", 5, clipped{"\x80", 5}},
+	} {
+		head, left := clip(tt.in, tt.most)
+		if got := (clipped{head, left}); got != tt.want {
+			t.Errorf("clip(%q, %d) = %q, %d, want %q, %d", tt.in, tt.most, head, left, tt.want.head, tt.want.left)
+		}
+	}
+}
+
+func TestBrief(t *testing.T) {
+	whole := strings.Repeat("x", maxCell)
+	for in, want := range map[string]string{
+		"a\n":                  `a\n`,
+		whole:                  whole,
+		whole + "yz":           whole + "... (2 more bytes, see the json format)",
+		"\xff" + whole:         `\xff` + whole[1:] + "... (1 more bytes, see the json format)",
+		whole[1:] + "\u00e9\n": whole[1:] + "... (3 more bytes, see the json format)",
+	} {
+		if got := brief(in); got != want {
+			t.Errorf("brief(%.20q) = ...%q, want ...%q", in, got[max(0, len(got)-60):], want[max(0, len(want)-60):])
+		}
+	}
+}
+
 func TestPieces(t *testing.T) {
 	for in, want := range map[string]cell{
 		"":            nil,
