@@ -37,7 +37,7 @@ type pass struct {
 	check    Check
 	findings []Finding
 	// said are the indexes of the findings about certificates.
-	said     map[saying]int
+	reported map[statementKey]int
 	examined int
 	reasons  []string
 	lost     bool
@@ -46,7 +46,7 @@ type pass struct {
 // examine counts a thing that is judged.
 func (p *pass) examine() { p.examined++ }
 
-// unjudged tells why something was passed over.
+// unjudged says why something was passed over.
 func (p *pass) unjudged(format string, args ...any) {
 	if reason := fmt.Sprintf(format, args...); !slices.Contains(p.reasons, reason) {
 		p.reasons = append(p.reasons, reason)
@@ -81,18 +81,18 @@ func (p *pass) reportEntry(e *entry, f finding) {
 	}
 	if e.cert != nil {
 		f.sha256 = e.cert.SHA256()
-		what := saying{e.place, f.message}
-		if i, told := p.said[what]; told {
+		what := statementKey{e.place, f.message}
+		if i, known := p.reported[what]; known {
 			p.findings[i].join(p.check.usual(f.severity), f.remedy)
 			return
 		}
-		p.said[what] = len(p.findings)
+		p.reported[what] = len(p.findings)
 	}
 	p.report(f)
 }
 
-// saying is what a check said of the certificate at a place.
-type saying struct {
+// statementKey is what a check said of the certificate at a place.
+type statementKey struct {
 	at      parsers.Origin
 	message string
 }
@@ -127,7 +127,7 @@ func (p *pass) outcome() Outcome {
 
 // run runs a check. A panic costs that check alone.
 func (c Check) runOn(n *nodeAudit) (findings []Finding, o Outcome) {
-	p := &pass{nodeAudit: n, check: c, said: map[saying]int{}}
+	p := &pass{nodeAudit: n, check: c, reported: map[statementKey]int{}}
 	defer func() {
 		if r := recover(); r != nil {
 			p.lost = true

@@ -60,7 +60,7 @@ func (p *pass) checkIssuer(expected bool) {
 			seen = fmt.Sprintf("names %q as its issuer, but %s", issuerName(e.cert.Certificate), reason(i.err))
 		}
 		message := fmt.Sprintf("%s%s; expected a signature by %s of %s", seen, p.realSigner(e), listOr(i.bundle.names(), "a CA"), i.bundle.place.Path)
-		p.reportEntry(e, finding{severity: e.role.soften(Critical), message: message, remedy: p.reissue(e), reference: i.source})
+		p.reportEntry(e, finding{severity: e.role.soften(Critical), message: message, remedy: p.renew(e.role), reference: i.source})
 	}
 }
 
@@ -99,7 +99,7 @@ func (n *nodeAudit) realSigner(e *entry) string {
 
 // reissue returns the commands for a certificate of the wrong CA. A renewal
 // signs with the right one and keeps the rest, so it is the shorter way.
-func (n *node) reissue(e *entry) remedy { return n.renew(e.role) }
+func (n *node) renewEntry(e *entry) remedy { return n.renew(e.role) }
 
 func issuerName(c *x509.Certificate) string {
 	if c.Issuer.CommonName != "" {
@@ -215,7 +215,7 @@ func checkDuplicateSerial(p *pass) {
 		}
 		reported[sum] = true
 		p.reportEntry(e, finding{severity: e.role.soften(Warning), remedy: p.renew(e.role),
-			message: fmt.Sprintf("has the serial number %s, as has %s of the same CA; they cannot be told apart when one is revoked", e.cert.SerialNumber.Text(16), old.place.Path)})
+			message: fmt.Sprintf("has the serial number %s, as has %s of the same CA; they cannot be distinguished when one is revoked", e.cert.SerialNumber.Text(16), old.place.Path)})
 	}
 }
 
@@ -235,13 +235,13 @@ func (n *nodeAudit) issuerKey(c *x509.Certificate, cas map[string][]parsers.Cert
 }
 
 func checkRotation(p *pass) {
-	told := map[string]bool{}
+	reported := map[string]bool{}
 	for e := range p.decoded(func(e *entry) bool { return e.index == 0 && clusterCAs[e.role.name] && len(e.all) > 1 }) {
 		p.examine()
-		if told[e.place.Path] {
+		if reported[e.place.Path] {
 			continue
 		}
-		told[e.place.Path] = true
+		reported[e.place.Path] = true
 		p.reportEntry(e, finding{severity: Info, message: p.rotationState(e),
 			remedy: remedy{"# once nothing needs the old CA, remove it from the bundle and from the kubeconfigs: https://kubernetes.io/docs/tasks/tls/manual-rotation-of-ca-certificates/"}})
 	}
@@ -289,7 +289,7 @@ func checkExtendedKeyUsage(p *pass) {
 				}
 			}
 			if len(missing) > 0 {
-				p.reportEntry(e, finding{severity: e.role.soften(Critical), reference: w.Source, remedy: p.remake(e),
+				p.reportEntry(e, finding{severity: e.role.soften(Critical), reference: w.Source, remedy: p.reissue(e),
 					message: fmt.Sprintf("the extended key usages are %s; expected %s among them", listOr(have, "none"), strings.Join(quoted(missing), " and "))})
 			}
 		}
@@ -316,8 +316,8 @@ func checkNotACA(p *pass) {
 		case !states:
 			what = "has no basic constraint CA:TRUE"
 		}
-		f := finding{message: fmt.Sprintf("stands in a CA's place and %s: nothing that it signed is accepted", what), remedy: p.remake(e)}
-		if e.role.lent {
+		f := finding{message: fmt.Sprintf("stands in a CA's place and %s: nothing that it signed is accepted", what), remedy: p.reissue(e)}
+		if e.role.fallback {
 			// A server's own certificate among the roots is accepted as itself.
 			f.severity = Info
 			f.message = fmt.Sprintf("stands among the trusted certificates and %s: only it itself is accepted, nothing that it signed", what)

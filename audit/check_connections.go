@@ -20,17 +20,17 @@ var explains = map[fault][]string{
 	faultIdentity:  {"identity/common-name", "identity/organization-missing"},
 }
 
-// explainedBy reports whether a finding is the cause of a broken half.
-func (h half) explainedBy(f Finding) bool {
+// explainedBy reports whether a finding is the cause of a broken verification.
+func (h verification) explainedBy(f Finding) bool {
 	return h.verdict == VerdictBroken && slices.Contains(explains[h.fault], f.Check) &&
 		(slices.Contains(h.paths, f.Path) || h.certificates[f.SHA256])
 }
 
 // tellBroken notes in findings which connections break because of them.
-func (n *nodeAudit) tellBroken(findings []Finding) {
+func (n *nodeAudit) recordImpact(findings []Finding) {
 	for i := range findings {
 		for _, e := range n.edges {
-			for _, h := range []half{e.server, e.client, e.identity} {
+			for _, h := range []verification{e.serverSide, e.clientSide, e.authorization} {
 				if h.explainedBy(findings[i]) && !slices.Contains(findings[i].Breaks, e.label()) {
 					findings[i].Breaks = append(findings[i].Breaks, e.label())
 				}
@@ -39,77 +39,77 @@ func (n *nodeAudit) tellBroken(findings []Finding) {
 	}
 }
 
-// unexplained reports whether no finding so far is the cause of a broken half.
-func (p *nodeAudit) unexplained(h half) bool {
+// unexplained reports whether no finding so far is the cause of a broken verification.
+func (p *nodeAudit) unexplained(h verification) bool {
 	return h.verdict == VerdictBroken && !slices.ContainsFunc(p.earlier, h.explainedBy)
 }
 
 func checkServerUntrusted(p *pass) {
 	for _, e := range p.edges {
-		p.examineHalf(e.server)
-		if p.unexplained(e.server) && e.server.fault != faultName {
-			p.reportEdge(e, e.server, p.retrust(e))
+		p.examineVerification(e.serverSide)
+		if p.unexplained(e.serverSide) && e.serverSide.fault != faultName {
+			p.reportEdge(e, e.serverSide, p.retrust(e))
 		}
 	}
 }
 
-// mendings say what to do about a fault for which there is no command.
-var mendings = map[fault]string{
+// fixes say what to do about a fault for which there is no command.
+var fixes = map[fault]string{
 	faultAbsent:    "# correct the file or flag that is named here, then restart what reads it",
 	faultUntrusted: "# put the CA that signed the server's certificate into what the client verifies with, or have the right CA sign it",
 	faultTime:      "# renew what is out of its time",
-	faultUsage:     "# make the certificate, and what stands between it and the CA, anew with the usage that is demanded",
-	faultKey:       "# make the certificate anew with a key that TLS knows: RSA of 2048 bits, ECDSA P-256 or Ed25519",
+	faultUsage:     "# reissue the certificate, and what stands between it and the CA, with the usage that is demanded",
+	faultKey:       "# reissue the certificate with a key that TLS knows: RSA of 2048 bits, ECDSA P-256 or Ed25519",
 }
 
 // retrust returns the commands that have a client accept its server: a
-// kubeconfig of kubeadm's is made anew with the CA of the node.
+// kubeconfig of kubeadm's is reissued with the CA of the node.
 func (p *node) retrust(e edge) remedy {
-	path := e.server.at.Path
-	if e.server.fault == faultUntrusted && p.facts.profile == ProfileKubeadm && e.role.kubeadm().Holds == inventory.HoldsKubeconfig && strings.HasSuffix(path, ".conf") {
-		return p.remakeAt(&e.role, remedy{move(path)})
+	path := e.serverSide.at.Path
+	if e.serverSide.fault == faultUntrusted && p.facts.profile == ProfileKubeadm && e.role.kubeadm().Holds == inventory.HoldsKubeconfig && strings.HasSuffix(path, ".conf") {
+		return p.reissueAt(&e.role, remedy{move(path)})
 	}
-	return remedy{mendings[e.server.fault]}
+	return remedy{fixes[e.serverSide.fault]}
 }
 
 func checkServerName(p *pass) {
 	for _, e := range p.edges {
-		p.examineHalf(e.server)
-		if p.unexplained(e.server) && e.server.fault == faultName {
-			e.server.at = e.dialled
-			p.reportEdge(e, e.server, remedy{"# dial a name that the certificate holds, or make the certificate anew with this one"})
+		p.examineVerification(e.serverSide)
+		if p.unexplained(e.serverSide) && e.serverSide.fault == faultName {
+			e.serverSide.at = e.dialled
+			p.reportEdge(e, e.serverSide, remedy{"# dial a name that the certificate holds, or reissue the certificate with this one"})
 		}
 	}
 }
 
 func checkClientUntrusted(p *pass) {
 	for _, e := range p.edges {
-		p.examineHalf(e.client)
-		if p.unexplained(e.client) {
-			p.reportEdge(e, e.client, append(remedy{"# put the CA that signed the client's certificate into what the server verifies with, or:"}, p.renew(&e.role)...))
+		p.examineVerification(e.clientSide)
+		if p.unexplained(e.clientSide) {
+			p.reportEdge(e, e.clientSide, append(remedy{"# put the CA that signed the client's certificate into what the server verifies with, or:"}, p.renew(&e.role)...))
 		}
 	}
 }
 
 func checkConnectionIdentity(p *pass) {
 	for _, e := range p.edges {
-		p.examineHalf(e.identity)
-		if p.unexplained(e.identity) {
-			p.reportEdge(e, e.identity, append(remedy{"# have the server accept this name, or make the client's certificate anew:"}, p.remakeAt(&e.role, nil)...))
+		p.examineVerification(e.authorization)
+		if p.unexplained(e.authorization) {
+			p.reportEdge(e, e.authorization, append(remedy{"# have the server accept this name, or reissue the client's certificate:"}, p.reissueAt(&e.role, nil)...))
 		}
 	}
 }
 
-// examineHalf counts a half that was judged.
-func (p *pass) examineHalf(h half) {
+// examineVerification counts a verification that was judged.
+func (p *pass) examineVerification(h verification) {
 	if h.verdict == VerdictOK || h.verdict == VerdictBroken {
 		p.examine()
 	}
 }
 
-// reportEdge reports a broken half. What else is broken at the same place has
+// reportEdge reports a broken verification. What else is broken at the same place has
 // the same cause, and the first finding lists it.
-func (p *pass) reportEdge(e edge, h half, r remedy) {
+func (p *pass) reportEdge(e edge, h verification, r remedy) {
 	client, _, _ := strings.Cut(e.Client, " ")
 	program, _ := p.inv.Component(client)
 	at := cmp.Or(h.at, e.dialled, program.Origin)

@@ -57,7 +57,7 @@ func (r *request) turnDown() remedy {
 	case r.pending():
 		return remedy{"kubectl certificate deny " + name}
 	}
-	return remedy{"kubectl delete csr " + name + "  # and make the request anew"}
+	return remedy{"kubectl delete csr " + name + "  # and make a new request"}
 }
 
 func checkRequestDecodes(p *pass) {
@@ -220,7 +220,7 @@ func checkRequestPrivileges(p *pass) {
 	}
 }
 
-// maxPrivileges bounds what is told of one request.
+// maxPrivileges bounds what is said of one request.
 const maxPrivileges = 8
 
 // privilege is a name or a group with rights of its own.
@@ -331,7 +331,7 @@ func checkRequestRequestor(p *pass) {
 		}
 		f := finding{severity: severity, at: r.Username.Origin, message: why}
 		if severity == Info {
-			f.remedy = remedy{"# nothing, if it was meant"}
+			f.remedy = remedy{"# no action needed if this is intended"}
 		}
 		p.reportRequest(r, f)
 	}
@@ -416,7 +416,7 @@ func checkRequestLifetime(p *pass) {
 		case r.builtin && p.requests.signing != nil && p.requests.signing.duration > 0 && asked > p.requests.signing.duration:
 			f.severity = Info
 			f.message = fmt.Sprintf("asks for %s; kube-controller-manager cuts it to its --cluster-signing-duration, %s", lasting(asked), lasting(p.requests.signing.duration))
-			f.remedy = remedy{"# nothing, if the shorter lifetime will do"}
+			f.remedy = remedy{"# no action needed if the shorter lifetime will do"}
 		default:
 			continue
 		}
@@ -495,8 +495,8 @@ func (s *requestSet) whyUnsigned(r *request) string {
 	return "kube-controller-manager has the files to sign with; its log says why it does not"
 }
 
-// told is a condition with what was said of it.
-func told(c parsers.Condition) string {
+// explained is a condition with what was said of it.
+func explained(c parsers.Condition) string {
 	out := ""
 	if !c.At.IsZero() {
 		out = " on " + instant(c.At)
@@ -512,12 +512,12 @@ func told(c parsers.Condition) string {
 func (p *pass) reportCondition(kind, word string, r remedy) {
 	for _, q := range p.each(func(r *request) bool { return r.has(kind) }) {
 		c, _ := q.condition(kind)
-		p.reportRequest(q, finding{message: word + told(c), remedy: r})
+		p.reportRequest(q, finding{message: word + explained(c), remedy: r})
 	}
 }
 
 func checkRequestDenied(p *pass) {
-	p.reportCondition(conditionDenied, "was denied", remedy{"# nothing, if it was meant; it is removed after an hour"})
+	p.reportCondition(conditionDenied, "was denied", remedy{"# no action needed if this is intended; it is removed after an hour"})
 }
 
 func checkRequestFailed(p *pass) {

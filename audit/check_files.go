@@ -123,7 +123,7 @@ func (n *node) restore(g group) remedy {
 		return remedy{"# replace the file, or remove it"}
 	}
 	if r.kubeadm().Phase != "" && !r.isCA() {
-		return n.remakeAt(r, nil)
+		return n.reissueAt(r, nil)
 	}
 	if r.name == inventory.RoleKubeletClient {
 		return n.rejoin()
@@ -209,7 +209,7 @@ func (p *pass) context(g group) {
 
 // malformed reports what is wrong in one file or field.
 func (p *pass) malformed(g group, m parsers.Material) {
-	told := false
+	reported := false
 	for _, problem := range m.Problems {
 		f := finding{severity: g.role().soften(Critical), component: g.component(), at: problem.Origin, message: problem.Detail, remedy: p.restore(g)}
 		if problem.Kind == parsers.KindCertificate {
@@ -220,16 +220,16 @@ func (p *pass) malformed(g group, m parsers.Material) {
 			f.severity = Info
 		case problem.Kind == parsers.KindEncrypted:
 			f.remedy = append(remedy{"# no component asks for a passphrase: decrypt the key", command("openssl pkey -in %s -out KEY", g.path)}, p.restart(g.role())...)
-			told = true
+			reported = true
 		default:
-			told = true
+			reported = true
 		}
 		if f.at.Field == "" {
 			f.at.Field = g.first().Label()
 		}
 		p.report(f)
 	}
-	if told {
+	if reported {
 		return
 	}
 	for _, ref := range g.refs {
@@ -343,7 +343,7 @@ func (n *node) secret(g group) bool {
 // util/certificate/certificate_store.go).
 var rotated = regexp.MustCompile(`^kubelet-(client|server)-\d{4}(-\d{2}){5}\.pem$`)
 
-// maxStray is how many files of one folder are told one by one.
+// maxStray is how many files of one folder are listed one by one.
 const maxStray = 20
 
 // stray reports files that nobody names.

@@ -75,7 +75,7 @@ func checkCommonName(p *pass) {
 			}
 			p.examine()
 			if cn := e.cert.Subject.CommonName; !slices.Contains(w.values, cn) {
-				p.reportEntry(e, finding{severity: w.Severity, reference: w.Source, remedy: p.remake(e),
+				p.reportEntry(e, finding{severity: w.Severity, reference: w.Source, remedy: p.reissue(e),
 					message: fmt.Sprintf("the common name is %q; expected %s", cn, joinOr(quoted(w.values)))})
 			}
 		}
@@ -107,7 +107,7 @@ func checkOrganizationMissing(p *pass) {
 			p.examine()
 			has := e.cert.Subject.Organization
 			if !slices.ContainsFunc(w.values, func(v string) bool { return slices.Contains(has, v) }) {
-				p.reportEntry(e, finding{severity: w.Severity, reference: w.Source, remedy: p.remake(e),
+				p.reportEntry(e, finding{severity: w.Severity, reference: w.Source, remedy: p.reissue(e),
 					message: fmt.Sprintf("the organizations are %s; expected %s among them", listOr(has, "none"), joinOr(quoted(w.values)))})
 			}
 		}
@@ -164,7 +164,7 @@ func (p *pass) extraOrganization(e *entry, o string, rows []wanted) {
 		}
 		legacy = w.Source
 	}
-	f := finding{severity: p.extraSeverity(e, o), remedy: p.remake(e),
+	f := finding{severity: p.extraSeverity(e, o), remedy: p.reissue(e),
 		message: fmt.Sprintf("has the organization %q, which %s does not need; %s", o, e.role.name, p.expectedOrganizations(rows))}
 	if legacy != "" {
 		f.severity, f.reference = Info, legacy
@@ -226,7 +226,7 @@ func checkSANMissing(p *pass) {
 		}
 		if len(missing) > 0 {
 			f.message = fmt.Sprintf("lacks %s; it has %s", strings.Join(missing, ", "), listOr(sans(e.cert.Certificate), "no alternative names"))
-			f.remedy = p.remake(e)
+			f.remedy = p.reissue(e)
 			p.reportEntry(e, f)
 		}
 	}

@@ -9,12 +9,12 @@ import (
 )
 
 func checkUnreadable(p *pass) {
-	told := map[string]bool{}
+	reported := map[string]bool{}
 	unreadable := func(component string, at parsers.Origin, reason string) {
-		if told[at.Path] {
+		if reported[at.Path] {
 			return
 		}
-		told[at.Path] = true
+		reported[at.Path] = true
 		p.lost = true
 		p.report(finding{component: component, at: at, message: reason + "; what it holds was not judged",
 			remedy: remedy{command("# run as root if it is a matter of rights; ls -l %s tells what it is", at.Path)}})

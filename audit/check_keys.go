@@ -26,7 +26,7 @@ func checkKeyMismatch(p *pass) {
 			f := finding{severity: e.role.soften(Critical), remedy: p.renew(e.role),
 				message: fmt.Sprintf("the private key of %s is not that of this certificate; expected a pair", p.keyPlace(*ref, path))}
 			if e.role.isCA() {
-				f.severity, f.remedy = Warning, p.remake(e)
+				f.severity, f.remedy = Warning, p.reissue(e)
 				f.message = fmt.Sprintf("the private key of %s is not that of this CA; kubeadm can issue nothing with the pair", path)
 			}
 			p.reportEntry(e, f)

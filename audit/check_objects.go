@@ -118,7 +118,7 @@ func targetWords(t inventory.Target) string {
 }
 
 // targetHarm is what a target that cannot be called is worth.
-func targetHarm(t inventory.Target) Severity {
+func targetImpact(t inventory.Target) Severity {
 	if t.Optional {
 		return Warning
 	}
@@ -142,7 +142,7 @@ func checkCABundle(p *pass) {
 			return
 		}
 		s := named[0]
-		p.report(finding{severity: targetHarm(t), component: o.Label(), at: t.Bundle, sha256: parsers.Fingerprint(b.certs[0]),
+		p.report(finding{severity: targetImpact(t), component: o.Label(), at: t.Bundle, sha256: parsers.Fingerprint(b.certs[0]),
 			message: fmt.Sprintf("the caBundle of %s holds %s, which does not verify the certificate in %s for %s: it is issued by %q; expected its CA", targetWords(t), listOr(b.names(), "nothing"), s.Label(), t.DNSName(), issuerName(s.leaf())),
 			remedy:  remedy{"# put the CA that issued the certificate of " + s.Label() + " into this caBundle"}})
 	})
@@ -160,7 +160,7 @@ func checkServiceName(p *pass) {
 		}
 		severity := Warning
 		if sure {
-			severity = targetHarm(t)
+			severity = targetImpact(t)
 		}
 		p.report(finding{severity: severity, component: s.Label(), at: s.ref.Origin, sha256: s.sum(),
 			message: fmt.Sprintf("the certificate for the %s of %s is valid for %s; expected %q, as the API server calls the service", targetWords(t), o.Label(), listOr(s.leaf().DNSNames, "no DNS name"), t.DNSName()),
@@ -169,7 +169,7 @@ func checkServiceName(p *pass) {
 }
 
 // servingSecret is the Secret that a service most likely serves with: one that
-// bears its name, the one that the caBundle is injected from, or the one that
+// has its name, the one that the caBundle is injected from, or the one that
 // the caBundle verifies and is called after the service. It is sure of the first
 // two.
 func servingSecret(t inventory.Target, b bundle, secrets []tlsSecret, now time.Time) (found *tlsSecret, sure bool) {
@@ -421,7 +421,7 @@ func (p *pass) kubeadmConfig(o inventory.Object) {
 		if missing := lacking(o.Asks, e.cert.Certificate); len(missing) > 0 {
 			p.report(finding{component: o.Label(), at: o.Origin, sha256: e.cert.SHA256(),
 				message: fmt.Sprintf("asks for %s in the API server's certificate, and %s is without", strings.Join(quoted(missing), ", "), e.place.Path),
-				remedy:  p.remake(e)})
+				remedy:  p.reissue(e)})
 		}
 	}
 }

@@ -47,7 +47,7 @@ func checkServedUnreachable(p *pass) {
 	}
 }
 
-// checkServedStale reports once for each process, whose restart mends all.
+// checkServedStale reports once for each process, whose restart fixes all.
 func checkServedStale(p *pass) {
 	stale := map[string][]inventory.Reference{}
 	for _, ref := range p.inv.References {

@@ -81,8 +81,8 @@ func pairOf(inv *inventory.Inventory, c inventory.Component, signer string) sign
 // controller is one of those in kube-controller-manager that requests need:
 // its name, the one before Kubernetes 1.28, and what is not done without it.
 type controller struct {
-	name, alias, lack string
-	severity          Severity
+	name, alias, missing string
+	severity             Severity
 	// waiting selects the requests that show the lack.
 	waiting func(*request) bool
 }
@@ -144,7 +144,7 @@ func checkControllers(p *pass) {
 			severity = Critical
 		}
 		p.reportManager(setting, finding{severity: severity,
-			message: fmt.Sprintf("--controllers=%s leaves out %s: %s%s", clip(setting.Value), which.alias, which.lack, here(waiting, "waits", "wait")),
+			message: fmt.Sprintf("--controllers=%s leaves out %s: %s%s", clip(setting.Value), which.alias, which.missing, here(waiting, "waits", "wait")),
 			remedy:  remedy{fmt.Sprintf("# take -%s out of --controllers in %s", which.alias, c.Origin.Path)}})
 	}
 }

@@ -59,7 +59,7 @@ func TestSoften(t *testing.T) {
 		{Warning, Critical, Warning}, {Warning, Warning, Info}, {Warning, Info, Info},
 		{Info, Critical, Info}, {Info, Warning, Info}, {Info, Info, Info},
 	} {
-		if got := (&role{harm: c.harm}).soften(c.in); got != c.want {
+		if got := (&role{impact: c.harm}).soften(c.in); got != c.want {
 			t.Errorf("a role that does harm %q softens %s to %s, want %s", c.harm, c.in, got, c.want)
 		}
 	}

@@ -63,14 +63,14 @@ func (n *nodeAudit) kubeconfigEdge(k parsers.Kubeconfig, context parsers.KubeCon
 	l := edge{role: *r, dialled: cluster.Server.Origin}
 	l.Client, l.Server, l.Address = clientName(r, ref, context), "kube-apiserver", cluster.Server.Value
 	host := cmp.Or(cluster.TLSServerName.Value, parsers.HostOf(cluster.Server.Value))
-	l.server = verifyServer(n.apiServer(host), n.serverTrust(cluster), host, n.now)
+	l.serverSide = verifyServer(n.apiServer(host), n.serverTrust(cluster), host, n.now)
 	offered := n.userCredentials(user, r)
 	if offered.none && (user.TokenAuth || user.Exec) {
-		l.client, l.identity = half{verdict: VerdictNone, reason: "the client shows a token"}, half{verdict: VerdictNone}
+		l.clientSide, l.authorization = verification{verdict: VerdictNone, reason: "the client shows a token"}, verification{verdict: VerdictNone}
 		return l, true
 	}
-	l.client = verifyClient(offered, n.apiServerClients(host), n.now)
-	l.identity, l.Identity = n.identify(r, offered), identityOf(offered)
+	l.clientSide = verifyClient(offered, n.apiServerClients(host), n.now)
+	l.authorization, l.Identity = n.identify(r, offered), identityOf(offered)
 	return l, true
 }
 
@@ -97,8 +97,8 @@ func (n *nodeAudit) podEdges() []edge {
 	}
 	l := edge{dialled: n.inv.Setting("kube-apiserver", "service-cluster-ip-range").Origin}
 	l.Client, l.Server, l.Address = "pods", "kube-apiserver", (&url.URL{Scheme: "https", Host: bracketed(hosts[0])}).String()
-	l.server = verifyServer(n.apiServer(hosts[0]), n.trustedBy(ref, true, ""), hosts[0], n.now)
-	l.client, l.identity = half{verdict: VerdictNone, reason: "the client shows a token"}, half{verdict: VerdictNone}
+	l.serverSide = verifyServer(n.apiServer(hosts[0]), n.trustedBy(ref, true, ""), hosts[0], n.now)
+	l.clientSide, l.authorization = verification{verdict: VerdictNone, reason: "the client shows a token"}, verification{verdict: VerdictNone}
 	return []edge{l}
 }
 
@@ -123,12 +123,12 @@ func (n *nodeAudit) kubeletEdges() []edge {
 		l.Address = "https://" + net.JoinHostPort(shown, cmp.Or(n.inv.Setting("kubelet", "port").Value, "10250"))
 	}
 	ca, hasCA := n.inv.ReferenceOf("kube-apiserver", "kubelet-certificate-authority")
-	l.server = verifyServer(n.kubeletServer(), n.trustedBy(ca, hasCA, "--kubelet-certificate-authority is not set: the API server does not verify kubelets"), host, n.now)
+	l.serverSide = verifyServer(n.kubeletServer(), n.trustedBy(ca, hasCA, "--kubelet-certificate-authority is not set: the API server does not verify kubelets"), host, n.now)
 	cert, hasCert := n.inv.ReferenceOf("kube-apiserver", "kubelet-client-certificate")
 	offered := n.presentedBy(cert, hasCert)
 	clients, hasClients := n.inv.ReferenceOf("kubelet", "client-ca-file")
-	l.client = verifyClient(offered, n.trustedBy(clients, hasClients, "the kubelet accepts no client certificates"), n.now)
-	l.identity, l.Identity = n.identify(r, offered), identityOf(offered)
+	l.clientSide = verifyClient(offered, n.trustedBy(clients, hasClients, "the kubelet accepts no client certificates"), n.now)
+	l.authorization, l.Identity = n.identify(r, offered), identityOf(offered)
 	return []edge{l}
 }
 
@@ -168,9 +168,9 @@ func (n *nodeAudit) frontProxyEdges() []edge {
 	l := edge{role: *r, dialled: cert.Origin}
 	l.Client, l.Server = "kube-apiserver", "extension API servers"
 	offered := n.presentedBy(cert, true)
-	l.server = half{verdict: VerdictUnknown, reason: "the APIService objects, which say how they are verified, are in the cluster"}
-	l.client = verifyClient(offered, n.trustedBy(ca, hasCA, "--requestheader-client-ca-file is not set: nobody believes the front proxy"), n.now)
-	l.identity, l.Identity = n.identify(r, offered), identityOf(offered)
+	l.serverSide = verification{verdict: VerdictUnknown, reason: "the APIService objects, which say how they are verified, are in the cluster"}
+	l.clientSide = verifyClient(offered, n.trustedBy(ca, hasCA, "--requestheader-client-ca-file is not set: nobody believes the front proxy"), n.now)
+	l.authorization, l.Identity = n.identify(r, offered), identityOf(offered)
 	return []edge{l}
 }
 
@@ -187,8 +187,8 @@ func (n *node) signingEdges() []edge {
 		seen[ref.Path] = true
 		l := edge{dialled: ref.Origin, component: ref.Component}
 		l.Client, l.Server = "certificates signed by kube-controller-manager", "kube-apiserver"
-		l.server, l.identity = half{verdict: VerdictNone}, half{verdict: VerdictNone}
-		l.client = n.signerTrusted(ref)
+		l.serverSide, l.authorization = verification{verdict: VerdictNone}, verification{verdict: VerdictNone}
+		l.clientSide = n.signerTrusted(ref)
 		edges = append(edges, l)
 	}
 	return edges
@@ -198,19 +198,19 @@ func (n *node) signingEdges() []edge {
 // server.
 func signsClients(flag string) bool { return !strings.Contains(flag, "kubelet-serving") }
 
-func (n *node) signerTrusted(ref inventory.Reference) half {
+func (n *node) signerTrusted(ref inventory.Reference) verification {
 	a := n.apiServerClients("")
 	c := n.presentedBy(ref, true)
-	h := half{verdict: VerdictBroken, at: parsers.Origin{Path: ref.Path, Field: ref.Label()}, paths: slices.Concat(c.paths, a.paths)}
+	h := verification{verdict: VerdictBroken, at: parsers.Origin{Path: ref.Path, Field: ref.Label()}, paths: slices.Concat(c.paths, a.paths)}
 	switch {
 	case len(c.chain) > 1:
 		h.fault, h.reason = faultAbsent, fmt.Sprintf("%s holds %d certificates, and kube-controller-manager signs with one", ref.Path, len(c.chain))
 	case c.unseen:
-		return half{verdict: VerdictUnknown, reason: ref.Path + " may not be read"}
+		return verification{verdict: VerdictUnknown, reason: ref.Path + " may not be read"}
 	case a.unseen || a.none:
-		return half{verdict: VerdictUnknown, reason: a.reason}
-	case c.lack != "" || a.lack != "":
-		h.fault, h.reason = faultAbsent, cmp.Or(c.lack, a.lack)
+		return verification{verdict: VerdictUnknown, reason: a.reason}
+	case c.missing != "" || a.missing != "":
+		h.fault, h.reason = faultAbsent, cmp.Or(c.missing, a.missing)
 	case !slices.ContainsFunc(a.certs, func(ca *x509.Certificate) bool {
 		return string(ca.RawSubject) == string(c.chain[0].RawSubject) && string(ca.RawSubjectPublicKeyInfo) == string(c.chain[0].RawSubjectPublicKeyInfo)
 	}):
@@ -234,17 +234,17 @@ func (n *node) tokenEdges() []edge {
 		seen[ref.Component+ref.Path] = true
 		l := edge{dialled: ref.Origin, component: ref.Component}
 		l.Client, l.Server = "service account tokens of "+ref.Component, "kube-apiserver"
-		l.server, l.identity = half{verdict: VerdictNone}, half{verdict: VerdictNone}
-		l.client = half{verdict: VerdictOK, at: ref.Place(), paths: append([]string{ref.Path}, files...)}
+		l.serverSide, l.authorization = verification{verdict: VerdictNone}, verification{verdict: VerdictNone}
+		l.clientSide = verification{verdict: VerdictOK, at: ref.Place(), paths: append([]string{ref.Path}, files...)}
 		keys := n.inv.Material(ref).Keys
 		i := slices.IndexFunc(keys, func(k parsers.Key) bool { return k.Private })
 		switch {
 		case len(verifiers) == 0:
-			l.client.verdict, l.client.reason = VerdictUnknown, "the keys that verify are not in view"
+			l.clientSide.verdict, l.clientSide.reason = VerdictUnknown, "the keys that verify are not in view"
 		case i < 0:
-			l.client.verdict, l.client.fault, l.client.reason = VerdictBroken, faultAbsent, n.lackOf(ref, "no private key can be read")
+			l.clientSide.verdict, l.clientSide.fault, l.clientSide.reason = VerdictBroken, faultAbsent, n.missingReason(ref, "no private key can be read")
 		case !slices.Contains(verifiers, keys[i].PublicKeySHA256):
-			l.client.verdict, l.client.fault, l.client.reason = VerdictBroken, faultUntrusted, "the signing key is not among the keys that verify"
+			l.clientSide.verdict, l.clientSide.fault, l.clientSide.reason = VerdictBroken, faultUntrusted, "the signing key is not among the keys that verify"
 		}
 		edges = append(edges, l)
 	}
@@ -267,10 +267,10 @@ func (n *nodeAudit) outboundEdges() []edge {
 			u, _ := k.User(context.User)
 			l := edge{role: *roleNamed(inventory.RoleOutbound), dialled: c.Server.Origin}
 			l.Client, l.Server, l.Address = ref.Component, path.Base(ref.Path)+" "+c.Name, c.Server.Value
-			l.server = verifyServer(credentials{unseen: true}, n.serverTrust(c), parsers.HostOf(c.Server.Value), n.now)
-			l.client, l.identity = half{verdict: VerdictNone}, half{verdict: VerdictNone}
+			l.serverSide = verifyServer(credentials{unseen: true}, n.serverTrust(c), parsers.HostOf(c.Server.Value), n.now)
+			l.clientSide, l.authorization = verification{verdict: VerdictNone}, verification{verdict: VerdictNone}
 			if offered := n.userCredentials(u, &l.role); !offered.none {
-				l.client = verifyClient(offered, anchors{unseen: true, reason: "the server is not in view"}, n.now)
+				l.clientSide = verifyClient(offered, anchors{unseen: true, reason: "the server is not in view"}, n.now)
 				l.Identity = identityOf(offered)
 			}
 			edges = append(edges, l)
@@ -284,8 +284,8 @@ func (n *nodeAudit) outboundEdges() []edge {
 		if ok {
 			trust = n.trustedBy(ca, true, "")
 		}
-		l.server = verifyServer(credentials{unseen: true}, trust, parsers.HostOf(issuer.Value), n.now)
-		l.client, l.identity = half{verdict: VerdictNone}, half{verdict: VerdictNone}
+		l.serverSide = verifyServer(credentials{unseen: true}, trust, parsers.HostOf(issuer.Value), n.now)
+		l.clientSide, l.authorization = verification{verdict: VerdictNone}, verification{verdict: VerdictNone}
 		edges = append(edges, l)
 	}
 	return edges

@@ -33,16 +33,16 @@ func (n *node) presentedBy(ref inventory.Reference, ok bool) credentials {
 	key, keyPath, hasKey := n.privateKey(ref)
 	switch {
 	case len(c.chain) == 0:
-		c.lack = n.lackOf(ref, "no certificate can be read")
+		c.missing = n.missingReason(ref, "no certificate can be read")
 	case n.damage(ref) != "":
-		c.lack = n.damage(ref)
+		c.missing = n.damage(ref)
 	case !hasKey && ref.Pair != "":
-		c.lack = fmt.Sprintf("the private key of %s cannot be read", ref.Place().Path)
+		c.missing = fmt.Sprintf("the private key of %s cannot be read", ref.Place().Path)
 		if n.unreadablePair(ref) {
-			c.lack = ""
+			c.missing = ""
 		}
 	case hasKey && key.PublicKeySHA256 != n.inv.Material(ref).Certificates[0].PublicKeySHA256():
-		c.lack = fmt.Sprintf("the private key of %s is not that of the certificate", keyPath)
+		c.missing = fmt.Sprintf("the private key of %s is not that of the certificate", keyPath)
 	}
 	return c
 }
@@ -60,7 +60,7 @@ func holdsPrivate(ref inventory.Reference) bool {
 	return ref.Holds == inventory.HoldsPrivateKey || ref.Holds == inventory.HoldsSignerKey
 }
 
-func (n *node) lackOf(ref inventory.Reference, otherwise string) string {
+func (n *node) missingReason(ref inventory.Reference, otherwise string) string {
 	if f := n.inv.Files[ref.Path]; f.Reason != "" {
 		return fmt.Sprintf("%s %s", ref.Path, f.Reason)
 	}
@@ -101,9 +101,9 @@ func (n *node) trustedBy(ref inventory.Reference, ok bool, absent string) anchor
 	case n.inv.Files[ref.Path].State == inventory.Unreadable:
 		a.unseen, a.reason = true, ref.Path+" may not be read"
 	case len(b.certs) == 0:
-		a.lack = n.lackOf(ref, "no CA can be read")
+		a.missing = n.missingReason(ref, "no CA can be read")
 	case !readByClientGo(ref):
-		a.lack = n.damage(ref)
+		a.missing = n.damage(ref)
 	}
 	return a
 }
@@ -113,7 +113,7 @@ func (n *node) serverTrust(c parsers.KubeCluster) anchors {
 	hasData, hasFile := !c.CAData.IsZero(), c.CAFile.Value != ""
 	switch {
 	case c.InsecureSkipTLSVerify && (hasData || hasFile):
-		return anchors{at: c.Origin, lack: "insecure-skip-tls-verify is set beside a CA, and client-go refuses that"}
+		return anchors{at: c.Origin, missing: "insecure-skip-tls-verify is set beside a CA, and client-go refuses that"}
 	case c.InsecureSkipTLSVerify:
 		return anchors{none: true, reason: "insecure-skip-tls-verify is set"}
 	case isPlain(c.Server.Value):
@@ -155,16 +155,16 @@ func (n *node) apiServer(host string) credentials {
 		return credentials{unseen: true}
 	}
 	for _, pair := range n.inv.SNIPairs() {
-		if c := n.presentedBy(pair.Ref, true); c.lack != "" {
+		if c := n.presentedBy(pair.Ref, true); c.missing != "" {
 			return c
 		}
 	}
 	ref, ok := n.inv.ReferenceOf("kube-apiserver", "tls-cert-file")
 	c := n.presentedBy(ref, ok)
 	if !ok {
-		c = credentials{at: server.Origin, madeUp: "the API server makes up a certificate at its start, which nobody can verify"}
+		c = credentials{at: server.Origin, generated: "the API server generates a certificate at its start, which nobody can verify"}
 	}
-	if ref, ok := n.inv.SNIReference(host); ok && c.lack == "" {
+	if ref, ok := n.inv.SNIReference(host); ok && c.missing == "" {
 		return n.presentedBy(ref, true)
 	}
 	return c

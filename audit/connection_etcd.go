@@ -24,8 +24,8 @@ func (n *nodeAudit) etcdEdges() []edge {
 	if ref, ok := n.inv.ReferenceOf("kubeadm", "etcd/healthcheck-client.crt"); ok && n.inv.Files[ref.Path].Exists() {
 		l := n.etcdEdge("kubeadm", "https://127.0.0.1:2379", "etcd/ca.crt", ref.Name, roleNamed(inventory.RoleEtcdHealthcheck))
 		l.Client = "etcd health check"
-		if trust, ok := n.inv.ReferenceOf("etcd", "trusted-ca-file"); ok && l.server.verdict == VerdictUnverified {
-			l.server = verifyServer(n.etcdServer("127.0.0.1"), n.trustedBy(trust, true, ""), "127.0.0.1", n.now)
+		if trust, ok := n.inv.ReferenceOf("etcd", "trusted-ca-file"); ok && l.serverSide.verdict == VerdictUnverified {
+			l.serverSide = verifyServer(n.etcdServer("127.0.0.1"), n.trustedBy(trust, true, ""), "127.0.0.1", n.now)
 		}
 		edges = append(edges, l)
 	}
@@ -46,26 +46,26 @@ func (n *nodeAudit) gatewayEdges() []edge {
 		serving = ref
 	}
 	l := edge{role: *roleNamed(inventory.RoleEtcdServing), dialled: serving.Origin}
-	l.role.harm = Warning
+	l.role.impact = Warning
 	l.Client, l.Server = "etcd gateway", "etcd"
 	offered := n.presentedBy(serving, true)
-	l.server = half{verdict: VerdictUnverified, reason: "etcd does not verify itself"}
-	l.client = verifyClient(offered, n.trustedBy(trust, true, ""), n.now)
-	l.identity, l.Identity = n.gatewayIdentity(), identityOf(offered)
+	l.serverSide = verification{verdict: VerdictUnverified, reason: "etcd does not verify itself"}
+	l.clientSide = verifyClient(offered, n.trustedBy(trust, true, ""), n.now)
+	l.authorization, l.Identity = n.gatewayIdentity(), identityOf(offered)
 	return []edge{l}
 }
 
 // gatewayIdentity is broken by a rule for the names of clients: the gateway
 // holds the server against it as well, whose chain nobody has verified, and
 // finds no name.
-func (n *node) gatewayIdentity() half {
+func (n *node) gatewayIdentity() verification {
 	for _, r := range clientNames {
 		if setting := n.inv.Setting("etcd", r.flag); setting.Value != "" {
-			return half{verdict: VerdictBroken, fault: faultIdentity, at: setting.Origin,
+			return verification{verdict: VerdictBroken, fault: faultIdentity, at: setting.Origin,
 				reason: "with --" + r.flag + " etcd refuses the calls of its own gateway"}
 		}
 	}
-	return half{verdict: VerdictOK}
+	return verification{verdict: VerdictOK}
 }
 
 // nameRule is a flag of etcd's that restricts whom it accepts by their names.
@@ -85,14 +85,14 @@ func isNamed(c *x509.Certificate, name string) bool { return c.Subject.CommonNam
 func isFor(c *x509.Certificate, name string) bool   { return c.VerifyHostname(name) == nil }
 
 // allowed holds a client of etcd against the rules for its names.
-func (n *node) allowed(rules []nameRule, c credentials, otherwise half) half {
+func (n *node) allowed(rules []nameRule, c credentials, otherwise verification) verification {
 	for _, r := range rules {
 		setting := n.inv.Setting("etcd", r.flag)
 		names := parsers.List(setting.Value)
 		if len(names) == 0 || len(c.chain) == 0 || slices.ContainsFunc(names, func(name string) bool { return r.fits(c.chain[0], name) }) {
 			continue
 		}
-		return half{verdict: VerdictBroken, fault: faultIdentity, at: setting.Origin,
+		return verification{verdict: VerdictBroken, fault: faultIdentity, at: setting.Origin,
 			reason: fmt.Sprintf("the client is %q to etcd, which by --%s accepts %s", c.chain[0].Subject.CommonName, r.flag, joinOr(quoted(names)))}
 	}
 	return otherwise
@@ -104,15 +104,15 @@ func (n *nodeAudit) etcdEdge(component, address, caFlag, certFlag string, r *rol
 	host := parsers.HostOf(address)
 	cert, hasCert := n.inv.ReferenceOf(component, certFlag)
 	offered := n.presentedBy(cert, hasCert)
-	l.identity, l.Identity = n.identify(r, offered), identityOf(offered)
+	l.authorization, l.Identity = n.identify(r, offered), identityOf(offered)
 	if n.isOwnEtcd(host) {
-		l.identity = n.allowed(clientNames, offered, l.identity)
+		l.authorization = n.allowed(clientNames, offered, l.authorization)
 		if dialled, spoken := isPlain(address), n.plainEtcd(host); dialled != spoken {
-			l.server = half{verdict: VerdictBroken, fault: faultAbsent, reason: "etcd speaks " + protocol(spoken) + " there, and the client " + protocol(dialled)}
+			l.serverSide = verification{verdict: VerdictBroken, fault: faultAbsent, reason: "etcd speaks " + protocol(spoken) + " there, and the client " + protocol(dialled)}
 			if spoken {
-				l.server.at = n.inv.Setting("etcd", "listen-client-urls").Origin
+				l.serverSide.at = n.inv.Setting("etcd", "listen-client-urls").Origin
 			}
-			l.client = half{verdict: VerdictNone}
+			l.clientSide = verification{verdict: VerdictNone}
 			return l
 		}
 	}
@@ -125,8 +125,8 @@ func (n *nodeAudit) etcdEdge(component, address, caFlag, certFlag string, r *rol
 	case !hasCA && component == "kube-apiserver":
 		trust = anchors{unseen: true, reason: hostRoots}
 	}
-	l.server = verifyServer(n.etcdServer(host), trust, host, n.now)
-	l.client = verifyClient(offered, clients, n.now)
+	l.serverSide = verifyServer(n.etcdServer(host), trust, host, n.now)
+	l.clientSide = verifyClient(offered, clients, n.now)
 	return l
 }
 
@@ -229,9 +229,9 @@ func (n *nodeAudit) peerEdges() []edge {
 			clients = trust
 		}
 		offered := n.peerClient(cert, hasCert)
-		l.server = verifyServer(peer, trust, host, n.now)
-		l.client = verifyClient(offered, clients, n.now)
-		l.identity, l.Identity = n.allowed(peerNames, offered, half{verdict: VerdictOK}), identityOf(offered)
+		l.serverSide = verifyServer(peer, trust, host, n.now)
+		l.clientSide = verifyClient(offered, clients, n.now)
+		l.authorization, l.Identity = n.allowed(peerNames, offered, verification{verdict: VerdictOK}), identityOf(offered)
 		edges = append(edges, l)
 	}
 	return append(edges, more("etcd", "etcd peer of others", left, cluster.Origin)...)

@@ -16,7 +16,7 @@ import (
 	"certaudit/parsers"
 )
 
-// Verdicts on a connection and on its halves.
+// Verdicts on a connection and on its verifications.
 const (
 	// VerdictOK: the handshake succeeds.
 	VerdictOK = "ok"
@@ -26,11 +26,11 @@ const (
 	VerdictUnverified = "unverified"
 	// VerdictUnknown: the other end is not in view.
 	VerdictUnknown = "unknown"
-	// VerdictNone: this half does not exist for the connection.
+	// VerdictNone: this verification does not exist for the connection.
 	VerdictNone = "-"
 )
 
-// fault says why a half of a connection is broken.
+// fault says why a verification is broken.
 type fault string
 
 const (
@@ -51,9 +51,9 @@ const (
 	hostRoots = "the client verifies with the host's root certificates"
 )
 
-// half is one direction of a connection: one end presents a certificate, the
+// verification is one direction of a connection: one end presents a certificate, the
 // other verifies it.
-type half struct {
+type verification struct {
 	verdict string
 	fault   fault
 	reason  string
@@ -61,7 +61,7 @@ type half struct {
 	// elsewhere, whose findings could explain the fault.
 	paths        []string
 	certificates map[string]bool
-	// at is where the mending starts.
+	// at is where the fix starts.
 	at parsers.Origin
 }
 
@@ -77,16 +77,16 @@ func more(client, server string, left int, at parsers.Origin) []edge {
 	if left == 0 {
 		return nil
 	}
-	l := edge{dialled: at, server: half{verdict: VerdictUnknown, reason: fmt.Sprintf("%d more were not resolved", left)}}
+	l := edge{dialled: at, serverSide: verification{verdict: VerdictUnknown, reason: fmt.Sprintf("%d more were not resolved", left)}}
 	l.Client, l.Server = client, server
-	l.client, l.identity = half{verdict: VerdictNone}, half{verdict: VerdictNone}
+	l.clientSide, l.authorization = verification{verdict: VerdictNone}, verification{verdict: VerdictNone}
 	return []edge{l}
 }
 
 // edge is a connection with what the checks need to know beside.
 type edge struct {
 	Connection
-	server, client, identity half
+	serverSide, clientSide, authorization verification
 	// component is the one that a finding names; empty for the client.
 	component string
 	// role is that of the client's certificate.
@@ -102,9 +102,9 @@ type credentials struct {
 	paths []string
 	// none: nothing is configured; unseen: it is not in view.
 	none, unseen bool
-	// lack says why the end cannot present what is configured, and so does not
-	// even start; madeUp, that what it presents is of nobody's CA.
-	lack, madeUp string
+	// missing says why the end cannot present what is configured, and so does not
+	// even start; generated, that what it presents is of nobody's CA.
+	missing, generated string
 	// reason explains unseen; "" is that the end is not on the node.
 	reason string
 }
@@ -116,7 +116,7 @@ type anchors struct {
 	paths []string
 	// none: the end does not verify; unseen: what it verifies with is not in view.
 	none, unseen bool
-	lack         string
+	missing      string
 	// reason explains none and unseen.
 	reason string
 }
@@ -137,10 +137,10 @@ func (n *nodeAudit) connections() []edge {
 	return edges
 }
 
-// finish derives the printed connection from its halves.
+// finish derives the printed connection from its verifications.
 func (l *edge) finish(node string) {
-	l.Node, l.ServerTrust, l.ClientTrust = node, l.server.verdict, l.client.verdict
-	verdicts := []string{l.server.verdict, l.client.verdict, l.identity.verdict}
+	l.Node, l.ServerTrust, l.ClientTrust = node, l.serverSide.verdict, l.clientSide.verdict
+	verdicts := []string{l.serverSide.verdict, l.clientSide.verdict, l.authorization.verdict}
 	l.Status = VerdictOK
 	for _, worst := range []string{VerdictBroken, VerdictUnknown, VerdictUnverified} {
 		if slices.Contains(verdicts, worst) {
@@ -149,7 +149,7 @@ func (l *edge) finish(node string) {
 		}
 	}
 	var reasons []string
-	for _, h := range []half{l.server, l.client, l.identity} {
+	for _, h := range []verification{l.serverSide, l.clientSide, l.authorization} {
 		if h.reason != "" && !slices.Contains(reasons, h.reason) {
 			reasons = append(reasons, h.reason)
 		}
@@ -160,31 +160,31 @@ func (l *edge) finish(node string) {
 // label names the connection in other findings.
 func (l edge) label() string { return l.Client + " -> " + l.Server }
 
-// verifyServer judges the half in which a client verifies the server it dials.
-func verifyServer(c credentials, a anchors, host string, now time.Time) half {
-	h := verifyHalf("server", c, a, host, x509.ExtKeyUsageServerAuth, now)
+// verifyServer judges how a client verifies the server it dials.
+func verifyServer(c credentials, a anchors, host string, now time.Time) verification {
+	h := verifyEnd("server", c, a, host, x509.ExtKeyUsageServerAuth, now)
 	if host == "" && h.verdict == VerdictOK {
-		return half{verdict: VerdictUnknown, reason: "the server's certificate is trusted; which host is dialled is not known"}
+		return verification{verdict: VerdictUnknown, reason: "the server's certificate is trusted; which host is dialled is not known"}
 	}
 	return h
 }
 
-// verifyClient judges the half in which a server verifies a client.
-func verifyClient(c credentials, a anchors, now time.Time) half {
-	return verifyHalf("client", c, a, "", x509.ExtKeyUsageClientAuth, now)
+// verifyClient judges how a server verifies a client.
+func verifyClient(c credentials, a anchors, now time.Time) verification {
+	return verifyEnd("client", c, a, "", x509.ExtKeyUsageClientAuth, now)
 }
 
-func verifyHalf(end string, c credentials, a anchors, host string, usage x509.ExtKeyUsage, now time.Time) half {
-	h := half{verdict: VerdictBroken, paths: slices.Concat(c.paths, a.paths), at: a.at}
+func verifyEnd(end string, c credentials, a anchors, host string, usage x509.ExtKeyUsage, now time.Time) verification {
+	h := verification{verdict: VerdictBroken, paths: slices.Concat(c.paths, a.paths), at: a.at}
 	switch {
-	case c.lack != "":
-		h.fault, h.reason, h.at, h.paths = faultAbsent, c.lack, c.at, c.paths
+	case c.missing != "":
+		h.fault, h.reason, h.at, h.paths = faultAbsent, c.missing, c.at, c.paths
 	case a.none:
 		h.verdict, h.reason = VerdictUnverified, a.reason
-	case a.lack != "":
-		h.fault, h.reason, h.paths = faultAbsent, a.lack, a.paths
-	case c.madeUp != "":
-		h.fault, h.reason, h.at = faultUntrusted, c.madeUp, c.at
+	case a.missing != "":
+		h.fault, h.reason, h.paths = faultAbsent, a.missing, a.paths
+	case c.generated != "":
+		h.fault, h.reason, h.at = faultUntrusted, c.generated, c.at
 	case len(c.chain) > 0 && a.unseen:
 		h.judge(end, c, c.chain[:1], host, usage, now)
 		if h.verdict == VerdictOK {
@@ -201,7 +201,7 @@ func verifyHalf(end string, c credentials, a anchors, host string, usage x509.Ex
 }
 
 // judge lets crypto/x509 decide, and what crypto/tls demands beyond it.
-func (h *half) judge(end string, c credentials, roots []*x509.Certificate, host string, usage x509.ExtKeyUsage, now time.Time) {
+func (h *verification) judge(end string, c credentials, roots []*x509.Certificate, host string, usage x509.ExtKeyUsage, now time.Time) {
 	opts := x509.VerifyOptions{DNSName: host, Roots: pool(roots), Intermediates: pool(c.chain[1:]),
 		CurrentTime: now, KeyUsages: []x509.ExtKeyUsage{usage}}
 	_, err := c.chain[0].Verify(opts)
@@ -258,11 +258,11 @@ func faultOf(err error) fault {
 }
 
 // identify judges whether a verified client is who the requirement table says.
-func (n *node) identify(r *role, c credentials) half {
+func (n *node) identify(r *role, c credentials) verification {
 	if len(c.chain) == 0 {
-		return half{verdict: VerdictNone}
+		return verification{verdict: VerdictNone}
 	}
-	h := half{verdict: VerdictOK, paths: c.paths, at: c.at}
+	h := verification{verdict: VerdictOK, paths: c.paths, at: c.at}
 	subject := c.chain[0].Subject
 	for _, row := range n.reqs[r.name] {
 		if row.severityOr(Critical) != Critical {

@@ -59,7 +59,7 @@ const (
 	VerdictDoubtful = "doubtful"
 	// VerdictUnfit: a critical finding; it is not to be approved, or should not
 	// have been.
-	VerdictUnfit = "unfit"
+	VerdictReject = "reject"
 )
 
 // request is a request with what its rules need to know.
@@ -302,7 +302,7 @@ func (r *Request) decide(findings []Finding) {
 	}
 	switch worst {
 	case Critical.Rank():
-		r.Verdict = VerdictUnfit
+		r.Verdict = VerdictReject
 	case Warning.Rank():
 		r.Verdict = VerdictDoubtful
 	}

@@ -339,7 +339,7 @@ func TestRequestsOfAnAPIServer(t *testing.T) {
 		}
 		want := []string{
 			"jane | Approved,Issued | jane [developers] [][] | sound []",
-			"sally | Approved,Failed | sally [] [][] | unfit [csr/usages csr/failed]",
+			"sally | Approved,Failed | sally [] [][] | reject [csr/usages csr/failed]",
 			"node02 | Approved,Issued | system:node:node02 [system:nodes] [][] | sound []",
 			"node02-serving | Approved,Issued | system:node:node02 [system:nodes] [node02][10.0.0.42] | sound []",
 			"custom | Denied | svc.default.svc [] [svc.default.svc][] | sound []",
@@ -472,11 +472,11 @@ func TestRequestPolicy(t *testing.T) {
 	}{
 		{"none", "", "doubtful [csr/pending csr/requestor]", []string{pending, requestor}},
 		{"may wait", "requests: {pendingHours: 4}", "doubtful [csr/requestor]", []string{requestor}},
-		{"worse", "checks: {csr/requestor: critical, csr/pending: off}", "unfit [csr/requestor]", []string{strings.Replace(requestor, "warning", "critical", 1)}},
+		{"worse", "checks: {csr/requestor: critical, csr/pending: off}", "reject [csr/requestor]", []string{strings.Replace(requestor, "warning", "critical", 1)}},
 		{"waived", "waivers:\n- {check: csr/requestor, path: \"-\", node: \"*\", reason: r, until: 2026-12-31}\n- {check: validity/expired, path: \"*\", node: \"*\", reason: r, until: 2026-12-31}",
 			"doubtful [csr/pending]", []string{pending, requestor}},
 		{"waived for nothing", "checks: {csr/pending: off, csr/requestor: off}\nwaivers:\n- {check: csr/failed, path: \"-\", node: \"*\", reason: r, until: 2026-12-31}",
-			"sound []", []string{"info policy/waiver-unused waivers: the waiver of csr/failed for - matches nothing: what it bore is mended, or it never matched"}},
+			"sound []", []string{"info policy/waiver-unused waivers: the waiver of csr/failed for - matches nothing: what it waived is fixed, or it never matched"}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -73,7 +73,7 @@ func entriesOf(inv *inventory.Inventory) []*entry {
 			add(e, ref)
 		}
 	}
-	all = withoutLent(all)
+	all = withoutFallbacks(all)
 	slices.SortStableFunc(all, compareEntries)
 	return all
 }
@@ -139,20 +139,20 @@ func missingEntry(inv *inventory.Inventory, ref inventory.Reference) []*entry {
 	return []*entry{e}
 }
 
-// withoutLent drops the certificates of the roles that are shown only when
+// withoutFallbacks drops the certificates of the roles that are shown only when
 // nothing else shows them.
-func withoutLent(all []*entry) []*entry {
-	if !slices.ContainsFunc(all, func(e *entry) bool { return e.role.lent }) {
+func withoutFallbacks(all []*entry) []*entry {
+	if !slices.ContainsFunc(all, func(e *entry) bool { return e.role.fallback }) {
 		return all
 	}
 	shown := map[string]bool{}
 	for _, e := range all {
-		if e.cert != nil && !e.role.lent {
+		if e.cert != nil && !e.role.fallback {
 			shown[e.cert.SHA256()] = true
 		}
 	}
 	return slices.DeleteFunc(all, func(e *entry) bool {
-		if !e.role.lent || e.cert == nil {
+		if !e.role.fallback || e.cert == nil {
 			return false
 		}
 		seen := shown[e.cert.SHA256()]

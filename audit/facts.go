@@ -101,8 +101,8 @@ func profileOf(inv *inventory.Inventory) string {
 }
 
 // nodeName is the name under which the kubelet registers the node: the one it
-// is told, else the one kubeadm wrote down, else the host's. An in-tree cloud
-// provider makes up its own, which no file tells.
+// is given, else the one kubeadm wrote down, else the host's. An in-tree cloud
+// provider chooses its own, which no file says.
 func nodeName(inv *inventory.Inventory) string {
 	if name := strings.TrimSpace(inv.Setting("kubelet", "hostname-override").Value); name != "" {
 		return strings.ToLower(name) // k8s.io/component-helpers/node/util GetHostname

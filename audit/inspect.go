@@ -199,14 +199,14 @@ func (i *Inspection) objects(data []byte) {
 // bare adds what a file of PEM or DER holds.
 func (i *Inspection) bare(at parsers.Origin, data []byte) {
 	l, _ := parsers.ParseBareRequests(i.Source, data)
-	told := map[parsers.Origin]bool{}
+	reported := map[parsers.Origin]bool{}
 	for _, r := range l.Requests {
 		i.request("", r, "is no request that can be read: ")
-		told[r.Origin] = true
+		reported[r.Origin] = true
 	}
 	i.Problems = append(i.Problems, l.Problems...)
 	m := parsers.ParseMaterial(at, data)
-	m.Problems = slices.DeleteFunc(m.Problems, func(p parsers.Problem) bool { return told[p.Origin] })
+	m.Problems = slices.DeleteFunc(m.Problems, func(p parsers.Problem) bool { return reported[p.Origin] })
 	i.add("", m)
 }
 

@@ -16,7 +16,7 @@ import (
 )
 
 // Policy is what a team decides about its audits: what is early enough, how bad
-// a finding is, and which are borne for a while. The zero Policy changes nothing.
+// a finding is, and which are waived for a while. The zero Policy changes nothing.
 type Policy struct {
 	// Path of the file it was read from, for findings about the policy itself.
 	Path string `yaml:"-"`
@@ -72,7 +72,7 @@ type PolicyRequests struct {
 	PendingHours *int `yaml:"pendingHours"`
 }
 
-// Waiver bears findings for a while. Every field is demanded.
+// Waiver ignores findings for a while. Every field is demanded.
 type Waiver struct {
 	Check string `yaml:"check" json:"check"`
 	// Path is a glob (path.Match) for the finding's path.
@@ -384,12 +384,12 @@ func (p *Policy) waive(r *Result, w Waiver) []Finding {
 		return nil // a check of another command
 	case covered == 0:
 		f.Check, f.Severity = checkWaiverUnused, Info
-		f.Message = fmt.Sprintf("the waiver of %s for %s matches nothing: what it bore is mended, or it never matched", w.Check, w.Path)
+		f.Message = fmt.Sprintf("the waiver of %s for %s matches nothing: what it waived is fixed, or it never matched", w.Check, w.Path)
 		f.Remedy = "# remove the waiver"
 	case ended:
 		f.Check, f.Severity = checkWaiverEnded, Warning
 		f.Message = fmt.Sprintf("the waiver of %s for %s ended on %s and the finding is still there: %s", w.Check, w.Path, w.Until, w.Reason)
-		f.Remedy = "# mend what was waived, or decide anew"
+		f.Remedy = "# fix what was waived, or extend the waiver"
 	default:
 		return nil
 	}

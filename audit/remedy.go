@@ -67,24 +67,24 @@ func (n *node) renew(r *role) remedy {
 	return append(remedy{"kubeadm certs renew " + r.kubeadm().Name}, n.restart(r)...)
 }
 
-// remake returns the commands that make a certificate anew from the cluster's
+// reissue returns the commands that issue a certificate again from the cluster's
 // configuration: for one whose subject, names or usages are wrong, since a
 // renewal would copy them.
-func (n *node) remake(e *entry) remedy {
+func (n *node) reissue(e *entry) remedy {
 	var aside remedy
 	for _, name := range []string{e.place.Path, n.keyPath(e)} {
 		if name != "" && !slices.Contains(aside, move(name)) {
 			aside = append(aside, move(name))
 		}
 	}
-	return n.remakeAt(e.role, aside)
+	return n.reissueAt(e.role, aside)
 }
 
 func move(name string) string { return command("mv %s %s", name, name+".old") }
 
 // remakeAt returns the commands that make the certificate of a role. kubeadm
 // keeps what it finds, so the old files are put aside first.
-func (n *node) remakeAt(r *role, aside remedy) remedy {
+func (n *node) reissueAt(r *role, aside remedy) remedy {
 	switch {
 	case r.name == inventory.RoleKubeletClient:
 		return n.rejoin()

@@ -46,12 +46,12 @@ type role struct {
 	window    window
 	// restart lists what must be restarted to serve or present a new file.
 	restart []string
-	// harm is the worst that a fault of the certificate does; empty means
+	// impact is the worst that a fault of the certificate does; empty means
 	// critical.
-	harm Severity
-	// lent marks a CA role that is only shown when its certificate has no
+	impact Severity
+	// fallback marks a CA role that is only shown when its certificate has no
 	// other row: the file is usually one of the three CAs.
-	lent bool
+	fallback bool
 }
 
 // roles in the order of the table: the CAs, then who serves, then who calls.
@@ -72,7 +72,7 @@ var roles = []role{
 	{name: inventory.RoleEtcdPeer, component: "etcd", kind: typeBoth, window: leafWindow, restart: []string{"etcd"}},
 	{name: inventory.RoleEtcdClient, component: "etcd", kind: typeToEtcd, window: leafWindow, restart: []string{"etcd"}},
 	// Since 1.17 etcd's probes need no certificate: people use it, nothing else.
-	{name: inventory.RoleEtcdHealthcheck, component: "etcd", kind: typeToEtcd, window: leafWindow, harm: Warning},
+	{name: inventory.RoleEtcdHealthcheck, component: "etcd", kind: typeToEtcd, window: leafWindow, impact: Warning},
 	{name: inventory.RoleControllerClient, component: "kube-controller-manager", kind: typeToAPI, window: leafWindow, restart: []string{"kube-controller-manager"}},
 	{name: inventory.RoleControllerServe, component: "kube-controller-manager", kind: typeServer, window: leafWindow,
 		restart: []string{"kube-controller-manager"}},
@@ -86,17 +86,17 @@ var roles = []role{
 	{name: inventory.RoleKubeletServing, component: "kubelet", kind: typeServer, window: rotatedWindow,
 		restart: []string{"kubelet"}},
 	{name: inventory.RoleKubeletSelf, component: "kubelet", kind: typeServer, window: leafWindow,
-		restart: []string{"kubelet"}, harm: Warning},
+		restart: []string{"kubelet"}, impact: Warning},
 	{name: inventory.RoleProxyClient, component: "kube-proxy", kind: typeToAPI, window: leafWindow,
 		restart: []string{"kube-proxy"}},
-	{name: inventory.RoleUser, component: "kubectl", kind: typeToAPI, window: leafWindow, harm: Warning},
+	{name: inventory.RoleUser, component: "kubectl", kind: typeToAPI, window: leafWindow, impact: Warning},
 	{name: inventory.RoleOutbound, component: "", kind: typeClient, window: leafWindow},
 	// Only the public key of it is used.
-	{name: inventory.RoleTokenVerifier, component: "kube-apiserver", kind: typeVerifier, window: leafWindow, harm: Info},
+	{name: inventory.RoleTokenVerifier, component: "kube-apiserver", kind: typeVerifier, window: leafWindow, impact: Info},
 	{name: inventory.RoleFileCA, component: "", kind: typeCA, window: caWindow},
 	{name: inventory.RoleFileLeaf, component: "", kind: typeByUsage, window: leafWindow},
 	{name: inventory.RoleIntermediate, component: "", kind: typeCA, window: caWindow},
-	{name: inventory.RoleOtherCA, component: "", kind: typeCA, window: caWindow, lent: true},
+	{name: inventory.RoleOtherCA, component: "", kind: typeCA, window: caWindow, fallback: true},
 }
 
 // roleOrder and roleByName are derived from roles.
@@ -125,8 +125,8 @@ func roleNamed(name string) *role {
 // soften lowers the severity of a fault by as much as the role's certificates
 // matter less than those that the cluster stands on.
 func (r *role) soften(s Severity) Severity {
-	harm := cmp.Or(r.harm, Critical)
-	return severities[max(s.Rank()-(Critical.Rank()-harm.Rank()), Info.Rank())-1]
+	impact := cmp.Or(r.impact, Critical)
+	return severities[max(s.Rank()-(Critical.Rank()-impact.Rank()), Info.Rank())-1]
 }
 
 // severities, mildest first.

@@ -93,7 +93,7 @@ func (r *Result) addNode(n *nodeAudit, rows []Certificate) {
 	if n.hasObjects() {
 		r.judge(n, checksOf(scopeObjects))
 	}
-	n.tellBroken(r.Findings[first:])
+	n.recordImpact(r.Findings[first:])
 	for _, e := range n.edges {
 		r.Connections = append(r.Connections, e.Connection)
 	}

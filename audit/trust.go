@@ -103,7 +103,7 @@ func pool(certs []*x509.Certificate) *x509.CertPool {
 }
 
 // signers returns those of the candidates that a chain can lead to from a
-// certificate: those that bear the issuer's name and made the signature.
+// certificate: those that have the issuer's name and made the signature.
 func signers(cert *x509.Certificate, candidates []*x509.Certificate) []*x509.Certificate {
 	var out []*x509.Certificate
 	for _, ca := range candidates {
@@ -123,7 +123,7 @@ func couldSign(ca, cert *x509.Certificate) bool {
 
 // maySign reports whether crypto/x509 accepts what a certificate signed: it asks
 // with a certificate that has no signature, so that only what is amiss with the
-// signer is told. A root of X.509 version 1, which has no extensions, may sign.
+// signer is reported. A root of X.509 version 1, which has no extensions, may sign.
 func maySign(ca *x509.Certificate) bool {
 	var refused x509.ConstraintViolationError
 	return !errors.As(new(x509.Certificate).CheckSignatureFrom(ca), &refused)
@@ -217,7 +217,7 @@ func (n *nodeAudit) checkAhead() {
 	n.before = known
 }
 
-// sameName reports whether one of the bundle's certificates bears the name that
+// sameName reports whether one of the bundle's certificates has the name that
 // a certificate gives as its issuer.
 func (b bundle) sameName(cert *x509.Certificate) bool {
 	for _, ca := range b.certs {
@@ -228,7 +228,7 @@ func (b bundle) sameName(cert *x509.Certificate) bool {
 	return false
 }
 
-// isSelfSigned reports whether a certificate bears its own signature.
+// isSelfSigned reports whether a certificate signed itself.
 func isSelfSigned(cert *x509.Certificate) bool {
 	return bytes.Equal(cert.RawSubject, cert.RawIssuer) && cert.CheckSignature(cert.SignatureAlgorithm, cert.RawTBSCertificate, cert.Signature) == nil
 }

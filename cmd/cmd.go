@@ -44,7 +44,7 @@ type program struct {
 // returns the exit code: 0 for success, 1 for findings at or above --fail-on,
 // 2 for wrong usage, 3 for an audit that is incomplete.
 func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	signal.Ignore(syscall.SIGPIPE) // a reader that went away is an error to be told, not a silent end
+	signal.Ignore(syscall.SIGPIPE) // a reader that went away is an error to be reported, not a silent end
 	p := &program{stdin: stdin, stdout: stdout, stderr: stderr, now: time.Now}
 	root := p.root()
 	root.SetArgs(args)
@@ -75,7 +75,7 @@ func (p *program) root() *cobra.Command {
 		Short: "Audit the certificates of a Kubernetes node",
 		Long: `certaudit finds every certificate that the components of a Kubernetes node are
 configured with, holds each against the requirement table of the node's
-Kubernetes version, and says what is not as it should be and how to mend it.
+Kubernetes version, and says what is not as it should be and how to fix it.
 
 Exit codes: 0 nothing found at or above --fail-on; 1 findings; 2 wrong usage;
 3 the audit is incomplete (something could not be read, or nothing was found).`,

@@ -147,7 +147,7 @@ func TestManyRequests(t *testing.T) {
 	for _, q := range r.Requests {
 		verdicts[q.Verdict]++
 	}
-	if diff := cmp.Diff(map[string]int{audit.VerdictSound: 250, audit.VerdictUnfit: 750}, verdicts); code != 1 || diff != "" {
+	if diff := cmp.Diff(map[string]int{audit.VerdictSound: 250, audit.VerdictReject: 750}, verdicts); code != 1 || diff != "" {
 		t.Errorf("exit code %d, verdicts (-want +got):\n%s", code, diff)
 	}
 }

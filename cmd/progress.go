@@ -19,17 +19,17 @@ func (p *program) progress() (tick func(files int), end func()) {
 	if !ok || !term.IsTerminal(int(f.Fd())) {
 		return nil, func() {}
 	}
-	start, told := p.now(), time.Time{}
+	start, shown := p.now(), time.Time{}
 	tick = func(files int) {
 		now := p.now()
-		if now.Sub(start) < progressAfter || now.Sub(told) < progressAfter/10 {
+		if now.Sub(start) < progressAfter || now.Sub(shown) < progressAfter/10 {
 			return
 		}
-		told = now
+		shown = now
 		fmt.Fprintf(f, "\r\x1b[K%d files read", files)
 	}
 	return tick, func() {
-		if !told.IsZero() {
+		if !shown.IsZero() {
 			fmt.Fprint(f, "\r\x1b[K")
 		}
 	}

@@ -37,8 +37,8 @@ type server struct {
 	health report.ServerHealth
 	timing report.Health
 	result audit.Result
-	// told is what the last log line about the state said.
-	told string
+	// logged is what the last log line about the state said.
+	logged string
 
 	state atomic.Pointer[state]
 }
@@ -84,7 +84,7 @@ const (
 )
 
 // lookEvery is how often the files are looked at whose changes the kernel may
-// not have told of.
+// not have reported.
 const lookEvery = 30 * time.Second
 
 // run audits until ctx ends.
@@ -236,8 +236,8 @@ func (s *server) tell() {
 	if !s.health.Watching {
 		state += ", not watching"
 	}
-	if state != s.told {
-		s.log.Warn("state", "was", s.told, "is", state)
-		s.told = state
+	if state != s.logged {
+		s.log.Warn("state", "was", s.logged, "is", state)
+		s.logged = state
 	}
 }

@@ -370,7 +370,7 @@ func TestServeBearsAStorm(t *testing.T) {
 	}
 }
 
-// TestServeReloadsThePolicy breaks the policy and mends it.
+// TestServeReloadsThePolicy breaks the policy and fixes it.
 func TestServeReloadsThePolicy(t *testing.T) {
 	config := filepath.Join(t.TempDir(), "policy.yaml")
 	ok(t, os.WriteFile(config, []byte("checks: {validity/expiring: 'off'}\n"), 0o644))

@@ -32,7 +32,7 @@ const (
 	maxDepth = 64
 	// maxKeyBytesShown bounds what a field repeats of a key.
 	maxKeyBytesShown = 128
-	// maxProblems bounds how many problems are told of one thing.
+	// maxProblems bounds how many problems are reported of one thing.
 	maxProblems = 100
 )
 
@@ -113,7 +113,7 @@ func addProblem(problems []Problem, p Problem) []Problem {
 	case len(problems) < maxProblems:
 		return append(problems, p)
 	case len(problems) == maxProblems:
-		return append(problems, Problem{Origin{Path: p.Origin.Path}, KindLimit, fmt.Sprintf("has more than %d problems; the others are not told", maxProblems)})
+		return append(problems, Problem{Origin{Path: p.Origin.Path}, KindLimit, fmt.Sprintf("has more than %d problems; the others are left out", maxProblems)})
 	}
 	return problems
 }
@@ -376,7 +376,7 @@ func (d Document) refusal() (Problem, bool) {
 // duplicates reports the keys that a mapping holds twice.
 func (d Document) duplicates() []Problem {
 	var problems []Problem
-	// A field is put together only where it is told: keys may be long.
+	// A field is put together only where it is reported: keys may be long.
 	var walk func(n *yaml.Node, field func() string)
 	walk = func(n *yaml.Node, field func() string) {
 		if n.Kind == yaml.SequenceNode {

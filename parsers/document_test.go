@@ -201,7 +201,7 @@ func TestParseDocumentsLimits(t *testing.T) {
 		for i := range 100 {
 			problems = append(problems, problem(i))
 		}
-		return append(problems, problemAt(0, "", KindLimit, "has more than 100 problems; the others are not told"))
+		return append(problems, problemAt(0, "", KindLimit, "has more than 100 problems; the others are left out"))
 	}
 	longField := strings.Repeat("k", 128) + "….a"
 	pods := "kind: PodList\nx: &c {env: [" + strings.Repeat("{name: a},", 5000) + "]}\n" +

@@ -23,7 +23,7 @@ type Objects struct {
 // it. each is called for every object in turn, and for every element of a list
 // as if it stood alone; lines are those of the stream. No more than one object is
 // held at a time, and of one that is larger than what [ParseDocuments] reads
-// only a problem is told. The error is that of the reader.
+// only a problem is reported. The error is that of the reader.
 func ReadObjects(path string, r io.Reader, each func(Objects)) error {
 	s := &splitter{path: path, r: bufio.NewReaderSize(r, 64<<10), each: each, line: 1}
 	start, err := s.start()

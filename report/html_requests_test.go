@@ -13,7 +13,7 @@ import (
 // The page shows every request, and what stands in one as text.
 func TestHTMLRequests(t *testing.T) {
 	r := audit.Result{Requests: []audit.Request{
-		{Name: "jane", CommonName: "</td><script>alert(1)</script>", Verdict: audit.VerdictUnfit, Reasons: []string{"csr/usages"}},
+		{Name: "jane", CommonName: "</td><script>alert(1)</script>", Verdict: audit.VerdictReject, Reasons: []string{"csr/usages"}},
 		{Name: "node02", CommonName: "system:node:node02", Verdict: audit.VerdictSound},
 	}}
 	var b bytes.Buffer
@@ -42,7 +42,7 @@ func TestHTMLRequests(t *testing.T) {
 		}
 	}
 	walk(doc, false)
-	if len(rows) != 3 || !strings.Contains(rows[1], "</td><script>alert(1)</script>") || !strings.Contains(rows[1], "unfit: csr/usages") || !strings.Contains(rows[2], "sound") {
+	if len(rows) != 3 || !strings.Contains(rows[1], "</td><script>alert(1)</script>") || !strings.Contains(rows[1], "reject: csr/usages") || !strings.Contains(rows[2], "sound") {
 		t.Errorf("rows: %q", rows)
 	}
 	if scripts != 2 {

@@ -56,7 +56,7 @@ func certificateLevel(c audit.Certificate) level {
 var verdictLevels = map[string]level{
 	audit.VerdictSound:    levelOK,
 	audit.VerdictDoubtful: level(audit.Warning),
-	audit.VerdictUnfit:    level(audit.Critical),
+	audit.VerdictReject:   level(audit.Critical),
 }
 
 func requestLevel(verdict string) level { return cmp.Or(verdictLevels[verdict], levelUnknown) }

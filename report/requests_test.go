@@ -26,7 +26,7 @@ func asked() audit.Result {
 		Signer: "kubernetes.io/kubelet-serving", Username: "system:node:worker-1", Groups: []string{"system:nodes"}, Condition: "Pending",
 		CommonName: "system:node:worker-1", Organizations: []string{"system:nodes"}, DNSNames: []string{"worker-1", "kubernetes"}, IPAddresses: []string{"192.0.2.21"},
 		OtherNames: []string{"a@b.example"}, KeyAlgorithm: "ECDSA-P256", Usages: []string{"digital signature", "server auth"},
-		Verdict: audit.VerdictUnfit, Reasons: []string{"csr/addresses", "csr/names"},
+		Verdict: audit.VerdictReject, Reasons: []string{"csr/addresses", "csr/names"},
 	}, {
 		Path: "-", Line: 1, Field: "CERTIFICATE REQUEST", Groups: []string{}, CommonName: "=\u202etxt|`\x1b[31m\n", Organizations: []string{"<b>"},
 		DNSNames: []string{}, IPAddresses: []string{}, OtherNames: []string{}, KeyAlgorithm: "RSA-1024", Usages: []string{},
@@ -77,7 +77,7 @@ func TestRequestCSV(t *testing.T) {
 // The verdict is coloured, and nothing else changes with it.
 func TestRequestColors(t *testing.T) {
 	out := render(t, "table", asked(), Options{Color: true})
-	for verdict, color := range map[string]string{"sound": green, "unfit: csr/addresses, csr/names": red, "doubtful: csr/weak-key": yellow} {
+	for verdict, color := range map[string]string{"sound": green, "reject: csr/addresses, csr/names": red, "doubtful: csr/weak-key": yellow} {
 		if !strings.Contains(out, color+verdict+reset) {
 			t.Errorf("no coloured %q in\n%s", verdict, out)
 		}

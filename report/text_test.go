@@ -211,7 +211,7 @@ func TestLevels(t *testing.T) {
 	got := []level{
 		certificate("ok", ""), certificate("keys/weak", audit.Critical), certificate("keys/weak", audit.Warning), certificate("keys/weak", ""), certificate("keys/weak", "fatal"),
 		severityLevel(audit.Info), severityLevel(audit.Warning), severityLevel(audit.Critical), severityLevel(""), severityLevel("fatal"),
-		requestLevel(audit.VerdictSound), requestLevel(audit.VerdictDoubtful), requestLevel(audit.VerdictUnfit), requestLevel("odd"),
+		requestLevel(audit.VerdictSound), requestLevel(audit.VerdictDoubtful), requestLevel(audit.VerdictReject), requestLevel("odd"),
 		connectionLevel(audit.VerdictOK), connectionLevel(audit.VerdictUnverified), connectionLevel(audit.VerdictBroken), connectionLevel(audit.VerdictUnknown), connectionLevel(audit.VerdictNone), connectionLevel("odd"),
 	}
 	want := []level{

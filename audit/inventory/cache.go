@@ -47,7 +47,7 @@ type mark struct {
 	uid, gid          uint32
 	// young says that the last change was a moment before the look.
 	young bool
-	// link is the target of a link, and failure says why there is no more to tell.
+	// link is the target of a link, and failure says why there is no more to say.
 	link, failure string
 }
 
@@ -65,7 +65,7 @@ func (r *root) markOf(info fs.FileInfo, link string) mark {
 // same reports whether nothing changed between two looks.
 func (m mark) same(later mark) bool { return !m.young && m.alike(later) }
 
-// alike is same for who can bear to miss a change that came within a moment of
+// alike is same for who may miss a change that came within a moment of
 // the one before.
 func (m mark) alike(later mark) bool {
 	later.young = m.young
@@ -186,8 +186,8 @@ func (c *Cache) recall(r *root, inv *Inventory) {
 	}
 	held := slices.Clone(c.gone)
 	for _, ref := range c.inv.References {
-		lent := ref.Embedded != nil && ref.Role == RoleOtherCA // the CA of a kubeconfig
-		if len(c.inv.Material(ref).Certificates) > 0 && !optional[ref.Place().Path] && !lent {
+		fallback := ref.Embedded != nil && ref.Role == RoleOtherCA // the CA of a kubeconfig
+		if len(c.inv.Material(ref).Certificates) > 0 && !optional[ref.Place().Path] && !fallback {
 			held = append(held, ref)
 		}
 	}
@@ -237,7 +237,7 @@ func (c *Cache) Folders() []string {
 	dirs := map[string]bool{}
 	for name, m := range c.seen {
 		if name == "/proc" || path.Dir(name) == "/proc" {
-			continue // nothing there is ever told of
+			continue // nothing there is ever notified
 		}
 		if m.mode.IsDir() {
 			addFolders(dirs, name)

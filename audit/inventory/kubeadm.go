@@ -66,7 +66,7 @@ var distributions = []struct{ name, folder string }{
 	{"k0s", "/var/lib/k0s/pki"}, {"MicroK8s", "/var/snap/microk8s/current/certs"},
 }
 
-// distributions tells of the certificates of distributions whose configuration
+// distributions reports the certificates of distributions whose configuration
 // is not followed. On a node with a kubelet of its own they are left-overs.
 func (g *gatherer) distributions() {
 	if _, ok := g.inv.Component("kubelet"); ok {

@@ -151,7 +151,7 @@ func (inv *Inventory) Join(other *Inventory) error {
 	return nil
 }
 
-// maxObjectProblems bounds how many problems are told of one stream.
+// maxObjectProblems bounds how many problems are reported of one stream.
 const maxObjectProblems = 1000
 
 // objects adds what the objects of a stream hold. A template that was not
@@ -162,7 +162,7 @@ func (s *scanner) objects(name string, r io.Reader) error {
 		for _, p := range o.Problems {
 			switch problems++; {
 			case problems == maxObjectProblems:
-				s.lost(ComponentFile, parsers.Problem{Origin: p.Origin, Kind: parsers.KindLimit, Detail: fmt.Sprintf("has more than %d problems; the others are not told", maxObjectProblems)})
+				s.lost(ComponentFile, parsers.Problem{Origin: p.Origin, Kind: parsers.KindLimit, Detail: fmt.Sprintf("has more than %d problems; the others are left out", maxObjectProblems)})
 			case problems > maxObjectProblems:
 			case p.Kind == parsers.KindSyntax && bytes.Contains(o.Text, []byte("{{")):
 				p.Kind = parsers.KindUnsupported

@@ -61,7 +61,7 @@ func (g *gatherer) handMade(name string) bool {
 // (systemctl(1), enable).
 func (g *gatherer) wantsFolders() []string {
 	own := unitFolders[0]
-	names, _ := g.root.list(own) // serviceNames tells of an error
+	names, _ := g.root.list(own) // serviceNames reports an error
 	var folders []string
 	for _, name := range names {
 		if strings.HasSuffix(name, ".wants") || strings.HasSuffix(name, ".requires") {
@@ -134,7 +134,7 @@ func workingFolder(unit parsers.Unit) serviceView {
 }
 
 // unit reads a unit of a component with its drop-ins. What is wrong in them is for
-// the caller to tell.
+// the caller to report.
 func (g *gatherer) unit(name, component string) (parsers.Unit, bool) {
 	var units []parsers.Unit
 	for _, dir := range unitFolders {
@@ -157,11 +157,11 @@ func (g *gatherer) unit(name, component string) (parsers.Unit, bool) {
 	return parsers.MergeUnits(units...), true
 }
 
-// maxUnitProblems is how many problems of one unit file are told one by one: more
+// maxUnitProblems is how many problems of one unit file are listed one by one: more
 // of them have one cause, such as backslashes that something has doubled.
 const maxUnitProblems = 3
 
-// summed tells many problems of one file as one.
+// summed joins many problems of one file to one.
 func summed(problems []parsers.Problem) []parsers.Problem {
 	var out []parsers.Problem
 	for len(problems) > 0 {
