@@ -42,6 +42,16 @@ func checkWrongIssuer(p *pass) { p.checkIssuer(false) }
 
 func checkUntrusted(p *pass) { p.checkIssuer(true) }
 
+// checkCAReplaced counts the files that could hold another CA: [nodeAudit.replacedCAs]
+// tells it from what checkUntrusted and checkWrongIssuer find.
+func checkCAReplaced(p *pass) {
+	for e := range p.decoded((*entry).isFirst) {
+		if clusterCAs[e.role.name] {
+			p.examine()
+		}
+	}
+}
+
 // checkIssuer reports the certificates that do not verify: those of a CA that is
 // not known, or those that name the CA which was expected, or lead to it by a
 // chain that breaks a rule.
@@ -52,7 +62,7 @@ func (p *pass) checkIssuer(expected bool) {
 			continue
 		}
 		p.examine()
-		if i.err == nil || refusedAlgorithm(i.err) || (i.bundle.sameName(e.cert.Certificate) || !isUnknownAuthority(i.err)) != expected || i.bundle.holdsKeyOf(e.cert.Certificate) {
+		if i.err == nil || refusedAlgorithm(i.err) || (i.bundle.sameName(e.cert.Certificate) || !isUnknownAuthority(i.err)) != expected || i.bundle.holdsKeyOf(e.cert.Certificate) || p.isForeign(i.bundle, e) {
 			continue
 		}
 		seen := fmt.Sprintf("is issued by %q", issuerName(e.cert.Certificate))
@@ -62,6 +72,30 @@ func (p *pass) checkIssuer(expected bool) {
 		message := fmt.Sprintf("%s%s; expected a signature by %s of %s", seen, p.realSigner(e), listOr(i.bundle.names(), "a CA"), i.bundle.place.Path)
 		p.reportEntry(e, finding{severity: e.role.soften(Critical), message: message, remedy: p.renew(e.role), reference: i.source})
 	}
+}
+
+// isForeign reports whether a bundle is to blame for not verifying an entry, and not
+// the entry: it signed nothing in view, and another file that is named for the same
+// CA signed the entry. connections/* name the flag.
+func (n *nodeAudit) isForeign(b bundle, e *entry) bool {
+	for leaf := range n.decoded((*entry).isLeaf) {
+		if n.signedByAny(b.certs, leaf.cert.Certificate) {
+			return false
+		}
+	}
+	_, ok := n.signerFile(b.role, e.cert.Certificate)
+	return ok
+}
+
+// signerFile returns the file that is named for a CA and holds the one that signed
+// a certificate.
+func (n *nodeAudit) signerFile(role string, cert *x509.Certificate) (path string, ok bool) {
+	for _, ref := range n.inv.References {
+		if ref.Role == role && ref.Holds == inventory.HoldsBundle && ref.Embedded == nil && n.signedByAny(bundleOf(n.inv, ref).certs, cert) {
+			return ref.Path, true
+		}
+	}
+	return "", false
 }
 
 // reason says why crypto/x509 built no chain.

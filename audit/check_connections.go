@@ -22,8 +22,8 @@ var explains = map[fault][]string{
 
 // explainedBy reports whether a finding is the cause of a broken verification.
 func (h verification) explainedBy(f Finding) bool {
-	return h.verdict == VerdictBroken && slices.Contains(explains[h.fault], f.Check) &&
-		(slices.Contains(h.paths, f.Path) || h.certificates[f.SHA256])
+	elsewhere := h.certificates[f.SHA256] && !strings.Contains(f.Field, "certificate-authority") // a copy matters to its own kubeconfig alone
+	return h.verdict == VerdictBroken && slices.Contains(explains[h.fault], f.Check) && (slices.Contains(h.paths, f.Path) || elsewhere)
 }
 
 // tellBroken notes in findings which connections break because of them.
@@ -48,7 +48,7 @@ func checkServerUntrusted(p *pass) {
 	for _, e := range p.edges {
 		p.examineVerification(e.serverSide)
 		if p.unexplained(e.serverSide) && e.serverSide.fault != faultName {
-			p.reportEdge(e, e.serverSide, p.retrust(e))
+			p.reportEdge(e, e.serverSide, p.retrust(e.serverSide))
 		}
 	}
 }
@@ -62,14 +62,17 @@ var fixes = map[fault]string{
 	faultKey:       "# reissue the certificate with a key that TLS knows: RSA of 2048 bits, ECDSA P-256 or Ed25519",
 }
 
-// retrust returns the commands that have a client accept its server: a
-// kubeconfig of kubeadm's is reissued with the CA of the node.
-func (p *node) retrust(e edge) remedy {
-	path := e.serverSide.at.Path
-	if e.serverSide.fault == faultUntrusted && p.facts.profile == ProfileKubeadm && e.role.kubeadm().Holds == inventory.HoldsKubeconfig && strings.HasSuffix(path, ".conf") {
-		return p.reissueAt(&e.role, remedy{move(path)})
+// retrust returns the commands that have an end accept what the other presents: it
+// verifies with the file of the CA that signed that.
+func (n *nodeAudit) retrust(v verification) remedy {
+	if v.fault == faultUntrusted && v.presented != nil {
+		for _, role := range []string{inventory.RoleKubernetesCA, inventory.RoleEtcdCA, inventory.RoleFrontProxyCA} {
+			if ca, ok := n.signerFile(role, v.presented); ok && ca != v.at.Path {
+				return n.trust(v.at, ca)
+			}
+		}
 	}
-	return remedy{fixes[e.serverSide.fault]}
+	return remedy{fixes[v.fault]}
 }
 
 func checkServerName(p *pass) {
@@ -86,7 +89,11 @@ func checkClientUntrusted(p *pass) {
 	for _, e := range p.edges {
 		p.examineVerification(e.clientSide)
 		if p.unexplained(e.clientSide) {
-			p.reportEdge(e, e.clientSide, append(remedy{"# put the CA that signed the client's certificate into what the server verifies with, or:"}, p.renew(&e.role)...))
+			r := p.retrust(e.clientSide)
+			if len(r) == 1 && r[0] == fixes[faultUntrusted] {
+				r = append(remedy{"# put the CA that signed the client's certificate into what the server verifies with, or:"}, p.renew(&e.role)...)
+			}
+			p.reportEdge(e, e.clientSide, r)
 		}
 	}
 }

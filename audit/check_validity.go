@@ -4,6 +4,7 @@ import (
 	"certaudit/audit/inventory"
 	"crypto/x509"
 	"fmt"
+	"iter"
 	"path"
 	"slices"
 	"time"
@@ -37,12 +38,12 @@ func checkExpired(p *pass) {
 	for _, path := range p.foreign {
 		p.unjudged("%s speaks of other clusters as well, which were not judged", path)
 	}
-	for e := range p.decoded(anyEntry) {
+	for e := range p.everyPlace() {
 		p.examine()
 		if !e.expired(p.now) {
 			continue
 		}
-		f := finding{severity: e.role.soften(Critical), remedy: p.renew(e.role),
+		f := finding{severity: e.role.soften(Critical), remedy: p.renewAt(e),
 			message: fmt.Sprintf("expired on %s, %s ago; it must be renewed", instant(e.cert.NotAfter), span(p.now.Sub(e.cert.NotAfter)))}
 		if p.superseded(e) {
 			f.severity = Info
@@ -51,6 +52,40 @@ func checkExpired(p *pass) {
 		}
 		p.reportEntry(e, f)
 	}
+}
+
+// everyPlace yields every certificate, and the copies of CAs in kubeconfigs that
+// stand in no file of a CA any more: each place has to be changed.
+func (n *node) everyPlace() iter.Seq[*entry] {
+	files := map[string]bool{}
+	for e := range n.decoded(func(e *entry) bool { return e.role.isCA() && !e.role.fallback }) {
+		files[e.cert.SHA256()] = true
+	}
+	return func(yield func(*entry) bool) {
+		for e := range n.decoded(anyEntry) {
+			if !yield(e) {
+				return
+			}
+		}
+		for _, e := range n.copies {
+			if !files[e.cert.SHA256()] && !yield(e) {
+				return
+			}
+		}
+	}
+}
+
+// renewAt is renew for the certificate at a place: an old copy of a CA gives way to
+// the newer certificate of that CA.
+func (n *nodeAudit) renewAt(e *entry) remedy {
+	if e.role.fallback {
+		for ca := range n.decoded(func(ca *entry) bool { return clusterCAs[ca.role.name] && !ca.expired(n.now) }) {
+			if string(ca.cert.RawSubjectPublicKeyInfo) == string(e.cert.RawSubjectPublicKeyInfo) && ca.cert.NotAfter.After(e.cert.NotAfter) {
+				return n.trust(e.place, ca.place.Path)
+			}
+		}
+	}
+	return n.renew(e.role)
 }
 
 func (e *entry) expired(now time.Time) bool { return now.After(e.cert.NotAfter) }
@@ -80,13 +115,16 @@ func (n *nodeAudit) superseded(e *entry) bool {
 }
 
 func checkExpiring(p *pass) {
-	for e := range p.decoded(func(e *entry) bool { return !e.expired(p.now) && !p.rotationOverdue(e) }) {
+	for e := range p.everyPlace() {
+		if e.expired(p.now) || p.rotationOverdue(e) {
+			continue
+		}
 		p.examine()
 		severity := p.windowOf(e).severity(e.cert.Certificate, p.now)
 		if severity == "" {
 			continue
 		}
-		f := finding{severity: e.role.soften(severity), remedy: p.renew(e.role),
+		f := finding{severity: e.role.soften(severity), remedy: p.renewAt(e),
 			message: fmt.Sprintf("expires on %s, in %s; renew it before", instant(e.cert.NotAfter), span(e.cert.NotAfter.Sub(p.now)))}
 		if p.superseded(e) {
 			f.severity = Info

@@ -155,6 +155,15 @@ var roster = []Check{
 		run:     checkUntrusted,
 	},
 	{
+		ID: "chain/ca-replaced", Severity: Critical, scope: scopeNode,
+		Summary: "a CA file holds another CA than the one that signed the node's certificates",
+		Why:     "Everybody who verifies with the file refuses everybody; a renewal signs with the wrong CA. It is reported once, in place of each certificate that does not verify.",
+		Example: "kubeadm reset and init on one control-plane node; ca.crt of another cluster was copied over.",
+		Remedy:  "Restore the file and its key, or, if the CA was replaced on purpose, finish the rotation.",
+		Source:  sourceRotateCA,
+		run:     checkCAReplaced,
+	},
+	{
 		ID: "chain/shared-ca", Severity: Warning, scope: scopeNode,
 		Summary: "the request-header CA is also the client CA",
 		Why:     "A certificate of that CA with an allowed name may speak for anybody; with no allowed names every client certificate may.",

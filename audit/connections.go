@@ -63,6 +63,8 @@ type verification struct {
 	certificates map[string]bool
 	// at is where the fix starts.
 	at parsers.Origin
+	// presented is the certificate that was refused; nil for none.
+	presented *x509.Certificate
 }
 
 // A node has fifteen connections or so. What a list or a user's kubeconfig names
@@ -222,7 +224,7 @@ func (h *verification) judge(end string, c credentials, roots []*x509.Certificat
 	if h.fault != faultUntrusted {
 		h.at = c.at
 	}
-	h.certificates = map[string]bool{}
+	h.presented, h.certificates = c.chain[0], map[string]bool{}
 	for _, x := range slices.Concat(c.chain, roots) {
 		h.certificates[parsers.Fingerprint(x)] = true
 	}

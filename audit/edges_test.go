@@ -185,7 +185,7 @@ func TestValidityEdges(t *testing.T) {
 			c.Reissue(etc+"/scheduler.conf", func(s *fixtures.Spec) { s.Signer = "old" })
 		}), want: []string{
 			"critical chain/signing-bundle /etc/kubernetes/pki/ca.crt kube-controller-manager --cluster-signing-cert-file: holds 2 certificates; kube-controller-manager signs with a file of exactly one and does not start the signer with any other",
-			"critical validity/expired /etc/kubernetes/pki/ca.crt kubelet authentication.x509.clientCAFile: expired on 2026-11-22 12:00 UTC, 24 hours ago; it must be renewed",
+			"critical validity/expired /etc/kubernetes/pki/ca.crt kubelet authentication.x509.clientCAFile: expired on 2026-11-22 12:00 UTC, 24 hours ago; it must be renewed; 1 certificate here that it signed would not verify even if renewed",
 			`info chain/rotation /etc/kubernetes/pki/ca.crt kubelet authentication.x509.clientCAFile: the bundle holds 2 CAs, as during a rotation: "kubernetes" (serial 6c7f1fa539a665bf) until 2036-10-21 signed kube-apiserver/serving, kube-apiserver/kubelet-client, kube-controller-manager/client, admin/client, super-admin/client, kubelet/client; "kubernetes" (serial 5e7d2f2037a9a2c1) until 2026-11-22 signed kube-scheduler/client`,
 		}},
 	})
@@ -315,7 +315,7 @@ func TestIdentityEdges(t *testing.T) {
 		{name: "IPv6", change: both(advertised("2001:db8::11"), addresses(with("2001:db8::11")))},
 		{name: "IPv6 spelled out", change: both(advertised("2001:0db8:0:0::0011"), addresses(with("2001:db8::11")))},
 		{name: "IPv6 is missing", change: advertised("2001:db8::11"), want: []string{
-			`critical identity/san-missing /etc/kubernetes/pki/apiserver.crt kube-apiserver --tls-cert-file: lacks "2001:db8::11" (the API server's advertised address); it has "cp-1", "kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local", "10.96.0.1", "192.0.2.11"`,
+			"critical identity/san-missing /etc/kubernetes/manifests/kube-apiserver.yaml --advertise-address: advertises 2001:db8::11, which is not in the certificate in /etc/kubernetes/pki/apiserver.crt, while the kubeconfigs of this node call 192.0.2.11, which is; expected one address in all",
 		}},
 		{name: "IPv6 in a kubeconfig is missing", change: replace(etc+"/admin.conf", "192.0.2.11:6443", "[2001:db8::11]:6443"), want: []string{
 			`critical identity/san-missing /etc/kubernetes/pki/apiserver.crt kube-apiserver --tls-cert-file: lacks "2001:db8::11" (the server that a kubeconfig calls); it has "cp-1", "kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local", "10.96.0.1", "192.0.2.11"`,

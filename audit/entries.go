@@ -54,8 +54,9 @@ type entryKey struct {
 func (e *entry) isLeaf() bool { return !e.role.isCA() && e.index == 0 }
 
 // keyed by what comes first in the references, entriesOf lists what the table
-// shows: every certificate that something names, in each of its roles, sorted.
-func entriesOf(inv *inventory.Inventory) []*entry {
+// shows: every certificate that something names, in each of its roles, sorted; and
+// the copies of CAs in kubeconfigs that another entry shows already.
+func entriesOf(inv *inventory.Inventory) (shown, copies []*entry) {
 	var all []*entry
 	byKey := make(map[entryKey]*entry, len(inv.References))
 	add := func(e *entry, ref *inventory.Reference) {
@@ -73,9 +74,10 @@ func entriesOf(inv *inventory.Inventory) []*entry {
 			add(e, ref)
 		}
 	}
-	all = withoutFallbacks(all)
-	slices.SortStableFunc(all, compareEntries)
-	return all
+	shown, copies = withoutFallbacks(all)
+	slices.SortStableFunc(shown, compareEntries)
+	slices.SortStableFunc(copies, compareEntries)
+	return shown, copies
 }
 
 func compareEntries(a, b *entry) int {
@@ -139,26 +141,27 @@ func missingEntry(inv *inventory.Inventory, ref inventory.Reference) []*entry {
 	return []*entry{e}
 }
 
-// withoutFallbacks drops the certificates of the roles that are shown only when
-// nothing else shows them.
-func withoutFallbacks(all []*entry) []*entry {
-	if !slices.ContainsFunc(all, func(e *entry) bool { return e.role.fallback }) {
-		return all
-	}
+// withoutFallbacks separates the certificates of the roles that are shown only
+// when nothing else shows them.
+func withoutFallbacks(all []*entry) (kept, copies []*entry) {
 	shown := map[string]bool{}
 	for _, e := range all {
 		if e.cert != nil && !e.role.fallback {
 			shown[e.cert.SHA256()] = true
 		}
 	}
-	return slices.DeleteFunc(all, func(e *entry) bool {
-		if !e.role.fallback || e.cert == nil {
-			return false
+	for _, e := range all {
+		switch {
+		case !e.role.fallback || e.cert == nil:
+			kept = append(kept, e)
+		case shown[e.cert.SHA256()]:
+			copies = append(copies, e)
+		default:
+			shown[e.cert.SHA256()] = true
+			kept = append(kept, e)
 		}
-		seen := shown[e.cert.SHA256()]
-		shown[e.cert.SHA256()] = true
-		return seen
-	})
+	}
+	return kept, copies
 }
 
 // usedBy lists the labels of an entry's references, each once, in order.

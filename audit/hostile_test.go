@@ -66,8 +66,7 @@ func TestReferenceEdges(t *testing.T) {
 			replace(apiserver, "      path: "+pki+"\n", "      path: "+etc+"\n"))},
 		{name: "relative paths of a kubeconfig", change: both(relative, mountCM(etc))},
 		{name: "relative paths of a kubeconfig in a container that does not have them", change: relative, want: []string{
-			"critical files/missing /etc/kubernetes/cm.crt kube-controller-manager users[0].user.client-certificate: no volume of the pod brings this path into the container; it is named by kube-controller-manager users[0].user.client-certificate (/etc/kubernetes/controller-manager.conf:17)",
-			"critical files/missing /etc/kubernetes/cm.key kube-controller-manager users[0].user.client-key: no volume of the pod brings this path into the container; it is named by kube-controller-manager users[0].user.client-key (/etc/kubernetes/controller-manager.conf:18)",
+			"critical files/missing /etc/kubernetes/cm.crt kube-controller-manager users[0].user.client-certificate: no volume of the pod brings this path into the container; it is named by kube-controller-manager users[0].user.client-certificate (/etc/kubernetes/controller-manager.conf:17); its key /etc/kubernetes/cm.key is missing as well",
 		}},
 		{name: "relative paths of a kubeconfig, another path in the container", change: both(relative, mountCM("/srv/cm"), func(c *fixtures.Cluster) {
 			for _, name := range []string{"controller-manager.conf", "cm.crt", "cm.key"} {

@@ -15,8 +15,10 @@ type node struct {
 	// name is the node's; "" for input that belongs to none.
 	name    string
 	entries []*entry
-	reqs    map[string][]Requirement
-	table   *Requirements
+	// copies are the CAs of kubeconfigs that one of the entries shows.
+	copies []*entry
+	reqs   map[string][]Requirement
+	table  *Requirements
 	// foreign are the kubeconfigs that speak of other clusters as well.
 	foreign []string
 	// privates are the references to private keys by their pair.
@@ -27,8 +29,9 @@ type node struct {
 
 func newNode(inv *inventory.Inventory, o Options) *node {
 	inv, foreign := ownOnly(inv)
-	n := &node{inv: inv, foreign: foreign, facts: factsOf(inv, o.Overrides), entries: entriesOf(inv), groups: groupsOf(inv), table: o.requirements(),
+	n := &node{inv: inv, foreign: foreign, facts: factsOf(inv, o.Overrides), groups: groupsOf(inv), table: o.requirements(),
 		reqs: map[string][]Requirement{}, privates: map[string][]inventory.Reference{}}
+	n.entries, n.copies = entriesOf(inv)
 	for _, r := range n.table.Select(n.facts.profile, n.facts.version.Value) {
 		n.reqs[r.Role] = append(n.reqs[r.Role], r)
 	}

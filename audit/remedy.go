@@ -2,6 +2,7 @@ package audit
 
 import (
 	"certaudit/audit/inventory"
+	"certaudit/parsers"
 	"fmt"
 	"path"
 	"regexp"
@@ -114,6 +115,20 @@ func (n *node) rejoin() remedy {
 		"# bring it to this node as " + inventory.KubeletConf + ", remove " + path.Join(inventory.KubeletCertDir, "kubelet-client*") + ", then:",
 		"systemctl restart kubelet",
 	}
+}
+
+// trust returns the command that has what stands at a place, the CA of a
+// kubeconfig or what a flag names, verify with the CA of a file.
+func (n *node) trust(at parsers.Origin, ca string) remedy {
+	for _, c := range n.inv.Kubeconfigs[at.Path].Clusters {
+		if c.CAData.Origin == at || c.CAFile.Origin == at {
+			return remedy{command("kubectl config set-cluster %s --kubeconfig=%s --embed-certs --certificate-authority=%s", c.Name, at.Path, ca)}
+		}
+	}
+	if ref, ok := n.inv.ReferenceTo(at.Path, inventory.HoldsBundle); ok && ref.Origin.Path != "" {
+		return remedy{fmt.Sprintf("# in %s name %s in place of %s", where(ref.Origin), ca, at.Path)}
+	}
+	return remedy{fmt.Sprintf("# put what %s holds into %s", ca, where(at))}
 }
 
 // restart returns what makes the running processes take up a new file.

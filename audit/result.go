@@ -157,6 +157,9 @@ type Finding struct {
 	Message string `json:"message"`
 	// Remedy is what to do: commands, one to a line, comments behind a #.
 	Remedy string `json:"remedy"`
+	// Causes lists what follows from the finding and is not a finding of its own;
+	// nil for nothing.
+	Causes []Consequence `json:"causes,omitempty"`
 	// Breaks lists the connections that fail because of it, "kube-scheduler ->
 	// kube-apiserver".
 	Breaks []string `json:"breaks,omitempty"`
@@ -172,6 +175,19 @@ type Finding struct {
 	// file that holds none; nil for none. The findings about one such place share
 	// the slice, which is not to be changed.
 	Rows []int `json:"-"`
+}
+
+// Consequence is what a check found that follows from another finding, and is gone
+// once that is fixed.
+type Consequence struct {
+	Check     string   `json:"check"`
+	Severity  Severity `json:"severity"`
+	Component string   `json:"component"`
+	Path      string   `json:"path"`
+	Line      int      `json:"line,omitempty"`
+	Field     string   `json:"field,omitempty"`
+	SHA256    string   `json:"sha256,omitempty"`
+	Message   string   `json:"message"`
 }
 
 // WaivedBy is the waiver of a finding.
@@ -280,25 +296,39 @@ func (r *Result) join() {
 		r.Certificates[i].Status, r.Certificates[i].Worst = status, worst
 	}
 	for i := range r.Findings {
-		r.Findings[i].Rows = at[r.Findings[i].place()].rows
+		f := &r.Findings[i]
+		f.Rows = at[f.place()].rows
+		for _, c := range f.Causes {
+			if p := c.place(f.Node); p != f.place() {
+				f.Rows = append(slices.Clip(f.Rows), at[p].rows...)
+			}
+		}
 	}
 }
 
 // concerns returns the places of findings, without the rows.
 func concerns(findings []Finding) map[place]*concern {
 	at := map[place]*concern{}
-	for i := range findings {
-		f := &findings[i]
-		about := at[f.place()]
+	add := func(p place, check string, severity Severity, waived bool) {
+		about := at[p]
 		if about == nil {
 			about = &concern{status: statusOK}
-			at[f.place()] = about
+			at[p] = about
 		}
-		if f.Waiver == nil && f.Severity.Rank() > max(about.worst.Rank(), Info.Rank()) {
-			about.status, about.worst = f.Check, f.Severity
+		if !waived && severity.Rank() > max(about.worst.Rank(), Info.Rank()) {
+			about.status, about.worst = check, severity
 		}
+	}
+	for i := range findings {
+		f := &findings[i]
+		for _, c := range f.Causes {
+			add(c.place(f.Node), c.Check, c.Severity, f.Waiver != nil)
+		}
+		add(f.place(), f.Check, f.Severity, f.Waiver != nil)
 	}
 	return at
 }
+
+func (c Consequence) place(node string) place { return place{node, c.Path, c.SHA256} }
 
 func (f *Finding) place() place { return place{f.Node, f.Path, f.SHA256} }

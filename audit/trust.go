@@ -18,6 +18,8 @@ import (
 type bundle struct {
 	// label is the reference that names it: "etcd --trusted-ca-file".
 	label string
+	// role is that of the reference.
+	role  string
 	place parsers.Origin
 	certs []*x509.Certificate
 }
@@ -41,7 +43,7 @@ func bundleNamed(inv *inventory.Inventory, selectors []string) (bundle, bool) {
 }
 
 func bundleOf(inv *inventory.Inventory, ref inventory.Reference) bundle {
-	b := bundle{label: ref.Label(), place: ref.Place()}
+	b := bundle{label: ref.Label(), role: ref.Role, place: ref.Place()}
 	for _, c := range inv.Material(ref).Certificates {
 		b.certs = append(b.certs, c.Certificate)
 	}

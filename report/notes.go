@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -57,6 +58,7 @@ func findingBlock(f audit.Finding, nodes bool, o Options) string {
 		{"at:", nonEmpty(findingPlace(f))},
 		{"ignored:", nonEmpty(printable(ignoredFor(f)))},
 		{"seen:", wrapText(f.Message, o.Width, len(indent))},
+		{"explains:", nonEmpty(printable(consequences(f)))},
 		{"breaks:", nonEmpty(printable(strings.Join(f.Breaks, ", ")))},
 		{"remedy:", nonEmpty(printableLines(f.Remedy)...)},
 		{"source:", nonEmpty(printable(f.Reference))},
@@ -69,6 +71,19 @@ func findingBlock(f audit.Finding, nodes bool, o Options) string {
 		}
 	}
 	return b.String()
+}
+
+// consequences counts what follows from a finding by its checks; "" for nothing.
+func consequences(f audit.Finding) string {
+	counts := map[string]int{}
+	for _, c := range f.Causes {
+		counts[c.Check]++
+	}
+	var out []string
+	for _, check := range slices.Sorted(maps.Keys(counts)) {
+		out = append(out, fmt.Sprintf("%s (%d)", check, counts[check]))
+	}
+	return strings.Join(out, ", ")
 }
 
 // indent is where the text of a finding's lines begins.

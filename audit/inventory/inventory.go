@@ -31,6 +31,9 @@ type Inventory struct {
 	Kubeconfigs map[string]parsers.Kubeconfig `json:"kubeconfigs"`
 	// Folders lists the names in the folders that hold certificates.
 	Folders map[string][]string `json:"folders"`
+	// MissingFolders are those in which references lie and that do not exist, the
+	// uppermost ones only, sorted.
+	MissingFolders []string `json:"missingFolders,omitempty"`
 	// CertificatesDir is where kubeadm keeps its certificates on this node.
 	CertificatesDir string `json:"certificatesDir"`
 	// ManifestDir is the kubelet's folder of static pods.

@@ -119,6 +119,7 @@ func (g *gatherer) folders() {
 			g.folder(dir)
 		}
 	}
+	slices.Sort(g.inv.MissingFolders)
 }
 
 func isSystem(dir string) bool {
@@ -131,6 +132,9 @@ func (g *gatherer) folder(dir string) {
 		g.lost("", parsers.Problem{Origin: parsers.Origin{Path: dir}, Kind: KindUnreadable, Detail: "cannot be listed: " + bareError(err)})
 		return
 	}
+	if f, _ := g.root.stat(dir); f.State == Missing {
+		g.missingFolder(dir)
+	}
 	kept := []string{}
 	for _, n := range names {
 		if slices.Contains(materialSuffixes, path.Ext(n)) {
@@ -139,6 +143,19 @@ func (g *gatherer) folder(dir string) {
 	}
 	if len(kept) > 0 {
 		g.inv.Folders[dir] = kept
+	}
+}
+
+// missingFolder adds the uppermost folder that is missing above a path.
+func (g *gatherer) missingFolder(dir string) {
+	for parent := path.Dir(dir); parent != "/"; parent = path.Dir(parent) {
+		if f, _ := g.root.stat(parent); f.State != Missing {
+			break
+		}
+		dir = parent
+	}
+	if !slices.Contains(g.inv.MissingFolders, dir) {
+		g.inv.MissingFolders = append(g.inv.MissingFolders, dir)
 	}
 }
 

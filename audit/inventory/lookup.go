@@ -18,6 +18,15 @@ func (inv *Inventory) ReferenceOf(component, name string, holds ...Holding) (Ref
 	return Reference{}, false
 }
 
+// ReferenceTo returns the first reference to a file that holds something.
+func (inv *Inventory) ReferenceTo(name string, holds Holding) (Reference, bool) {
+	i := slices.IndexFunc(inv.References, func(r Reference) bool { return r.Path == name && r.Holds == holds })
+	if i < 0 {
+		return Reference{}, false
+	}
+	return inv.References[i], true
+}
+
 // ReferenceAt returns the reference that stands at a place.
 func (inv *Inventory) ReferenceAt(at parsers.Origin) (Reference, bool) {
 	i := slices.IndexFunc(inv.References, func(r Reference) bool { return r.Origin == at })
