@@ -1,8 +1,6 @@
 package parsers
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"net/netip"
 	"net/url"
 	"slices"
@@ -51,11 +49,4 @@ func HostOf(s string) string {
 func IsAddress(s string) bool {
 	_, err := netip.ParseAddr(s)
 	return err == nil
-}
-
-// PublicKeySum is the SHA-256 of a SubjectPublicKeyInfo in DER, lower-case
-// hexadecimal, as [Key.PublicKeySHA256] has it.
-func PublicKeySum(der []byte) string {
-	sum := sha256.Sum256(der)
-	return hex.EncodeToString(sum[:])
 }

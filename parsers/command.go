@@ -114,8 +114,8 @@ func (g Grammar) ParseCommand(words []Text, env []EnvVar) ([]Command, []Problem)
 		if !ok {
 			return nil, []Problem{commandLimit(w.Origin)}
 		}
-		if clean, found := blankKeys(value); found {
-			value = clean
+		if clean, found := BlankKeys([]byte(value)); found {
+			value = string(clean)
 			p.problem(w.Origin, KindUnsupported, "a private key stands in a command line; it was not read")
 		}
 		argv = append(argv, word{Text: Text{Value: value, Origin: w.Origin}})
@@ -201,7 +201,7 @@ type commandParser struct {
 }
 
 func (p *commandParser) problem(o Origin, kind Kind, format string, args ...any) {
-	p.problems = appendProblem(p.problems, Problem{Origin: o, Kind: kind, Detail: fmt.Sprintf(format, args...)})
+	p.problems = addProblem(p.problems, Problem{Origin: o, Kind: kind, Detail: fmt.Sprintf(format, args...)})
 }
 
 // command appends what words start; shells counts the scripts around them.
@@ -227,7 +227,7 @@ func (p *commandParser) command(words []word, shells int) {
 }
 
 func (p *commandParser) unknown(o Origin, expansion string) {
-	p.problem(o, KindUnsupported, "the value of %q is not known before the shell runs", excerpt(expansion))
+	p.problem(o, KindUnsupported, "the value of %q is not known before the shell runs", Clip(expansion, maxShown))
 }
 
 // baseName is the name of a program without its path.
@@ -316,7 +316,7 @@ func (p *commandParser) flags(words []word, quiet bool) []Flag {
 			p.unknown(f.Origin, unknown)
 		}
 		if inner, quoted := unquote(value); quoted {
-			p.problem(f.Origin, KindSyntax, "the quotes are part of the value %q: no shell removes them", excerpt(value))
+			p.problem(f.Origin, KindSyntax, "the quotes are part of the value %q: no shell removes them", Clip(value, maxShown))
 			value = inner
 		}
 		f.Value = value
@@ -389,7 +389,7 @@ func (p *commandParser) script(text word, depth int) {
 	s := script{commandParser: p, source: text, depth: depth}
 	syntax.Walk(file, s.visit)
 	if s.exhausted {
-		p.problems = appendProblem(p.problems, commandLimit(text.Origin))
+		p.problems = addProblem(p.problems, commandLimit(text.Origin))
 	}
 }
 

@@ -14,13 +14,9 @@ import (
 	"time"
 )
 
-const (
-	// maxRequestDER is the longest PKCS #10 request that is decoded: one with a
-	// key of 16384 bits and hundreds of names is far shorter.
-	maxRequestDER = 64 << 10
-	// maxPlaceholder is how much of a placeholder is repeated.
-	maxPlaceholder = 64
-)
+// maxRequestDER is the longest PKCS #10 request that is decoded: one with a key of
+// 16384 bits and hundreds of names is far shorter.
+const maxRequestDER = 64 << 10
 
 // The kinds of object that are understood beside [Request].
 const (
@@ -122,7 +118,7 @@ func ParseBareRequests(path string, data []byte) (l RequestList, bare bool) {
 		l.addBare(path, data)
 		return l, true
 	}
-	if len(data) > 0 && data[0] == derSequence && len(data) <= maxRequestDER {
+	if IsDER(data) && len(data) <= maxRequestDER {
 		if request, err := x509.ParseCertificateRequest(bytes.Clone(data)); err == nil {
 			at := Origin{Path: path}
 			l.Requests = append(l.Requests, Request{Origin: at, Content: at, Bare: true, PKCS10: request})
@@ -212,7 +208,7 @@ func requestOf(d Document) Request {
 	r.Origin = it.origin()
 	if metadata, ok := it.mapping("metadata"); ok {
 		r.Name = metadata.textOf("name")
-		r.Created = timeOf(metadata.textOf("creationTimestamp"))
+		r.Created = metadata.textOf("creationTimestamp").Time()
 	}
 	if spec, ok := it.mapping("spec"); ok {
 		r.SignerName = spec.textOf("signerName")
@@ -244,20 +240,11 @@ func (r *Request) addCondition(it item) {
 	if status := it.textOf("status").Value; status != "" && status != "True" {
 		return
 	}
-	at := timeOf(it.textOf("lastUpdateTime"))
+	at := it.textOf("lastUpdateTime").Time()
 	if at.IsZero() {
-		at = timeOf(it.textOf("lastTransitionTime"))
+		at = it.textOf("lastTransitionTime").Time()
 	}
 	r.Conditions = append(r.Conditions, Condition{it.textOf("type").Value, it.textOf("reason").Value, it.textOf("message").Value, at})
-}
-
-// timeOf is a time as the API server writes it, zero for anything else.
-func timeOf(t Text) time.Time {
-	at, err := time.Parse(time.RFC3339, t.Value)
-	if err != nil {
-		return time.Time{}
-	}
-	return at.UTC()
 }
 
 func (r *Request) addContent(object Origin, content Text) {
@@ -284,8 +271,6 @@ func decodeContent(text string) (*x509.CertificateRequest, string) {
 		return request, join2("holds PEM as it is, and the field takes base64 of it", fault)
 	case len(trimmed) > 4*maxRequestDER:
 		return nil, fmt.Sprintf("is longer than %d KiB", maxRequestDER>>10)
-	case placeholder.MatchString(trimmed):
-		return nil, fmt.Sprintf("is the placeholder %q", clip(trimmed, maxPlaceholder))
 	}
 	// encoding/json ignores line breaks in base64 and nothing else.
 	compact := strings.Join(strings.Fields(trimmed), "")
@@ -295,9 +280,12 @@ func decodeContent(text string) (*x509.CertificateRequest, string) {
 	}
 	data, err := base64.StdEncoding.DecodeString(compact)
 	defer clear(data)
+	isPlaceholder := placeholder.MatchString(trimmed)
 	switch {
-	case err != nil && beginsKey(data):
+	case (err != nil || isPlaceholder) && beginsKey(data):
 		return nil, FaultPrivateKey
+	case isPlaceholder:
+		return nil, fmt.Sprintf("is the placeholder %q", Clip(trimmed, maxShown))
 	case err != nil:
 		return nil, "is no base64"
 	}
@@ -324,11 +312,14 @@ func decodePEM(data []byte) (*x509.CertificateRequest, string) {
 	return undressed(data)
 }
 
-// beginsKey reports whether data begins like a DER private key, PKCS #1 or
-// PKCS #8: a sequence whose first element is the number 0 or 1.
+// beginsKey reports whether data holds a PEM private key or begins like a DER one,
+// PKCS #1, PKCS #8 or SEC 1: a sequence whose first element is the number 0 or 1.
 func beginsKey(data []byte) bool {
+	if _, pem := BlankKeys(data); pem {
+		return true
+	}
 	first := derContents(data)
-	return len(data) > 0 && data[0] == derSequence && (bytes.HasPrefix(first, []byte{asn1.TagInteger, 1, 0}) || bytes.HasPrefix(first, []byte{asn1.TagInteger, 1, 1}))
+	return IsDER(data) && (bytes.HasPrefix(first, []byte{asn1.TagInteger, 1, 0}) || bytes.HasPrefix(first, []byte{asn1.TagInteger, 1, 1}))
 }
 
 // FaultPrivateKey is the [Request.Fault] of a private key in place of a request.
@@ -366,12 +357,4 @@ func join2(a, b string) string {
 		return a + b
 	}
 	return a + "; " + b
-}
-
-// clip is the beginning of a text, in at most n bytes.
-func clip(s string, n int) string {
-	if len(s) <= n {
-		return s
-	}
-	return strings.ToValidUTF8(s[:n], "") + "…"
 }

@@ -128,6 +128,8 @@ func TestParseRequests(t *testing.T) {
 		{"a private key", object(encode(key)), []string{lost, fault(parsers.FaultPrivateKey)}},
 		{"a private key in DER, cut off", object("MIIG5AIBAAKCAYEA68XHZefycJ1QOEtL"), []string{lost, fault("is base64 of 24 bytes that are no PEM")}},
 		{"a private key in DER, cut off in the base64", object("MIIG5AIBAAKCAYEA68XHZefycJ1QOEt"), []string{lost, fault(parsers.FaultPrivateKey)}},
+		{"a private key, shortened by hand", object(encode(key)[:60] + "..."), []string{lost, fault(parsers.FaultPrivateKey)}},
+		{"a request, shortened by hand", object(once[:60] + "..."), []string{lost, fault(`is the placeholder "` + once[:60] + `..."`)}},
 		{"a damaged block", object(encode(strings.Replace(jane, "-----END", "----END", 1))), []string{lost, fault(`"CERTIFICATE REQUEST" block: no END line`)}},
 		{"a megabyte", object(strings.Repeat("QUJD", 1<<18)), []string{lost, fault("is longer than 64 KiB")}},
 		{"fields of a wrong shape", "kind: CertificateSigningRequest\nmetadata: [x]\nspec:\n  request: " + once + "\n  groups: authenticated\n  usages: {a: b}\n  expirationSeconds: soon\nstatus: gone\n", []string{

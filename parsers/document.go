@@ -32,8 +32,6 @@ const (
 	maxDepth = 64
 	// maxKeyBytesShown bounds what a field repeats of a key.
 	maxKeyBytesShown = 128
-	// maxProblems bounds how many problems are reported of one thing.
-	maxProblems = 100
 )
 
 // separators are the marks of which each node of a document needs one: the line
@@ -104,18 +102,6 @@ func (p piece) documents(path string) (docs []Document, problems []Problem) {
 		problems = addProblem(problems, p.problem(path, err))
 	}
 	return docs, problems
-}
-
-// addProblem appends a problem; after [maxProblems] of them it says once that
-// there are more.
-func addProblem(problems []Problem, p Problem) []Problem {
-	switch {
-	case len(problems) < maxProblems:
-		return append(problems, p)
-	case len(problems) == maxProblems:
-		return append(problems, Problem{Origin{Path: p.Origin.Path}, KindLimit, fmt.Sprintf("has more than %d problems; the others are left out", maxProblems)})
-	}
-	return problems
 }
 
 // lineFeeds makes every line break a line feed, as YAML itself does of those in
@@ -672,9 +658,7 @@ func IsTrue(s string) bool {
 // join appends a key to the path of a field. One that could be misread there is
 // quoted; of a long one the start is given.
 func join(field, key string) string {
-	if len(key) > maxKeyBytesShown {
-		key = strings.ToValidUTF8(key[:maxKeyBytesShown], "") + "…"
-	}
+	key = Clip(key, maxKeyBytesShown)
 	quoted := strconv.Quote(key)
 	switch {
 	case key == "" || strings.ContainsAny(key, ".[] ") || len(quoted) != len(key)+2:

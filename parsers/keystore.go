@@ -16,5 +16,5 @@ func isJKS(data []byte) bool { return bytes.HasPrefix(data, []byte(jksMagic)) }
 
 // isPKCS12 looks for the version of a PFX, which is always 3 (RFC 7292, section 4).
 func isPKCS12(data []byte) bool {
-	return len(data) > 0 && data[0] == derSequence && bytes.HasPrefix(derContents(data), []byte{asn1.TagInteger, 1, 3})
+	return IsDER(data) && bytes.HasPrefix(derContents(data), []byte{asn1.TagInteger, 1, 3})
 }

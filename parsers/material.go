@@ -29,8 +29,6 @@ const (
 	// maxKeyBytes is the longest DER of a key that is decoded. The checks of an
 	// RSA key take time quadratic in its length, and 9262 bytes hold 16384 bits.
 	maxKeyBytes = 16 << 10
-	// maxLabel is how much of an unknown PEM label is repeated.
-	maxLabel = 64
 )
 
 // Material is what a file or field holds of certificates and keys, each list in
@@ -56,7 +54,7 @@ type Certificate struct {
 // NewCertificate returns a certificate with the place it stands at and its index
 // there, from 0.
 func NewCertificate(at Origin, index int, c *x509.Certificate) Certificate {
-	return Certificate{Origin: at, Index: index, Certificate: c, sum: sha256Hex(c.Raw)}
+	return Certificate{Origin: at, Index: index, Certificate: c, sum: Fingerprint(c)}
 }
 
 // certificateJSON is the JSON form of a Certificate.
@@ -90,7 +88,7 @@ func (c *Certificate) UnmarshalJSON(data []byte) error {
 // lower-case hexadecimal.
 func (c Certificate) SHA256() string {
 	if c.sum == "" {
-		return sha256Hex(c.Raw)
+		return Fingerprint(c.Certificate)
 	}
 	return c.sum
 }
@@ -98,7 +96,7 @@ func (c Certificate) SHA256() string {
 // PublicKeySHA256 returns the SHA-256 of the certificate's SubjectPublicKeyInfo
 // (RFC 5280, section 4.1.2.7) in lower-case hexadecimal. It equals the
 // PublicKeySHA256 of the [Key] that belongs to the certificate.
-func (c Certificate) PublicKeySHA256() string { return sha256Hex(c.RawSubjectPublicKeyInfo) }
+func (c Certificate) PublicKeySHA256() string { return PublicKeySum(c.RawSubjectPublicKeyInfo) }
 
 // Key says that there is a key and which one. It holds the key's public half
 // as a hash only, and nothing of the private half.
@@ -355,7 +353,7 @@ func (m *Material) addBlock(at Origin, block *pem.Block) {
 	case slices.Contains(foreignCertificates, block.Type):
 		m.problem(at, KindUnsupported, "%q block: Go and Kubernetes read certificates from %q blocks only", block.Type, labelCertificate)
 	default:
-		m.problem(at, KindUnsupported, "%q block: neither a certificate nor a key that is understood", block.Type[:min(len(block.Type), maxLabel)])
+		m.problem(at, KindUnsupported, "%q block: neither a certificate nor a key that is understood", Clip(block.Type, maxShown))
 	}
 }
 
@@ -397,7 +395,7 @@ func (m *Material) addKey(at Origin, private bool, pub any) {
 		m.problem(at, KindKey, "key of type %T, which is none of RSA, ECDSA and Ed25519", pub)
 		return
 	}
-	m.Keys = append(m.Keys, Key{at, private, algorithm, sha256Hex(der)})
+	m.Keys = append(m.Keys, Key{at, private, algorithm, PublicKeySum(der)})
 }
 
 // signatures are the beginnings of files that are no PEM, with what is said of them.
@@ -408,7 +406,7 @@ var signatures = []struct {
 }{
 	{"\xff\xfe", KindSyntax, "is UTF-16 text; convert to UTF-8"},
 	{"\xfe\xff", KindSyntax, "is UTF-16 text; convert to UTF-8"},
-	{"\xfe\xed\xfe\xed", KindUnsupported, "is a Java key store (JKS); convert to PEM"},
+	{jksMagic, KindUnsupported, "is a Java key store (JKS); convert to PEM"},
 	{"LS0tLS1CRUdJTi", KindSyntax, "is base64 of a PEM file; decode it once more"},
 }
 
@@ -426,7 +424,7 @@ func (m *Material) addBare(at Origin, data []byte) {
 		}
 	}
 	switch {
-	case data[0] != derSequence:
+	case !IsDER(data):
 		m.problem(at, KindSyntax, "holds neither PEM nor DER")
 	case len(data) > maxBlockBytes:
 		m.problem(at, KindLimit, "DER of more than %d bytes", maxBlockBytes)
@@ -435,7 +433,9 @@ func (m *Material) addBare(at Origin, data []byte) {
 	}
 }
 
-const derSequence = 0x30
+// IsDER reports whether data begins as certificates, requests and keys do in DER:
+// with a sequence.
+func IsDER(data []byte) bool { return len(data) > 0 && data[0] == 0x30 }
 
 // addDER adds the certificates or the key of a DER file. What is neither is
 // judged by its first element: a number opens the private keys and PKCS#12
@@ -498,6 +498,10 @@ func isEncryptedKey(der []byte) bool {
 // Fingerprint returns what [Certificate.SHA256] does, for a certificate that
 // stands nowhere.
 func Fingerprint(c *x509.Certificate) string { return sha256Hex(c.Raw) }
+
+// PublicKeySum is the SHA-256 of a SubjectPublicKeyInfo in DER, lower-case
+// hexadecimal, as [Key.PublicKeySHA256] has it.
+func PublicKeySum(der []byte) string { return sha256Hex(der) }
 
 func sha256Hex(der []byte) string {
 	sum := sha256.Sum256(der)

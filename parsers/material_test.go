@@ -186,7 +186,7 @@ func TestParseMaterialDamaged(t *testing.T) {
 		{"cut key", "-----BEGIN PUBLIC KEY-----\nMIIB\n-----END PUBLIC KEY-----\n", 4, KindKey, `"PUBLIC KEY" block: asn1: syntax error: truncated tag or length`},
 		{"crl", "-----BEGIN X509 CRL-----\nMIIB\n-----END X509 CRL-----\n", 4, KindUnsupported, `"X509 CRL" block: neither a certificate nor a key that is understood`},
 		{"openssh", "-----BEGIN OPENSSH PRIVATE KEY-----\nMIIB\n-----END OPENSSH PRIVATE KEY-----\n", 4, KindUnsupported, `"OPENSSH PRIVATE KEY" block: neither a certificate nor a key that is understood`},
-		{"long label", "-----BEGIN " + strings.Repeat("L", 65) + "-----\nMIIB\n-----END " + strings.Repeat("L", 65) + "-----\n", 4, KindUnsupported, `"` + strings.Repeat("L", 64) + `" block: neither a certificate nor a key that is understood`},
+		{"long label", "-----BEGIN " + strings.Repeat("L", 65) + "-----\nMIIB\n-----END " + strings.Repeat("L", 65) + "-----\n", 4, KindUnsupported, `"` + strings.Repeat("L", 64) + `…" block: neither a certificate nor a key that is understood`},
 		{"label of control characters", "-----BEGIN \x1b\r\xff-----\nMIIB\n-----END \x1b\r\xff-----\n", 4, KindUnsupported, `"\x1b\r\xff" block: neither a certificate nor a key that is understood`},
 		{"key of another form", "-----BEGIN EC PRIVATE KEY-----\n" + pemBody(testFile(t, "ed25519.pem")) + "-----END EC PRIVATE KEY-----\n", 4, KindKey, `"EC PRIVATE KEY" block: x509: failed to parse private key (use ParsePKCS8PrivateKey instead for this key format)`},
 		{"oversized key", string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: make([]byte, maxKeyBytes+1)})), 345, KindLimit, `"PRIVATE KEY" block: key of more than 16384 bytes`},

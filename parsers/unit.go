@@ -3,7 +3,6 @@ package parsers
 import (
 	"bytes"
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -33,8 +32,6 @@ const (
 	// maxUnitBytes is the longest unit or environment file that is read, which
 	// is also the longest line that systemd reads.
 	maxUnitBytes = 1 << 20
-	// maxUnitProblems is how many problems one file is worth telling.
-	maxUnitProblems = 100
 	// systemdSpace is what separates words in systemd (WHITESPACE of its source).
 	systemdSpace = " \t\n\r"
 )
@@ -63,7 +60,7 @@ func ParseUnit(path string, data []byte) Unit {
 		case section == "":
 			u.problem(l.Origin, "the assignment stands in no section")
 		case strings.HasPrefix(name, "-"):
-			u.problem(l.Origin, "%q is no setting: the line before does not end in a single backslash", excerpt(name))
+			u.problem(l.Origin, "%q is no setting: the line before does not end in a single backslash", Clip(name, maxShown))
 		default:
 			origin := l.Origin
 			origin.Field = name
@@ -72,7 +69,7 @@ func ParseUnit(path string, data []byte) Unit {
 			u.Settings = append(u.Settings, s)
 			_, problems := s.environment()
 			for _, p := range problems {
-				u.Problems = appendProblem(u.Problems, p)
+				u.Problems = addProblem(u.Problems, p)
 			}
 		}
 	}
@@ -80,7 +77,7 @@ func ParseUnit(path string, data []byte) Unit {
 }
 
 func (u *Unit) problem(o Origin, format string, args ...any) {
-	u.Problems = appendProblem(u.Problems, Problem{Origin: o, Kind: KindSyntax, Detail: fmt.Sprintf(format, args...)})
+	u.Problems = addProblem(u.Problems, Problem{Origin: o, Kind: KindSyntax, Detail: fmt.Sprintf(format, args...)})
 }
 
 // unitInput refuses data that is too large or binary and blanks private keys.
@@ -94,46 +91,12 @@ func unitInput(path string, data []byte) ([]byte, []Problem) {
 	if i := bytes.IndexByte(data, 0); i >= 0 {
 		return refuse(KindSyntax, fmt.Sprintf("the file is binary: byte %d is NUL", i))
 	}
-	text, found := blankKeys(string(bytes.TrimPrefix(data, []byte("\ufeff"))))
+	text, found := BlankKeys(bytes.TrimPrefix(data, []byte("\ufeff")))
 	if found {
-		return []byte(text), []Problem{{Origin: Origin{Path: path}, Kind: KindUnsupported,
+		return text, []Problem{{Origin: Origin{Path: path}, Kind: KindUnsupported,
 			Detail: "a private key stands in the file; it was not read"}}
 	}
-	return []byte(text), nil
-}
-
-// privateKey is a PEM block with a private key, or what there is of one.
-var privateKey = regexp.MustCompile(`(?s)-----BEGIN [A-Z0-9 ]*PRIVATE KEY.*?(?:-----END [A-Z0-9 ]*PRIVATE KEY-----|\z)`)
-
-// blankKeys removes private keys from s, except for their line breaks.
-func blankKeys(s string) (string, bool) {
-	if !strings.Contains(s, "PRIVATE KEY") {
-		return s, false
-	}
-	clean := privateKey.ReplaceAllStringFunc(s, func(key string) string {
-		return strings.Repeat("\n", strings.Count(key, "\n"))
-	})
-	return clean, clean != s
-}
-
-// appendProblem appends p unless there are so many that nobody reads on.
-func appendProblem(problems []Problem, p Problem) []Problem {
-	switch {
-	case len(problems) < maxUnitProblems:
-		return append(problems, p)
-	case len(problems) == maxUnitProblems:
-		return append(problems, Problem{Origin: p.Origin, Kind: KindLimit, Detail: "further problems are not listed"})
-	}
-	return problems
-}
-
-// excerpt is the beginning of s.
-func excerpt(s string) string {
-	const most = 80
-	if len(s) <= most {
-		return s
-	}
-	return strings.ToValidUTF8(s[:most], "") + "..."
+	return text, nil
 }
 
 // logicalLines joins the lines that end in a backslash with those that follow
@@ -240,7 +203,7 @@ func (s Setting) environment() ([]EnvVar, []Problem) {
 	var vars []EnvVar
 	var problems []Problem
 	report := func(detail string) {
-		problems = appendProblem(problems, Problem{Origin: s.Value.Origin, Kind: KindSyntax, Detail: detail})
+		problems = addProblem(problems, Problem{Origin: s.Value.Origin, Kind: KindSyntax, Detail: detail})
 	}
 	for rest := s.Value.Value; ; {
 		w, ok := nextWord(&rest, true)
@@ -328,7 +291,7 @@ func nextWord(s *string, escapes bool) (systemdWord, bool) {
 		default:
 			value, n := unescapeC(rest[i:])
 			if n == 0 {
-				w.fault = fmt.Sprintf("the escape %q is unknown", excerpt(rest[i:min(i+2, len(rest))]))
+				w.fault = fmt.Sprintf("the escape %q is unknown", rest[i:min(i+2, len(rest))])
 				value, n = `\`, 1
 			}
 			text.WriteString(value)
@@ -439,7 +402,7 @@ func lastCommand(line Text) ([]string, []Problem) {
 		}
 		w, ok := nextWord(&rest, true)
 		if w.fault != "" {
-			problems = appendProblem(problems, Problem{Origin: line.Origin, Kind: KindSyntax, Detail: w.fault})
+			problems = addProblem(problems, Problem{Origin: line.Origin, Kind: KindSyntax, Detail: w.fault})
 		}
 		if ok {
 			argv = append(argv, w.text)
@@ -631,7 +594,7 @@ func (f *envFile) entry() {
 }
 
 func (f *envFile) problem(o Origin, detail string) {
-	f.problems = appendProblem(f.problems, Problem{Origin: o, Kind: KindSyntax, Detail: detail})
+	f.problems = addProblem(f.problems, Problem{Origin: o, Kind: KindSyntax, Detail: detail})
 }
 
 // value reads up to the end of an assignment. Quotes count at the beginning and

@@ -156,12 +156,12 @@ func TestParseUnit(t *testing.T) {
 }
 
 func TestManyProblems(t *testing.T) {
-	u := ParseUnit("u", []byte(strings.Repeat("x\n", 10*maxUnitProblems)))
-	if len(u.Problems) != maxUnitProblems+1 {
+	u := ParseUnit("u", []byte(strings.Repeat("x\n", 10*maxProblems)))
+	if len(u.Problems) != maxProblems+1 {
 		t.Fatalf("%d problems", len(u.Problems))
 	}
-	want := Problem{Origin: Origin{Path: "u", Line: maxUnitProblems + 1}, Kind: KindLimit, Detail: "further problems are not listed"}
-	if diff := cmp.Diff(want, u.Problems[maxUnitProblems]); diff != "" {
+	want := Problem{Origin: Origin{Path: "u"}, Kind: KindLimit, Detail: "has more than 100 problems; the others are left out"}
+	if diff := cmp.Diff(want, u.Problems[maxProblems]); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

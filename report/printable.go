@@ -5,6 +5,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"certaudit/parsers"
 )
 
 // printable returns s with everything escaped that a terminal would obey or a
@@ -66,14 +68,8 @@ func briefList(values []string) []string {
 // clip returns as much of s as fits into most bytes without ending inside a
 // character, and how many bytes are left.
 func clip(s string, most int) (head string, left int) {
-	if len(s) <= most {
-		return s, 0
-	}
-	end := most
-	for end > most-utf8.UTFMax && !utf8.RuneStart(s[end]) {
-		end--
-	}
-	return s[:end], len(s) - end
+	head = parsers.Head(s, most)
+	return head, len(s) - len(head)
 }
 
 var shortEscapes = map[rune]string{'\n': `\n`, '\r': `\r`, '\t': `\t`}

@@ -1,11 +1,9 @@
 package inventory
 
 import (
-	"bytes"
 	"cmp"
 	"fmt"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -100,20 +98,15 @@ func (g *gatherer) config(name, component string) (data []byte, ok bool) {
 // documents parses a configuration file and records what is wrong with it.
 // Nothing of a private key that somebody pasted into it is kept.
 func (g *gatherer) documents(name, component string, data []byte) ([]parsers.Document, []parsers.Problem) {
-	clean := privateKey.ReplaceAllFunc(data, func(key []byte) []byte {
-		return bytes.Repeat([]byte("\n"), bytes.Count(key, []byte("\n")))
-	})
+	clean, found := parsers.BlankKeys(data)
 	docs, problems := parsers.ParseDocuments(name, clean)
-	if !bytes.Equal(clean, data) {
+	if found {
 		problems = append(problems, parsers.Problem{Origin: parsers.Origin{Path: name}, Kind: parsers.KindUnsupported,
 			Detail: "a private key stands in the file; it was not read"})
 	}
 	g.lost(component, problems...)
 	return docs, problems
 }
-
-// privateKey is a PEM block with a private key, or what there is of one.
-var privateKey = regexp.MustCompile(`(?s)-----BEGIN [A-Z0-9 ]*PRIVATE KEY.*?(?:-----END [A-Z0-9 ]*PRIVATE KEY-----|\z)`)
 
 // unread records a file that is there and could not be read.
 func (g *gatherer) unread(f File, component string) {

@@ -109,7 +109,7 @@ func GatherObjects(name string, r io.Reader, progress func(objects int)) (*Inven
 		return nil, err
 	}
 	s.inv.Files[name] = File{Path: name, State: Readable}
-	if !isMaterial(name, start) && (len(start) == 0 || start[0] != derSequence) {
+	if !isMaterial(name, start) && !parsers.IsDER(start) {
 		return s.inv, s.objects(name, b)
 	}
 	data, err := io.ReadAll(io.LimitReader(b, MaxFileBytes+1))
@@ -123,9 +123,6 @@ func GatherObjects(name string, r io.Reader, progress func(objects int)) (*Inven
 	s.inv.References = fileReferences(ComponentFile, m, Reference{Path: name})
 	return s.inv, err
 }
-
-// derSequence is the first byte of a certificate or key in DER.
-const derSequence = 0x30
 
 // Join adds what another inventory holds to this one: a node's and that of
 // objects of its cluster, so that they can be compared. It fails if both speak of
@@ -579,7 +576,7 @@ func readCertManager(o *Object, d parsers.Document, f fieldTexts) {
 	if !strings.HasPrefix(d.APIVersion(), "cert-manager.io/") {
 		return
 	}
-	o.Asks = &Asks{Secret: f["spec.secretName"].Value, CommonName: f["spec.commonName"].Value, Renewal: timeOf(f["status.renewalTime"])}
+	o.Asks = &Asks{Secret: f["spec.secretName"].Value, CommonName: f["spec.commonName"].Value, Renewal: f["status.renewalTime"].Time()}
 	for _, t := range slices.Concat(d.Find("spec.dnsNames[]"), d.Find("spec.ipAddresses[]")) {
 		o.Asks.add(t.Value)
 	}
@@ -610,13 +607,4 @@ func conditions(d parsers.Document, f fieldTexts) []Condition {
 			Reason: f[prefix+"reason"].Value, Message: f[prefix+"message"].Value})
 	}
 	return out
-}
-
-// timeOf reads a time of the API; the zero time where there is none.
-func timeOf(t parsers.Text) time.Time {
-	at, err := time.Parse(time.RFC3339, t.Value)
-	if err != nil {
-		return time.Time{}
-	}
-	return at
 }
