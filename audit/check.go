@@ -36,7 +36,7 @@ type pass struct {
 	*nodeAudit
 	check    Check
 	findings []Finding
-	// said are the indexes of the findings about certificates.
+	// reported are the indexes of the findings about certificates.
 	reported map[statementKey]int
 	examined int
 	reasons  []string
@@ -125,7 +125,7 @@ func (p *pass) outcome() Outcome {
 	return o
 }
 
-// run runs a check. A panic costs that check alone.
+// runOn runs a check over a node. A panic costs that check alone.
 func (c Check) runOn(n *nodeAudit) (findings []Finding, o Outcome) {
 	p := &pass{nodeAudit: n, check: c, reported: map[statementKey]int{}}
 	defer func() {

@@ -131,10 +131,6 @@ func (n *nodeAudit) realSigner(e *entry) string {
 	return ""
 }
 
-// reissue returns the commands for a certificate of the wrong CA. A renewal
-// signs with the right one and keeps the rest, so it is the shorter way.
-func (n *node) renewEntry(e *entry) remedy { return n.renew(e.role) }
-
 func issuerName(c *x509.Certificate) string {
 	if c.Issuer.CommonName != "" {
 		return c.Issuer.CommonName

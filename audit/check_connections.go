@@ -26,7 +26,7 @@ func (h verification) explainedBy(f Finding) bool {
 	return h.verdict == VerdictBroken && slices.Contains(explains[h.fault], f.Check) && (slices.Contains(h.paths, f.Path) || elsewhere)
 }
 
-// tellBroken notes in findings which connections break because of them.
+// recordImpact notes in findings which connections break because of them.
 func (n *nodeAudit) recordImpact(findings []Finding) {
 	for i := range findings {
 		for _, e := range n.edges {

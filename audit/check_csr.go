@@ -410,12 +410,12 @@ func checkRequestLifetime(p *pass) {
 		f := finding{at: r.ExpirationSeconds.Origin}
 		switch {
 		case r.seconds < minSeconds:
-			f.message = fmt.Sprintf("asks for %s; the API server takes no less than %d seconds", lasting(asked), minSeconds)
+			f.message = fmt.Sprintf("asks for %s; the API server takes no less than %d seconds", exactly(asked), minSeconds)
 		case asked > wanted:
-			f.message = fmt.Sprintf("asks for %s; expected at most %s", lasting(asked), lasting(wanted))
+			f.message = fmt.Sprintf("asks for %s; expected at most %s", exactly(asked), exactly(wanted))
 		case r.builtin && p.requests.signing != nil && p.requests.signing.duration > 0 && asked > p.requests.signing.duration:
 			f.severity = Info
-			f.message = fmt.Sprintf("asks for %s; kube-controller-manager cuts it to its --cluster-signing-duration, %s", lasting(asked), lasting(p.requests.signing.duration))
+			f.message = fmt.Sprintf("asks for %s; kube-controller-manager cuts it to its --cluster-signing-duration, %s", exactly(asked), exactly(p.requests.signing.duration))
 			f.remedy = remedy{"# no action needed if the shorter lifetime will do"}
 		default:
 			continue
@@ -434,7 +434,7 @@ func checkRequestPending(p *pass) {
 		if r.Created.IsZero() || age <= limit {
 			continue
 		}
-		message := fmt.Sprintf("waits for %s, since %s", span(age), instant(r.Created))
+		message := fmt.Sprintf("waits for %s, since %s", roughly(age), instant(r.Created))
 		switch {
 		case r.builtin:
 			message += "; " + r.rules.Approval

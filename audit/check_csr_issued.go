@@ -178,7 +178,7 @@ func checkIssuedTerms(p *pass) {
 		}
 		lasts := leaf.NotAfter.Sub(leaf.NotBefore)
 		if asked := time.Duration(r.seconds) * time.Second; asked > 0 && lasts > max(asked, minSeconds*time.Second)+lifetimeGrace {
-			p.reportIssued(r, finding{message: fmt.Sprintf("the certificate lasts %s; asked for: %s", span(lasts), span(asked))})
+			p.reportIssued(r, finding{message: fmt.Sprintf("the certificate lasts %s; asked for: %s", roughly(lasts), roughly(asked))})
 		}
 	}
 }

@@ -93,14 +93,6 @@ func (n *node) sharesCA(e *entry) bool {
 // isFirst reports whether an entry is the first certificate of its place.
 func (e *entry) isFirst() bool { return e.index == 0 }
 
-func quoted(values []string) []string {
-	out := make([]string, len(values))
-	for i, v := range values {
-		out[i] = fmt.Sprintf("%q", v)
-	}
-	return out
-}
-
 func checkOrganizationMissing(p *pass) {
 	for e := range p.decoded((*entry).isLeaf) {
 		for _, w := range p.wants(e, FactOrganization) {
@@ -112,13 +104,6 @@ func checkOrganizationMissing(p *pass) {
 			}
 		}
 	}
-}
-
-func listOr(values []string, none string) string {
-	if len(values) == 0 {
-		return none
-	}
-	return strings.Join(quoted(values), ", ")
 }
 
 // mastersGroup may do everything, and no RBAC rule can take that back.

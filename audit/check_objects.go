@@ -117,7 +117,7 @@ func targetWords(t inventory.Target) string {
 	return fmt.Sprintf("webhook %q (service %s/%s)", t.Name, t.Namespace, t.Service)
 }
 
-// targetHarm is what a target that cannot be called is worth.
+// targetImpact is what a target that cannot be called is worth.
 func targetImpact(t inventory.Target) Severity {
 	if t.Optional {
 		return Warning
@@ -487,7 +487,7 @@ func checkCertManager(p *pass) {
 			}
 		}
 		if at := o.Asks.Renewal; !at.IsZero() && p.now.Sub(at) > renewalGrace {
-			report(o.Origin, "should have been renewed on %s, %s ago", instant(at), span(p.now.Sub(at)))
+			report(o.Origin, "should have been renewed on %s, %s ago", instant(at), roughly(p.now.Sub(at)))
 		}
 		s, inView := secrets[inventory.ObjectLabel("Secret", o.Namespace, o.Asks.Secret)]
 		if !inView {
@@ -536,7 +536,7 @@ func checkPodCertificate(p *pass) {
 			p.report(f)
 		}
 		if life := leaf.NotAfter.Sub(leaf.NotBefore); life > time.Duration(o.Asks.MaxSeconds)*time.Second+clockSkew {
-			f.severity, f.message = Warning, fmt.Sprintf("the certificate is valid for %s; the request allows %d seconds", span(life), o.Asks.MaxSeconds)
+			f.severity, f.message = Warning, fmt.Sprintf("the certificate is valid for %s; the request allows %d seconds", roughly(life), o.Asks.MaxSeconds)
 			p.report(f)
 		}
 	}

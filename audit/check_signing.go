@@ -244,7 +244,7 @@ func (p *pass) pairFault(pair signingPairFiles, f finding) finding {
 		f.message = fmt.Sprintf("the CA in %s ended on %s; kube-controller-manager does not sign with it", pair.path, instant(end))
 	case lasts > 0 && p.now.Add(lasts).After(end):
 		f.severity = Info
-		f.message = fmt.Sprintf("the CA in %s ends on %s; what it signs now is cut to that instead of lasting %s", pair.path, instant(end), lasting(lasts))
+		f.message = fmt.Sprintf("the CA in %s ends on %s; what it signs now is cut to that instead of lasting %s", pair.path, instant(end), exactly(lasts))
 	case !known:
 		p.unjudged("the key of %s could not be read, so that it was not compared", pair.path)
 	}
@@ -261,16 +261,13 @@ func checkSigningDuration(p *pass) {
 	undecided := p.waiting(func(r *request) bool {
 		return r.builtin && r.ExpirationSeconds.IsZero() && !r.issued() && !r.has(conditionDenied)
 	})
-	advice := remedy{fmt.Sprintf("# set --%s=%s in %s", durationFlags[0], shortDuration(wanted), s.component.Origin.Path)}
+	advice := remedy{fmt.Sprintf("# set --%s=%s in %s", durationFlags[0], inHours(wanted), s.component.Origin.Path)}
 	switch {
 	case !s.setting.IsZero() && s.duration <= 0:
 		p.reportManager(s.setting, finding{severity: Critical, remedy: advice,
 			message: fmt.Sprintf("%q is no duration to sign for; kube-controller-manager does not start, or signs nothing", clip(s.setting.Value))})
 	case s.duration > wanted:
 		p.reportManager(s.setting, finding{remedy: advice,
-			message: fmt.Sprintf("signs for %s; expected at most %s%s", lasting(s.duration), lasting(wanted), here(undecided, "asks for no shorter lifetime and stands", "ask for no shorter lifetime and stand"))})
+			message: fmt.Sprintf("signs for %s; expected at most %s%s", exactly(s.duration), exactly(wanted), here(undecided, "asks for no shorter lifetime and stands", "ask for no shorter lifetime and stand"))})
 	}
 }
-
-// shortDuration is a duration of whole hours as a flag takes it.
-func shortDuration(d time.Duration) string { return fmt.Sprintf("%dh", int(d/time.Hour)) }

@@ -20,20 +20,6 @@ const (
 	rotationShare = 0.9
 )
 
-// instant writes a time for a reader.
-func instant(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
-
-// span writes a duration in the two units that matter to a reader.
-func span(d time.Duration) string {
-	switch {
-	case d >= 48*time.Hour:
-		return fmt.Sprintf("%d days", int(d/(24*time.Hour)))
-	case d >= 2*time.Hour:
-		return fmt.Sprintf("%d hours", int(d/time.Hour))
-	}
-	return fmt.Sprintf("%d minutes", int(d/time.Minute))
-}
-
 func checkExpired(p *pass) {
 	for _, path := range p.foreign {
 		p.unjudged("%s speaks of other clusters as well, which were not judged", path)
@@ -44,7 +30,7 @@ func checkExpired(p *pass) {
 			continue
 		}
 		f := finding{severity: e.role.soften(Critical), remedy: p.renewAt(e),
-			message: fmt.Sprintf("expired on %s, %s ago; it must be renewed", instant(e.cert.NotAfter), span(p.now.Sub(e.cert.NotAfter)))}
+			message: fmt.Sprintf("expired on %s, %s ago; it must be renewed", instant(e.cert.NotAfter), roughly(p.now.Sub(e.cert.NotAfter)))}
 		if p.superseded(e) {
 			f.severity = Info
 			f.message = fmt.Sprintf("expired on %s; a valid CA stands beside it and nothing needs this one", instant(e.cert.NotAfter))
@@ -125,7 +111,7 @@ func checkExpiring(p *pass) {
 			continue
 		}
 		f := finding{severity: e.role.soften(severity), remedy: p.renewAt(e),
-			message: fmt.Sprintf("expires on %s, in %s; renew it before", instant(e.cert.NotAfter), span(e.cert.NotAfter.Sub(p.now)))}
+			message: fmt.Sprintf("expires on %s, in %s; renew it before", instant(e.cert.NotAfter), roughly(e.cert.NotAfter.Sub(p.now)))}
 		if p.superseded(e) {
 			f.severity = Info
 			f.message += ", or let it go: another CA stands beside it and nothing needs this one"
@@ -191,7 +177,7 @@ func checkRotationOverdue(p *pass) {
 			severity = Warning
 		}
 		p.reportEntry(e, finding{severity: severity, message: fmt.Sprintf(
-			"is past 90 %% of its life and was not rotated; it expires on %s, in %s", instant(e.cert.NotAfter), span(e.cert.NotAfter.Sub(p.now))),
+			"is past 90 %% of its life and was not rotated; it expires on %s, in %s", instant(e.cert.NotAfter), roughly(e.cert.NotAfter.Sub(p.now))),
 			remedy: remedy{
 				"journalctl -u kubelet | grep -i certificate  # says why the renewal does not come through",
 				"kubectl get csr  # Pending: approve it; none: kube-controller-manager or the kubelet's rights",
@@ -204,7 +190,7 @@ func checkNotYetValid(p *pass) {
 		p.examine()
 		if e.cert.NotBefore.After(p.now.Add(clockSkew)) {
 			p.reportEntry(e, finding{severity: e.role.soften(Critical),
-				message: fmt.Sprintf("is not valid before %s, in %s", instant(e.cert.NotBefore), span(e.cert.NotBefore.Sub(p.now))),
+				message: fmt.Sprintf("is not valid before %s, in %s", instant(e.cert.NotBefore), roughly(e.cert.NotBefore.Sub(p.now))),
 				remedy:  append(remedy{"timedatectl  # is this node's clock right? if so, the issuer's was not:"}, p.renew(e.role)...)})
 		}
 	}

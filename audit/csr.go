@@ -45,7 +45,7 @@ type Request struct {
 	SHA256 string `json:"sha256,omitempty"`
 	// NotAfter is that of the issued certificate.
 	NotAfter time.Time `json:"notAfter,omitzero"`
-	// Verdict is [VerdictSound], [VerdictDoubtful] or [VerdictUnfit].
+	// Verdict is [VerdictSound], [VerdictDoubtful] or [VerdictReject].
 	Verdict string `json:"verdict"`
 	// Reasons are the checks behind the verdict, the worst first.
 	Reasons []string `json:"reasons"`
@@ -57,7 +57,7 @@ const (
 	VerdictSound = "sound"
 	// VerdictDoubtful: a finding of severity warning; somebody has to look.
 	VerdictDoubtful = "doubtful"
-	// VerdictUnfit: a critical finding; it is not to be approved, or should not
+	// VerdictReject: a critical finding; it is not to be approved, or should not
 	// have been.
 	VerdictReject = "reject"
 )
@@ -306,44 +306,4 @@ func (r *Request) decide(findings []Finding) {
 	case Warning.Rank():
 		r.Verdict = VerdictDoubtful
 	}
-}
-
-// maxQuoted is how much of a name a message repeats.
-const maxQuoted = 128
-
-func clip(s string) string {
-	if len(s) <= maxQuoted {
-		return s
-	}
-	return strings.ToValidUTF8(s[:maxQuoted], "") + "…"
-}
-
-// clipAll clips the values of a list, and the list.
-func clipAll(list []string) []string {
-	const most = 8
-	var out []string
-	for _, v := range list[:min(len(list), most)] {
-		out = append(out, clip(v))
-	}
-	if len(list) > most {
-		out = append(out, fmt.Sprintf("%d more", len(list)-most))
-	}
-	return out
-}
-
-// lasting writes a lifetime as a reader counts it: "365 days", "1 hour".
-func lasting(d time.Duration) string {
-	for _, u := range []struct {
-		of   time.Duration
-		name string
-	}{{24 * time.Hour, "day"}, {time.Hour, "hour"}, {time.Minute, "minute"}, {time.Second, "second"}} {
-		switch n := d / u.of; {
-		case d%u.of != 0:
-		case n == 1:
-			return "1 " + u.name
-		default:
-			return fmt.Sprintf("%d %ss", n, u.name)
-		}
-	}
-	return d.String()
 }

@@ -53,9 +53,9 @@ type entryKey struct {
 // isLeaf reports whether the entry is a certificate that is presented.
 func (e *entry) isLeaf() bool { return !e.role.isCA() && e.index == 0 }
 
-// keyed by what comes first in the references, entriesOf lists what the table
-// shows: every certificate that something names, in each of its roles, sorted; and
-// the copies of CAs in kubeconfigs that another entry shows already.
+// entriesOf lists what the table shows: every certificate that something names, in
+// each of its roles, sorted; and the copies of CAs in kubeconfigs that another entry
+// shows already. The component of one is that of its first reference.
 func entriesOf(inv *inventory.Inventory) (shown, copies []*entry) {
 	var all []*entry
 	byKey := make(map[entryKey]*entry, len(inv.References))

@@ -30,7 +30,7 @@ func newNodeAudit(n *node, o Options, known map[[2]*x509.Certificate]bool) *node
 	return a
 }
 
-// requirements of a role that state a fact.
+// requirements returns those of a role that state a fact.
 func (n *node) requirements(role string, fact Fact) []Requirement {
 	var out []Requirement
 	for _, r := range n.reqs[role] {

@@ -83,7 +83,7 @@ func (n *node) reissue(e *entry) remedy {
 
 func move(name string) string { return command("mv %s %s", name, name+".old") }
 
-// remakeAt returns the commands that make the certificate of a role. kubeadm
+// reissueAt returns the commands that make the certificate of a role. kubeadm
 // keeps what it finds, so the old files are put aside first.
 func (n *node) reissueAt(r *role, aside remedy) remedy {
 	switch {

@@ -6,7 +6,6 @@ import (
 	"crypto/x509"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"certaudit/parsers"
@@ -174,11 +173,3 @@ func summarize(r Result) Summary {
 }
 
 func keyAlgorithm(c *x509.Certificate) string { return parsers.KeyAlgorithm(c.PublicKey) }
-
-// joinOr writes a list as "a, b or c".
-func joinOr(values []string) string {
-	if len(values) < 2 {
-		return strings.Join(values, "")
-	}
-	return strings.Join(values[:len(values)-1], ", ") + " or " + values[len(values)-1]
-}

@@ -73,9 +73,8 @@ func newServer(f serveFlags, policy *audit.Policy, log *slog.Logger, now func() 
 	return s
 }
 
-// debounce folds a burst of changes into one audit: quiet after the last
-// change, and patience for changes that never end. A storm of them costs at most
-// a share of the time.
+// A burst of changes is one audit: quiet after the last change, and patience for
+// changes that never end. A storm of them costs at most a share of the time.
 const (
 	quiet    = 200 * time.Millisecond
 	patience = 2 * time.Second

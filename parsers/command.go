@@ -159,7 +159,17 @@ func expandReferences(s string, vars map[string]Text, b *budget) (string, bool) 
 	if !b.take(1, len(s)) {
 		return "", false
 	}
-	closer := strings.LastIndexByte(s, ')') // beyond it no reference is complete
+	return b.expand(s, "$(", ')', func(name string) (string, bool) {
+		v, known := vars[name]
+		return v.Value, known
+	})
+}
+
+// expand replaces the references of a text, each from open to end around a name,
+// by what value returns of the name, and $$ by $. A reference of which value
+// reports false stays as it is. It reports false itself where b does not suffice.
+func (b *budget) expand(s, open string, end byte, value func(name string) (string, bool)) (string, bool) {
+	last := strings.LastIndexByte(s, end) // beyond it no reference is complete
 	var out strings.Builder
 	for i := 0; i < len(s); i++ {
 		rest := s[i:]
@@ -167,17 +177,17 @@ func expandReferences(s string, vars map[string]Text, b *budget) (string, bool) 
 		case strings.HasPrefix(rest, "$$"):
 			out.WriteByte('$')
 			i++
-		case strings.HasPrefix(rest, "$(") && i < closer:
-			end := strings.IndexByte(rest, ')')
-			expansion := rest[:end+1]
-			if v, known := vars[rest[2:end]]; known {
-				expansion = v.Value
+		case strings.HasPrefix(rest, open) && i < last:
+			closer := strings.IndexByte(rest, end)
+			expansion, known := value(rest[len(open):closer])
+			if !known {
+				expansion = rest[:closer+1]
 			}
 			if !b.take(0, len(expansion)) {
 				return "", false
 			}
 			out.WriteString(expansion)
-			i += end
+			i += closer
 		default:
 			out.WriteByte(s[i])
 		}

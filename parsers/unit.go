@@ -494,28 +494,9 @@ func wholeReference(w string) (string, bool) {
 
 // replace expands the ${NAME} and $$ of a word.
 func (e *expansion) replace(w string) string {
-	closer := strings.LastIndexByte(w, '}') // beyond it no reference is complete
-	var out strings.Builder
-	for i := 0; i < len(w); i++ {
-		rest := w[i:]
-		switch {
-		case strings.HasPrefix(rest, "$$"):
-			out.WriteByte('$')
-			i++
-		case strings.HasPrefix(rest, "${") && i < closer:
-			end := strings.IndexByte(rest, '}')
-			value := e.vars[rest[2:end]].Value
-			if !e.budget.take(0, len(value)) {
-				e.exhausted = true
-				return ""
-			}
-			out.WriteString(value)
-			i += end
-		default:
-			out.WriteByte(w[i])
-		}
-	}
-	return out.String()
+	text, ok := e.budget.expand(w, "${", '}', func(name string) (string, bool) { return e.vars[name].Value, true })
+	e.exhausted = e.exhausted || !ok
+	return text
 }
 
 // ParseEnvFile reads the file of an EnvironmentFile= as systemd does

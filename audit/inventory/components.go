@@ -236,9 +236,8 @@ var wrappers = map[string]parsers.Wrapper{
 var logRunner = parsers.Wrapper{Valued: []string{"-log-file", "--log-file", "-log-file-size", "--log-file-size",
 	"-flush-interval", "--flush-interval"}}
 
-// The controller-manager, the scheduler and extension API servers take their
-// serving and delegation flags from the same options as the API server
-// (k8s.io/apiserver pkg/server/options).
+// servingFlags are those by which the API server, the controller-manager and the
+// scheduler name what they serve (k8s.io/apiserver pkg/server/options).
 func servingFlags(role string) []Flag {
 	return []Flag{
 		{Name: "tls-cert-file", Holds: HoldsCertificate, Role: role, Pair: "tls-private-key-file"},

@@ -116,7 +116,7 @@ func (g *gatherer) unread(f File, component string) {
 // KindUnreadable marks what the file system refused, beside the parsers' kinds.
 const KindUnreadable parsers.Kind = "unreadable"
 
-// KindDuplicate marks a second static pod of one name.
+// KindDuplicate marks a second static pod or unit that starts one component.
 const KindDuplicate parsers.Kind = "duplicate"
 
 func (g *gatherer) lost(component string, problems ...parsers.Problem) {

@@ -11,7 +11,7 @@ import (
 	"certaudit/parsers"
 )
 
-// Where the kubelet keeps things when nothing says otherwise (kubernetes
+// The places where the kubelet keeps things when nothing says otherwise (kubernetes
 // cmd/kubelet/app/options, cmd/kubeadm/app/constants).
 const (
 	kubeletConfig    = "/var/lib/kubelet/config.yaml"

@@ -486,8 +486,8 @@ func readConversion(o *Object, d parsers.Document, f fieldTexts) {
 	}
 }
 
-// The annotations by which cert-manager's CA injector is told what to put into a
-// caBundle (cert-manager.io/docs/concepts/ca-injector).
+// The annotations that say what cert-manager's CA injector puts into a caBundle
+// (cert-manager.io/docs/concepts/ca-injector).
 const (
 	injectFromCertificate = `metadata.annotations["cert-manager.io/inject-ca-from"]`
 	injectFromSecret      = `metadata.annotations["cert-manager.io/inject-ca-from-secret"]`

@@ -40,7 +40,7 @@ type Endpoint struct {
 	// ServerName is the name sent along (RFC 6066, 3); empty for none.
 	ServerName string `json:"serverName,omitempty"`
 	// Reference names the flag of the certificate that should be served; empty
-	// where the component makes one up.
+	// where the component generates one.
 	Reference string `json:"reference,omitempty"`
 	// Path is the file of that certificate.
 	Path string `json:"path,omitempty"`
@@ -56,9 +56,8 @@ func (e Endpoint) Where() string {
 
 // Probe connects to the endpoints that the inventory's configuration names, all
 // at once, and records in it what each serves. It sends a handshake and nothing
-// beyond, shows no certificate of its own, and verifies nothing: that is left to
-// [Run]. It returns when all have answered or timed out, at the latest when ctx
-// ends.
+// beyond, shows no certificate of its own, and verifies nothing. It returns when all
+// have answered or timed out, at the latest when ctx ends.
 func Probe(ctx context.Context, inv *Inventory) {
 	endpoints := inv.endpoints()
 	inv.Served = make([]Served, len(endpoints))

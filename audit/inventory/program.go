@@ -10,7 +10,7 @@ import (
 // Holding says what lies in the file that a flag or field names.
 type Holding string
 
-// What a reference can hold.
+// The kinds of what a reference can hold.
 const (
 	HoldsCertificate Holding = "certificate"
 	HoldsPrivateKey  Holding = "private-key"

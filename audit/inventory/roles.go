@@ -1,6 +1,6 @@
 package inventory
 
-// Roles: what a certificate is. A CA is a role of its own; what is wrong with
+// The roles: what a certificate is. A CA is a role of its own; what is wrong with
 // a CA is said once, however many flags name its file.
 const (
 	RoleKubernetesCA     = "kubernetes/ca"

@@ -147,8 +147,8 @@ func (r *root) resolve(name string) (string, error) {
 	return filepath.Rel(r.dir, host)
 }
 
-// read returns what lies at a node's path and, for a regular file of a bearable
-// size, its bytes. A FIFO or a device is never waited for.
+// read returns what lies at a node's path and, for a regular file of at most
+// [MaxFileBytes], its bytes. A FIFO or a device is never waited for.
 func (r *root) read(name string) (File, []byte) { return r.readUpTo(name, MaxFileBytes) }
 
 // readUpTo is read with a bound of its own, in bytes.
