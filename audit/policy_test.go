@@ -134,6 +134,8 @@ certaudit.yaml:2: it would warn at 3 days, after it is critical at 7`},
 		{"unknown check", "checks:\n  validity/expird: off", `certaudit.yaml:2: unknown check "validity/expird"; "certaudit checks" lists them`},
 		{"unknown severity", "checks:\n  validity/expired: high", `certaudit.yaml:2: unknown severity "high"; it is info, warning, critical or off`},
 		{"bad requirement", "requirements:\n  add:\n  - {role: x, fact: commonName, values: [a], source: b}", `certaudit.yaml:3: unknown role "x"`},
+		{"unknown issuer", "requirements:\n  replace:\n  - role: user/client\n    fact: issuer\n    values: [\"kube-apiserver --clientca-file\"]\n    source: b",
+			`certaudit.yaml:3: unknown issuer "kube-apiserver --clientca-file"; it is a flag of a component or a file of kubeadm's, and the nearest is "kube-apiserver --client-ca-file"`},
 		{"waiver without reason and end", "waivers:\n- {check: validity/expired, path: /a, node: '*'}", `certaudit.yaml:2: the waiver has no "reason"; check, path, node, reason and until are all demanded
 certaudit.yaml:2: the waiver has no "until"; check, path, node, reason and until are all demanded`},
 		{"waiver until never", "waivers:\n- {check: validity/expired, path: /a, node: '*', reason: r, until: never}", `certaudit.yaml:2: until: "never" is no date; write it like 2027-01-31`},

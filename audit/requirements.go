@@ -141,12 +141,29 @@ func (r Requirement) validate() error {
 			return fmt.Errorf("unknown placeholder in %q", v)
 		}
 	}
+	if err := r.validateIssuer(); err != nil {
+		return err
+	}
 	if len(r.Intervals) > 0 && r.Interval != (Interval{}) {
 		return fmt.Errorf("%s of %s has since or until beside versions; give one of them", r.Fact, r.Role)
 	}
 	for _, iv := range r.intervals() {
 		if err := iv.validate(); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// validateIssuer returns an error for an issuer that nothing on any node is called,
+// so that the row would judge nothing.
+func (r Requirement) validateIssuer() error {
+	if r.Fact != FactIssuer {
+		return nil
+	}
+	for _, v := range r.Values {
+		if !slices.Contains(selectors(), v) {
+			return fmt.Errorf("unknown issuer %q; it is a flag of a component or a file of kubeadm's, and the nearest is %q", clip(v), nearest(v, selectors()))
 		}
 	}
 	return nil

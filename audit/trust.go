@@ -24,8 +24,33 @@ type bundle struct {
 	certs []*x509.Certificate
 }
 
-// bundleNamed returns the first bundle that one of the selectors names,
-// "component --flag" or "kubeadm file", and that holds a certificate.
+// selectors are what a requirement can name as an issuer, "component --flag" or
+// "kubeadm file": everything whose file may hold a CA.
+var selectors = sync.OnceValue(func() []string {
+	var out []string
+	for _, p := range inventory.Programs() {
+		for _, f := range p.Flags {
+			if mayHoldCA(f.Holds) {
+				out = append(out, p.Name+" --"+f.Name)
+			}
+		}
+	}
+	for _, k := range inventory.KubeadmFiles() {
+		if mayHoldCA(k.Holds) {
+			out = append(out, "kubeadm "+k.Path)
+		}
+	}
+	return out
+})
+
+// mayHoldCA reports whether a file can be one that others are verified with: a
+// certificate that signed itself is its own CA.
+func mayHoldCA(h inventory.Holding) bool {
+	return h == inventory.HoldsBundle || h == inventory.HoldsSigner || h == inventory.HoldsCertificate
+}
+
+// bundleNamed returns the first bundle that one of [selectors] names and that holds
+// a certificate.
 func bundleNamed(inv *inventory.Inventory, selectors []string) (bundle, bool) {
 	for _, s := range selectors {
 		component, name, _ := strings.Cut(s, " ")

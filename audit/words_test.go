@@ -1,0 +1,71 @@
+package audit
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestDurations(t *testing.T) {
+	for _, c := range []struct {
+		d                       time.Duration
+		roughly, exactly, hours string
+	}{
+		{0, "0 minutes", "0 days", "0h"},
+		{90 * time.Second, "1 minutes", "90 seconds", "0h"},
+		{time.Minute, "1 minutes", "1 minute", "0h"},
+		{2*time.Hour - 1, "119 minutes", "1h59m59.999999999s", "1h"},
+		{2 * time.Hour, "2 hours", "2 hours", "2h"},
+		{24 * time.Hour, "24 hours", "1 day", "24h"},
+		{48*time.Hour - 1, "47 hours", "47h59m59.999999999s", "47h"},
+		{48 * time.Hour, "2 days", "2 days", "48h"},
+		{365*24*time.Hour + 30*time.Minute, "365 days", "525630 minutes", "8760h"},
+	} {
+		got := []string{roughly(c.d), exactly(c.d), inHours(c.d)}
+		if diff := cmp.Diff([]string{c.roughly, c.exactly, c.hours}, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", c.d, diff)
+		}
+	}
+}
+
+func TestClipAll(t *testing.T) {
+	long := strings.Repeat("ä", 70)
+	for _, c := range []struct{ in, want []string }{
+		{nil, nil},
+		{[]string{"a", long}, []string{"a", long[:128] + "…"}},
+		{strings.Split("abcdefgh", ""), strings.Split("abcdefgh", "")},
+		{strings.Split("abcdefghij", ""), append(strings.Split("abcdefgh", ""), "2 more")},
+	} {
+		if diff := cmp.Diff(c.want, clipAll(c.in)); diff != "" {
+			t.Errorf("%q (-want +got):\n%s", c.in, diff)
+		}
+	}
+}
+
+func TestDistance(t *testing.T) {
+	for _, c := range []struct {
+		a, b string
+		want int
+	}{
+		{"", "", 0}, {"", "abc", 3}, {"abc", "", 3}, {"abc", "abc", 0}, {"abc", "abd", 1}, {"ab", "abc", 1}, {"abc", "bc", 1},
+		{"kitten", "sitting", 3}, {"flaw", "lawn", 2}, {"ab", "ba", 2},
+	} {
+		if got := distance(c.a, c.b); got != c.want {
+			t.Errorf("%q and %q: %d, want %d", c.a, c.b, got, c.want)
+		}
+	}
+}
+
+func TestNearest(t *testing.T) {
+	words := []string{"etcd --cert-file", "etcd --key-file", "kubelet --config"}
+	for word, want := range map[string]string{"etcd --certfile": words[0], "kubeletconfig": words[2], "": words[1], strings.Repeat("x", 1<<20): words[0]} {
+		if got := nearest(word, words); got != want {
+			t.Errorf("%.20q: %q, want %q", word, got, want)
+		}
+	}
+	if got := nearest("a", nil); got != "" {
+		t.Errorf("of no words %q", got)
+	}
+}
