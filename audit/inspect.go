@@ -375,9 +375,8 @@ func (i *Inspection) chainFrom(n int) Chain {
 
 // Expect holds the first certificate that is a CA or none, as the role wants it,
 // and the key that belongs to it, against what the requirement table says of the
-// role; o gives the version and profile,
-// that of kubeadm if there is none. An unknown role, or one of which the table
-// says nothing, is an error.
+// role; o gives the version and profile, that of kubeadm if there is none. An
+// unknown role, or one of which the table says nothing, is an error.
 func (i *Inspection) Expect(role string, o Options) error {
 	rows := o.requirements().Rows
 	if !slices.ContainsFunc(rows, func(r Requirement) bool { return r.Role == role }) {

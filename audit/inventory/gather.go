@@ -19,8 +19,8 @@ const (
 // Gather reads the node whose file system lies below dir, "/" for the one it
 // runs on. Every path in the inventory is the node's own, and no link leads out
 // of dir. more are paths of the node to be looked at although nothing may name
-// them, as [GatherPaths] does. It fails only when dir itself cannot be opened; what cannot be read
-// below it is part of the inventory.
+// them, as [GatherPaths] does. It fails only when dir itself cannot be opened;
+// what cannot be read below it is part of the inventory.
 func Gather(dir string, more ...string) (*Inventory, error) {
 	r, err := openRoot(dir)
 	if err != nil {
