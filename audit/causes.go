@@ -69,14 +69,6 @@ func (n *nodeAudit) finding(check string, f finding) Finding {
 	return p.findings[0]
 }
 
-// plural counts things of a kind: "1 certificate", "7 certificates".
-func plural(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
-}
-
 // selected are the findings that a function selects.
 func selected(findings []Finding, is func(Finding) bool) []Finding {
 	var out []Finding

@@ -39,9 +39,10 @@ var namings = map[string]naming{
 	"inEffect":         {component: 0, flags: []int{1}},
 	"etcdEdge":         {component: 0, flags: []int{2, 3}},
 	"etcdDemands":      {component: noArgument, of: inventory.Etcd, flags: []int{0, 1}},
-	"on":               {component: noArgument, of: inventory.Kubelet, flags: []int{0}},
-	"selected":         {component: noArgument, of: inventory.APIServer, flags: []int{0}},
 	"certPath":         {component: noArgument, of: kubeadmComponent, flags: []int{0}},
+	// Functions within others.
+	"rotates.on":             {component: noArgument, of: inventory.Kubelet, flags: []int{0}},
+	"verifyingKeys.selected": {component: noArgument, of: inventory.APIServer, flags: []int{0}},
 }
 
 // settingsOf are the files in which the settings of one component are asked for
@@ -218,7 +219,10 @@ func (n *namesIn) call(c *ast.CallExpr) {
 	case *ast.SelectorExpr:
 		callee = f.Sel.Name
 	}
-	where, ok := namings[callee]
+	where, ok := namings[n.function+"."+callee]
+	if !ok {
+		where, ok = namings[callee]
+	}
 	switch {
 	case callee == "Setting" && len(c.Args) == 2:
 		where = naming{component: 0, flags: []int{1}}

@@ -30,12 +30,8 @@ func exactly(d time.Duration) string {
 		of   time.Duration
 		name string
 	}{{24 * time.Hour, "day"}, {time.Hour, "hour"}, {time.Minute, "minute"}, {time.Second, "second"}} {
-		switch n := d / u.of; {
-		case d%u.of != 0:
-		case n == 1:
-			return "1 " + u.name
-		default:
-			return fmt.Sprintf("%d %ss", n, u.name)
+		if d%u.of == 0 {
+			return plural(int(d/u.of), u.name)
 		}
 	}
 	return d.String()
@@ -43,6 +39,14 @@ func exactly(d time.Duration) string {
 
 // inHours writes a duration as a flag takes it, rounded down to hours: "8760h".
 func inHours(d time.Duration) string { return fmt.Sprintf("%dh", int(d/time.Hour)) }
+
+// plural counts things of a kind: "1 certificate", "7 certificates".
+func plural(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
 
 // What a message repeats of the input: bytes of a name, and names of a list.
 const (
