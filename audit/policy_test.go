@@ -305,3 +305,29 @@ func indented(text string) string {
 	}
 	return b.String()
 }
+
+// A waiver holds up to the last second of its last day, in UTC.
+func TestWaiverEnds(t *testing.T) {
+	p := policy(t, "waivers:\n- {check: validity/expired, path: /etc/kubernetes/pki/*.crt, node: '*', reason: r, until: 2026-11-23}\n")
+	waived := []string{"critical validity/expired " + apiserver + " waived"}
+	ended := []string{"critical validity/expired " + apiserver, "warning policy/waiver-ended certaudit.yaml"}
+	for _, tt := range []struct {
+		at   string
+		want []string
+	}{
+		{"2026-11-23T00:00:00Z", waived},
+		{"2026-11-23T23:59:59Z", waived},
+		{"2026-11-24T00:00:00Z", ended},
+		{"2026-11-24T01:59:59+02:00", waived},
+		{"2026-11-23T23:00:00-01:00", ended},
+	} {
+		at, err := time.Parse(time.RFC3339, tt.at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := auditNode(t, scenario(t, "bad-validity-expired"), audit.Options{At: at, Policy: p})
+		if diff := cmp.Diff(tt.want, verdicts(r)); diff != "" {
+			t.Errorf("at %s (-want +got):\n%s", tt.at, diff)
+		}
+	}
+}
