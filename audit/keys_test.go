@@ -5,8 +5,11 @@ import (
 	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rsa"
+	"crypto/x509"
 	"math/big"
 	"testing"
+
+	"certaudit/parsers"
 )
 
 // rsaOf is a public key of RSA with a modulus of some bits.
@@ -46,6 +49,17 @@ func TestWeakness(t *testing.T) {
 	} {
 		if got := weakness(algorithm); got != want {
 			t.Errorf("%q is worth %q, want %q", algorithm, got, want)
+		}
+	}
+}
+
+// No signature is computed with a key that would take too long.
+func TestLargeRequestKey(t *testing.T) {
+	for bits, want := range map[uint]string{16384: "", 16385: "a key of more than 16384 bits is not computed with"} {
+		r := &request{Request: parsers.Request{PKCS10: &x509.CertificateRequest{PublicKey: rsaOf(bits)}}}
+		_, outcome := Check{run: checkRequestSignature}.runOn(&nodeAudit{node: &node{}, requests: &requestSet{list: []*request{r}}})
+		if outcome.Reason != want {
+			t.Errorf("%d bits: %q, want %q", bits, outcome.Reason, want)
 		}
 	}
 }
