@@ -2,8 +2,11 @@ package audit_test
 
 import (
 	"io/fs"
+	"regexp"
+	"strings"
 	"testing"
 
+	"certaudit/audit"
 	"certaudit/fixtures"
 )
 
@@ -97,4 +100,102 @@ func TestMissingEdges(t *testing.T) {
 			"not-applicable chain/untrusted: no CA is in view that kubelet/client could be verified with",
 		}},
 	})
+}
+
+// A fault counts as much as what the file is for.
+func TestMalformedEdges(t *testing.T) {
+	const trusted = "-----BEGIN TRUSTED CERTIFICATE-----\nTUlJQg==\n-----END TRUSTED CERTIFICATE-----\n"
+	// contextless takes the current context from a kubeconfig.
+	contextless := func(config string) string {
+		return strings.Replace(config, "current-context: ", "current-context: no-", 1)
+	}
+	hook := webhook("https://hook.example.com", "    certificate-authority: ca.crt\n", "")
+	testEdges(t, fixtures.ControlPlane, []edge{
+		{name: "nothing but what Go does not read", change: put(serving+".crt", trusted), want: []string{
+			`critical files/malformed /etc/kubernetes/pki/apiserver.crt kube-apiserver --tls-cert-file: "TRUSTED CERTIFICATE" block: Go and Kubernetes read certificates from "CERTIFICATE" blocks only`,
+		}},
+		{name: "what Go does not read behind a certificate", change: func(c *fixtures.Cluster) { c.Node.Append(serving+".crt", []byte(trusted)) }, want: []string{
+			`info files/malformed /etc/kubernetes/pki/apiserver.crt kube-apiserver --tls-cert-file: "TRUSTED CERTIFICATE" block: Go and Kubernetes read certificates from "CERTIFICATE" blocks only`,
+		}},
+		{name: "CA's key that is none and that everybody may read", change: put(pki+"/ca.key", "none"), want: []string{
+			"critical files/malformed /etc/kubernetes/pki/ca.key kube-controller-manager --cluster-signing-key-file: holds neither PEM nor DER",
+			"warning files/permissions /etc/kubernetes/pki/ca.key kube-controller-manager --cluster-signing-key-file: has the mode 0644; expected 0600 or less, for whoever reads it can act in its name",
+		}},
+		{name: "token key that is none and that everybody may read", change: put(pki+"/sa.key", "none"), want: []string{
+			"critical files/malformed /etc/kubernetes/pki/sa.key kube-apiserver --service-account-signing-key-file: holds neither PEM nor DER",
+			"warning files/permissions /etc/kubernetes/pki/sa.key kube-apiserver --service-account-signing-key-file: has the mode 0644; expected 0600 or less, for whoever reads it can act in its name",
+		}},
+		{name: "kubeconfig of a component without its context", change: func(c *fixtures.Cluster) {
+			f := c.Node[scheduler]
+			f.Data = []byte(contextless(string(f.Data)))
+			c.Node[scheduler] = f
+		}, want: []string{
+			`critical files/malformed /etc/kubernetes/scheduler.conf current-context: the current context is "no-system:kube-scheduler@kubernetes", and there is no such context with a cluster; kube-scheduler cannot use the file`,
+		}},
+		{name: "kubeconfig of a user without its context", change: user(contextless)},
+		{name: "kubeconfig of a webhook without its context", change: both(hooked("--audit-webhook-config-file", contextless(hook)), mode(pki+"/hook.conf", 0o600))},
+		{name: "certificate that people use is missing", change: remove(pki + "/etcd/healthcheck-client.crt"), want: []string{
+			"warning files/missing /etc/kubernetes/pki/etcd/healthcheck-client.crt kubeadm etcd/healthcheck-client.crt: does not exist; it is named by kubeadm etcd/healthcheck-client.crt",
+		}},
+		{name: "CA of a user's kubeconfig is missing", change: user(func(config string) string {
+			return regexp.MustCompile(`certificate-authority-data: \S+`).ReplaceAllString(config, "certificate-authority: gone.crt")
+		}), want: []string{
+			"critical files/missing /root/.kube/gone.crt kubectl clusters[0].cluster.certificate-authority: does not exist; it is named by kubectl clusters[0].cluster.certificate-authority (/root/.kube/config:4)",
+		}},
+	})
+}
+
+// The kubelet never removes what it has replaced.
+func TestRotatedFiles(t *testing.T) {
+	old := func(name string) func(*fixtures.Cluster) {
+		return func(c *fixtures.Cluster) { c.Node[kubeletPKI+"/"+name] = c.Node[kubeletClient] }
+	}
+	newer := "kubelet-client-2026-11-20-12-00-00.pem"
+	testEdges(t, fixtures.ControlPlane, []edge{
+		{name: "an old one of a client", change: old("kubelet-client-2025-10-24-12-00-00.pem"), want: []string{
+			"info files/unreferenced /var/lib/kubelet/pki: holds files that the kubelet has replaced and never removes: 1, the newest kubelet-client-2025-10-24-12-00-00.pem",
+		}},
+		{name: "an old one of a server", change: both(old("kubelet-server-2025-10-24-12-00-00.pem"), old("kubelet-server-2026-10-24-12-00-00.pem")), want: []string{
+			"info files/unreferenced /var/lib/kubelet/pki: holds files that the kubelet has replaced and never removes: 1, the newest kubelet-server-2025-10-24-12-00-00.pem",
+		}},
+		{name: "a newer one", change: old(newer), want: []string{
+			"warning kubelet/link /var/lib/kubelet/pki/kubelet-client-current.pem kubelet users[0].user.client-certificate: leads to kubelet-client-2026-10-24-12-00-00.pem; expected the newest, kubelet-client-2026-11-20-12-00-00.pem",
+		}},
+		{name: "of another form", change: old("kubelet-client-2025-10-24.pem"), want: []string{
+			"info files/unreferenced /var/lib/kubelet/pki/kubelet-client-2025-10-24.pem: is named by no component; it was not judged",
+		}},
+		{name: "of another program", change: old("kubelet-peer-2025-10-24-12-00-00.pem"), want: []string{
+			"info files/unreferenced /var/lib/kubelet/pki/kubelet-peer-2025-10-24-12-00-00.pem: is named by no component; it was not judged",
+		}},
+	})
+}
+
+// remedyOf is what an audit advises for the one finding of a check.
+func remedyOf(t *testing.T, check string, change func(*fixtures.Cluster)) string {
+	t.Helper()
+	c := fixtures.ControlPlane(fixtures.Options{})
+	change(c)
+	var found []string
+	for _, f := range auditNode(t, c.Node, audit.Options{}).Findings {
+		if f.Check == check {
+			found = append(found, f.Remedy)
+		}
+	}
+	if len(found) != 1 {
+		t.Fatalf("%d findings of %s", len(found), check)
+	}
+	return found[0]
+}
+
+// No remedy makes a CA anew, or changes the mode of a link.
+func TestRemediesOfFiles(t *testing.T) {
+	want := "chmod 0600 " + kubeletClient
+	if got := remedyOf(t, "files/permissions", mode(kubeletClient, 0o644)); got != want {
+		t.Errorf("of a link: %s, want %s", got, want)
+	}
+	for _, ca := range []string{"ca", "front-proxy-ca", "etcd/ca"} {
+		if got := remedyOf(t, "files/missing", remove(pki+"/"+ca+".crt")); strings.Contains(got, "kubeadm init phase") {
+			t.Errorf("of %s.crt, which is missing: %s", ca, got)
+		}
+	}
 }
