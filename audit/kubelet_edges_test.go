@@ -1,0 +1,93 @@
+package audit_test
+
+import (
+	"crypto/x509"
+	"testing"
+	"time"
+
+	"certaudit/audit"
+	"certaudit/fixtures"
+)
+
+const kubeletServer = kubeletPKI + "/kubelet-server-2026-10-24-12-00-00.pem"
+
+// asksForServing has the kubelet ask the cluster for its serving certificate,
+// which was issued with some dates.
+func asksForServing(before, after time.Duration) func(*fixtures.Cluster) {
+	return func(c *fixtures.Cluster) {
+		c.Issue(kubeletServer, fixtures.Spec{CommonName: "system:node:cp-1", Organizations: []string{"system:nodes"}, DNSNames: []string{"cp-1"}, IPs: []string{"192.0.2.11"},
+			Usages: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}, NotBefore: fixtures.Now.Add(-before), NotAfter: fixtures.Now.Add(after)})
+		c.Node[kubeletPKI+"/kubelet-server-current.pem"] = fixtures.File{Link: kubeletServer}
+		c.Node.Append(kubeletConfig, []byte("serverTLSBootstrap: true\n"))
+		c.Node.Remove(kubeletPKI+"/kubelet.crt", kubeletPKI+"/kubelet.key")
+	}
+}
+
+func TestKubeletEdges(t *testing.T) {
+	rotationOff := replace(kubeletConfig, "rotateCertificates: true", "rotateCertificates: false")
+	// embeds puts a client certificate into a kubeconfig of the kubelet.
+	embeds := func(path string) func(*fixtures.Cluster) {
+		return func(c *fixtures.Cluster) {
+			c.Node[path] = c.Node[scheduler]
+			c.Embed(path, fixtures.Spec{CommonName: "system:node:cp-1", Organizations: []string{"system:nodes"}, Usages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}})
+		}
+	}
+	testEdges(t, fixtures.ControlPlane, []edge{
+		{name: "embeds its client certificate", change: embeds(etc + "/kubelet.conf"), want: []string{
+			"warning kubelet/embedded-client /etc/kubernetes/kubelet.conf users[0].user.client-certificate-data: embeds the client certificate, which the rotation never updates; expected client-certificate: /var/lib/kubelet/pki/kubelet-client-current.pem",
+		}},
+		{name: "embeds its client certificate, and rotates nothing", change: both(rotationOff, embeds(etc+"/kubelet.conf"))},
+		{name: "bootstraps with a certificate", change: embeds(etc + "/bootstrap-kubelet.conf")},
+
+		{name: "served, at 90 %", change: asksForServing(90*day, 10*day), want: []string{
+			"done chain/wrong-issuer: no CA is in view that kubelet/serving could be verified with",
+			"done chain/untrusted: no CA is in view that kubelet/serving could be verified with",
+		}},
+		{name: "served, past 90 %", change: asksForServing(90*day+time.Second, 10*day-time.Second), want: []string{
+			"warning validity/rotation-overdue /var/lib/kubelet/pki/kubelet-server-current.pem kubelet serverTLSBootstrap: is past 90 % of its life and was not rotated; it expires on 2026-12-03 11:59 UTC, in 9 days",
+			"done chain/wrong-issuer: no CA is in view that kubelet/serving could be verified with",
+			"done chain/untrusted: no CA is in view that kubelet/serving could be verified with",
+		}},
+		{name: "served, past 90 %, and only the client rotates", change: both(asksForServing(335*day, 30*day), replace(kubeletConfig, "serverTLSBootstrap: true", "tlsCertFile: "+kubeletServer+"\ntlsPrivateKeyFile: "+kubeletServer)), want: []string{
+			"info files/unreferenced /var/lib/kubelet/pki/kubelet-server-current.pem: is named by no component; it was not judged",
+			"done chain/wrong-issuer: no CA is in view that kubelet/serving could be verified with",
+			"done chain/untrusted: no CA is in view that kubelet/serving could be verified with",
+		}},
+		{name: "served, past 90 %, and only the server rotates", change: both(asksForServing(30*day, 335*day), rotationOff, lasts(kubeletClient, 335*day, 30*day)), want: []string{
+			"done chain/wrong-issuer: no CA is in view that kubelet/serving could be verified with",
+			"done chain/untrusted: no CA is in view that kubelet/serving could be verified with",
+		}},
+		{name: "the link of the server is a file", change: both(asksForServing(30*day, 335*day), func(c *fixtures.Cluster) { c.Node[kubeletPKI+"/kubelet-server-current.pem"] = c.Node[kubeletServer] }), want: []string{
+			"warning kubelet/link /var/lib/kubelet/pki/kubelet-server-current.pem kubelet serverTLSBootstrap: is a file; expected the link that the kubelet's rotation moves to each new certificate",
+			"done chain/wrong-issuer: no CA is in view that kubelet/serving could be verified with",
+			"done chain/untrusted: no CA is in view that kubelet/serving could be verified with",
+		}},
+		{name: "the server's link leads to an older file", change: both(asksForServing(30*day, 335*day), func(c *fixtures.Cluster) {
+			c.Node[kubeletPKI+"/kubelet-server-2026-11-20-12-00-00.pem"] = c.Node[kubeletServer]
+		}), want: []string{
+			"warning kubelet/link /var/lib/kubelet/pki/kubelet-server-current.pem kubelet serverTLSBootstrap: leads to kubelet-server-2026-10-24-12-00-00.pem; expected the newest, kubelet-server-2026-11-20-12-00-00.pem",
+			"done chain/wrong-issuer: no CA is in view that kubelet/serving could be verified with",
+			"done chain/untrusted: no CA is in view that kubelet/serving could be verified with",
+		}},
+		{name: "asks, and has a serving certificate by a flag", change: both(served, func(c *fixtures.Cluster) { c.Node.Append(kubeletConfig, []byte("serverTLSBootstrap: true\n")) }), want: []string{
+			"info files/unreferenced /var/lib/kubelet/pki/kubelet.crt: is named by no component; it was not judged",
+			"info files/unreferenced /var/lib/kubelet/pki/kubelet.key: is named by no component; it was not judged",
+			"done chain/wrong-issuer: no CA is in view that kubelet/serving could be verified with",
+			"done chain/untrusted: no CA is in view that kubelet/serving could be verified with",
+		}},
+		{name: "does not ask, and serves nothing", change: remove(kubeletPKI+"/kubelet.crt", kubeletPKI+"/kubelet.key")},
+	})
+}
+
+// A certificate that the kubelet made for itself comes with a CA that nobody has
+// the key of, and that is not judged.
+func TestSelfSignedIsAlone(t *testing.T) {
+	r := auditNode(t, fixtures.Worker(fixtures.Options{}).Node, audit.Options{})
+	var got []string
+	for _, c := range r.Certificates {
+		if c.Path == kubeletPKI+"/kubelet.crt" {
+			got = append(got, c.Role)
+		}
+	}
+	compare(t, []string{"kubelet/serving-self-signed"}, got)
+}
