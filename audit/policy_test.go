@@ -331,3 +331,108 @@ func TestWaiverEnds(t *testing.T) {
 		}
 	}
 }
+
+// A policy may go up to its bounds.
+func TestPolicyBounds(t *testing.T) {
+	for _, tt := range []struct{ text, want string }{
+		{"thresholds: {leaf: {warnDays: 0, criticalDays: 0}}", ""},
+		{"thresholds: {leaf: {warnDays: -1, criticalDays: -1}}", "p:1: days are less than 0"},
+		{"thresholds: {leaf: {warnDays: 7, criticalDays: 7}}", ""},
+		{"thresholds: {leaf: {warnDays: 6, criticalDays: 7}}", "p:1: it would warn at 6 days, after it is critical at 7"},
+		{"thresholds: {leaf: {warnShare: 1, criticalShare: 1}}", ""},
+		{"thresholds: {leaf: {warnShare: 0, criticalShare: 0}}", ""},
+		{"thresholds: {leaf: {warnShare: 0.1, criticalShare: 0.2}}", "p:1: it would warn at a share of 0.1, after it is critical at 0.2"},
+		{"thresholds: {leaf: {warnShare: 1.1}}", "p:1: a share of the lifetime lies between 0 and 1"},
+		{"requests: {lifetimeDays: 36500, pendingHours: 1}", ""},
+		{"requests: {lifetimeDays: 36501}", "p:1: 36501 is not between 1 and 36500"},
+		{"waivers:\n- {check: validity/expired, path: /a, node: a, reason: r, until: 2027-01-31}\n- {check: validity/expired, path: /a, node: b, reason: r, until: 2027-01-31}", ""},
+		{"waivers:\n- {check: validity/expired, path: /a, node: a, reason: r, until: 2027-02-29}", `p:2: until: "2027-02-29" is no date; write it like 2027-01-31`},
+	} {
+		_, err := audit.ParsePolicy("p", []byte(tt.text))
+		if got := fmt.Sprint(err); got != tt.want && !(err == nil && tt.want == "") {
+			t.Errorf("%s: %s, want %q", tt.text, got, tt.want)
+		}
+	}
+}
+
+// What a policy says of one role or fact changes no other.
+func TestPolicyStaysApart(t *testing.T) {
+	expiring := []string{"critical validity/expiring /etc/kubernetes/pki/front-proxy-client.crt"}
+	usage := func(c *fixtures.Cluster) {
+		c.Reissue(scheduler, func(s *fixtures.Spec) {
+			s.CommonName, s.Usages = "system:kube-schedular", nil
+			s.Organizations = []string{"system:masters"}
+		})
+	}
+	const waiver = "- {check: validity/expiring, path: %q, node: '*', reason: %s, until: 2027-01-31}\n"
+	for _, tt := range []struct {
+		name, policy string
+		change       func(*fixtures.Cluster)
+		want         []string
+	}{
+		{name: "threshold of the CAs", policy: "thresholds: {ca: {warnDays: 4000, criticalDays: 1}}", want: []string{
+			"warning validity/expiring /etc/kubernetes/pki/ca.crt", "warning validity/expiring /etc/kubernetes/pki/etcd/ca.crt", "warning validity/expiring /etc/kubernetes/pki/front-proxy-ca.crt"}},
+		{name: "threshold of a role before that of all", policy: "thresholds: {leaf: {warnDays: 0, criticalDays: 0}, kube-apiserver/front-proxy-client: {warnDays: 30, criticalDays: 7}}",
+			change: lasts(pki+"/front-proxy-client", 360*day, 5*day), want: expiring},
+		{name: "another fact of the role", change: usage, policy: "requirements:\n  replace:\n  - {role: kube-scheduler/client, fact: commonName, values: [\"system:kube-schedular\"], source: ours}\n",
+			want: []string{"critical identity/organization-extra /etc/kubernetes/scheduler.conf"}},
+		{name: "the same fact of another role", change: usage, policy: "requirements:\n  replace:\n  - {role: kube-controller-manager/client, fact: commonName, values: [\"system:kube-controller-manager\"], source: ours}\n",
+			want: []string{"critical identity/common-name /etc/kubernetes/scheduler.conf", "critical identity/organization-extra /etc/kubernetes/scheduler.conf"}},
+		{name: "the first waiver of two", change: lasts(pki+"/front-proxy-client", 360*day, 5*day),
+			policy: "waivers:\n" + fmt.Sprintf(waiver, "/etc/kubernetes/pki/*", "first") + fmt.Sprintf(waiver, "/etc/kubernetes/pki/front-proxy-client.crt", "second"),
+			want:   []string{expiring[0] + " waived"}},
+		{name: "a waiver of a folder above", change: lasts(pki+"/front-proxy-client", 360*day, 5*day), policy: "waivers:\n" + fmt.Sprintf(waiver, "/etc/kubernetes/*", "r"),
+			want: append(expiring, "info policy/waiver-unused certaudit.yaml")},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			c := fixtures.ControlPlane(fixtures.Options{})
+			if tt.change != nil {
+				tt.change(c)
+			}
+			r := auditNode(t, c.Node, audit.Options{Policy: policy(t, tt.policy)})
+			if diff := cmp.Diff(tt.want, verdicts(r)); diff != "" {
+				t.Errorf("findings (-want +got):\n%s", diff)
+			}
+			for _, f := range r.Findings {
+				if f.Waiver != nil && f.Waiver.Reason != "first" {
+					t.Errorf("waived for %q", f.Waiver.Reason)
+				}
+			}
+		})
+	}
+}
+
+// A check that is switched off says so.
+func TestOutcomeOfOff(t *testing.T) {
+	r := auditNode(t, scenario(t, "bad-validity-expired"), audit.Options{Policy: policy(t, "checks: {validity/expired: off}")})
+	for _, o := range r.Outcomes {
+		want := audit.Outcome{Check: "validity/expired", Node: "cp-1", State: audit.NotApplicable, Reason: "switched off by certaudit.yaml"}
+		if o.Check == want.Check && o != want {
+			t.Errorf("%+v, want %+v", o, want)
+		}
+	}
+}
+
+// Each finding of a baseline excuses one of its kind, and none about the policy.
+func TestBaselineCounts(t *testing.T) {
+	stray := func(days ...string) fixtures.Node {
+		c := fixtures.ControlPlane(fixtures.Options{})
+		for _, day := range days {
+			put(kubeletPKI+"/other-2026-11-"+day+"-12-00-00.pem", "")(c)
+		}
+		return c.Node
+	}
+	const finding = "info files/unreferenced /var/lib/kubelet/pki/other-2026-11-"
+	unused := policy(t, "waivers:\n- {check: validity/expired, path: /a, node: '*', reason: r, until: 2027-01-31}\n")
+	baseline := audit.NewBaseline(auditNode(t, stray("01"), audit.Options{Policy: unused}))
+	for _, f := range baseline.Findings {
+		if f.Check == "policy/waiver-unused" {
+			t.Errorf("%s is in the baseline", f.Check)
+		}
+	}
+	want := []string{finding + "02-12-00-00.pem known", finding + "03-12-00-00.pem"}
+	if diff := cmp.Diff(want, verdicts(auditNode(t, stray("02", "03"), audit.Options{Baseline: &baseline}))); diff != "" {
+		t.Errorf("findings (-want +got):\n%s", diff)
+	}
+}
