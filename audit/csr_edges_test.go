@@ -92,6 +92,11 @@ func TestRequestEdges(t *testing.T) {
 		}},
 		{name: "for itself, by a node that gives no name out", text: servingRequest(requestObject{}).yaml() + strings.Replace(workerNode, ", {type: Hostname, address: worker-1}", "", 1)},
 
+		{name: "an address that the Node writes as one of IPv6", text: servingRequest(requestObject{}).yaml() + strings.Replace(workerNode, "192.0.2.21", "\"::ffff:192.0.2.21\"", 1)},
+		{name: "a kubelet's client with a URI", text: kubeletRequest(requestObject{spec: fixtures.RequestSpec{URIs: []string{"spiffe://worker-1"}}}).yaml(), want: []string{
+			`critical csr/names csr-worker-1: has alternative names ("spiffe://worker-1"); expected none`,
+		}},
+
 		{name: "for 600 seconds", text: requestObject{seconds: "600"}.yaml()},
 		{name: "for 599 seconds", text: requestObject{seconds: "599"}.yaml(), want: []string{
 			"warning csr/lifetime jane: asks for 599 seconds; the API server takes no less than 600 seconds",
