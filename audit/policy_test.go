@@ -2,6 +2,7 @@ package audit_test
 
 import (
 	"certaudit/audit/inventory"
+	"crypto/x509"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -360,7 +361,7 @@ func TestPolicyStaysApart(t *testing.T) {
 	expiring := []string{"critical validity/expiring /etc/kubernetes/pki/front-proxy-client.crt"}
 	usage := func(c *fixtures.Cluster) {
 		c.Reissue(scheduler, func(s *fixtures.Spec) {
-			s.CommonName, s.Usages = "system:kube-schedular", nil
+			s.CommonName, s.Usages = "system:kube-schedular", []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
 			s.Organizations = []string{"system:masters"}
 		})
 	}
@@ -375,9 +376,9 @@ func TestPolicyStaysApart(t *testing.T) {
 		{name: "threshold of a role before that of all", policy: "thresholds: {leaf: {warnDays: 0, criticalDays: 0}, kube-apiserver/front-proxy-client: {warnDays: 30, criticalDays: 7}}",
 			change: lasts(pki+"/front-proxy-client", 360*day, 5*day), want: expiring},
 		{name: "another fact of the role", change: usage, policy: "requirements:\n  replace:\n  - {role: kube-scheduler/client, fact: commonName, values: [\"system:kube-schedular\"], source: ours}\n",
-			want: []string{"critical identity/organization-extra /etc/kubernetes/scheduler.conf"}},
+			want: []string{"critical identity/organization-extra /etc/kubernetes/scheduler.conf", "critical usage/extended-key-usage /etc/kubernetes/scheduler.conf"}},
 		{name: "the same fact of another role", change: usage, policy: "requirements:\n  replace:\n  - {role: kube-controller-manager/client, fact: commonName, values: [\"system:kube-controller-manager\"], source: ours}\n",
-			want: []string{"critical identity/common-name /etc/kubernetes/scheduler.conf", "critical identity/organization-extra /etc/kubernetes/scheduler.conf"}},
+			want: []string{"critical identity/common-name /etc/kubernetes/scheduler.conf", "critical identity/organization-extra /etc/kubernetes/scheduler.conf", "critical usage/extended-key-usage /etc/kubernetes/scheduler.conf"}},
 		{name: "the first waiver of two", change: lasts(pki+"/front-proxy-client", 360*day, 5*day),
 			policy: "waivers:\n" + fmt.Sprintf(waiver, "/etc/kubernetes/pki/*", "first") + fmt.Sprintf(waiver, "/etc/kubernetes/pki/front-proxy-client.crt", "second"),
 			want:   []string{expiring[0] + " waived"}},

@@ -173,3 +173,22 @@ func TestCovered(t *testing.T) {
 		t.Errorf("covered are %q, want %q", covered, want)
 	}
 }
+
+// A version that is too old for a table is judged by the first one of it, and one
+// that is too new by the rows that have no end.
+func TestSelectOutside(t *testing.T) {
+	row := func(value string, iv Interval) Requirement {
+		return Requirement{Role: inventory.RoleAdmin, Fact: FactCommonName, Values: []string{value}, Interval: iv, Source: "a test"}
+	}
+	table := &Requirements{Covers: Interval{Since: "1.20", Until: "1.22"}, Rows: []Requirement{
+		row("first", Interval{Since: "1.20", Until: "1.21"}), row("last", Interval{Since: "1.21"}), row("both", Interval{})}}
+	for version, want := range map[string]string{"": "both", "1.19": "first both", "1.20": "first both", "1.21": "last both", "1.22": "last both", "1.99": "last both"} {
+		var got []string
+		for _, r := range table.Select(ProfileKubeadm, version) {
+			got = append(got, r.Values...)
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("%q: %q, want %s", version, got, want)
+		}
+	}
+}
