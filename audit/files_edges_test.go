@@ -102,6 +102,21 @@ func TestMissingEdges(t *testing.T) {
 	})
 }
 
+// What one may do without and another needs is missing.
+func TestNeededByOne(t *testing.T) {
+	c := fixtures.Native(fixtures.Options{})
+	c.Node.Replace("/etc/systemd/system/kube-apiserver.service", "kubelet-certificate-authority=/var/lib/kubernetes/ca.crt", "kubelet-certificate-authority="+kubeletPKI+"/kubelet.crt")
+	c.Node.Replace(kubeletConfig, "tlsCertFile: pki/kubelet.crt\ntlsPrivateKeyFile: pki/kubelet.key\n", "")
+	c.Node.Remove(kubeletPKI+"/kubelet.crt", kubeletPKI+"/kubelet.key")
+	var got []string
+	for _, f := range auditNode(t, c.Node, audit.Options{}).Findings {
+		if f.Check == "files/missing" {
+			got = append(got, f.Path+" "+f.Message)
+		}
+	}
+	compare(t, []string{kubeletPKI + "/kubelet.crt does not exist; it is named by kubelet cert-dir, kube-apiserver --kubelet-certificate-authority (/etc/systemd/system/kube-apiserver.service:6)"}, got)
+}
+
 // A fault counts as much as what the file is for.
 func TestMalformedEdges(t *testing.T) {
 	const trusted = "-----BEGIN TRUSTED CERTIFICATE-----\nTUlJQg==\n-----END TRUSTED CERTIFICATE-----\n"
