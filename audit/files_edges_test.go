@@ -1,6 +1,7 @@
 package audit_test
 
 import (
+	"fmt"
 	"io/fs"
 	"regexp"
 	"strings"
@@ -183,6 +184,32 @@ func TestRotatedFiles(t *testing.T) {
 			"info files/unreferenced /var/lib/kubelet/pki/kubelet-peer-2025-10-24-12-00-00.pem: is named by no component; it was not judged",
 		}},
 	})
+}
+
+// Files that nobody names are listed one by one, up to twenty of a folder.
+func TestManyStrays(t *testing.T) {
+	for n, want := range map[int][2]int{20: {20, 0}, 21: {20, 1}, 25: {20, 1}} {
+		c := fixtures.ControlPlane(fixtures.Options{})
+		for i := range n {
+			put(fmt.Sprintf("%s/stray-%d.crt", pki, i), "")(c)
+		}
+		var got [2]int
+		for _, f := range auditNode(t, c.Node, audit.Options{}).Findings {
+			switch {
+			case f.Check != "files/unreferenced":
+			case f.Path == pki:
+				got[1]++
+				if want := fmt.Sprintf("holds %d more files that no component names; they were not judged", n-20); f.Message != want {
+					t.Errorf("%d files: %s, want: %s", n, f.Message, want)
+				}
+			default:
+				got[0]++
+			}
+		}
+		if got != want {
+			t.Errorf("%d files: %v are listed and summed, want %v", n, got, want)
+		}
+	}
 }
 
 // remedyOf is what an audit advises for the one finding of a check.

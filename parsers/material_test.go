@@ -298,7 +298,8 @@ func TestParseMaterialOfField(t *testing.T) {
 
 func TestParseMaterialLimits(t *testing.T) {
 	const parameters = "-----BEGIN EC PARAMETERS-----\n-----END EC PARAMETERS-----\n"
-	long := "-----BEGIN EC PARAMETERS-----\n" + strings.Repeat("\n", maxBlockBytes)
+	const begin = "-----BEGIN EC PARAMETERS-----\n"
+	long := begin + strings.Repeat("\n", maxBlockBytes)
 	tests := []struct {
 		name string
 		text string
@@ -308,6 +309,8 @@ func TestParseMaterialLimits(t *testing.T) {
 		{"one more", strings.Repeat(parameters, 5001) + "-----BEGIN X", oneProblem(10001, KindLimit, "more than 5000 PEM blocks; the rest is not read")},
 		{"long text between blocks", parameters + strings.Repeat("\n", maxBlockBytes) + parameters, summary{}},
 		{"long block", parameters + long + "-----END EC PARAMETERS-----\n-----BEGIN X", oneProblem(3, KindLimit, "PEM block of more than 1048576 bytes; it and the rest are not read")},
+		{"longest block", begin + strings.Repeat("\n", maxBlockBytes-len(begin)) + "-----END EC PARAMETERS-----\n", summary{}},
+		{"one byte longer", begin + strings.Repeat("\n", maxBlockBytes-len(begin)+1) + "-----END EC PARAMETERS-----\n", oneProblem(1, KindLimit, "PEM block of more than 1048576 bytes; it and the rest are not read")},
 		{"long block without END", parameters + long, oneProblem(3, KindLimit, "PEM block of more than 1048576 bytes; it and the rest are not read")},
 	}
 	for _, tt := range tests {
@@ -317,6 +320,16 @@ func TestParseMaterialLimits(t *testing.T) {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// A key is decoded up to a length, so that none takes too long.
+func TestLongestKey(t *testing.T) {
+	for length, want := range map[int]Kind{maxKeyBytes: KindKey, maxKeyBytes + 1: KindLimit} {
+		data := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: make([]byte, length)})
+		if got := ParseMaterial(Origin{Path: "/p"}, data).Problems; len(got) != 1 || got[0].Kind != want {
+			t.Errorf("%d bytes: %v, want a problem of the kind %q", length, got, want)
+		}
 	}
 }
 
