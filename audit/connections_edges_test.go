@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"certaudit/audit"
 	"certaudit/fixtures"
@@ -155,12 +156,12 @@ func TestServerEdges(t *testing.T) {
 			"    breaks super-admin -> kube-apiserver",
 			"    breaks pods -> kube-apiserver",
 		}},
-		{name: "not yet valid", about: about, change: spec(serving, early), want: []string{
+		{name: "not yet valid", about: about, change: spec(serving, func(s *fixtures.Spec) { s.NotBefore = fixtures.Now.Add(11 * time.Minute) }), want: []string{
 			"broken: kube-scheduler -> kube-apiserver https://192.0.2.11:6443 broken/ok",
 			"    system:kube-scheduler",
-			"    the server's certificate: x509: certificate has expired or is not yet valid: current time 2026-11-23T12:00:00Z is before 2026-11-23T12:00:01Z",
-			"critical connections/server-untrusted, kubelet, at /etc/kubernetes/pki/apiserver.crt:0 kube-apiserver --tls-cert-file",
-			"    kubelet -> kube-apiserver https://192.0.2.11:6443: the server's certificate: x509: certificate has expired or is not yet valid: current time 2026-11-23T12:00:00Z is before 2026-11-23T12:00:01Z",
+			"    the server's certificate: x509: certificate has expired or is not yet valid: current time 2026-11-23T12:00:00Z is before 2026-11-23T12:11:00Z",
+			"critical validity/not-yet-valid, kube-apiserver, at /etc/kubernetes/pki/apiserver.crt:1 kube-apiserver --tls-cert-file",
+			"    is not valid before 2026-11-23 12:11 UTC, in 11 minutes",
 			"    breaks kubelet -> kube-apiserver",
 			"    breaks kube-controller-manager -> kube-apiserver",
 			"    breaks kube-scheduler -> kube-apiserver",
