@@ -30,6 +30,7 @@ func TestObjectEdges(t *testing.T) {
 	cert, key := m.leaf("guard", "web-ca", "guard.prod.svc")
 	wrongName, wrongKey := m.leaf("guard-old", "web-ca", "guard.dev.svc")
 	deep, deepKey := m.leaf("deep", "web-sub", "deep.prod.svc")
+	namesake, namesakeKey := m.leaf("web-ca", "web-ca", "web.prod.svc")
 	webCA, webSub := m.ca("web-ca"), m.ca("web-sub")
 	m.c.Node["/x/self.crt"] = fixtures.File{Data: craft(m.c, "/x/guard.key", "", x509.Certificate{Subject: pkix.Name{CommonName: "guard"}, DNSNames: []string{"guard.prod.svc"}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}}), Mode: 0o644}
 	self := string(m.c.Node["/x/self.crt"].Data)
@@ -52,6 +53,9 @@ func TestObjectEdges(t *testing.T) {
 		}},
 		{name: "chain with its root", objects: []string{secretObject("a", tlsType, "tls.crt", deep+webSub+webCA, "tls.key", deepKey)}},
 		{name: "self-signed", objects: []string{secretObject("a", tlsType, "tls.crt", self, "tls.key", key)}},
+		{name: "of the name of its CA", objects: []string{secretObject("a", tlsType, "tls.crt", namesake, "tls.key", namesakeKey)}, want: []string{
+			`info objects/chain -:1 Secret prod/a data["tls.crt"]: is issued by "web-ca", which is neither in tls.crt nor in ca.crt nor anywhere in view; whoever verifies it must have that certificate`,
+		}},
 		{name: "certificate and key under one name of a ConfigMap", objects: []string{configMap("prod", "files", "server.pem", self+key)}, want: []string{
 			`critical objects/key-exposed -:1 ConfigMap prod/files data["server.pem"]: a private key stands in a ConfigMap, which many may read and nothing encrypts; expected a Secret`,
 		}},
