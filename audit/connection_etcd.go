@@ -24,7 +24,11 @@ func (n *nodeAudit) etcdEdges() []edge {
 	if ref, ok := n.inv.ReferenceOf("kubeadm", "etcd/healthcheck-client.crt"); ok && n.inv.Files[ref.Path].Exists() {
 		l := n.etcdEdge("kubeadm", "https://127.0.0.1:2379", "etcd/ca.crt", ref.Name, roleNamed(inventory.RoleEtcdHealthcheck))
 		l.Client = "etcd health check"
-		if trust, ok := n.inv.ReferenceTo(n.certPath("etcd/ca.crt"), inventory.HoldsBundle); ok && l.serverSide.verdict == VerdictUnverified {
+		trust, ok := n.inv.ReferenceTo(n.certPath("etcd/ca.crt"), inventory.HoldsBundle)
+		if !ok {
+			trust, ok = n.inv.ReferenceOf("etcd", "trusted-ca-file")
+		}
+		if ok && l.serverSide.verdict == VerdictUnverified {
 			l.serverSide = verifyServer(n.etcdServer("127.0.0.1"), n.trustedBy(trust, true, ""), "127.0.0.1", n.now)
 		}
 		edges = append(edges, l)

@@ -428,7 +428,7 @@ func TestEtcdEdges(t *testing.T) {
 			"unverified: kube-apiserver -> etcd https://127.0.0.1:2379 ok/unverified",
 			"    kube-apiserver-etcd-client",
 			"    etcd accepts clients without a certificate",
-			"unverified: etcd health check -> etcd https://127.0.0.1:2379 unverified/unverified",
+			"unverified: etcd health check -> etcd https://127.0.0.1:2379 ok/unverified",
 			"    kube-etcd-healthcheck-client",
 			"    etcd accepts clients without a certificate",
 			"ok: etcd peers -> etcd https://192.0.2.11:2380 ok/ok",

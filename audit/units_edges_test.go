@@ -95,8 +95,7 @@ func TestSettingEdges(t *testing.T) {
 		{name: "kubeconfig of a component with an entry that is not in use", change: replace(scheduler, "users:\n", "users:\n- name: other\n  user: {client-certificate: /etc/kubernetes/gone.crt, client-key: /etc/kubernetes/gone.key}\n")},
 		{name: "kubeconfig of a webhook with an entry for another server", change: both(hooked("--audit-webhook-config-file", strings.Replace(webhook("https://hook.example.com", "    certificate-authority: ca.crt\n", ""),
 			"users:\n", "users:\n- name: other.example.com\n  user: {client-certificate: gone.crt, client-key: gone.key}\n", 1)), mode(pki+"/hook.conf", 0o600)), want: []string{
-			"critical files/missing /etc/kubernetes/pki/gone.crt kube-apiserver users[0].user.client-certificate: does not exist; it is named by kube-apiserver users[0].user.client-certificate (/etc/kubernetes/pki/hook.conf:16)",
-			"critical files/missing /etc/kubernetes/pki/gone.key kube-apiserver users[0].user.client-key: does not exist; it is named by kube-apiserver users[0].user.client-key (/etc/kubernetes/pki/hook.conf:16)",
+			"critical files/missing /etc/kubernetes/pki/gone.crt kube-apiserver users[0].user.client-certificate: does not exist; it is named by kube-apiserver users[0].user.client-certificate (/etc/kubernetes/pki/hook.conf:16); its key /etc/kubernetes/pki/gone.key is missing as well",
 		}},
 		{name: "admission plugin without a kind", change: both(flags("--admission-control-config-file="+pki+"/admission.yaml"), put(pki+"/admission.yaml", "kind: AdmissionConfiguration\nplugins:\n- {name: ImagePolicyWebhook, path: image.yaml}\n"),
 			put(pki+"/image.yaml", "imagePolicy: {kubeConfigFile: gone.conf}\n")), want: []string{
