@@ -21,6 +21,10 @@ type Flag struct {
 	Name   string `json:"name"`
 	Value  string `json:"value"`
 	Origin Origin `json:"origin,omitzero"`
+	// Spelling is how a command line has the flag, with its dashes; "" where that
+	// is "--" and Name, for a single letter, and for what is no flag of a command
+	// line.
+	Spelling string `json:"spelling,omitempty"`
 }
 
 // Command is one program and the flags it is started with, in their order.
@@ -28,6 +32,8 @@ type Command struct {
 	// Program is the base name of the program, and empty where the words begin
 	// with a flag because the image's entry point names the program.
 	Program string `json:"program"`
+	// Operand is the word behind the program, where that is no flag.
+	Operand string `json:"operand,omitempty"`
 	Flags   []Flag `json:"flags,omitempty"`
 }
 
@@ -231,6 +237,9 @@ func (p *commandParser) command(words []word, shells int) {
 			p.unknown(words[0].Origin, words[0].unknown)
 		}
 		words = words[1:]
+		if len(words) > 0 && !strings.HasPrefix(words[0].Value, "-") {
+			c.Operand = words[0].Value
+		}
 	}
 	c.Flags = p.flags(words, printers[c.Program])
 	p.commands = append(p.commands, c)
@@ -322,6 +331,9 @@ func (p *commandParser) flags(words []word, quiet bool) []Flag {
 		}
 		f := Flag{Name: name, Origin: w.Origin}
 		f.Origin.Field = "--" + name
+		if written, _, _ := strings.Cut(w.Value, "="); written != f.Origin.Field && len(name) > 1 {
+			f.Spelling = written
+		}
 		if unknown != "" {
 			p.unknown(f.Origin, unknown)
 		}

@@ -92,11 +92,11 @@ func TestKubeadmKubelet(t *testing.T) {
 		t.Errorf("problems of the command: %+v", problems)
 	}
 	wantCommands := []Command{{Program: "kubelet", Flags: []Flag{
-		{"bootstrap-kubeconfig", "/etc/kubernetes/bootstrap-kubelet.conf", Origin{dropInPath, 3, "--bootstrap-kubeconfig"}},
-		{"kubeconfig", "/etc/kubernetes/kubelet.conf", Origin{dropInPath, 3, "--kubeconfig"}},
-		{"config", "/var/lib/kubelet/config.yaml", Origin{dropInPath, 4, "--config"}},
-		{"container-runtime-endpoint", "unix:///run/containerd/containerd.sock", Origin{flagsPath, 1, "--container-runtime-endpoint"}},
-		{"pod-infra-container-image", "registry.k8s.io/pause:3.10", Origin{flagsPath, 1, "--pod-infra-container-image"}},
+		{Name: "bootstrap-kubeconfig", Value: "/etc/kubernetes/bootstrap-kubelet.conf", Origin: Origin{dropInPath, 3, "--bootstrap-kubeconfig"}},
+		{Name: "kubeconfig", Value: "/etc/kubernetes/kubelet.conf", Origin: Origin{dropInPath, 3, "--kubeconfig"}},
+		{Name: "config", Value: "/var/lib/kubelet/config.yaml", Origin: Origin{dropInPath, 4, "--config"}},
+		{Name: "container-runtime-endpoint", Value: "unix:///run/containerd/containerd.sock", Origin: Origin{flagsPath, 1, "--container-runtime-endpoint"}},
+		{Name: "pod-infra-container-image", Value: "registry.k8s.io/pause:3.10", Origin: Origin{flagsPath, 1, "--pod-infra-container-image"}},
 	}}}
 	if diff := cmp.Diff(wantCommands, commands); diff != "" {
 		t.Errorf("commands (-want +got):\n%s", diff)

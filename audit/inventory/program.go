@@ -41,7 +41,10 @@ type Program struct {
 	// Environment is what the variables that stand for its flags begin with; ""
 	// where there are none.
 	Environment string
-	Flags       []Flag
+	// Since and Until bound the versions [Since, Until) of which Flags holds every
+	// flag that concerns certificates.
+	Since, Until string
+	Flags        []Flag
 	// Switches are its other flags that take no value from the next word.
 	Switches []string
 	// Fields are those of the configuration files that its flags name.
@@ -67,6 +70,12 @@ type Flag struct {
 	Pair string
 	// Default is the value in effect where it is not given; "" for none.
 	Default string
+	// Since is the first version that has the flag, Until the first that has it no
+	// more; "" where the program's own bounds are passed. Versions are of
+	// Kubernetes, etcd's are its own.
+	Since, Until string
+	// Instead is the flag that took its place; "" for none.
+	Instead string
 	// Switch: it is a boolean.
 	Switch bool
 	// Repeats: it may be given several times, and every value counts.
