@@ -23,11 +23,17 @@ const (
 // k8s.io/apiserver pkg/apis/apiserver, k8s.io/kubelet config/v1beta1,
 // k8s.io/kube-scheduler and kube-proxy config/v1. Of what is read once:
 // kubernetes#79083, #84200, #124574; etcd client/pkg/transport.
+//
+// Since and Until compare these sources at v1.20.15, v1.21.14 and so on to
+// v1.37.2, and etcd's server/embed/config.go and etcdmain/config.go at 3.4.13,
+// 3.5.24, 3.6.8 and 3.7.0. What left before the first of them has its number,
+// unless a release note says more: #89069 (--basic-auth-file), #58367
+// (--require-kubeconfig).
 var programs = []Program{
 	{
-		Name: APIServer, Executables: []string{"apiserver"}, UnitWords: []string{"kube", "apiserver"},
+		Name: APIServer, Executables: []string{"apiserver"}, UnitWords: []string{"kube", "apiserver"}, Since: "1.20", Until: "1.38",
 		Flags: slices.Concat(
-			servingFlags(RoleAPIServerServing),
+			servingFlags(RoleAPIServerServing, "/var/run/kubernetes"), requestHeaderFlags,
 			[]Flag{
 				{Name: "tls-sni-cert-key", Holds: HoldsCertificate, Role: RoleAPIServerSNI, Repeats: true},
 				{Name: "client-ca-file", Holds: HoldsBundle, Role: RoleKubernetesCA},
@@ -41,14 +47,14 @@ var programs = []Program{
 				{Name: "etcd-certfile", Holds: HoldsCertificate, Role: RoleAPIServerEtcd, Pair: "etcd-keyfile"},
 				{Name: "etcd-keyfile", Holds: HoldsPrivateKey, Role: RoleAPIServerEtcd, Pair: "etcd-certfile"},
 				{Name: "oidc-ca-file", Holds: HoldsBundle, Role: RoleOtherCA},
-				{Name: "peer-ca-file", Holds: HoldsBundle, Role: RoleOtherCA},
+				{Name: "peer-ca-file", Holds: HoldsBundle, Role: RoleOtherCA, Since: "1.28"},
 				{Name: "service-account-key-file", Holds: HoldsTokenVerifier, Repeats: true, ReadOnce: true},
 				{Name: "service-account-signing-key-file", Holds: HoldsTokenKey, ReadOnce: true},
 				{Name: "authentication-token-webhook-config-file", Holds: HoldsKubeconfig, Role: RoleOutbound},
 				{Name: "authorization-webhook-config-file", Holds: HoldsKubeconfig, Role: RoleOutbound},
 				{Name: "audit-webhook-config-file", Holds: HoldsKubeconfig, Role: RoleOutbound},
-				{Name: "authentication-config", Holds: HoldsConfig},
-				{Name: "authorization-config", Holds: HoldsConfig},
+				{Name: "authentication-config", Holds: HoldsConfig, Since: "1.29"},
+				{Name: "authorization-config", Holds: HoldsConfig, Since: "1.29"},
 				{Name: "admission-control-config-file", Holds: HoldsConfig},
 				{Name: "egress-selector-config-file", Holds: HoldsConfig},
 				{Name: "advertise-address"},
@@ -57,17 +63,54 @@ var programs = []Program{
 				{Name: "etcd-servers"},
 				{Name: "etcd-servers-overrides"},
 				{Name: "oidc-issuer-url"},
+				{Name: "oidc-client-id"},
+				{Name: "oidc-signing-algs"},
 				{Name: "requestheader-allowed-names"},
 				{Name: "service-account-issuer"},
-				{Name: "service-cluster-ip-range"},
+				{Name: "service-account-signing-endpoint", Since: "1.32"},
+				{Name: "service-account-jwks-uri"},
+				{Name: "service-account-lookup", Switch: true},
+				{Name: "service-account-extend-token-expiration", Switch: true},
+				{Name: "service-account-max-token-expiration"},
+				// kubernetes pkg/kubeapiserver/options DefaultServiceIPCIDR
+				{Name: "service-cluster-ip-range", Default: "10.0.0.0/24"},
+				{Name: "anonymous-auth", Switch: true, Default: "true"},
+				{Name: "enable-bootstrap-token-auth", Switch: true},
+				{Name: "authentication-token-webhook-cache-ttl"},
+				{Name: "authentication-token-webhook-version"},
+				{Name: "authorization-mode"},
+				{Name: "token-auth-file"},
+				{Name: "encryption-provider-config"},
+				{Name: "encryption-provider-config-automatic-reload", Switch: true, Since: "1.26"},
+				{Name: "kubelet-port"},
+				{Name: "kubelet-preferred-address-types"},
+				{Name: "kubelet-timeout"},
+				{Name: "peer-advertise-ip", Since: "1.28"},
+				{Name: "peer-advertise-port", Since: "1.28"},
+				{Name: "etcd-prefix"},
+
+				{Name: "insecure-port", Until: "1.24"},
+				{Name: "port", Until: "1.24"},
+				{Name: "insecure-bind-address", Until: "1.24"},
+				{Name: "address", Until: "1.24"},
+				{Name: "kubelet-https", Switch: true, Until: "1.22"},
+				{Name: "ssh-keyfile", Until: "1.22"},
+				{Name: "ssh-user", Until: "1.22"},
+				{Name: "experimental-encryption-provider-config", Until: "1.24", Instead: "encryption-provider-config"},
+				{Name: "service-account-api-audiences", Until: "1.25", Instead: "api-audiences"},
+				{Name: "basic-auth-file", Until: "1.19"},
+				{Name: "tls-ca-file", Until: "1.20"},
+				{Name: "experimental-keystone-url", Until: "1.20"},
+				{Name: "experimental-keystone-ca-file", Until: "1.20"},
+				{Name: "experimental-bootstrap-token-auth", Switch: true, Until: "1.20", Instead: "enable-bootstrap-token-auth"},
+				{Name: "insecure-allow-any-token", Switch: true, Until: "1.20"},
 			}),
-		Switches: []string{"allow-privileged", "anonymous-auth", "audit-log-compress", "audit-log-truncate-enabled",
+		Switches: []string{"allow-privileged", "audit-log-compress", "audit-log-truncate-enabled",
 			"contention-profiling", "disable-http2-serving", "enable-aggregator-routing",
-			"enable-bootstrap-token-auth", "enable-garbage-collector", "enable-logs-handler",
-			"enable-priority-and-fairness", "enable-swagger-ui", "encryption-provider-config-automatic-reload",
-			"kubelet-https", "permit-address-sharing", "permit-port-sharing", "profiling",
-			"service-account-extend-token-expiration", "service-account-lookup", "shutdown-send-retry-after",
-			"watch-cache"},
+			"enable-garbage-collector", "enable-logs-handler",
+			"enable-priority-and-fairness", "enable-swagger-ui",
+			"permit-address-sharing", "permit-port-sharing", "profiling",
+			"shutdown-send-retry-after", "watch-cache"},
 		Fields: []Field{
 			{Kind: "AdmissionConfiguration", Field: "plugins[].path", Holds: HoldsConfig},
 			{Kind: "AdmissionConfiguration", Field: "plugins[].configuration.kubeConfigFile", Holds: HoldsKubeconfig, Role: RoleOutbound},
@@ -85,9 +128,9 @@ var programs = []Program{
 		Reload:    rereadEveryMinute,
 	},
 	{
-		Name: ControllerManager, Executables: []string{"controller-manager"}, UnitWords: []string{"kube", "controller-manager"},
+		Name: ControllerManager, Executables: []string{"controller-manager"}, UnitWords: []string{"kube", "controller-manager"}, Since: "1.20", Until: "1.38",
 		Flags: slices.Concat(
-			servingFlags(RoleControllerServe), delegationFlags(RoleControllerClient),
+			servingFlags(RoleControllerServe, ""), delegationFlags(RoleControllerClient), requestHeaderFlags,
 			[]Flag{
 				{Name: "root-ca-file", Holds: HoldsBundle, Role: RoleKubernetesCA},
 				{Name: "service-account-private-key-file", Holds: HoldsTokenKey, ReadOnce: true},
@@ -99,22 +142,32 @@ var programs = []Program{
 				{Name: "secure-port", Default: "10257"},
 				{Name: "controllers"},
 				{Name: "cluster-signing-duration"},
-				{Name: "experimental-cluster-signing-duration"},
+				{Name: "service-cluster-ip-range"},
+				{Name: "allocate-node-cidrs", Switch: true},
+				{Name: "concurrent-serviceaccount-token-syncs"},
+				{Name: "legacy-service-account-token-clean-up-period", Since: "1.28"},
+
+				{Name: "experimental-cluster-signing-duration", Until: "1.25", Instead: "cluster-signing-duration"},
+				{Name: "address", Until: "1.24", Instead: "bind-address"},
+				{Name: "port", Until: "1.24", Instead: "secure-port"},
+				{Name: "insecure-experimental-approve-all-kubelet-csrs-for-group", Until: "1.20"},
 			}),
-		Switches: []string{"allocate-node-cidrs", "authentication-skip-lookup", "authentication-tolerate-lookup-failure",
-			"configure-cloud-routes", "disable-attach-detach-reconcile-sync", "enable-dynamic-provisioning",
+		Switches: []string{"configure-cloud-routes", "disable-attach-detach-reconcile-sync", "enable-dynamic-provisioning",
 			"enable-leader-migration", "leader-elect", "use-service-account-credentials"},
 		Listeners: []Listener{{Address: "bind-address", Port: "secure-port", Certificate: "tls-cert-file"}},
 		Reload:    rereadEveryMinute,
 	},
 	{
-		Name: Scheduler, Executables: []string{"scheduler"}, UnitWords: []string{"kube", "scheduler"},
+		Name: Scheduler, Executables: []string{"scheduler"}, UnitWords: []string{"kube", "scheduler"}, Since: "1.20", Until: "1.38",
 		Flags: slices.Concat(
-			servingFlags(RoleSchedulerServe), delegationFlags(RoleSchedulerClient),
+			servingFlags(RoleSchedulerServe, ""), delegationFlags(RoleSchedulerClient), requestHeaderFlags,
 			[]Flag{
 				{Name: "config", Holds: HoldsConfig, Role: RoleSchedulerClient},
 				{Name: "bind-address", Default: "0.0.0.0"},
 				{Name: "secure-port", Default: "10259"},
+
+				{Name: "address", Until: "1.24", Instead: "bind-address"},
+				{Name: "port", Until: "1.24", Instead: "secure-port"},
 			}),
 		Fields: []Field{
 			{Kind: "KubeSchedulerConfiguration", Field: "clientConnection.kubeconfig", Holds: HoldsKubeconfig, Role: RoleSchedulerClient},
@@ -123,10 +176,11 @@ var programs = []Program{
 		Reload:    rereadEveryMinute,
 	},
 	{
-		Name: Proxy, Executables: []string{"proxy"}, UnitWords: []string{"kube"},
+		Name: Proxy, Executables: []string{"proxy"}, UnitWords: []string{"kube"}, Since: "1.20", Until: "1.38",
 		Flags: []Flag{
 			{Name: "config", Holds: HoldsConfig, Role: RoleProxyClient},
 			{Name: "kubeconfig", Holds: HoldsKubeconfig, Role: RoleProxyClient},
+			{Name: "master"},
 		},
 		Switches: []string{"bind-address-hard-fail", "cleanup", "masquerade-all"},
 		Fields: []Field{
@@ -134,7 +188,7 @@ var programs = []Program{
 		},
 	},
 	{
-		Name: Kubelet, UnitWords: []string{"kube"},
+		Name: Kubelet, UnitWords: []string{"kube"}, Since: "1.20", Until: "1.38",
 		Flags: []Flag{
 			{Name: "kubeconfig", Holds: HoldsKubeconfig, Role: RoleKubeletClient},
 			{Name: "client-ca-file", Field: "authentication.x509.clientCAFile", Holds: HoldsBundle, Role: RoleKubernetesCA},
@@ -150,33 +204,58 @@ var programs = []Program{
 			{Name: "cert-dir", Default: KubeletCertDir},
 			{Name: "cloud-provider"},
 			{Name: "config"},
-			{Name: "config-dir"},
+			{Name: "config-dir", Since: "1.28"},
 			{Name: "hostname-override"},
 			{Name: "node-ip"},
+			// The defaults of these three depend on whether there is a
+			// configuration file (kubernetes cmd/kubelet/app/options applyLegacyDefaults).
+			{Name: "anonymous-auth", Field: "authentication.anonymous.enabled", Switch: true},
+			{Name: "authentication-token-webhook", Field: "authentication.webhook.enabled", Switch: true},
+			{Name: "authorization-mode", Field: "authorization.mode"},
+			{Name: "authentication-token-webhook-cache-ttl"},
+			{Name: "tls-cipher-suites"},
+			{Name: "tls-min-version"},
+			{Name: "read-only-port"},
+
+			{Name: "experimental-bootstrap-kubeconfig", Until: "1.23", Instead: "bootstrap-kubeconfig"},
+			{Name: "require-kubeconfig", Switch: true, Until: "1.10"},
+			{Name: "api-servers", Until: "1.20", Instead: "kubeconfig"},
+			{Name: "auth-path", Until: "1.20", Instead: "kubeconfig"},
+			{Name: "cadvisor-port", Until: "1.20"},
+			{Name: "enable-cadvisor-json-endpoints", Switch: true, Until: "1.21"},
+			{Name: "docker-tls", Switch: true, Until: "1.24"},
+			{Name: "docker-tls-ca", Until: "1.24"},
+			{Name: "docker-tls-cert", Until: "1.24"},
+			{Name: "docker-tls-key", Until: "1.24"},
+			{Name: "network-plugin", Until: "1.24"},
+			{Name: "cni-bin-dir", Until: "1.24"},
+			{Name: "cni-conf-dir", Until: "1.24"},
+			{Name: "container-runtime", Until: "1.27"},
 		},
 		Switches: []string{"cgroups-per-qos", "enable-controller-attach-detach", "enable-debugging-handlers", "enable-server",
 			"exit-on-lock-contention", "fail-swap-on", "kernel-memcg-notification", "make-iptables-util-chains",
-			"protect-kernel-defaults", "register-node", "register-schedulable", "require-kubeconfig",
-			"runonce", "seccomp-default", "serialize-image-pulls"},
+			"protect-kernel-defaults", "register-node", "register-schedulable", "runonce",
+			"seccomp-default", "serialize-image-pulls"},
 		Listeners: []Listener{{Address: "address", Port: "port"}},
 		Reload:    "It reads the file at its start; only from 1.31 on it takes up a new one by itself.",
 	},
 	{
-		Name: Etcd, UnitWords: []string{"etcd"}, Environment: "ETCD_",
+		Name: Etcd, UnitWords: []string{"etcd"}, Environment: "ETCD_", Since: "3.4", Until: "3.8",
+		Modes: []string{"gateway", "grpc-proxy"}, // etcd server/etcdmain/main.go
 		Flags: []Flag{
 			{Name: "cert-file", Holds: HoldsCertificate, Role: RoleEtcdServing, Pair: "key-file"},
 			{Name: "key-file", Holds: HoldsPrivateKey, Role: RoleEtcdServing, Pair: "cert-file"},
 			{Name: "trusted-ca-file", Holds: HoldsBundle, Role: RoleEtcdCA, ReadOnce: true},
-			{Name: "client-cert-file", Holds: HoldsCertificate, Role: RoleEtcdClient, Pair: "client-key-file"},
-			{Name: "client-key-file", Holds: HoldsPrivateKey, Role: RoleEtcdClient, Pair: "client-cert-file"},
+			{Name: "client-cert-file", Holds: HoldsCertificate, Role: RoleEtcdClient, Pair: "client-key-file", Since: "3.5"},
+			{Name: "client-key-file", Holds: HoldsPrivateKey, Role: RoleEtcdClient, Pair: "client-cert-file", Since: "3.5"},
 			{Name: "peer-cert-file", Holds: HoldsCertificate, Role: RoleEtcdPeer, Pair: "peer-key-file"},
 			{Name: "peer-key-file", Holds: HoldsPrivateKey, Role: RoleEtcdPeer, Pair: "peer-cert-file"},
 			{Name: "peer-trusted-ca-file", Holds: HoldsBundle, Role: RoleEtcdCA, ReadOnce: true},
-			{Name: "peer-client-cert-file", Holds: HoldsCertificate, Role: RoleEtcdPeer, Pair: "peer-client-key-file"},
-			{Name: "peer-client-key-file", Holds: HoldsPrivateKey, Role: RoleEtcdPeer, Pair: "peer-client-cert-file"},
-			{Name: "discovery-cert", Holds: HoldsCertificate, Role: RoleOutbound, Pair: "discovery-key"},
-			{Name: "discovery-key", Holds: HoldsPrivateKey, Role: RoleOutbound, Pair: "discovery-cert"},
-			{Name: "discovery-cacert", Holds: HoldsBundle, Role: RoleOtherCA},
+			{Name: "peer-client-cert-file", Holds: HoldsCertificate, Role: RoleEtcdPeer, Pair: "peer-client-key-file", Since: "3.5"},
+			{Name: "peer-client-key-file", Holds: HoldsPrivateKey, Role: RoleEtcdPeer, Pair: "peer-client-cert-file", Since: "3.5"},
+			{Name: "discovery-cert", Holds: HoldsCertificate, Role: RoleOutbound, Pair: "discovery-key", Since: "3.6"},
+			{Name: "discovery-key", Holds: HoldsPrivateKey, Role: RoleOutbound, Pair: "discovery-cert", Since: "3.6"},
+			{Name: "discovery-cacert", Holds: HoldsBundle, Role: RoleOtherCA, Since: "3.6"},
 			{Name: "name"},
 			{Name: "config-file"},
 			{Name: "listen-client-urls"},
@@ -189,12 +268,31 @@ var programs = []Program{
 			{Name: "peer-client-cert-auth", Switch: true},
 			{Name: "peer-cert-allowed-cn"},
 			{Name: "peer-cert-allowed-hostname"},
+			{Name: "client-crl-file"},
+			{Name: "peer-crl-file"},
+			{Name: "auto-tls", Switch: true},
+			{Name: "peer-auto-tls", Switch: true},
+			{Name: "self-signed-cert-validity", Since: "3.5"},
+			{Name: "cipher-suites"},
+			{Name: "tls-min-version"},
+			{Name: "tls-max-version"},
+			{Name: "auth-token"},
+			{Name: "auth-token-ttl"},
+			{Name: "listen-metrics-urls"},
+			{Name: "listen-client-http-urls"},
+			{Name: "peer-skip-client-san-verification", Switch: true, Since: "3.6"},
+			{Name: "discovery-insecure-skip-tls-verify", Switch: true, Since: "3.6"},
+			{Name: "discovery-insecure-transport", Switch: true, Since: "3.6"},
+
+			{Name: "experimental-peer-skip-client-san-verification", Switch: true, Until: "3.7", Instead: "peer-skip-client-san-verification"},
+			{Name: "ca-file", Until: "3.4", Instead: "trusted-ca-file"},
+			{Name: "peer-ca-file", Until: "3.4", Instead: "peer-trusted-ca-file"},
 		},
-		Switches: []string{"auto-tls", "debug", "enable-grpc-gateway", "enable-log-rotation", "enable-pprof",
+		Switches: []string{"debug", "enable-grpc-gateway", "enable-log-rotation", "enable-pprof",
 			"enable-v2", "experimental-compact-hash-check-enabled", "experimental-enable-distributed-tracing",
 			"experimental-enable-lease-checkpoint", "experimental-initial-corrupt-check", "experimental-memory-mlock",
-			"experimental-peer-skip-client-san-verification", "experimental-stop-grpc-service-on-defrag",
-			"force-new-cluster", "initial-election-tick-advance", "peer-auto-tls", "pre-vote",
+			"experimental-stop-grpc-service-on-defrag",
+			"force-new-cluster", "initial-election-tick-advance", "pre-vote",
 			"socket-reuse-address", "socket-reuse-port", "strict-reconfig-check", "unsafe-no-fsync"},
 		ConfigSections: []ConfigSection{
 			{Section: ""},
@@ -236,13 +334,28 @@ var wrappers = map[string]parsers.Wrapper{
 var logRunner = parsers.Wrapper{Valued: []string{"-log-file", "--log-file", "-log-file-size", "--log-file-size",
 	"-flush-interval", "--flush-interval"}}
 
-// servingFlags are those by which the API server, the controller-manager and the
-// scheduler name what they serve (k8s.io/apiserver pkg/server/options).
-func servingFlags(role string) []Flag {
+// servingFlags are those by which the API server, the controller-manager, the
+// scheduler and extension API servers name what they serve (k8s.io/apiserver
+// pkg/server/options). certDir is where a program keeps the pair that it makes itself;
+// "" where that stays in memory.
+func servingFlags(role, certDir string) []Flag {
 	return []Flag{
 		{Name: "tls-cert-file", Holds: HoldsCertificate, Role: role, Pair: "tls-private-key-file"},
 		{Name: "tls-private-key-file", Holds: HoldsPrivateKey, Role: role, Pair: "tls-cert-file"},
+		{Name: "cert-dir", Default: certDir},
+		{Name: "tls-cipher-suites"},
+		{Name: "tls-curve-preferences", Since: "1.36"},
+		{Name: "tls-min-version"},
 	}
+}
+
+// requestHeaderFlags say in which headers a front proxy names those for whom it
+// speaks.
+var requestHeaderFlags = []Flag{
+	{Name: "requestheader-username-headers"},
+	{Name: "requestheader-uid-headers", Since: "1.32"},
+	{Name: "requestheader-group-headers"},
+	{Name: "requestheader-extra-headers-prefix"},
 }
 
 // delegationFlags are those of a component that asks the API server who its own
@@ -255,6 +368,13 @@ func delegationFlags(role string) []Flag {
 		{Name: "authorization-kubeconfig", Holds: HoldsKubeconfig, Role: role},
 		{Name: "client-ca-file", Holds: HoldsBundle, Role: RoleKubernetesCA},
 		{Name: "requestheader-client-ca-file", Holds: HoldsBundle, Role: RoleFrontProxyCA},
+		{Name: "master"},
+		{Name: "requestheader-allowed-names"},
+		{Name: "tls-sni-cert-key"},
+		{Name: "authentication-skip-lookup", Switch: true},
+		{Name: "authentication-tolerate-lookup-failure", Switch: true},
+		{Name: "authentication-token-webhook-cache-ttl"},
+		{Name: "authorization-always-allow-paths"},
 	}
 }
 

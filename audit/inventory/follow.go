@@ -42,7 +42,7 @@ func (m mounts) foreign(name string) bool {
 // component adds a component and everything that it names.
 func (g *gatherer) component(c Component, env []parsers.EnvVar, v view) {
 	if c.Name == "etcd" {
-		c.Settings = g.etcdSettings(c, env, v)
+		g.etcdSettings(&c, env, v)
 	}
 	if first, twice := g.inv.Component(c.Name); twice {
 		g.noted(c.Name, parsers.Problem{Origin: c.Origin, Kind: KindDuplicate,
@@ -62,6 +62,29 @@ func (g *gatherer) component(c Component, env []parsers.EnvVar, v view) {
 			g.follow(c.Name, use{f.Name, f.Holds, f.Role}, value, pairKey(c.Name, f, i), v)
 		}
 	}
+	if c.Name == APIServer {
+		g.keptServing(c, v)
+	}
+}
+
+// keptServing adds the pair that the API server serves where no flag names one: it
+// keeps what it has made in --cert-dir, and takes what lies there
+// (k8s.io/apiserver pkg/server/options/serving.go MaybeDefaultWithSelfSignedCerts).
+func (g *gatherer) keptServing(c Component, v view) {
+	if c.Setting("tls-cert-file").Value != "" || c.Setting("tls-private-key-file").Value != "" {
+		return
+	}
+	dir := c.InEffect("cert-dir")
+	cert, seen := v.host(path.Join(dir, "apiserver.crt"))
+	key, _ := v.host(path.Join(dir, "apiserver.key"))
+	if !seen || !g.exists(cert) || !g.exists(key) {
+		return
+	}
+	ref := Reference{Component: c.Name, Name: "cert-dir", Origin: c.Setting("cert-dir").Origin, Role: RoleAPIServerServing, Pair: c.Name + "/cert-dir"}
+	ref.Path, ref.Holds = cert, HoldsCertificate
+	g.optional(ref)
+	ref.Path, ref.Holds = key, HoldsPrivateKey
+	g.optional(ref)
 }
 
 // effective returns the values of a flag that count: all of a flag that
@@ -309,10 +332,10 @@ func (g *gatherer) credential(from Reference, inside string, v view, c credentia
 	}
 }
 
-// etcdSettings returns what etcd is configured with: the file of --config-file
+// etcdSettings sets what etcd is configured with: the file of --config-file
 // alone if there is one, else its flags over its environment (etcd
 // server/etcdmain/config.go).
-func (g *gatherer) etcdSettings(c Component, env []parsers.EnvVar, v view) []parsers.Flag {
+func (g *gatherer) etcdSettings(c *Component, env []parsers.EnvVar, v view) {
 	var vars []parsers.Flag
 	p, _ := ProgramNamed(c.Name)
 	for _, e := range env {
@@ -322,27 +345,24 @@ func (g *gatherer) etcdSettings(c Component, env []parsers.EnvVar, v view) []par
 	}
 	all := parsers.Command{Flags: append(vars, c.Settings...)}
 	file := all.Flag("config-file")
-	if file.Value == "" {
-		return all.Flags
-	}
 	host, ok := v.host(file.Value)
-	if !ok {
-		return all.Flags
+	if file.Value == "" || !ok {
+		c.Settings = all.Flags
+		return
 	}
+	c.Overruled, c.Settings = c.Settings, nil
 	data, ok := g.config(host, c.Name)
 	if !ok {
 		g.noted(c.Name, parsers.Problem{Origin: file.Origin, Kind: KindUnreadable, Detail: fmt.Sprintf("%q cannot be read, and etcd takes everything from it", host)})
-		return nil
+		return
 	}
 	docs, _ := g.documents(host, c.Name, data)
-	var flags []parsers.Flag
 	for _, d := range docs {
 		for _, s := range p.ConfigSections {
 			for _, t := range d.Find(s.Section + "*") {
 				key := t.Origin.Field[strings.LastIndex(t.Origin.Field, ".")+1:]
-				flags = append(flags, parsers.Flag{Name: s.Prefix + key, Value: t.Value, Origin: t.Origin})
+				c.Settings = append(c.Settings, parsers.Flag{Name: s.Prefix + key, Value: t.Value, Origin: t.Origin})
 			}
 		}
 	}
-	return flags
 }

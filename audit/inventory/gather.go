@@ -211,7 +211,7 @@ func (g *gatherer) pod(pod parsers.Pod) {
 	for _, c := range pod.Containers {
 		commands, problems := grammar.ParseCommand(slices.Concat(c.Command, c.Args), c.Env)
 		for _, cmd := range commands {
-			if name := componentStartedBy(cmd.Program); name != "" {
+			if name := componentOfCommand(cmd); name != "" {
 				g.noted(name, problems...)
 				g.component(Component{Name: name, Origin: pod.Origin, Image: c.Image, Settings: cmd.Flags, Annotations: pod.Annotations}, c.Env, mounts{pod, c})
 				problems = nil

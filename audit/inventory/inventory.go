@@ -66,6 +66,9 @@ type Component struct {
 	// Settings are the flags in effect and the fields of a configuration file
 	// under the name of the flag that says the same. The last of a name wins.
 	Settings []parsers.Flag `json:"settings"`
+	// Overruled are the flags of the command line that count for nothing, since a
+	// configuration file takes the place of all.
+	Overruled []parsers.Flag `json:"overruled,omitempty"`
 	// Annotations of the pod.
 	Annotations map[string]string `json:"annotations,omitempty"`
 }

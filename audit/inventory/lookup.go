@@ -108,6 +108,13 @@ func (inv *Inventory) inEffect(component, name string) string {
 	return cmp.Or(inv.Setting(component, name).Value, f.Default)
 }
 
+// InEffect returns the value of a setting, or the flag's default, "" for none.
+func (c Component) InEffect(name string) string {
+	p, _ := ProgramNamed(c.Name)
+	f, _ := p.Flag(name)
+	return cmp.Or(c.Setting(name).Value, f.Default)
+}
+
 // Material returns what a reference leads to; the zero Material where there is
 // nothing to read.
 func (inv *Inventory) Material(r Reference) parsers.Material {

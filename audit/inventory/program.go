@@ -36,6 +36,8 @@ type Program struct {
 	Name string
 	// Executable holds other names of its program; the first is the component's own.
 	Executables []string
+	// Modes are the operands with which the program is something else.
+	Modes []string
 	// UnitWords are those of which the name of a unit that starts it has one.
 	UnitWords []string
 	// Environment is what the variables that stand for its flags begin with; ""
@@ -142,6 +144,15 @@ func (p Program) Flag(name string) (Flag, bool) {
 
 // componentStartedBy returns the component that a program of this name is, or "".
 func componentStartedBy(program string) string { return byExecutable[program] }
+
+// componentOfCommand returns the component that a command starts, or "".
+func componentOfCommand(c parsers.Command) string {
+	name := componentStartedBy(c.Program)
+	if p, ok := ProgramNamed(name); !ok || slices.Contains(p.Modes, c.Operand) {
+		return ""
+	}
+	return name
+}
 
 var byExecutable = func() map[string]string {
 	names := map[string]string{}

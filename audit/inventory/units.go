@@ -90,7 +90,7 @@ func (g *gatherer) service(component string, unit parsers.Unit) {
 	commands, problems := grammar.ParseCommand(words, nil)
 	problems = append(unclear, problems...)
 	for _, cmd := range commands {
-		name := componentStartedBy(cmd.Program)
+		name := componentOfCommand(cmd)
 		if name == "" || name == "kubelet" {
 			continue
 		}
@@ -114,7 +114,7 @@ func (g *gatherer) service(component string, unit parsers.Unit) {
 func startsComponent(unit parsers.Unit) bool {
 	words, _ := unit.StartWords(nil)
 	commands, _ := grammar.ParseCommand(words, nil)
-	return slices.ContainsFunc(commands, func(c parsers.Command) bool { return componentStartedBy(c.Program) != "" && c.Program != "kubelet" })
+	return slices.ContainsFunc(commands, func(c parsers.Command) bool { return componentOfCommand(c) != "" && c.Program != "kubelet" })
 }
 
 // serviceView is that of a component which runs on the node in a folder.
