@@ -21,8 +21,8 @@ type cause struct {
 // causes find what has several findings for its consequences. Each looks at what
 // those before it have left.
 var causes = []func(*nodeAudit, []Finding) []cause{
-	(*nodeAudit).missingFolders, (*nodeAudit).missingPairs, (*nodeAudit).swappedPairs,
-	(*nodeAudit).wrongClock, (*nodeAudit).replacedCAs, (*nodeAudit).expiredCAs, (*nodeAudit).wrongFacts,
+	(*nodeAudit).mistypedFlags, (*nodeAudit).missingFolders, (*nodeAudit).missingPairs, (*nodeAudit).swappedPairs,
+	(*nodeAudit).wrongClock, (*nodeAudit).replacedCAs, (*nodeAudit).expiredCAs, (*nodeAudit).wrongRanges, (*nodeAudit).wrongFacts,
 }
 
 // explain puts findings that have one cause into one, where the fix starts.

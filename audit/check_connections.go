@@ -22,6 +22,9 @@ var explains = map[fault][]string{
 
 // explainedBy reports whether a finding is the cause of a broken verification.
 func (h verification) explainedBy(f Finding) bool {
+	if h.unset.flag != "" && h.verdict == VerdictBroken && (parsers.Origin{Path: f.Path, Line: f.Line, Field: f.Field}) == h.unset.at {
+		return true
+	}
 	elsewhere := h.certificates[f.SHA256] && !strings.Contains(f.Field, "certificate-authority") // a copy matters to its own kubeconfig alone
 	return h.verdict == VerdictBroken && slices.Contains(explains[h.fault], f.Check) && (slices.Contains(h.paths, f.Path) || elsewhere)
 }

@@ -169,6 +169,14 @@ func checkReusedKey(p *pass) {
 
 func checkServiceAccount(p *pass) {
 	verifiers, where := p.verifyingKeys()
+	u := p.unset(inventory.APIServer, tokenVerifierFlag)
+	if u.flag != "" {
+		p.examine()
+	}
+	if p.verifiesNoTokens() {
+		p.report(finding{component: inventory.APIServer, at: u.at, message: noTokenVerifier, remedy: p.setFlag(u)})
+		return
+	}
 	if len(verifiers) == 0 {
 		return
 	}
@@ -183,21 +191,41 @@ func checkServiceAccount(p *pass) {
 			}
 			judged[ref.Path] = true
 			p.examine()
-			if !slices.Contains(verifiers, k.PublicKeySHA256) {
-				p.report(finding{component: ref.Component, at: parsers.Origin{Path: ref.Path, Line: k.Origin.Line, Field: ref.Label()},
-					message: fmt.Sprintf("signs service account tokens, and its public half is not in %s: the API server refuses every token", strings.Join(where, ", ")),
-					remedy: slices.Concat(remedy{"# copy sa.key and sa.pub from a control-plane node where tokens work, or:",
-						command("openssl pkey -in %s -pubout -out %s", ref.Path, where[0])}, p.restartComponent("kube-apiserver"), p.restartComponent("kube-controller-manager"))})
+			if slices.Contains(verifiers, k.PublicKeySHA256) {
+				break
 			}
+			f := finding{component: ref.Component, at: parsers.Origin{Path: ref.Path, Line: k.Origin.Line, Field: ref.Label()},
+				message: fmt.Sprintf("signs service account tokens, and its public half is not in %s: the API server refuses every token", strings.Join(where, ", ")),
+				remedy: slices.Concat(remedy{"# copy sa.key and sa.pub from a control-plane node where tokens work, or:",
+					command("openssl pkey -in %s -pubout -out %s", ref.Path, where[0])}, p.restartComponent("kube-apiserver"), p.restartComponent("kube-controller-manager"))}
+			if u.flag != "" {
+				f.component, f.at, f.remedy = inventory.APIServer, u.at, p.setFlag(u)
+				f.message = fmt.Sprintf("--%s is not set, so that the API server verifies service account tokens with %s, its serving key, and refuses what %s signs with %s", tokenVerifierFlag, strings.Join(where, ", "), ref.Component, ref.Path)
+			}
+			p.report(f)
 			break
 		}
 	}
 }
 
+// tokenVerifierFlag names the keys that service account tokens are verified with.
+const (
+	tokenVerifierFlag = "service-account-key-file"
+	tokenSignerFlag   = "service-account-signing-key-file"
+	noTokenVerifier   = "--" + tokenVerifierFlag + " is not set beside --" + tokenSignerFlag + ": kube-apiserver does not start, or, before 1.20, verifies no token"
+)
+
+// verifiesNoTokens reports whether the API server has nothing to verify service account
+// tokens with: it takes its serving key only where it does not sign either, which no
+// version since 1.20 does (kubernetes pkg/kubeapiserver/options/authentication.go,
+// cmd/kube-apiserver/app/server.go at v1.19 and v1.20.15).
+func (n *node) verifiesNoTokens() bool {
+	return n.unset(inventory.APIServer, tokenVerifierFlag).flag != "" && n.inv.Setting(inventory.APIServer, tokenSignerFlag).Value != ""
+}
+
 // verifyingKeys are the hashes of the keys that the API server verifies service
 // account tokens with, and the files they are from. Without a flag that names
-// some it takes its serving key (kubernetes
-// pkg/kubeapiserver/options/authentication.go).
+// some it may take its serving key.
 func (n *node) verifyingKeys() (keys, files []string) {
 	add := func(ref inventory.Reference) {
 		m := n.inv.Material(ref)
@@ -218,9 +246,11 @@ func (n *node) verifyingKeys() (keys, files []string) {
 		}
 		return out
 	}
-	refs := selected("service-account-key-file")
-	if len(refs) == 0 {
-		refs = selected("tls-private-key-file")
+	refs := selected(tokenVerifierFlag)
+	if server, ok := n.inv.Component(inventory.APIServer); ok && len(refs) == 0 {
+		if whole, _ := isWhole(n.inv, server); whole && server.Setting("service-account-signing-endpoint").Value == "" && !n.verifiesNoTokens() {
+			refs = selected("tls-private-key-file")
+		}
 	}
 	for _, ref := range refs {
 		add(ref)

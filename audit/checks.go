@@ -312,6 +312,34 @@ var roster = []Check{
 	},
 
 	{
+		ID: "flags/unknown", Severity: Critical, scope: scopeNode,
+		Summary: "a flag that the component does not have, and that concerns certificates",
+		Why:     "A component that is given a flag it does not know does not start; etcd passes over a variable or key that it does not know. Where the component's version is not known, or newer than what is known here, it is a warning that no release has the flag, and an info that some have it and some have not. A flag that does not look like one of certificates is not judged, nor is what the vendor of a build may have added: that is an info.",
+		Example: "--etcd-ca-file in place of --etcd-cafile; --insecure-port, which went with 1.24, after an upgrade.",
+		Remedy:  "Write the flag that was meant, or take it out.",
+		Source:  "github.com/spf13/pflag; etcd server/etcdmain/config.go",
+		run:     checkUnknownFlag,
+	},
+	{
+		ID: "flags/missing", Severity: Critical, scope: scopeNode,
+		Summary: "a flag is not set without which a component does not start, or refuses others",
+		Why:     "Without --client-ca-file the API server takes nobody's certificate and everybody is locked out; without a CA of their own, clients verify with the host's roots, which have not signed the cluster's certificates.",
+		Example: "--client-ca-file was lost when the manifest was edited; --tls-cert-file without --tls-private-key-file.",
+		Remedy:  "Set the flag.",
+		Source:  sourceAuth,
+		run:     checkMissingFlag,
+	},
+	{
+		ID: "flags/service-range", Severity: Warning, scope: scopeNode,
+		Summary: "kube-controller-manager has another service range than kube-apiserver",
+		Why:     "One of the two is not what was meant. Pods call the API server by the first address of kube-apiserver's range, which its certificate must hold; kube-controller-manager gives pods addresses outside of its own.",
+		Example: "--service-cluster-ip-range is not set on kube-apiserver, which then takes 10.0.0.0/24.",
+		Remedy:  "Give both the same range, in the same order.",
+		Source:  "kubernetes pkg/controlplane/apiserver/options/options.go, cmd/kube-controller-manager/app/options/nodeipamcontroller.go",
+		run:     checkServiceRanges,
+	},
+
+	{
 		ID: "kubelet/embedded-client", Severity: Warning, scope: scopeNode,
 		Summary: "kubelet.conf embeds a certificate that rotation never updates",
 		Why:     "The kubelet rotates a file beside it; a year later the embedded one has expired and the kubelet does not start again.",

@@ -63,13 +63,14 @@ func (n *nodeAudit) kubeconfigEdge(k parsers.Kubeconfig, context parsers.KubeCon
 	l := edge{role: *r, dialled: cluster.Server.Origin}
 	l.Client, l.Server, l.Address = clientName(r, ref, context), "kube-apiserver", cluster.Server.Value
 	host := cmp.Or(cluster.TLSServerName.Value, parsers.HostOf(cluster.Server.Value))
-	l.serverSide = verifyServer(n.apiServer(host), n.serverTrust(cluster), host, n.now)
+	server, clients := n.apiServer(host), n.apiServerClients(host)
+	l.serverSide = verifyServer(server, n.serverTrust(cluster, server), host, n.now)
 	offered := n.userCredentials(user, r)
-	if offered.none && (user.TokenAuth || user.Exec) {
+	if (offered.none || clients.refuses) && (user.TokenAuth || user.Exec) {
 		l.clientSide, l.authorization = verification{verdict: VerdictNone, reason: "the client shows a token"}, verification{verdict: VerdictNone}
 		return l, true
 	}
-	l.clientSide = verifyClient(offered, n.apiServerClients(host), n.now)
+	l.clientSide = verifyClient(offered, clients, n.now)
 	l.authorization, l.Identity = n.identify(r, offered), identityOf(offered)
 	return l, true
 }
@@ -90,16 +91,37 @@ func clientName(r *role, ref inventory.Reference, context parsers.KubeContext) s
 // podEdges is the connection of every pod to the API server, with the CA that
 // the controller-manager gives it.
 func (n *nodeAudit) podEdges() []edge {
-	ref, ok := n.inv.ReferenceOf("kube-controller-manager", "root-ca-file")
+	trust, ok := n.podTrust()
 	hosts := n.facts.values["serviceIP"]
 	if !ok || len(hosts) == 0 {
 		return nil
 	}
 	l := edge{dialled: n.inv.Setting("kube-apiserver", "service-cluster-ip-range").Origin}
 	l.Client, l.Server, l.Address = "pods", "kube-apiserver", (&url.URL{Scheme: "https", Host: bracketed(hosts[0])}).String()
-	l.serverSide = verifyServer(n.apiServer(hosts[0]), n.trustedBy(ref, true, ""), hosts[0], n.now)
+	l.serverSide = verifyServer(n.apiServer(hosts[0]), trust, hosts[0], n.now)
 	l.clientSide, l.authorization = verification{verdict: VerdictNone, reason: "the client shows a token"}, verification{verdict: VerdictNone}
 	return []edge{l}
+}
+
+// podTrust is what the controller-manager gives to pods to verify the API server with:
+// its --root-ca-file, else the CA that its own kubeconfig embeds; of one that names a
+// file it gives them nothing (kubernetes cmd/kube-controller-manager/app/certificates.go
+// getKubeAPIServerCAFileContents). ok is false where it is not known.
+func (n *node) podTrust() (trust anchors, ok bool) {
+	if ref, ok := n.inv.ReferenceOf(inventory.ControllerManager, "root-ca-file"); ok {
+		return n.trustedBy(ref, true, ""), true
+	}
+	own, hasOwn := n.inv.ReferenceOf(inventory.ControllerManager, "kubeconfig")
+	cluster, _, inUse := n.inv.Kubeconfigs[own.Path].Current()
+	u := n.unset(inventory.ControllerManager, "root-ca-file")
+	if u.flag == "" || !hasOwn || !inUse {
+		return anchors{}, false
+	}
+	if ref, embedded := n.inv.ReferenceAt(cluster.CAData.Origin); embedded {
+		return n.trustedBy(ref, true, ""), true
+	}
+	return anchors{refuses: true, at: u.at, unset: u,
+		reason: "--root-ca-file is not set, and the kubeconfig of kube-controller-manager embeds no CA: pods are given none to verify the API server with"}, true
 }
 
 func bracketed(host string) string {
@@ -111,7 +133,7 @@ func bracketed(host string) string {
 
 // kubeletEdges is the connection of the API server to the kubelet of this node.
 func (n *nodeAudit) kubeletEdges() []edge {
-	_, hasServer := n.inv.Component("kube-apiserver")
+	server, hasServer := n.inv.Component("kube-apiserver")
 	if _, ok := n.inv.Component("kubelet"); !ok || !hasServer {
 		return nil
 	}
@@ -123,13 +145,65 @@ func (n *nodeAudit) kubeletEdges() []edge {
 		l.Address = "https://" + net.JoinHostPort(shown, cmp.Or(n.inv.Setting("kubelet", "port").Value, "10250"))
 	}
 	ca, hasCA := n.inv.ReferenceOf("kube-apiserver", "kubelet-certificate-authority")
-	l.serverSide = verifyServer(n.kubeletServer(), n.trustedBy(ca, hasCA, "--kubelet-certificate-authority is not set: the API server does not verify kubelets"), host, n.now)
+	trust := n.trustedBy(ca, hasCA, "--kubelet-certificate-authority is not set: the API server does not verify kubelets")
+	if whole, reason := isWhole(n.inv, server); !hasCA && !whole {
+		trust = anchors{unseen: true, reason: reason}
+	}
+	l.serverSide = verifyServer(n.kubeletServer(), trust, host, n.now)
 	cert, hasCert := n.inv.ReferenceOf("kube-apiserver", "kubelet-client-certificate")
 	offered := n.presentedBy(cert, hasCert)
-	clients, hasClients := n.inv.ReferenceOf("kubelet", "client-ca-file")
-	l.clientSide = verifyClient(offered, n.trustedBy(clients, hasClients, "the kubelet accepts no client certificates"), n.now)
+	if !hasCert {
+		offered.unset = n.unset(inventory.APIServer, "kubelet-client-certificate")
+	}
+	l.clientSide = n.kubeletTakes(offered)
 	l.authorization, l.Identity = n.identify(r, offered), identityOf(offered)
 	return []edge{l}
+}
+
+// kubeletTakes judges how the kubelet verifies the API server. Without a certificate,
+// and without a CA to verify one with, the API server is anonymous to it.
+func (n *nodeAudit) kubeletTakes(offered credentials) verification {
+	ref, verifies := n.inv.ReferenceOf(inventory.Kubelet, "client-ca-file")
+	if verifies && !offered.none {
+		return verifyClient(offered, n.trustedBy(ref, true, ""), n.now)
+	}
+	u := n.unset(inventory.Kubelet, "client-ca-file")
+	if verifies {
+		u = offered.unset
+	}
+	if u.flag == "" {
+		return verification{verdict: VerdictUnknown, reason: "the settings of the two were not read as a whole"}
+	}
+	h := n.anonymousKubelet()
+	h.at, h.unset = u.at, u
+	h.reason = u.name() + " is not set: the API server is anonymous to the kubelet, " + h.reason
+	return h
+}
+
+// anonymousKubelet says what becomes of the calls of somebody who is anonymous to the
+// kubelet. What is not set depends on whether it has a configuration file (kubernetes
+// cmd/kubelet/app/options applyLegacyDefaults, pkg/kubelet/apis/config/v1beta1
+// defaults.go).
+func (n *node) anonymousKubelet() verification {
+	c, _ := n.inv.Component(inventory.Kubelet)
+	anonymous, mode := true, "AlwaysAllow"
+	if c.Setting("config").Value != "" || c.Setting("config-dir").Value != "" {
+		anonymous, mode = false, "Webhook"
+	}
+	if setting := c.Setting("anonymous-auth"); setting.Value != "" {
+		anonymous = isOn(setting)
+	}
+	mode = cmp.Or(c.Setting("authorization-mode").Value, mode)
+	whole, reason := isWhole(n.inv, c)
+	switch {
+	case !whole:
+		return verification{verdict: VerdictUnknown, reason: "and " + reason}
+	case !anonymous:
+		return verification{verdict: VerdictBroken, fault: faultAbsent, reason: "which refuses those"}
+	case mode == "AlwaysAllow":
+		return verification{verdict: VerdictUnverified, reason: "which lets everybody do everything"}
+	}
+	return verification{verdict: VerdictUnknown, reason: "and what those may do is in the cluster"}
 }
 
 // kubeletHost is the first address that the kubelet is told to register; "" if
@@ -169,7 +243,12 @@ func (n *nodeAudit) frontProxyEdges() []edge {
 	l.Client, l.Server = "kube-apiserver", "extension API servers"
 	offered := n.presentedBy(cert, true)
 	l.serverSide = verification{verdict: VerdictUnknown, reason: "the APIService objects, which say how they are verified, are in the cluster"}
-	l.clientSide = verifyClient(offered, n.trustedBy(ca, hasCA, "--requestheader-client-ca-file is not set: nobody believes the front proxy"), n.now)
+	trust := n.trustedBy(ca, hasCA, "")
+	if !hasCA {
+		trust = n.refusing(inventory.APIServer, "requestheader-client-ca-file", "--requestheader-client-ca-file is not set: extension API servers do not believe the API server for whom it speaks")
+		l.role.impact = Warning // there may be none of them
+	}
+	l.clientSide = verifyClient(offered, trust, n.now)
 	l.authorization, l.Identity = n.identify(r, offered), identityOf(offered)
 	return []edge{l}
 }
@@ -207,6 +286,8 @@ func (n *node) signerTrusted(ref inventory.Reference) verification {
 		h.fault, h.reason = faultAbsent, fmt.Sprintf("%s holds %d certificates, and kube-controller-manager signs with one", ref.Path, len(c.chain))
 	case c.unseen:
 		return verification{verdict: VerdictUnknown, reason: ref.Path + " may not be read"}
+	case a.refuses:
+		h.fault, h.reason, h.at, h.unset = faultAbsent, a.reason, a.at, a.unset
 	case a.unseen || a.none:
 		return verification{verdict: VerdictUnknown, reason: a.reason}
 	case c.missing != "" || a.missing != "":
@@ -225,6 +306,7 @@ func (n *node) signerTrusted(ref inventory.Reference) verification {
 // tokenEdges says whether the tokens of service accounts are accepted.
 func (n *node) tokenEdges() []edge {
 	verifiers, files := n.verifyingKeys()
+	u := n.unset(inventory.APIServer, tokenVerifierFlag)
 	var edges []edge
 	seen := map[string]bool{}
 	for _, ref := range n.inv.References {
@@ -239,12 +321,14 @@ func (n *node) tokenEdges() []edge {
 		keys := n.inv.Material(ref).Keys
 		i := slices.IndexFunc(keys, func(k parsers.Key) bool { return k.Private })
 		switch {
+		case len(verifiers) == 0 && n.verifiesNoTokens():
+			l.clientSide.verdict, l.clientSide.fault, l.clientSide.reason, l.clientSide.unset = VerdictBroken, faultAbsent, noTokenVerifier, u
 		case len(verifiers) == 0:
 			l.clientSide.verdict, l.clientSide.reason = VerdictUnknown, "the keys that verify are not in view"
 		case i < 0:
 			l.clientSide.verdict, l.clientSide.fault, l.clientSide.reason = VerdictBroken, faultAbsent, n.missingReason(ref, "no private key can be read")
 		case !slices.Contains(verifiers, keys[i].PublicKeySHA256):
-			l.clientSide.verdict, l.clientSide.fault, l.clientSide.reason = VerdictBroken, faultUntrusted, "the signing key is not among the keys that verify"
+			l.clientSide.verdict, l.clientSide.fault, l.clientSide.reason, l.clientSide.unset = VerdictBroken, faultUntrusted, "the signing key is not among the keys that verify", u
 		}
 		edges = append(edges, l)
 	}
@@ -267,7 +351,7 @@ func (n *nodeAudit) outboundEdges() []edge {
 			u, _ := k.User(context.User)
 			l := edge{role: *roleNamed(inventory.RoleOutbound), dialled: c.Server.Origin}
 			l.Client, l.Server, l.Address = ref.Component, path.Base(ref.Path)+" "+c.Name, c.Server.Value
-			l.serverSide = verifyServer(credentials{unseen: true}, n.serverTrust(c), parsers.HostOf(c.Server.Value), n.now)
+			l.serverSide = verifyServer(credentials{unseen: true}, n.serverTrust(c, credentials{unseen: true}), parsers.HostOf(c.Server.Value), n.now)
 			l.clientSide, l.authorization = verification{verdict: VerdictNone}, verification{verdict: VerdictNone}
 			if offered := n.userCredentials(u, &l.role); !offered.none {
 				l.clientSide = verifyClient(offered, anchors{unseen: true, reason: "the server is not in view"}, n.now)

@@ -2,6 +2,7 @@ package audit
 
 import (
 	"certaudit/audit/inventory"
+	"crypto/x509"
 	"fmt"
 	"slices"
 	"strings"
@@ -13,6 +14,9 @@ import (
 func (n *node) presentedBy(ref inventory.Reference, ok bool) credentials {
 	if !ok {
 		return credentials{none: true}
+	}
+	if lacking := n.otherHalf(ref); lacking.flag != "" {
+		return halfPair(lacking, ref.Name)
 	}
 	c := credentials{at: ref.Place(), paths: []string{ref.Place().Path}}
 	if c.at.Field == "" {
@@ -108,8 +112,8 @@ func (n *node) trustedBy(ref inventory.Reference, ok bool, absent string) anchor
 	return a
 }
 
-// serverTrust is what a kubeconfig verifies its server with.
-func (n *node) serverTrust(c parsers.KubeCluster) anchors {
+// serverTrust is what a kubeconfig verifies a server with.
+func (n *node) serverTrust(c parsers.KubeCluster, server credentials) anchors {
 	hasData, hasFile := !c.CAData.IsZero(), c.CAFile.Value != ""
 	switch {
 	case c.InsecureSkipTLSVerify && (hasData || hasFile):
@@ -119,7 +123,7 @@ func (n *node) serverTrust(c parsers.KubeCluster) anchors {
 	case isPlain(c.Server.Value):
 		return anchors{none: true, reason: noTLS}
 	case !hasData && !hasFile:
-		return anchors{unseen: true, reason: hostRoots}
+		return n.hostAnchors(server, hostRoots, c.Server.Origin, unsetFlag{})
 	}
 	at := c.CAFile.Origin
 	if hasData {
@@ -160,9 +164,16 @@ func (n *node) apiServer(host string) credentials {
 		}
 	}
 	ref, ok := n.inv.ReferenceOf("kube-apiserver", "tls-cert-file")
-	c := n.presentedBy(ref, ok)
 	if !ok {
-		c = credentials{at: server.Origin, generated: "the API server generates a certificate at its start, which nobody can verify"}
+		ref, ok = n.inv.ReferenceOf("kube-apiserver", "cert-dir", inventory.HoldsCertificate)
+	}
+	c := n.presentedBy(ref, ok)
+	if whole, reason := isWhole(n.inv, server); !ok && !whole {
+		c = credentials{unseen: true, reason: reason}
+	} else if u := n.unset(inventory.APIServer, "tls-cert-file"); !ok && n.inv.Setting(inventory.APIServer, "tls-private-key-file").Value != "" {
+		c = halfPair(u, "tls-private-key-file")
+	} else if !ok {
+		c = credentials{at: u.at, unset: u, generated: "--tls-cert-file is not set: the API server generates a certificate at its start, which nobody can verify"}
 	}
 	if ref, ok := n.inv.SNIReference(host); ok && c.missing == "" {
 		return n.presentedBy(ref, true)
@@ -190,5 +201,79 @@ func (n *node) apiServerClients(host string) anchors {
 		return anchors{unseen: true, reason: "the API server is not on this node"}
 	}
 	ref, ok := n.inv.ReferenceOf("kube-apiserver", "client-ca-file")
-	return n.trustedBy(ref, ok, "the API server accepts no client certificates")
+	if ok {
+		return n.trustedBy(ref, true, "")
+	}
+	return n.refusing(inventory.APIServer, "client-ca-file", "--client-ca-file is not set: the API server takes nobody's certificate, and whoever has nothing else to show is anonymous")
+}
+
+// refusing is an end that accepts no certificate, since a flag is not set.
+func (n *node) refusing(component, flag, reason string) anchors {
+	c, _ := n.inv.Component(component)
+	if whole, why := isWhole(n.inv, c); !whole {
+		return anchors{unseen: true, reason: why}
+	}
+	u := n.unset(component, flag)
+	return anchors{refuses: true, none: true, reason: reason, at: u.at, unset: u}
+}
+
+// halfPair is an end of which only one half of a pair is set, one that does not start
+// with it, or shows nothing.
+func halfPair(lacking unsetFlag, set string) credentials {
+	c := credentials{at: lacking.at, unset: lacking}
+	if _, c.none = passedOver[set]; !c.none {
+		c.missing = fmt.Sprintf("--%s is set, and %s is not", set, lacking.name())
+	}
+	return c
+}
+
+// passedOver are the flags of a pair that count for nothing without the other half, and
+// how bad that is: there may be no extension API server (k8s.io/client-go transport
+// HasCertAuth; kube-aggregator pkg/apiserver). With one half of any other pair the
+// component does not start.
+var passedOver = map[string]Severity{"kubelet-client-certificate": Critical, "kubelet-client-key": Critical,
+	"proxy-client-cert-file": Warning, "proxy-client-key-file": Warning}
+
+// otherHalf returns the flag of the other half of a pair, if it is not set though the
+// one that a reference is from is.
+func (n *node) otherHalf(ref inventory.Reference) unsetFlag {
+	p, _ := inventory.ProgramNamed(ref.Component)
+	if row, ok := p.Flag(ref.Name); ok && row.Pair != "" {
+		return n.unset(ref.Component, row.Pair)
+	}
+	return unsetFlag{}
+}
+
+// rootsWithout are what an end verifies with that is told no CA by a flag.
+func (n *node) rootsWithout(component, flag, reason string, c credentials) anchors {
+	u := n.unset(component, flag)
+	if u.flag == "" {
+		return anchors{unseen: true, reason: reason}
+	}
+	return n.hostAnchors(c, "--"+flag+" is not set: "+reason, u.at, u)
+}
+
+// hostAnchors are the host's root certificates, which an end verifies with that is
+// given no others. Those are not looked at one by one: what it verifies is refused if
+// a CA in view signed it that is not among them.
+func (n *node) hostAnchors(c credentials, reason string, at parsers.Origin, u unsetFlag) anchors {
+	ca, private := n.privateCA(c)
+	if !private {
+		return anchors{unseen: true, reason: reason}
+	}
+	return anchors{refuses: true, at: at, unset: u, reason: fmt.Sprintf("%s, and the CA in %s, which signed %s, is not one of them", reason, ca.place.Path, c.at.Path)}
+}
+
+// privateCA returns the root in view that signed what an end presents, unless it is
+// one of the host's.
+func (n *node) privateCA(c credentials) (*entry, bool) {
+	for e := range n.decoded(func(e *entry) bool { return e.role.isCA() && e.role.name != inventory.RoleIntermediate }) {
+		if !isSelfSigned(e.cert.Certificate) || slices.Contains(n.inv.HostRoots, e.cert.SHA256()) {
+			continue
+		}
+		if slices.ContainsFunc(c.chain, func(x *x509.Certificate) bool { return len(signers(x, []*x509.Certificate{e.cert.Certificate})) > 0 }) {
+			return e, true
+		}
+	}
+	return nil, false
 }

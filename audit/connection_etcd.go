@@ -108,6 +108,9 @@ func (n *nodeAudit) etcdEdge(component, address, caFlag, certFlag string, r *rol
 	host := parsers.HostOf(address)
 	cert, hasCert := n.inv.ReferenceOf(component, certFlag)
 	offered := n.presentedBy(cert, hasCert)
+	if u := n.unset(component, certFlag); offered.none {
+		offered.unset, offered.at = u, u.at
+	}
 	l.authorization, l.Identity = n.identify(r, offered), identityOf(offered)
 	if n.isOwnEtcd(host) {
 		l.authorization = n.allowed(clientNames, offered, l.authorization)
@@ -121,15 +124,16 @@ func (n *nodeAudit) etcdEdge(component, address, caFlag, certFlag string, r *rol
 		}
 	}
 	ca, hasCA := n.inv.ReferenceOf(component, caFlag)
-	trust, clients := n.trustedBy(ca, hasCA, ""), n.etcdClients(host)
+	server := n.etcdServer(host)
+	trust, clients := n.trustedBy(ca, hasCA, ""), n.etcdClients(host, offered)
 	switch {
 	case isPlain(address):
 		trust = anchors{none: true, reason: noTLS}
 		clients = trust
-	case !hasCA && component == "kube-apiserver":
-		trust = anchors{unseen: true, reason: hostRoots}
+	case !hasCA && component == inventory.APIServer:
+		trust = n.rootsWithout(component, caFlag, hostRoots, server)
 	}
-	l.serverSide = verifyServer(n.etcdServer(host), trust, host, n.now)
+	l.serverSide = verifyServer(server, trust, host, n.now)
 	l.clientSide = verifyClient(offered, clients, n.now)
 	return l
 }
@@ -161,8 +165,22 @@ func (n *node) etcdServer(host string) credentials {
 	if !n.isOwnEtcd(host) {
 		return credentials{unseen: true}
 	}
-	ref, ok := n.inv.ReferenceOf("etcd", "cert-file")
-	return n.presentedBy(ref, ok)
+	return n.etcdPresents("cert-file", "auto-tls")
+}
+
+// etcdPresents is what the etcd of this node serves with; it makes a certificate itself
+// if it is told to.
+func (n *node) etcdPresents(certFlag, autoFlag string) credentials {
+	ref, ok := n.inv.ReferenceOf(inventory.Etcd, certFlag)
+	c := n.presentedBy(ref, ok)
+	switch u := n.unset(inventory.Etcd, certFlag); {
+	case ok:
+	case isOn(n.inv.Setting(inventory.Etcd, autoFlag)):
+		return credentials{unseen: true, reason: "--" + autoFlag + ": etcd makes its certificate itself"}
+	default:
+		c.at, c.unset = u.at, u
+	}
+	return c
 }
 
 func (n *node) isOwnEtcd(host string) bool {
@@ -183,21 +201,21 @@ func isAmong(urls, host string) bool {
 	return false
 }
 
-// etcdClients is what the etcd that listens at a host verifies clients with. It
+// etcdClients is what the etcd that listens at a host verifies a client with. It
 // demands certificates as soon as it has a CA (etcd client/pkg/transport).
-func (n *node) etcdClients(host string) anchors {
+func (n *node) etcdClients(host string, offered credentials) anchors {
 	if !n.isOwnEtcd(host) {
 		return anchors{unseen: true, reason: "etcd is not on this node"}
 	}
-	return n.etcdDemands("trusted-ca-file", "client-cert-auth", "etcd accepts clients without a certificate")
+	return n.etcdDemands("trusted-ca-file", "client-cert-auth", "etcd accepts clients without a certificate", offered)
 }
 
 // etcdDemands is what etcd verifies those with who call it. Without a CA of its
 // own it takes the host's, if it is to demand certificates.
-func (n *node) etcdDemands(caFlag, authFlag, absent string) anchors {
+func (n *node) etcdDemands(caFlag, authFlag, absent string, offered credentials) anchors {
 	ref, ok := n.inv.ReferenceOf("etcd", caFlag)
-	if !ok && n.inv.Setting("etcd", authFlag).Value == "true" {
-		return anchors{unseen: true, reason: "etcd verifies with the host's root certificates"}
+	if !ok && isOn(n.inv.Setting("etcd", authFlag)) {
+		return n.rootsWithout(inventory.Etcd, caFlag, "etcd verifies with the host's root certificates", offered)
 	}
 	return n.trustedBy(ref, ok, absent)
 }
@@ -219,20 +237,19 @@ func (n *nodeAudit) peerEdges() []edge {
 		}
 		l := edge{role: *roleNamed(inventory.RoleEtcdPeer), dialled: cluster.Origin}
 		l.Client, l.Server, l.Address = "etcd", "etcd peer "+name, address
-		cert, hasCert := n.inv.ReferenceOf("etcd", "peer-cert-file")
-		trust, clients := n.peerTrust(), n.etcdDemands("peer-trusted-ca-file", "peer-client-cert-auth", "etcd accepts peers without a certificate")
-		peer := credentials{unseen: true}
+		offered, peer := n.peerClient(), credentials{unseen: true}
+		clients := n.etcdDemands("peer-trusted-ca-file", "peer-client-cert-auth", "etcd accepts peers without a certificate", offered)
 		if isAmong(own, host) {
 			l.Client, l.Server = "etcd peers", "etcd"
-			peer = n.presentedBy(cert, hasCert)
+			peer = n.etcdPresents("peer-cert-file", "peer-auto-tls")
 		} else {
 			clients = anchors{unseen: true, reason: "the other member is not on this node"}
 		}
+		trust := n.peerTrust(peer)
 		if isPlain(address) {
 			trust = anchors{none: true, reason: noTLS}
 			clients = trust
 		}
-		offered := n.peerClient(cert, hasCert)
 		l.serverSide = verifyServer(peer, trust, host, n.now)
 		l.clientSide = verifyClient(offered, clients, n.now)
 		l.authorization, l.Identity = n.allowed(peerNames, offered, verification{verdict: VerdictOK}), identityOf(offered)
@@ -241,20 +258,20 @@ func (n *nodeAudit) peerEdges() []edge {
 	return append(edges, more("etcd", "etcd peer of others", left, cluster.Origin)...)
 }
 
-// peerTrust is what a member verifies those with whom it calls.
-func (n *node) peerTrust() anchors {
+// peerTrust is what a member verifies a peer with that it calls.
+func (n *node) peerTrust(peer credentials) anchors {
 	ref, ok := n.inv.ReferenceOf("etcd", "peer-trusted-ca-file")
 	if !ok {
-		return anchors{unseen: true, reason: hostRoots}
+		return n.rootsWithout(inventory.Etcd, "peer-trusted-ca-file", hostRoots, peer)
 	}
 	return n.trustedBy(ref, true, "")
 }
 
 // peerClient is what a member presents when it calls another: its serving pair,
 // unless it has one of its own for that.
-func (n *node) peerClient(serving inventory.Reference, ok bool) credentials {
+func (n *node) peerClient() credentials {
 	if ref, own := n.inv.ReferenceOf("etcd", "peer-client-cert-file"); own {
 		return n.presentedBy(ref, true)
 	}
-	return n.presentedBy(serving, ok)
+	return n.etcdPresents("peer-cert-file", "peer-auto-tls")
 }

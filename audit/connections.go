@@ -65,6 +65,8 @@ type verification struct {
 	at parsers.Origin
 	// presented is the certificate that was refused; nil for none.
 	presented *x509.Certificate
+	// unset is the flag without which it is broken; the zero one for none.
+	unset unsetFlag
 }
 
 // A node has fifteen connections or so. What a list or a user's kubeconfig names
@@ -109,6 +111,8 @@ type credentials struct {
 	missing, generated string
 	// reason explains unseen; "" is that the end is not on the node.
 	reason string
+	// unset is the flag that would name the certificate; the zero one for none.
+	unset unsetFlag
 }
 
 // anchors are what one end verifies with.
@@ -119,8 +123,12 @@ type anchors struct {
 	// none: the end does not verify; unseen: what it verifies with is not in view.
 	none, unseen bool
 	missing      string
-	// reason explains none and unseen.
+	// refuses: no certificate at all is accepted, or not this one.
+	refuses bool
+	// reason explains none, unseen and refuses.
 	reason string
+	// unset is the flag without which it is so; the zero one for none.
+	unset unsetFlag
 }
 
 // connections resolves every connection that the node's configuration defines.
@@ -180,13 +188,15 @@ func verifyEnd(end string, c credentials, a anchors, host string, usage x509.Ext
 	h := verification{verdict: VerdictBroken, paths: slices.Concat(c.paths, a.paths), at: a.at}
 	switch {
 	case c.missing != "":
-		h.fault, h.reason, h.at, h.paths = faultAbsent, c.missing, c.at, c.paths
+		h.fault, h.reason, h.at, h.paths, h.unset = faultAbsent, c.missing, c.at, c.paths, c.unset
+	case a.refuses && !c.none:
+		h.fault, h.reason, h.paths, h.unset = faultAbsent, a.reason, a.paths, a.unset
 	case a.none:
 		h.verdict, h.reason = VerdictUnverified, a.reason
 	case a.missing != "":
 		h.fault, h.reason, h.paths = faultAbsent, a.missing, a.paths
 	case c.generated != "":
-		h.fault, h.reason, h.at = faultUntrusted, c.generated, c.at
+		h.fault, h.reason, h.at, h.unset = faultUntrusted, c.generated, c.at, c.unset
 	case len(c.chain) > 0 && a.unseen:
 		h.judge(end, c, c.chain[:1], host, usage, now)
 		if h.verdict == VerdictOK {
@@ -195,7 +205,10 @@ func verifyEnd(end string, c credentials, a anchors, host string, usage x509.Ext
 	case c.unseen || a.unseen:
 		h.verdict, h.reason = VerdictUnknown, cmp.Or(a.reason, c.reason, "the "+end+" is not in view")
 	case c.none:
-		h.fault, h.reason, h.at = faultAbsent, "the "+end+" has no certificate, and one is demanded", c.at
+		h.fault, h.reason, h.at, h.unset = faultAbsent, "the "+end+" has no certificate, and one is demanded", c.at, c.unset
+		if c.unset.flag != "" {
+			h.reason = c.unset.name() + " is not set: " + h.reason
+		}
 	default:
 		h.judge(end, c, a.certs, host, usage, now)
 	}

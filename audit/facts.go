@@ -16,6 +16,8 @@ import (
 // no values is known to demand nothing.
 type nodeFacts struct {
 	version parsers.Text
+	// stated says that the user gave the version.
+	stated  bool
 	profile string
 	values  map[string][]string
 }
@@ -40,7 +42,7 @@ func (o Overrides) Validate() error {
 func factsOf(inv *inventory.Inventory, o Overrides) nodeFacts {
 	f := nodeFacts{version: versionOf(inv), profile: profileOf(inv), values: map[string][]string{}}
 	if o.KubernetesVersion != "" {
-		f.version = parsers.Text{Value: canonicalVersion(o.KubernetesVersion)}
+		f.version, f.stated = parsers.Text{Value: canonicalVersion(o.KubernetesVersion)}, true
 	}
 	if o.Profile != "" {
 		f.profile = o.Profile
@@ -125,29 +127,61 @@ func kubeletConfPath(inv *inventory.Inventory) string {
 	return path.Clean("/" + inv.Setting("kubelet", "kubeconfig").Value)
 }
 
+// defaultDomain is that of a cluster whose makers chose none: CoreDNS and kubeadm
+// take it (kubernetes cmd/kubeadm/app/apis/kubeadm/v1beta4 DefaultServiceDNSDomain).
+const defaultDomain = "cluster.local"
+
 // clusterDomain is the kubelet's, else the one in the issuer of service account
-// tokens as kubeadm writes it.
+// tokens as kubeadm writes it, else the default; "" where the kubelet's or the API
+// server's settings could not be read as a whole.
 func clusterDomain(inv *inventory.Inventory) string {
 	if d := inv.Setting("kubelet", "cluster-domain").Value; d != "" {
 		return strings.TrimSuffix(d, ".")
 	}
 	issuer := inv.Setting("kube-apiserver", "service-account-issuer").Value
-	domain, _ := strings.CutPrefix(issuer, "https://kubernetes.default.svc.")
-	if domain == issuer {
-		return ""
+	if domain, found := strings.CutPrefix(issuer, "https://kubernetes.default.svc."); found {
+		return strings.TrimSuffix(domain, "/")
 	}
-	return strings.TrimSuffix(domain, "/")
+	for _, name := range []string{inventory.APIServer, inventory.Kubelet} {
+		c, ok := inv.Component(name)
+		if whole, _ := isWhole(inv, c); !whole && (ok || name == inventory.APIServer) {
+			return ""
+		}
+	}
+	return defaultDomain
 }
 
 // serviceIP is the first address of the first service range, also with dual
 // stack (kubernetes cmd/kubeadm/app/constants GetAPIServerVirtualIP).
 func serviceIP(inv *inventory.Inventory) string {
-	first, _, _ := strings.Cut(inv.Setting("kube-apiserver", "service-cluster-ip-range").Value, ",")
-	prefix, err := netip.ParsePrefix(strings.TrimSpace(first))
-	if err != nil {
+	ranges, ok := serviceRanges(apiServerRange(inv))
+	if !ok {
 		return ""
 	}
-	return prefix.Masked().Addr().Next().String()
+	return ranges[0].Addr().Next().String()
+}
+
+// apiServerRange is what the API server takes service addresses from; "" where it is
+// not on the node, or where that could not be read.
+func apiServerRange(inv *inventory.Inventory) string {
+	c, ok := inv.Component(inventory.APIServer)
+	if whole, _ := isWhole(inv, c); !ok || !whole {
+		return c.Setting("service-cluster-ip-range").Value
+	}
+	return c.InEffect("service-cluster-ip-range")
+}
+
+// serviceRanges parses one service range or two, without what lies behind their
+// prefix. ok is false where one of them is none.
+func serviceRanges(value string) (ranges []netip.Prefix, ok bool) {
+	for text := range strings.SplitSeq(value, ",") {
+		prefix, err := netip.ParsePrefix(strings.TrimSpace(text))
+		if err != nil {
+			return nil, false
+		}
+		ranges = append(ranges, prefix.Masked())
+	}
+	return ranges, true
 }
 
 // serverHosts are the names by which the kubeconfigs of this node call the API
@@ -215,7 +249,7 @@ func etcdClientHosts(inv *inventory.Inventory) []string {
 // certificates of its clients, of which its own gateway is one, and no other
 // client certificate is set for it.
 func etcdClientUsage(inv *inventory.Inventory) []string {
-	demands := inv.Setting("etcd", "client-cert-auth").Value == "true" || inv.Setting("etcd", "trusted-ca-file").Value != ""
+	demands := isOn(inv.Setting("etcd", "client-cert-auth")) || inv.Setting("etcd", "trusted-ca-file").Value != ""
 	if demands && inv.Setting("etcd", "client-cert-file").Value == "" {
 		return []string{"client auth"}
 	}

@@ -29,14 +29,23 @@ func canonicalVersion(s string) string {
 }
 
 // imageVersion returns the version in an image's tag, or "".
-func imageVersion(image string) string {
-	image, _, _ = strings.Cut(image, "@")
-	slash := strings.LastIndex(image, "/")
-	_, tag, ok := strings.Cut(image[slash+1:], ":")
-	if !ok {
+func imageVersion(image string) string { return canonicalVersion(imageTag(image)) }
+
+// imageSuffix returns what follows the version in an image's tag, "-eks-ab12" of
+// "v1.29.3-eks-ab12"; "" where there is no version.
+func imageSuffix(image string) string {
+	m := versionPattern.FindStringSubmatch(imageTag(image))
+	if m == nil {
 		return ""
 	}
-	return canonicalVersion(tag)
+	return m[4]
+}
+
+func imageTag(image string) string {
+	image, _, _ = strings.Cut(image, "@")
+	slash := strings.LastIndex(image, "/")
+	_, tag, _ := strings.Cut(image[slash+1:], ":")
+	return tag
 }
 
 // Interval is a half-open range of versions, [Since, Until); an empty bound is

@@ -24,7 +24,7 @@ const (
 // k8s.io/kube-scheduler and kube-proxy config/v1. Of what is read once:
 // kubernetes#79083, #84200, #124574; etcd client/pkg/transport.
 //
-// Since and Until compare these sources at v1.20.15, v1.21.14 and so on to
+// Since and Until compare these sources at v1.19.16, v1.20.15 and so on to
 // v1.37.2, and etcd's server/embed/config.go and etcdmain/config.go at 3.4.13,
 // 3.5.24, 3.6.8 and 3.7.0. What left before the first of them has its number,
 // unless a release note says more: #89069 (--basic-auth-file), #58367
@@ -99,11 +99,11 @@ var programs = []Program{
 				{Name: "experimental-encryption-provider-config", Until: "1.24", Instead: "encryption-provider-config"},
 				{Name: "service-account-api-audiences", Until: "1.25", Instead: "api-audiences"},
 				{Name: "basic-auth-file", Until: "1.19"},
-				{Name: "tls-ca-file", Until: "1.20"},
-				{Name: "experimental-keystone-url", Until: "1.20"},
-				{Name: "experimental-keystone-ca-file", Until: "1.20"},
-				{Name: "experimental-bootstrap-token-auth", Switch: true, Until: "1.20", Instead: "enable-bootstrap-token-auth"},
-				{Name: "insecure-allow-any-token", Switch: true, Until: "1.20"},
+				{Name: "tls-ca-file", Until: "1.19"},
+				{Name: "experimental-keystone-url", Until: "1.19"},
+				{Name: "experimental-keystone-ca-file", Until: "1.19"},
+				{Name: "experimental-bootstrap-token-auth", Switch: true, Until: "1.19", Instead: "enable-bootstrap-token-auth"},
+				{Name: "insecure-allow-any-token", Switch: true, Until: "1.19"},
 			}),
 		Switches: []string{"allow-privileged", "audit-log-compress", "audit-log-truncate-enabled",
 			"contention-profiling", "disable-http2-serving", "enable-aggregator-routing",
@@ -149,8 +149,8 @@ var programs = []Program{
 
 				{Name: "experimental-cluster-signing-duration", Until: "1.25", Instead: "cluster-signing-duration"},
 				{Name: "address", Until: "1.24", Instead: "bind-address"},
-				{Name: "port", Until: "1.24", Instead: "secure-port"},
-				{Name: "insecure-experimental-approve-all-kubelet-csrs-for-group", Until: "1.20"},
+				{Name: "port", Until: "1.24"},
+				{Name: "insecure-experimental-approve-all-kubelet-csrs-for-group", Until: "1.19"},
 			}),
 		Switches: []string{"configure-cloud-routes", "disable-attach-detach-reconcile-sync", "enable-dynamic-provisioning",
 			"enable-leader-migration", "leader-elect", "use-service-account-credentials"},
@@ -167,7 +167,7 @@ var programs = []Program{
 				{Name: "secure-port", Default: "10259"},
 
 				{Name: "address", Until: "1.24", Instead: "bind-address"},
-				{Name: "port", Until: "1.24", Instead: "secure-port"},
+				{Name: "port", Until: "1.24"},
 			}),
 		Fields: []Field{
 			{Kind: "KubeSchedulerConfiguration", Field: "clientConnection.kubeconfig", Holds: HoldsKubeconfig, Role: RoleSchedulerClient},
@@ -219,9 +219,9 @@ var programs = []Program{
 
 			{Name: "experimental-bootstrap-kubeconfig", Until: "1.23", Instead: "bootstrap-kubeconfig"},
 			{Name: "require-kubeconfig", Switch: true, Until: "1.10"},
-			{Name: "api-servers", Until: "1.20", Instead: "kubeconfig"},
-			{Name: "auth-path", Until: "1.20", Instead: "kubeconfig"},
-			{Name: "cadvisor-port", Until: "1.20"},
+			{Name: "api-servers", Until: "1.19"},
+			{Name: "auth-path", Until: "1.19"},
+			{Name: "cadvisor-port", Until: "1.19"},
 			{Name: "enable-cadvisor-json-endpoints", Switch: true, Until: "1.21"},
 			{Name: "docker-tls", Switch: true, Until: "1.24"},
 			{Name: "docker-tls-ca", Until: "1.24"},

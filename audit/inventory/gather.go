@@ -44,6 +44,7 @@ func gatherNode(r *root, more []string) *Inventory {
 	g.kubeadm()
 	g.homes()
 	newScanner(g, "").scanAll(more)
+	g.hostRoots()
 	g.folders()
 	g.processes()
 	return g.inv

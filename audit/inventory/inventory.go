@@ -40,6 +40,9 @@ type Inventory struct {
 	ManifestDir string `json:"manifestDir"`
 	// Kubeadm tells where it shows that kubeadm made the node; zero if it does not.
 	Kubeadm parsers.Origin `json:"kubeadm,omitzero"`
+	// HostRoots are the SHA-256 of those CAs of the node that are among the host's
+	// root certificates, where something verifies with these.
+	HostRoots []string `json:"hostRoots,omitempty"`
 	// Processes are the components that run, where that can be seen.
 	Processes []Process `json:"processes,omitempty"`
 	// Objects are those of the Kubernetes objects among the input that say more

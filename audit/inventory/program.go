@@ -76,7 +76,7 @@ type Flag struct {
 	// more; "" where the program's own bounds are passed. Versions are of
 	// Kubernetes, etcd's are its own.
 	Since, Until string
-	// Instead is the flag that took its place; "" for none.
+	// Instead is the flag that took its place and takes the same values; "" for none.
 	Instead string
 	// Switch: it is a boolean.
 	Switch bool
@@ -140,6 +140,13 @@ func (p Program) Flag(name string) (Flag, bool) {
 		return Flag{}, false
 	}
 	return p.Flags[i], true
+}
+
+// Knows reports whether a flag is in the table, be it as one that concerns nothing
+// here.
+func (p Program) Knows(name string) bool {
+	_, known := p.Flag(name)
+	return known || slices.Contains(p.Switches, name) || slices.Contains(commonSwitches, name)
 }
 
 // componentStartedBy returns the component that a program of this name is, or "".

@@ -202,6 +202,10 @@ func (g *gatherer) dropIns(folder, component string) []string {
 	return files
 }
 
+// EnvironmentFile is the setting of a unit that names files with variables, without
+// which systemd does not start it.
+const EnvironmentFile = "EnvironmentFile"
+
 // environment returns the variables of a unit: those of its files win over
 // those of Environment= (systemd.exec(5)).
 func (g *gatherer) environment(unit parsers.Unit, component string) []parsers.EnvVar {
@@ -210,7 +214,7 @@ func (g *gatherer) environment(unit parsers.Unit, component string) []parsers.En
 		data, ok := g.config(file.Path.Value, component)
 		if !ok {
 			if !file.Optional { // systemd does not start the unit without it
-				g.refer(Reference{Component: component, Name: "EnvironmentFile", Origin: file.Path.Origin, Holds: HoldsConfig, Path: path.Clean("/" + file.Path.Value)})
+				g.refer(Reference{Component: component, Name: EnvironmentFile, Origin: file.Path.Origin, Holds: HoldsConfig, Path: path.Clean("/" + file.Path.Value)})
 			}
 			continue
 		}
