@@ -265,7 +265,7 @@ func TestSigningAndKeyEdges(t *testing.T) {
 			replace(apiserver, "key-file="+pki+"/sa.key", "key-file="+pki+"/apiserver.key"),
 			replace(cm, "key-file="+pki+"/sa.key", "key-file="+pki+"/apiserver.key"))},
 		{name: "no verifying key is named", change: replace(apiserver, "    - --service-account-key-file="+pki+"/sa.pub\n", ""), want: []string{
-			"critical keys/service-account /etc/kubernetes/pki/sa.key kube-apiserver --service-account-signing-key-file: signs service account tokens, and its public half is not in /etc/kubernetes/pki/apiserver.key: the API server refuses every token",
+			"critical keys/service-account /etc/kubernetes/manifests/kube-apiserver.yaml --service-account-key-file: --service-account-key-file is not set beside --service-account-signing-key-file: kube-apiserver does not start, or, before 1.20, verifies no token",
 		}},
 	})
 }

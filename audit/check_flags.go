@@ -178,11 +178,14 @@ func checkMissingFlag(p *pass) {
 // judgeNeeded judges whether a component lacks a flag that it needs.
 func (p *pass) judgeNeeded(row neededFlag) {
 	c, ok := p.inv.Component(row.component)
-	if !ok || row.when != nil && !row.when(p.node, c) {
+	if !ok {
 		return
 	}
 	if whole, reason := isWhole(p.inv, c); !whole {
 		p.unjudged("%s, so what is not set there was not judged", reason)
+		return
+	}
+	if row.when != nil && !row.when(p.node, c) {
 		return
 	}
 	p.examine()

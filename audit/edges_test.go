@@ -265,8 +265,14 @@ func TestIdentityEdges(t *testing.T) {
 			"done identity/san-missing: the node's name is not known, so the dnsName of kube-apiserver/serving was not held against it; the node's name is not known, so the dnsName of etcd/serving was not held against it; the node's name is not known, so the dnsName of etcd/peer was not held against it",
 		}},
 		{name: "node name in capitals", change: both(noName, put("/etc/hostname", "# the name\nCP-1\n"))},
-		{name: "domain unknown", change: noDomain, want: []string{
+		{name: "no domain is set", change: noDomain},
+		{name: "no domain is set, and the certificate is for another", change: both(noDomain, names(without("kubernetes.default.svc.cluster.local"))), want: []string{
+			`critical identity/san-missing /etc/kubernetes/pki/apiserver.crt kube-apiserver --tls-cert-file: lacks "kubernetes.default.svc.cluster.local" (the cluster's domain); it has "cp-1", "kubernetes", "kubernetes.default", "kubernetes.default.svc", "10.96.0.1", "192.0.2.11"`,
+		}},
+		{name: "no domain is set, and the kubelet's configuration is not in view", change: both(noDomain, remove(kubeletConfig)), want: []string{
+			"critical files/missing /var/lib/kubelet/config.yaml kubelet --config: does not exist; it is named by kubelet --config (/etc/systemd/system/kubelet.service.d/10-kubeadm.conf:4)",
 			"done identity/san-missing: the cluster's domain is not known, so the dnsName of kube-apiserver/serving was not held against it",
+			"done flags/missing: /var/lib/kubelet/config.yaml, which configures kubelet, was not read, so what is not set there was not judged",
 		}},
 		{name: "domain from the issuer", change: replace(kubeletConfig, "clusterDomain: cluster.local\n", "")},
 		{name: "domain with a dot behind", change: replace(kubeletConfig, "clusterDomain: cluster.local", "clusterDomain: cluster.local.")},
@@ -326,8 +332,9 @@ func TestIdentityEdges(t *testing.T) {
 			change: addresses(func(ips []string) []string { return with("fd00:10:96::1")(without("10.96.0.1")(ips)) }), want: []string{
 				`critical identity/san-missing /etc/kubernetes/pki/apiserver.crt kube-apiserver --tls-cert-file: lacks "10.96.0.1" (the first address of the service range); it has "cp-1", "kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local", "192.0.2.11", "fd00:10:96::1"`,
 			}},
-		{name: "service range unknown", change: both(replace(apiserver, "10.96.0.0/12", "auto"), addresses(without("10.96.0.1"))), want: []string{
+		{name: "service range unknown", change: both(replace(apiserver, "10.96.0.0/12", "$(SERVICE_RANGE)"), addresses(without("10.96.0.1"))), want: []string{
 			"done identity/san-missing: the first address of the service range is not known, so the ipAddress of kube-apiserver/serving was not held against it",
+			"not-applicable flags/service-range: the service range of kube-apiserver is not known",
 		}},
 		{name: "service range with host bits", change: replace(apiserver, "10.96.0.0/12", "10.96.3.7/12")},
 		{name: "address from the annotation", change: noAdvertise},

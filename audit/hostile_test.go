@@ -130,6 +130,7 @@ func TestReferenceEdges(t *testing.T) {
 		}},
 		{name: "bomb in the kubelet's configuration", change: put(kubeletConfig, bomb), want: []string{
 			"warning input/undecodable /var/lib/kubelet/config.yaml: has more than 500000 fields when its aliases are followed",
+			"done flags/missing: the settings of kubelet were not read as a whole (/var/lib/kubelet/config.yaml:8), so what is not set there was not judged",
 			"incomplete input/undecodable: some input could not be understood",
 		}},
 		{name: "configuration that names itself", change: both(replace(apiserver, "    - --allow-privileged=true\n", "    - --allow-privileged=true\n    - --admission-control-config-file="+pki+"/admission.yaml\n"),
