@@ -2,6 +2,8 @@ package parsers
 
 import (
 	"fmt"
+	"path"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -35,6 +37,10 @@ type Command struct {
 	// Operand is the word behind the program, where that is no flag.
 	Operand string `json:"operand,omitempty"`
 	Flags   []Flag `json:"flags,omitempty"`
+	// Args are the words that are neither flags nor values of flags, in order.
+	Args []Text `json:"args,omitempty"`
+	// Scripted says that a shell script holds the command, which may run it or not.
+	Scripted bool `json:"scripted,omitempty"`
 }
 
 // Flag returns the value in effect, which is the last one given, or the zero
@@ -90,6 +96,11 @@ type Grammar struct {
 	Wrappers map[string]Wrapper
 	// Switches are the flags that take no value from the next word.
 	Switches map[string]bool
+	// Programs are those to be looked for among the words of a program that is
+	// none of the wrappers, each with flags by which it is known.
+	Programs map[string]map[string]bool
+	// Mentions are programs that speak of others and start none of them.
+	Mentions map[string]bool
 }
 
 // Wrapper describes a program that runs the rest of its command line.
@@ -104,7 +115,8 @@ type Wrapper struct {
 
 // ParseCommand reads argv words, such as a container's command and args or the
 // words of an ExecStart, into the commands they start: one, or all the simple
-// commands of the script where a shell runs it, in order. Wrappers are left out.
+// commands of the script where a shell runs it, in order. Wrappers are left out,
+// and so is any program that starts one of g.Programs; see [Grammar.start].
 //
 // References of the form $(VAR) are expanded from env as Kubernetes does, where
 // later entries win. Each flag has the path and the line of its word, with the
@@ -222,15 +234,15 @@ func (p *commandParser) problem(o Origin, kind Kind, format string, args ...any)
 
 // command appends what words start; shells counts the scripts around them.
 func (p *commandParser) command(words []word, shells int) {
-	words = p.unwrap(words)
+	words = p.start(words)
 	if len(words) == 0 {
 		return
 	}
-	if script, ok := shellScript(words); ok {
+	if script, ok := p.scriptOf(words); ok {
 		p.script(script, shells+1)
 		return
 	}
-	c := Command{}
+	c := Command{Scripted: shells > 0}
 	if !strings.HasPrefix(words[0].Value, "-") {
 		c.Program = baseName(words[0].Value)
 		if strings.ContainsAny(c.Program, "$`") && words[0].unknown != "" {
@@ -241,7 +253,7 @@ func (p *commandParser) command(words []word, shells int) {
 			c.Operand = words[0].Value
 		}
 	}
-	c.Flags = p.flags(words, printers[c.Program])
+	c.Flags, c.Args = p.flags(words, printers[c.Program])
 	p.commands = append(p.commands, c)
 }
 
@@ -251,6 +263,83 @@ func (p *commandParser) unknown(o Origin, expansion string) {
 
 // baseName is the name of a program without its path.
 func baseName(program string) string { return program[strings.LastIndexByte(program, '/')+1:] }
+
+// start returns the words from the program on that they start: behind the
+// wrappers, or where one of g.Programs is named by the words of a program that is
+// not known.
+func (g Grammar) start(words []word) []word {
+	own := g.unwrap(words)
+	if len(own) > 0 && (g.flagsOf(own[0].Value) != nil || isShell(own)) {
+		return own
+	}
+	if i := g.named(words); i > 0 {
+		return g.unwrap(words[i:])
+	}
+	return own
+}
+
+// maxCandidates is how many words of one command may be looked at as the program.
+const maxCandidates = 64
+
+// named returns where words name a program of g.Programs that the first of them
+// is to start, or 0: behind "--", or before a flag that is the program's own. A
+// name that is the value of a flag, as in "--name etcd", is none.
+func (g Grammar) named(words []word) int {
+	candidates := 0
+	for i := range words {
+		flags := g.flagsOf(words[i].Value)
+		if g.Mentions[baseName(words[i].Value)] || candidates == maxCandidates {
+			return 0
+		}
+		if i == 0 || flags == nil && words[i].Value != "--" {
+			continue
+		}
+		candidates++
+		behind := g.unwrap(words[i+1:])
+		switch {
+		case words[i].Value == "--":
+			if len(behind) > 0 && (g.flagsOf(behind[0].Value) != nil || isShell(behind)) {
+				return i + 1
+			}
+		case !namesOthers(words[i-1].Value) && hasFlag(words[i+1:], flags):
+			return i
+		}
+	}
+	return 0
+}
+
+// flagsOf returns the flags of the program of g.Programs that a word is; nil for
+// none. The path of a folder of that name, as /etc/etcd, is none.
+func (g Grammar) flagsOf(word string) map[string]bool {
+	flags := g.Programs[baseName(word)]
+	if flags == nil || strings.HasSuffix(path.Dir(word), "bin") || !dataFolder.MatchString(word) {
+		return flags
+	}
+	return nil
+}
+
+// dataFolder matches what lies where programs keep their files (hier(7)).
+var dataFolder = regexp.MustCompile(`^/(etc|var|srv|run|tmp|mnt|data|home)/`)
+
+// namesOthers reports whether a word is a flag whose value, the next word, is
+// the name of somebody or something.
+func namesOthers(flag string) bool {
+	name, _, hasValue := splitFlag(flag)
+	if name == "" || hasValue {
+		return false
+	}
+	return slices.ContainsFunc([]string{"name", "user", "group", "uid", "gid", "unit", "service", "component", "app", "id", "tag", "label", "target", "process"},
+		func(word string) bool { return strings.HasSuffix(name, word) }) || slices.Contains([]string{"u", "g", "n", "a"}, name)
+}
+
+// hasFlag reports whether the first of words is a flag, and one of them one of
+// the flags given.
+func hasFlag(words []word, flags map[string]bool) bool {
+	return len(words) > 0 && strings.HasPrefix(words[0].Value, "-") && slices.ContainsFunc(words, func(w word) bool {
+		name, _, _ := splitFlag(w.Value)
+		return flags[name]
+	})
+}
 
 // unwrap strips the wrappers from the front of words.
 func (g Grammar) unwrap(words []word) []word {
@@ -282,13 +371,33 @@ func (w Wrapper) strip(words []word) []word {
 	return nil
 }
 
+func isShell(words []word) bool { return shells[baseName(words[0].Value)] }
+
+// scriptOf returns the script that words run: that of a shell, or, of a program
+// that is not known and has an option -c, one that names one of g.Programs, as
+// "su -c SCRIPT".
+func (g Grammar) scriptOf(words []word) (word, bool) {
+	program := baseName(words[0].Value)
+	if isShell(words) {
+		return shellScript(words)
+	}
+	if g.Programs[program] != nil || g.Mentions[program] {
+		return word{}, false
+	}
+	for i := 2; i < len(words); i++ {
+		option := words[i-1].Value
+		short := strings.HasPrefix(option, "-") && !strings.HasPrefix(option, "--") && strings.HasSuffix(option, "c")
+		if (short || option == "--command") && slices.ContainsFunc(strings.Fields(words[i].Value), func(w string) bool { return g.Programs[baseName(w)] != nil }) {
+			return words[i], true
+		}
+	}
+	return word{}, false
+}
+
 // shellScript returns the script where words are a shell with the option -c,
 // alone or among others ("-ec"). A "o" in the options takes the next word, the
 // name of an option ("-euo pipefail -c").
 func shellScript(words []word) (word, bool) {
-	if !shells[baseName(words[0].Value)] {
-		return word{}, false
-	}
 	command := false
 	for i := 1; i < len(words); i++ {
 		option := words[i].Value
@@ -307,10 +416,9 @@ func shellScript(words []word) (word, bool) {
 	return word{}, false
 }
 
-// flags reads the flags among words and drops the rest. quiet says that an
+// flags separates the flags among words from the rest. quiet says that an
 // unknown expansion in a word that is no flag does not matter.
-func (p *commandParser) flags(words []word, quiet bool) []Flag {
-	var flags []Flag
+func (p *commandParser) flags(words []word, quiet bool) (flags []Flag, args []Text) {
 	for i := 0; i < len(words) && words[i].Value != "--"; i++ {
 		w := words[i]
 		name, value, hasValue := splitFlag(w.Value)
@@ -318,6 +426,7 @@ func (p *commandParser) flags(words []word, quiet bool) []Flag {
 			if w.unknown != "" && strings.HasPrefix(w.Value, w.unknown) && !quiet {
 				p.unknown(w.Origin, w.unknown)
 			}
+			args = append(args, w.Text)
 			continue
 		}
 		unknown := w.unknown
@@ -344,7 +453,7 @@ func (p *commandParser) flags(words []word, quiet bool) []Flag {
 		f.Value = value
 		flags = append(flags, f)
 	}
-	return flags
+	return flags, args
 }
 
 // splitFlag splits "--name=value", with one dash or two. The name is empty

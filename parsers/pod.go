@@ -42,11 +42,12 @@ type Mount struct {
 }
 
 // Volume is one volume of a [Pod]. HostPath is the zero Text for one that is no
-// hostPath.
+// hostPath; HostPathType says what has to lie there, "File", or "" for no check.
 type Volume struct {
-	Origin   Origin
-	Name     string
-	HostPath Text
+	Origin       Origin
+	Name         string
+	HostPath     Text
+	HostPathType string
 }
 
 // Pods returns the pods of a document: itself, or the items of a PodList or
@@ -114,7 +115,7 @@ func containerOf(it item) Container {
 func volumeOf(it item) Volume {
 	v := Volume{Origin: it.origin(), Name: it.textOf("name").Value}
 	if host, ok := it.mapping("hostPath"); ok {
-		v.HostPath = host.textOf("path")
+		v.HostPath, v.HostPathType = host.textOf("path"), host.textOf("type").Value
 	}
 	return v
 }

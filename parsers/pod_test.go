@@ -96,7 +96,7 @@ func wantPod() Pod {
 			},
 		},
 		Volumes: []Volume{
-			{Origin: podOrigin(45, "spec.volumes[0]"), Name: "pki", HostPath: text(46, "spec.volumes[0].hostPath.path", "/etc/kubernetes/pki")},
+			{Origin: podOrigin(45, "spec.volumes[0]"), Name: "pki", HostPath: text(46, "spec.volumes[0].hostPath.path", "/etc/kubernetes/pki"), HostPathType: "DirectoryOrCreate"},
 			{Origin: podOrigin(47, "spec.volumes[1]"), Name: "data"},
 		},
 	}

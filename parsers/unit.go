@@ -3,6 +3,8 @@ package parsers
 import (
 	"bytes"
 	"fmt"
+	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -181,6 +183,73 @@ func (u Unit) settings(section, name string) []Setting {
 		}
 	}
 	return settings
+}
+
+// As returns the unit under a name, "etcd.service" or, of a template,
+// "etcd@events.service": the specifiers that stand for parts of the name are
+// replaced in every value (systemd.unit(5), "Specifiers"). The unit itself does
+// not change.
+func (u Unit) As(name string) Unit {
+	stem := strings.TrimSuffix(name, path.Ext(name))
+	prefix, instance, _ := strings.Cut(stem, "@")
+	parts := map[byte]string{'n': name, 'N': stem, 'p': prefix, 'P': unescapeName(prefix), 'i': instance, 'I': unescapeName(instance)}
+	u.Settings = slices.Clone(u.Settings)
+	quoted := map[byte]string{} // where words are unquoted later
+	for sign, part := range parts {
+		quoted[sign] = strings.ReplaceAll(part, `\`, `\\`)
+	}
+	for i, s := range u.Settings {
+		of := parts
+		if s.Name == "ExecStart" || s.Name == "Environment" {
+			of = quoted
+		}
+		u.Settings[i].Value.Value = replaceSpecifiers(s.Value.Value, of)
+	}
+	return u
+}
+
+// replaceSpecifiers replaces the specifiers in s that have a part; "%%" and the
+// others stay.
+func replaceSpecifiers(s string, parts map[byte]string) string {
+	if !strings.Contains(s, "%") {
+		return s
+	}
+	var out strings.Builder
+	for i := 0; i < len(s); i++ {
+		if s[i] != '%' || i+1 == len(s) {
+			out.WriteByte(s[i])
+			continue
+		}
+		i++
+		if part, ok := parts[s[i]]; ok {
+			out.WriteString(strings.ReplaceAll(part, "%", "%%"))
+		} else {
+			out.WriteString(s[i-1 : i+1])
+		}
+	}
+	return out.String()
+}
+
+// unescapeName undoes the escaping of a part of a unit's name: "-" is "/", and
+// \x2d is "-" (systemd.unit(5), "String Escaping for Inclusion in Unit Names").
+func unescapeName(part string) string {
+	var out strings.Builder
+	for i := 0; i < len(part); i++ {
+		switch rest := part[i:]; {
+		case rest[0] == '-':
+			out.WriteByte('/')
+		case len(rest) >= 4 && strings.HasPrefix(rest, `\x`):
+			value, n := unescapeC(rest)
+			if n == 0 {
+				value, n = `\`, 1
+			}
+			out.WriteString(value)
+			i += n - 1
+		default:
+			out.WriteByte(rest[0])
+		}
+	}
+	return out.String()
 }
 
 // Environment returns the variables of Environment= in order, so that the later

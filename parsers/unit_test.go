@@ -533,3 +533,35 @@ func TestCorpusEnvFiles(t *testing.T) {
 		}
 	}
 }
+
+func TestUnitAs(t *testing.T) {
+	u := ParseUnit("/etc/systemd/system/x@.service", []byte("[Service]\nEnvironmentFile=/etc/%p/%i.env\nExecStart=/usr/bin/etcd --name=%i --data-dir=/data/%I --a=%n --b=%N --c=%%i --d=%H --e=%\n"))
+	start := func(u Unit) string {
+		words, problems := u.StartWords(nil)
+		if len(problems) > 0 {
+			t.Error(problems)
+		}
+		var out []string
+		for _, w := range words {
+			out = append(out, w.Value)
+		}
+		return strings.Join(out, " ")
+	}
+	for _, tt := range []struct{ name, want, file string }{
+		{"x@main.service", "/usr/bin/etcd --name=main --data-dir=/data/main --a=x@main.service --b=x@main --c=%i --d=%H --e=%", "/etc/x/main.env"},
+		{`x@a-b\x2dc.service`, `/usr/bin/etcd --name=a-b\x2dc --data-dir=/data/a/b-c --a=x@a-b\x2dc.service --b=x@a-b\x2dc --c=%i --d=%H --e=%`, `/etc/x/a-b\x2dc.env`},
+		{"x@50%.service", "/usr/bin/etcd --name=50% --data-dir=/data/50% --a=x@50%.service --b=x@50% --c=%i --d=%H --e=%", "/etc/x/50%.env"},
+		{"x.service", "/usr/bin/etcd --name= --data-dir=/data/ --a=x.service --b=x --c=%i --d=%H --e=%", "/etc/x/.env"},
+	} {
+		named := u.As(tt.name)
+		if got := start(named); got != tt.want {
+			t.Errorf("%s\n got %s\nwant %s", tt.name, got, tt.want)
+		}
+		if got := named.EnvironmentFiles()[0].Path.Value; got != tt.file {
+			t.Errorf("%s: %s, want %s", tt.name, got, tt.file)
+		}
+	}
+	if got := u.EnvironmentFiles()[0].Path.Value; got != "/etc/%p/%i.env" {
+		t.Errorf("the template itself has changed: %s", got)
+	}
+}
