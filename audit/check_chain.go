@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"bytes"
 	"certaudit/audit/inventory"
 	"crypto/x509"
 	"encoding/hex"
@@ -40,7 +41,30 @@ func (p *pass) issuanceOf(e *entry) (i issuance, ok bool) {
 
 func checkWrongIssuer(p *pass) { p.checkIssuer(false) }
 
-func checkUntrusted(p *pass) { p.checkIssuer(true) }
+func checkUntrusted(p *pass) {
+	p.checkIssuer(true)
+	p.checkStrangersIssuer()
+}
+
+// checkStrangersIssuer reports certificates of programs that are not known which
+// name a CA in view as their issuer and that it did not sign: mostly the CA was
+// replaced, and they were not. It may be another CA of the same name that is not in
+// view, hence a warning.
+func (p *pass) checkStrangersIssuer() {
+	cas := p.authoritiesByName()
+	for e := range p.decoded((*entry).isLeaf) {
+		named := cas[string(e.cert.RawIssuer)]
+		if !e.ofStranger() || len(named) == 0 || bytes.Equal(e.cert.RawIssuer, e.cert.RawSubject) {
+			continue
+		}
+		p.examine()
+		if slices.ContainsFunc(named, func(ca parsers.Certificate) bool { return p.signed(ca.Certificate, e.cert.Certificate) }) {
+			continue
+		}
+		p.reportEntry(e, finding{severity: Warning, remedy: p.renew(e.role),
+			message: fmt.Sprintf("names %q as its issuer, but was not signed with that CA's key; expected a signature by %q of %s", issuerName(e.cert.Certificate), named[0].Subject.CommonName, named[0].Origin.Path)})
+	}
+}
 
 // checkCAReplaced counts the files that could hold another CA: [nodeAudit.replacedCAs]
 // tells it from what checkUntrusted and checkWrongIssuer find.

@@ -18,23 +18,35 @@ type group struct {
 	path string
 	refs []*inventory.Reference
 	file inventory.File
+	// unseen is the component whose container does not see the path; "" for a file
+	// of the node.
+	unseen string
 }
 
 // groupsOf returns the files that references lead to, in the order in which they
-// are first named.
+// are first named; a path that a container does not see is a group of its own,
+// whatever others find there.
 func groupsOf(inv *inventory.Inventory) []group {
+	type place struct{ path, unseen string }
 	out := make([]group, 0, len(inv.Files))
-	at := make(map[string]int, len(inv.Files))
+	at := make(map[place]int, len(inv.Files))
 	for r := range inv.References {
 		ref := &inv.References[r]
 		if ref.Path == "" {
 			continue
 		}
-		i, known := at[ref.Path]
+		where := place{path: ref.Path}
+		if ref.Unmounted {
+			where.unseen = ref.Component
+		}
+		i, known := at[where]
 		if !known {
 			i = len(out)
-			at[ref.Path] = i
-			out = append(out, group{path: ref.Path, file: inv.Files[ref.Path]})
+			at[where] = i
+			out = append(out, group{path: ref.Path, unseen: where.unseen})
+			if where.unseen == "" {
+				out[i].file = inv.Files[ref.Path]
+			}
 		}
 		out[i].refs = append(out[i].refs, ref)
 	}
@@ -46,6 +58,11 @@ func (g group) first() inventory.Reference { return *g.refs[0] }
 // required reports whether something needs the file.
 func (g group) required() bool {
 	return slices.ContainsFunc(g.refs, func(r *inventory.Reference) bool { return !r.Optional })
+}
+
+// byStrangers reports whether nothing names the file whose meaning is known.
+func (g group) byStrangers() bool {
+	return !slices.ContainsFunc(g.refs, func(r *inventory.Reference) bool { return !r.Guessed })
 }
 
 // role is that of the first reference which has one.
@@ -91,12 +108,15 @@ func checkMissing(p *pass) {
 			continue
 		}
 		p.examine()
-		if !g.first().Unmounted && g.file.State != inventory.Missing {
+		if g.unseen == "" && g.file.State != inventory.Missing {
 			continue
 		}
 		f := finding{severity: g.role().soften(Critical), component: g.component(), at: g.at(), remedy: p.restore(g)}
+		if g.byStrangers() {
+			f.severity = Warning // it may do without
+		}
 		switch {
-		case g.first().Unmounted:
+		case g.unseen != "":
 			f.message = fmt.Sprintf("no volume of the pod brings this path into the container; it is named by %s", g.namedBy())
 			f.remedy = remedy{fmt.Sprintf("# add a hostPath volume and a volumeMount for %s to %s, or correct the flag", path.Dir(g.path), g.first().Origin.Path)}
 		case p.notJoined(g):
@@ -119,8 +139,11 @@ func (n *node) notJoined(g group) bool {
 // restore returns the commands that bring a missing file back.
 func (n *node) restore(g group) remedy {
 	r := g.role()
-	if r.name == inventory.RoleFileLeaf || r.name == inventory.RoleFileCA {
+	switch {
+	case g.first().Component == inventory.ComponentFile:
 		return remedy{"# replace the file, or remove it"}
+	case g.byStrangers():
+		return remedy{"# restore the file, or correct what names it"}
 	}
 	if r.kubeadm().Phase != "" && !r.isCA() {
 		return n.reissueAt(r, nil)
@@ -346,25 +369,31 @@ var rotated = regexp.MustCompile(`^kubelet-(client|server)-\d{4}(-\d{2}){5}\.pem
 // maxStray is how many files of one folder are listed one by one.
 const maxStray = 20
 
+// strayRemedy never says to remove a file: it may be the only copy of a key, or what
+// somebody uses who is not on this node.
+var strayRemedy = remedy{"# correct the flag that should name it; if nothing needs it, put it aside where only root can read it"}
+
 // stray reports files that nobody names.
 func (p *pass) stray(dir string, names []string) {
-	r := remedy{"# remove the file, or correct the flag that should name it"}
 	for _, name := range names[:min(len(names), maxStray)] {
-		p.report(finding{at: parsers.Origin{Path: name}, message: "is named by no component; it was not judged", remedy: r})
+		p.report(finding{at: parsers.Origin{Path: name}, message: "is named by no component; it was not judged", remedy: strayRemedy})
 	}
 	if more := len(names) - maxStray; more > 0 {
-		p.report(finding{at: parsers.Origin{Path: dir}, message: fmt.Sprintf("holds %d more files that no component names; they were not judged", more), remedy: r})
+		p.report(finding{at: parsers.Origin{Path: dir}, message: fmt.Sprintf("holds %d more files that no component names; they were not judged", more), remedy: strayRemedy})
 	}
 }
 
+// checkUnreferenced reports what nothing names, which can be said only where
+// everything was read that could name it.
 func checkUnreferenced(p *pass) {
 	if len(p.inv.Folders) == 0 {
 		return
 	}
-	named := map[string]bool{}
-	for name, f := range p.inv.Files {
-		named[name], named[f.Resolved] = true, true
+	if slices.ContainsFunc(p.inv.Problems, func(i inventory.InputProblem) bool { return i.Lost }) {
+		p.unjudged("not everything that may name a file was read")
+		return
 	}
+	named := p.namedPaths()
 	for _, dir := range sortedKeys(p.inv.Folders) {
 		var old, stray []string
 		newest := []string{p.newestRotated(path.Join(dir, "kubelet-client-current.pem")), p.newestRotated(path.Join(dir, "kubelet-server-current.pem"))}
@@ -372,7 +401,7 @@ func checkUnreferenced(p *pass) {
 			p.examine()
 			full := path.Join(dir, name)
 			switch {
-			case named[full]:
+			case named[full], p.isShared(full), p.isAuthorityKey(full):
 			case rotated.MatchString(name) && slices.Contains(newest, name):
 				// kubelet/link tells what is wrong with the link
 			case rotated.MatchString(name):
@@ -385,9 +414,56 @@ func checkUnreferenced(p *pass) {
 		if len(old) > 0 {
 			p.report(finding{component: "kubelet", at: parsers.Origin{Path: dir},
 				message: fmt.Sprintf("holds files that the kubelet has replaced and never removes: %d, the newest %s", len(old), slices.Max(old)),
-				remedy:  remedy{"# they may be removed; keep what kubelet-client-current.pem and kubelet-server-current.pem lead to"}})
+				remedy:  remedy{"# nothing needs them; keep what kubelet-client-current.pem and kubelet-server-current.pem lead to"}})
 		}
 	}
+}
+
+// namedPaths are the paths that something names, and those that they lead to.
+func (n *node) namedPaths() map[string]bool {
+	named := map[string]bool{}
+	for _, name := range n.inv.Named {
+		named[name] = true
+	}
+	for _, r := range n.inv.References {
+		named[r.Path], named[n.inv.Files[r.Path].Resolved] = true, true
+	}
+	return named
+}
+
+// isShared reports whether a program can read a file of which it is not known
+// what it reads.
+func (n *node) isShared(name string) bool {
+	return slices.ContainsFunc(n.inv.Shared, func(dir string) bool { return strings.HasPrefix(name, strings.TrimSuffix(dir, "/")+"/") })
+}
+
+// isAuthorityKey reports whether a file holds the key of a CA that is in view, or is
+// called as the key of the CA beside it. Nothing on a node needs to name it.
+func (p *pass) isAuthorityKey(name string) bool {
+	for _, key := range p.inv.Materials[name].Keys {
+		if key.Private && p.authorityKeys[key.PublicKeySHA256] {
+			return true
+		}
+	}
+	dir, base := path.Split(name)
+	certificate, isKey := keyName(base)
+	return isKey && authorityName.MatchString(certificate) && slices.ContainsFunc(p.inv.Folders[path.Clean(dir)], func(n string) bool {
+		return n != base && strings.TrimSuffix(n, path.Ext(n)) == certificate
+	})
+}
+
+// authorityName matches what people call a CA: ca, front-proxy-ca, ca-old.
+var authorityName = regexp.MustCompile(`(?i)(^|[^a-z])ca([^a-z]|$)`)
+
+// keyName returns what the file of a key has in common with that of its
+// certificate: "ca" of ca.key and of ca-key.pem.
+func keyName(base string) (string, bool) {
+	for _, suffix := range []string{".key", "-key.pem", "_key.pem", ".key.pem"} {
+		if stem, ok := strings.CutSuffix(base, suffix); ok {
+			return stem, true
+		}
+	}
+	return "", false
 }
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

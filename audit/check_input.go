@@ -16,7 +16,7 @@ func checkUnreadable(p *pass) {
 		}
 		reported[at.Path] = true
 		p.lost = true
-		p.report(finding{component: component, at: at, message: reason + "; what it holds was not judged",
+		p.report(finding{severity: p.unreadSeverity(at.Path), component: component, at: at, message: reason + "; what it holds was not judged",
 			remedy: remedy{command("# run as root if it is a matter of rights; ls -l %s tells what it is", at.Path)}})
 	}
 	named := map[string]bool{}
@@ -38,6 +38,15 @@ func checkUnreadable(p *pass) {
 	if p.lost {
 		p.unjudged("some files could not be read")
 	}
+}
+
+// unreadSeverity is a warning for what may start a component of the control plane:
+// whoever reads a clean report must not take it for looked at. "" for all else.
+func (n *node) unreadSeverity(name string) Severity {
+	if dir := n.inv.ManifestDir; dir != "" && (name == dir || path.Dir(name) == dir) {
+		return Warning
+	}
+	return ""
 }
 
 // undecodable are the kinds of problem that mean bytes were not of the format
@@ -87,11 +96,13 @@ func checkDuplicateComponent(p *pass) {
 	}
 	for _, problem := range p.inv.Problems {
 		if problem.Kind == inventory.KindDuplicate {
-			r := remedy{command("mv %s /root/  # if this is the one that is not wanted; the kubelet runs every file of its manifest folder", problem.Origin.Path)}
+			f := finding{severity: Critical, component: problem.Component, at: problem.Origin, message: problem.Detail + "; what only this one names was not judged",
+				remedy: remedy{command("mv %s /root/  # if this is the one that is not wanted; the kubelet runs every file of its manifest folder", problem.Origin.Path)}}
 			if path.Ext(problem.Origin.Path) == ".service" {
-				r = remedy{command("systemctl disable --now %s  # if this is the one that is not wanted", path.Base(problem.Origin.Path))}
+				f.severity = Warning
+				f.remedy = remedy{command("systemctl disable --now %s  # if this is the one that is not wanted", path.Base(problem.Origin.Path))}
 			}
-			p.report(finding{component: problem.Component, at: problem.Origin, message: problem.Detail, remedy: r})
+			p.report(f)
 		}
 	}
 }

@@ -56,7 +56,7 @@ func contextsOf(k parsers.Kubeconfig, r *role) []parsers.KubeContext {
 
 func (n *nodeAudit) kubeconfigEdge(k parsers.Kubeconfig, context parsers.KubeContext, r *role, ref inventory.Reference) (edge, bool) {
 	cluster, ok := k.Cluster(context.Cluster)
-	if !ok || r.name == inventory.RoleUser && !isOwnCluster(n.inv, cluster) {
+	if !ok || (r.name == inventory.RoleUser || ref.Guessed) && !isOwnCluster(n.inv, cluster) {
 		return edge{}, false
 	}
 	user, _ := k.User(context.User)

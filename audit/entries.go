@@ -27,6 +27,8 @@ type entry struct {
 	all   []parsers.Certificate
 	refs  []*inventory.Reference
 	state inventory.FileState
+	// unseen is the component whose container does not see the place; "" for none.
+	unseen string
 }
 
 // chain returns the other certificates of the place, which are sent along.
@@ -42,16 +44,22 @@ func (e *entry) chain() []*x509.Certificate {
 
 // key identifies an entry: a place has one entry for each role and index.
 func (e *entry) key() entryKey {
-	return entryKey{e.place.Path, e.place.Field, e.object, e.role.name, e.index}
+	return entryKey{e.place.Path, e.place.Field, e.object, e.role.name, e.unseen, e.index}
 }
 
 type entryKey struct {
-	path, field, object, role string
-	index                     int
+	path, field, object, role, unseen string
+	index                             int
 }
 
 // isLeaf reports whether the entry is a certificate that is presented.
 func (e *entry) isLeaf() bool { return !e.role.isCA() && e.index == 0 }
+
+// ofStranger reports whether programs name the certificate of which it is not
+// known what they need it for, and nothing else does.
+func (e *entry) ofStranger() bool {
+	return len(e.refs) > 0 && !slices.ContainsFunc(e.refs, func(r *inventory.Reference) bool { return !r.Guessed })
+}
 
 // entriesOf lists what the table shows: every certificate that something names, in
 // each of its roles, sorted; and the copies of CAs in kubeconfigs that another entry
@@ -135,7 +143,7 @@ func missingEntry(inv *inventory.Inventory, ref inventory.Reference) []*entry {
 	f := inv.Files[ref.Path]
 	e := &entry{role: roleNamed(ref.Role), place: ref.Place(), state: f.State}
 	if ref.Unmounted {
-		e.state = inventory.Missing
+		e.state, e.unseen = inventory.Missing, ref.Component
 	}
 	e.component = cmp.Or(e.role.component, ref.Component)
 	return []*entry{e}

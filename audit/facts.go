@@ -120,6 +120,9 @@ func nodeName(inv *inventory.Inventory) string {
 	if cloud := inv.Setting("kubelet", "cloud-provider").Value; cloud != "" && cloud != "external" {
 		return ""
 	}
+	if c, _ := inv.Component("kubelet"); c.Assumed {
+		return "" // --hostname-override was not read
+	}
 	return inv.Hostname.Value
 }
 

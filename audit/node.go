@@ -25,13 +25,20 @@ type node struct {
 	privates map[string][]inventory.Reference
 	// groups are the files that something names.
 	groups []group
+	// authorityKeys are the keys of the CAs in view, by their SHA-256.
+	authorityKeys map[string]bool
 }
 
 func newNode(inv *inventory.Inventory, o Options) *node {
 	inv, foreign := ownOnly(inv)
 	n := &node{inv: inv, foreign: foreign, facts: factsOf(inv, o.Overrides), groups: groupsOf(inv), table: o.requirements(),
-		reqs: map[string][]Requirement{}, privates: map[string][]inventory.Reference{}}
+		reqs: map[string][]Requirement{}, privates: map[string][]inventory.Reference{}, authorityKeys: map[string]bool{}}
 	n.entries, n.copies = entriesOf(inv)
+	for _, e := range n.entries {
+		if e.cert != nil && e.cert.IsCA {
+			n.authorityKeys[e.cert.PublicKeySHA256()] = true
+		}
+	}
 	for _, r := range n.table.Select(n.facts.profile, n.facts.version.Value) {
 		n.reqs[r.Role] = append(n.reqs[r.Role], r)
 	}
@@ -103,7 +110,7 @@ func isOwnCluster(inv *inventory.Inventory, c parsers.KubeCluster) bool {
 	var cas []parsers.Certificate
 	hosts := []string{inv.AdvertiseAddress()}
 	for _, ref := range inv.References {
-		if ref.Component == "kubectl" {
+		if ref.Component == "kubectl" || ref.Guessed {
 			continue
 		}
 		if ref.Role == inventory.RoleKubernetesCA {

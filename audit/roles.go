@@ -95,6 +95,9 @@ var roles = []role{
 	{name: inventory.RoleTokenVerifier, component: "kube-apiserver", kind: typeVerifier, window: leafWindow, impact: Info},
 	{name: inventory.RoleFileCA, component: "", kind: typeCA, window: caWindow},
 	{name: inventory.RoleFileLeaf, component: "", kind: typeByUsage, window: leafWindow},
+	// Whether the program reads it is not known.
+	{name: inventory.RoleMountedCA, component: "", kind: typeCA, window: caWindow, impact: Warning},
+	{name: inventory.RoleMountedLeaf, component: "", kind: typeByUsage, window: leafWindow, impact: Warning},
 	{name: inventory.RoleIntermediate, component: "", kind: typeCA, window: caWindow},
 	{name: inventory.RoleOtherCA, component: "", kind: typeCA, window: caWindow, fallback: true},
 }

@@ -34,8 +34,6 @@ type Command struct {
 	// Program is the base name of the program, and empty where the words begin
 	// with a flag because the image's entry point names the program.
 	Program string `json:"program"`
-	// Operand is the word behind the program, where that is no flag.
-	Operand string `json:"operand,omitempty"`
 	Flags   []Flag `json:"flags,omitempty"`
 	// Args are the words that are neither flags nor values of flags, in order.
 	Args []Text `json:"args,omitempty"`
@@ -249,9 +247,6 @@ func (p *commandParser) command(words []word, shells int) {
 			p.unknown(words[0].Origin, words[0].unknown)
 		}
 		words = words[1:]
-		if len(words) > 0 && !strings.HasPrefix(words[0].Value, "-") {
-			c.Operand = words[0].Value
-		}
 	}
 	c.Flags, c.Args = p.flags(words, printers[c.Program])
 	p.commands = append(p.commands, c)

@@ -63,10 +63,6 @@ var testGrammar = Grammar{
 
 func TestParseCommand(t *testing.T) {
 	one := func(program string, flags ...Flag) []Command { return []Command{{Program: program, Flags: flags}} }
-	operand := func(word string, commands []Command) []Command {
-		commands[0].Operand = word
-		return commands
-	}
 	spelled := func(spelling string, f Flag) Flag {
 		f.Spelling = spelling
 		return f
@@ -103,8 +99,7 @@ func TestParseCommand(t *testing.T) {
 		{name: "after the end of flags", words: argv("kubelet", "--v=2", "--", "--v=3"), want: one("kubelet", flag(2, "v", "2"))},
 		{name: "args for an entry point", words: argv("--v=2", "-x"), want: one("", flag(1, "v", "2"), flag(2, "x", "true"))},
 		{name: "k3s", words: argv("/usr/local/bin/k3s", "server", "--tls-san", "k3s.example", "--cluster-init"),
-			want: operand("server", one("k3s", flag(3, "tls-san", "k3s.example"), flag(5, "cluster-init", "true")))},
-		{name: "an operand behind flags is none", words: argv("etcd", "--v=2", "gateway"), want: one("etcd", flag(2, "v", "2"))},
+			want: one("k3s", flag(3, "tls-san", "k3s.example"), flag(5, "cluster-init", "true"))},
 		{name: "hyperkube", words: argv("/hyperkube", "/kube-proxy", "--v=2"), want: one("kube-proxy", flag(3, "v", "2"))},
 		{name: "hyperkube, short name", words: argv("hyperkube", "apiserver", "--v=2"), want: one("apiserver", flag(3, "v", "2"))},
 		{name: "hyperkube alone", words: argv("hyperkube", "--help")},
@@ -145,11 +140,11 @@ func TestParseCommand(t *testing.T) {
 		{name: "options of the shell", words: argv("bash", "--norc", "-euo", "pipefail", "+x", "-c", "--", "", "kube-apiserver --v=2")},
 		{name: "options of the shell, then the script", words: argv("bash", "--norc", "-euo", "pipefail", "-c", "-x", "--", "", "x")},
 		{name: "more options after -c", words: argv("env", "-i", "A=1", "bash", "-c", "-e", "-o", "pipefail", "kube-apiserver --v=2", "name"), want: apiserver},
-		{name: "a shell without a script", words: argv("bash", "/run.sh", "--v=2"), want: operand("/run.sh", one("bash", flag(3, "v", "2")))},
+		{name: "a shell without a script", words: argv("bash", "/run.sh", "--v=2"), want: one("bash", flag(3, "v", "2"))},
 		{name: "a shell alone", words: argv("sh", "-c"), want: one("sh", flag(2, "c", "true"))},
 		{name: "several commands",
 			words: argv("sh", "-c", "mkfifo /p; (tee -a /log < /p & ) ; A=1 exec nice -n 5 /usr/bin/etcd --name 'a b' > /p 2>&1"),
-			want: []Command{{Program: "mkfifo", Operand: "/p"}, {Program: "tee", Flags: []Flag{flag(3, "a", "/log")}},
+			want: []Command{{Program: "mkfifo"}, {Program: "tee", Flags: []Flag{flag(3, "a", "/log")}},
 				{Program: "etcd", Flags: []Flag{flag(3, "name", "a b")}}}},
 		{name: "quotes of the shell",
 			words: argv("sh", "-c", `etcd --a="x y"'z' --b=\"q\" --c="a\$b\c\"" --d=a\ b --e="" --f ''`),
@@ -183,7 +178,7 @@ func TestParseCommand(t *testing.T) {
 			}},
 		{name: "unknown programs matter, unknown words of echo do not",
 			words: argv("sh", "-c", `echo $A "$B"; $BIN/etcd --v=2; ${DIR}/$BIN; sh -c "$SCRIPT"; x --y=$'\n'`),
-			want: []Command{{Program: "echo", Operand: "$A"}, {Program: "etcd", Flags: []Flag{flag(3, "v", "2")}}, {Program: "$BIN"},
+			want: []Command{{Program: "echo"}, {Program: "etcd", Flags: []Flag{flag(3, "v", "2")}}, {Program: "$BIN"},
 				{Program: "x", Flags: []Flag{flag(3, "y", `\n`)}}},
 			problems: []Problem{
 				problemAt(3, "", KindUnsupported, `the value of "$BIN" is not known before the shell runs`),

@@ -57,6 +57,7 @@ var programs = []Program{
 				{Name: "authorization-config", Holds: HoldsConfig, Since: "1.29"},
 				{Name: "admission-control-config-file", Holds: HoldsConfig},
 				{Name: "egress-selector-config-file", Holds: HoldsConfig},
+				{Name: "openshift-config", Holds: HoldsConfig},
 				{Name: "advertise-address"},
 				{Name: "bind-address", Default: "0.0.0.0"},
 				{Name: "secure-port", Default: "6443"},
@@ -124,8 +125,20 @@ var programs = []Program{
 			{Kind: "EgressSelectorConfiguration", Field: "egressSelections[].connection.transport.tcp.tlsConfig.clientCert", Holds: HoldsCertificate, Role: RoleOutbound, Pair: "clientKey"},
 			{Kind: "EgressSelectorConfiguration", Field: "egressSelections[].connection.transport.tcp.tlsConfig.clientKey", Holds: HoldsPrivateKey, Role: RoleOutbound, Pair: "clientCert"},
 		},
-		Listeners: []Listener{{Address: "bind-address", Port: "secure-port", Certificate: "tls-cert-file"}},
-		Reload:    rereadEveryMinute,
+		// OpenShift's KubeAPIServerConfig: openshift/kubernetes
+		// openshift-kube-apiserver/openshiftkubeapiserver/flags.go.
+		ConfigFlag: "openshift-config", ConfigSections: []ConfigSection{{Section: "apiServerArguments."}},
+		ConfigFields: []ConfigField{
+			{"servingInfo.certFile", "tls-cert-file"}, {"servingInfo.keyFile", "tls-private-key-file"}, {"servingInfo.clientCA", "client-ca-file"},
+			{"kubeletClientInfo.ca", "kubelet-certificate-authority"}, {"kubeletClientInfo.certFile", "kubelet-client-certificate"}, {"kubeletClientInfo.keyFile", "kubelet-client-key"},
+			{"aggregatorConfig.proxyClientInfo.certFile", "proxy-client-cert-file"}, {"aggregatorConfig.proxyClientInfo.keyFile", "proxy-client-key-file"},
+			{"authConfig.requestHeader.clientCA", "requestheader-client-ca-file"}, {"authConfig.requestHeader.clientCommonNames[]", "requestheader-allowed-names"},
+			{"storageConfig.ca", "etcd-cafile"}, {"storageConfig.certFile", "etcd-certfile"}, {"storageConfig.keyFile", "etcd-keyfile"}, {"storageConfig.urls[]", "etcd-servers"},
+			{"serviceAccountPublicKeyFiles[]", "service-account-key-file"}, {"servicesSubnet", "service-cluster-ip-range"},
+		},
+		ConfigPairs: "servingInfo.namedCertificates",
+		Listeners:   []Listener{{Address: "bind-address", Port: "secure-port", Certificate: "tls-cert-file"}},
+		Reload:      rereadEveryMinute,
 	},
 	{
 		Name: ControllerManager, Executables: []string{"controller-manager"}, UnitWords: []string{"kube", "controller-manager"}, Since: "1.20", Until: "1.38",
@@ -241,7 +254,6 @@ var programs = []Program{
 	},
 	{
 		Name: Etcd, UnitWords: []string{"etcd"}, Environment: "ETCD_", Since: "3.4", Until: "3.8",
-		Modes: []string{"gateway", "grpc-proxy"}, // etcd server/etcdmain/main.go
 		Flags: []Flag{
 			{Name: "cert-file", Holds: HoldsCertificate, Role: RoleEtcdServing, Pair: "key-file"},
 			{Name: "key-file", Holds: HoldsPrivateKey, Role: RoleEtcdServing, Pair: "cert-file"},
@@ -294,6 +306,8 @@ var programs = []Program{
 			"experimental-stop-grpc-service-on-defrag",
 			"force-new-cluster", "initial-election-tick-advance", "pre-vote",
 			"socket-reuse-address", "socket-reuse-port", "strict-reconfig-check", "unsafe-no-fsync"},
+		Modes:      []string{"gateway", "grpc-proxy"}, // etcd server/etcdmain/main.go
+		ConfigFlag: "config-file", ConfigAlone: true,  // etcd server/etcdmain/config.go
 		ConfigSections: []ConfigSection{
 			{Section: ""},
 			{Section: "client-transport-security."},
@@ -313,20 +327,53 @@ const rereadEveryMinute = "It reads the file again every minute: if it still doe
 var commonSwitches = []string{"add-dir-header", "alsologtostderr", "help", "logtostderr", "one-output", "skip-headers",
 	"skip-log-headers", "version"}
 
-// wrappers are programs that run the rest of their command line.
+// wrappers are programs that run the rest of their command line. Sources: the
+// manual pages of coreutils, util-linux, daemontools, sudo and systemd;
+// openshift/library-go test/library/watch-termination, machine-config-operator
+// templates/common (kubenswrapper). What is not listed is looked through by
+// [parsers.Grammar.Programs].
 var wrappers = map[string]parsers.Wrapper{
-	"exec":            {Valued: []string{"-a"}},
-	"env":             {Valued: []string{"-u", "--unset", "-C", "--chdir"}, Assignments: true},
-	"nice":            {Valued: []string{"-n", "--adjustment"}},
-	"ionice":          {Valued: []string{"-c", "--class", "-n", "--classdata"}},
-	"chroot":          {Operands: 1},
-	"nsenter":         {Valued: []string{"-t", "--target", "-S", "--setuid", "-G", "--setgid"}},
-	"dumb-init":       {Valued: []string{"-r", "--rewrite"}},
-	"tini":            {Valued: []string{"-p", "-e"}},
-	"flock":           {Valued: []string{"-w", "--wait", "--timeout", "-E", "--conflict-exit-code"}, Operands: 1},
-	"kube-log-runner": logRunner,
-	"go-runner":       logRunner,
-	"hyperkube":       {}, // its first word is the component
+	"exec":              {Valued: []string{"-a"}},
+	"env":               {Valued: []string{"-u", "--unset", "-C", "--chdir"}, Assignments: true},
+	"nice":              {Valued: []string{"-n", "--adjustment"}},
+	"ionice":            {Valued: []string{"-c", "--class", "-n", "--classdata"}},
+	"chrt":              {Valued: []string{"-T", "--sched-runtime", "-P", "--sched-period", "-D", "--sched-deadline"}, Operands: 1},
+	"taskset":           {Operands: 1},
+	"timeout":           {Valued: []string{"-s", "--signal", "-k", "--kill-after"}, Operands: 1},
+	"time":              {Valued: []string{"-f", "--format", "-o", "--output"}},
+	"nohup":             {},
+	"setsid":            {},
+	"stdbuf":            {Valued: []string{"-i", "--input", "-o", "--output", "-e", "--error"}},
+	"chroot":            {Operands: 1},
+	"nsenter":           {Valued: []string{"-t", "--target", "-S", "--setuid", "-G", "--setgid"}},
+	"setpriv":           {Valued: []string{"--reuid", "--ruid", "--euid", "--regid", "--rgid", "--egid", "--groups", "--inh-caps", "--ambient-caps", "--bounding-set", "--securebits", "--pdeathsig", "--selinux-label", "--apparmor-profile"}},
+	"sudo":              {Valued: []string{"-u", "--user", "-g", "--group", "-C", "-D", "-R", "-T", "-h", "-p", "-r", "-t"}, Assignments: true},
+	"gosu":              {Operands: 1},
+	"su-exec":           {Operands: 1},
+	"setuidgid":         {Operands: 1},
+	"s6-setuidgid":      {Operands: 1},
+	"systemd-cat":       {Valued: []string{"-t", "--identifier", "-p", "--priority"}},
+	"dumb-init":         {Valued: []string{"-r", "--rewrite"}},
+	"tini":              {Valued: []string{"-p", "-e"}},
+	"docker-init":       {Valued: []string{"-p", "-e"}},
+	"catatonit":         {},
+	"flock":             {Valued: []string{"-w", "--wait", "--timeout", "-E", "--conflict-exit-code"}, Operands: 1},
+	"watch-termination": {},
+	"kubenswrapper":     {},
+	"kube-log-runner":   logRunner,
+	"go-runner":         logRunner,
+	"hyperkube":         {}, // its first word is the component
+}
+
+// mentions are programs whose words may name a component, or show how it would be
+// started, and that start none.
+var mentions = []string{
+	"kubectl", "oc", "crictl", "ctr", "docker", "podman", "nerdctl", "etcdctl", "etcdutl",
+	"systemctl", "journalctl", "service", "rc-service", "supervisorctl", "snap",
+	"echo", "printf", "logger", "test", "[", "command", "type", "which", "whereis",
+	"grep", "egrep", "fgrep", "sed", "awk", "find", "ls", "cat", "head", "tail", "diff", "stat", "file", "md5sum", "sha256sum",
+	"cp", "mv", "ln", "rm", "mkdir", "install", "chmod", "chown", "chcon", "setcap", "tar", "curl", "wget", "rsync", "scp",
+	"ps", "pgrep", "pkill", "pidof", "kill", "killall", "fuser", "lsof",
 }
 
 // logRunner is that of the images of Kubernetes (k8s.io/component-base

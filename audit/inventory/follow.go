@@ -1,8 +1,11 @@
 package inventory
 
 import (
+	"cmp"
 	"fmt"
+	"net/url"
 	"path"
+	"slices"
 	"strings"
 
 	"certaudit/parsers"
@@ -39,14 +42,18 @@ func (m mounts) foreign(name string) bool {
 	return false
 }
 
-// component adds a component and everything that it names.
+// component adds a component and everything that it names. Of a second one that
+// cannot run beside the first nothing is followed: what it names is not in use.
 func (g *gatherer) component(c Component, env []parsers.EnvVar, v view) {
-	if c.Name == "etcd" {
-		g.etcdSettings(&c, env, v)
-	}
-	if first, twice := g.inv.Component(c.Name); twice {
-		g.noted(c.Name, parsers.Problem{Origin: c.Origin, Kind: KindDuplicate,
-			Detail: fmt.Sprintf("starts %s, as %s does; the kubelet runs whichever it reads last", c.Name, first.Origin.Path)})
+	c.Settings, c.Overruled = g.settings(c, env, v)
+	if first, twice := g.inv.Component(c.Name); twice && !runBeside(first, c) {
+		detail := "starts %s, as %s does; the kubelet reads every file of this folder, and which of the two it runs is chance"
+		if path.Ext(c.Origin.Path) == ".service" {
+			detail = "starts %s, as %s does; one of the two fails to start"
+		}
+		g.noted(c.Name, parsers.Problem{Origin: c.Origin, Kind: KindDuplicate, Detail: fmt.Sprintf(detail, c.Name, first.Origin.Path)})
+		g.namedBy(c, v)
+		return
 	}
 	g.inv.Components = append(g.inv.Components, c)
 	p, _ := ProgramNamed(c.Name)
@@ -85,6 +92,53 @@ func (g *gatherer) keptServing(c Component, v view) {
 	g.optional(ref)
 	ref.Path, ref.Holds = key, HoldsPrivateKey
 	g.optional(ref)
+}
+
+// runBeside reports whether two processes of one component can run on a node:
+// they are parts of one pod, or listen on ports of their own.
+func runBeside(a, b Component) bool {
+	if a.Origin == b.Origin {
+		return true
+	}
+	ports, others := a.ports(), b.ports()
+	return len(ports) > 0 && len(others) > 0 && !slices.ContainsFunc(ports, func(p string) bool { return slices.Contains(others, p) })
+}
+
+// ports are those on which a component serves with TLS, as far as its settings
+// and their defaults say.
+func (c Component) ports() []string {
+	var out []string
+	p, _ := ProgramNamed(c.Name)
+	for _, l := range p.Listeners {
+		for _, u := range parsers.List(c.Setting(l.URLs).Value) {
+			if parsed, err := url.Parse(u); err == nil && parsed.Port() != "" {
+				out = append(out, parsed.Port())
+			}
+		}
+		f, _ := p.Flag(l.Port)
+		if port := cmp.Or(c.Setting(l.Port).Value, f.Default); port != "" {
+			out = append(out, port)
+		}
+	}
+	return out
+}
+
+// namedBy takes down the paths that a component names which is not followed.
+func (g *gatherer) namedBy(c Component, v view) {
+	p, _ := ProgramNamed(c.Name)
+	for _, f := range p.Flags {
+		if f.Holds == "" {
+			continue
+		}
+		for _, value := range effective(c, f) {
+			files, _, _ := strings.Cut(value.Value, ":")
+			for file := range strings.SplitSeq(files, ",") {
+				if host, ok := v.host(file); ok {
+					g.inv.Named = append(g.inv.Named, host)
+				}
+			}
+		}
+	}
 }
 
 // effective returns the values of a flag that count: all of a flag that
@@ -325,44 +379,13 @@ func (g *gatherer) credential(from Reference, inside string, v view, c credentia
 	switch {
 	case !c.data.IsZero():
 		g.refer(Reference{Component: from.Component, Name: c.name,
-			Origin: c.data.Origin, Holds: c.holds, Role: c.role, Pair: c.pair, Embedded: &c.data.Material})
+			Origin: c.data.Origin, Holds: c.holds, Role: c.role, Pair: c.pair, Embedded: &c.data.Material, Guessed: from.Guessed})
 	case c.file.Value != "":
 		c.file.Value = parsers.ResolvePath(inside, c.file.Value)
+		first := len(g.inv.References)
 		g.follow(from.Component, u, c.file, c.pair, v)
-	}
-}
-
-// etcdSettings sets what etcd is configured with: the file of --config-file
-// alone if there is one, else its flags over its environment (etcd
-// server/etcdmain/config.go).
-func (g *gatherer) etcdSettings(c *Component, env []parsers.EnvVar, v view) {
-	var vars []parsers.Flag
-	p, _ := ProgramNamed(c.Name)
-	for _, e := range env {
-		if name, ok := strings.CutPrefix(e.Name, p.Environment); ok {
-			vars = append(vars, parsers.Flag{Name: strings.ToLower(strings.ReplaceAll(name, "_", "-")), Value: e.Value.Value, Origin: e.Value.Origin})
-		}
-	}
-	all := parsers.Command{Flags: append(vars, c.Settings...)}
-	file := all.Flag("config-file")
-	host, ok := v.host(file.Value)
-	if file.Value == "" || !ok {
-		c.Settings = all.Flags
-		return
-	}
-	c.Overruled, c.Settings = c.Settings, nil
-	data, ok := g.config(host, c.Name)
-	if !ok {
-		g.noted(c.Name, parsers.Problem{Origin: file.Origin, Kind: KindUnreadable, Detail: fmt.Sprintf("%q cannot be read, and etcd takes everything from it", host)})
-		return
-	}
-	docs, _ := g.documents(host, c.Name, data)
-	for _, d := range docs {
-		for _, s := range p.ConfigSections {
-			for _, t := range d.Find(s.Section + "*") {
-				key := t.Origin.Field[strings.LastIndex(t.Origin.Field, ".")+1:]
-				c.Settings = append(c.Settings, parsers.Flag{Name: s.Prefix + key, Value: t.Value, Origin: t.Origin})
-			}
+		for i := range g.inv.References[first:] {
+			g.inv.References[first+i].Guessed = from.Guessed
 		}
 	}
 }

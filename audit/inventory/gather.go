@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -42,6 +43,8 @@ func gatherNode(r *root, more []string) *Inventory {
 	g.services()
 	g.distributions()
 	g.kubeadm()
+	g.etcdData()
+	g.strangers()
 	g.homes()
 	newScanner(g, "").scanAll(more)
 	g.hostRoots()
@@ -59,6 +62,10 @@ type gatherer struct {
 	followed map[string]bool
 	// bytes counts what was read.
 	bytes int
+	// others are the programs that are none of the components, in the order in
+	// which they were seen, and looked how many paths of theirs were looked at.
+	others []stranger
+	looked int
 }
 
 // maxNodeBytes bounds what is read of one node. An honest one has less than one
@@ -117,8 +124,16 @@ func (g *gatherer) unread(f File, component string) {
 // KindUnreadable marks what the file system refused, beside the parsers' kinds.
 const KindUnreadable parsers.Kind = "unreadable"
 
-// KindDuplicate marks a second static pod or unit that starts one component.
+// KindDuplicate marks a second static pod or unit that starts a component.
 const KindDuplicate parsers.Kind = "duplicate"
+
+// KindComponent marks a component, or what should be one, that was not read.
+const KindComponent parsers.Kind = "component"
+
+// passOver records a component, or what should be one, that is not understood.
+func (g *gatherer) passOver(component string, at parsers.Origin, format string, args ...any) {
+	g.lost(component, parsers.Problem{Origin: at, Kind: KindComponent, Detail: fmt.Sprintf(format, args...)})
+}
 
 func (g *gatherer) lost(component string, problems ...parsers.Problem) {
 	for _, p := range problems {
@@ -171,14 +186,24 @@ func (g *gatherer) staticPods() {
 	}
 }
 
-// rank puts the manifests that kubeadm writes first, so that a copy beside one
-// is taken for the copy.
+// rank puts the manifests that kubeadm writes first and those that look like a
+// copy last, so that a copy beside one is taken for the copy.
 func rank(name string) int {
-	if base, ok := strings.CutSuffix(name, ".yaml"); ok && IsProgram(base) {
+	base, ok := strings.CutSuffix(name, ".yaml")
+	switch {
+	case ok && IsProgram(base):
 		return 0
+	case slices.Contains(manifestSuffixes, path.Ext(name)) && !copyName.MatchString(name):
+		return 1
 	}
-	return 1
+	return 2
 }
+
+// manifestSuffixes are those of manifests as kubeadm, kops and others name them.
+var manifestSuffixes = []string{".yaml", ".yml", ".json", ".manifest"}
+
+// copyName matches names that people give to a copy.
+var copyName = regexp.MustCompile(`(?i)(^|[^a-z])(old|bak|backup|copy|orig|save|saved|prev|previous|disabled)([^a-z]|$)`)
 
 func (g *gatherer) manifest(name string) {
 	f, data := g.read(name)
@@ -198,8 +223,18 @@ func (g *gatherer) manifest(name string) {
 		}
 	}
 	if !found && len(problems) == 0 {
-		g.noted("kubelet", parsers.Problem{Origin: parsers.Origin{Path: name}, Kind: parsers.KindUnsupported, Detail: "holds no pod, yet the kubelet reads every file of this folder"})
+		g.passOver(cmp.Or(componentOfFile(name), "kubelet"), parsers.Origin{Path: name}, "holds no pod, yet the kubelet reads every file of this folder; what it should start was not judged")
 	}
+}
+
+// componentOfFile returns the component that a manifest or unit is called by, or "".
+func componentOfFile(name string) string {
+	stem, _, _ := strings.Cut(path.Base(name), ".")
+	stem, _, _ = strings.Cut(strings.TrimSuffix(stem, "-pod"), "@")
+	if IsProgram(stem) {
+		return stem
+	}
+	return ""
 }
 
 func (g *gatherer) pod(pod parsers.Pod) {
@@ -209,14 +244,79 @@ func (g *gatherer) pod(pod parsers.Pod) {
 			g.inv.Kubeadm = pod.Origin
 		}
 	}
+	claim := claimOf(pod)
+	if len(pod.Containers)+len(pod.Problems) == 0 {
+		g.passOver(cmp.Or(claim, "kubelet"), pod.Origin, "the pod has no containers, and the kubelet refuses such a pod; what it should start was not judged")
+	}
+	started := false
+	var others []stranger
 	for _, c := range pod.Containers {
-		commands, problems := grammar.ParseCommand(slices.Concat(c.Command, c.Args), c.Env)
-		for _, cmd := range commands {
-			if name := componentOfCommand(cmd); name != "" {
-				g.noted(name, problems...)
-				g.component(Component{Name: name, Origin: pod.Origin, Image: c.Image, Settings: cmd.Flags, Annotations: pod.Annotations}, c.Env, mounts{pod, c})
-				problems = nil
+		of, own := g.container(pod, c)
+		others, started = append(others, of...), started || own
+	}
+	if !started {
+		for i := range others {
+			others[i].name = cmp.Or(pod.Name, others[i].name)
+		}
+		if claim != "" && len(pod.Containers) > 0 {
+			g.passOver(claim, pod.Origin, "the pod goes by the name of %s and starts %s, no program that is known to be one; what it is configured with was not judged", claim, startedWords(others))
+		}
+	}
+	g.others = append(g.others, others...)
+}
+
+// container adds the components that a container starts, and returns what else
+// there is in it. own reports whether there is a component.
+func (g *gatherer) container(pod parsers.Pod, c parsers.Container) (others []stranger, own bool) {
+	v := mounts{pod, c}
+	words := slices.Concat(c.Command, c.Args)
+	commands, problems := grammar.ParseCommand(words, c.Env)
+	if len(words) == 0 {
+		commands = []parsers.Command{{}}
+	}
+	rest := stranger{name: c.Name, view: v, env: c.Env, volumes: v.volumes()}
+	for _, cmd := range commands {
+		if cmd.Program == "" {
+			cmd.Program = componentOfImage(c.Image.Value)
+		}
+		name := componentOfCommand(cmd)
+		if name == "" {
+			rest.commands = append(rest.commands, cmd)
+			continue
+		}
+		g.noted(name, problems...)
+		problems, own = nil, true
+		g.component(Component{Name: name, Origin: pod.Origin, Image: c.Image, Settings: cmd.Flags, Annotations: pod.Annotations}, c.Env, v)
+		others = append(others, besides(name, cmd, c.Env, v))
+	}
+	if own {
+		rest.env, rest.volumes = nil, nil
+	}
+	return append(others, rest), own
+}
+
+// claimOf returns the component that a pod says it is, by its file, its own name,
+// or that of a container or an image; "" for none.
+func claimOf(pod parsers.Pod) string {
+	names := []string{componentOfFile(pod.Origin.Path), pod.Name}
+	for _, c := range pod.Containers {
+		names = append(names, c.Name, componentOfImage(c.Image.Value))
+	}
+	if i := slices.IndexFunc(names, IsProgram); i >= 0 {
+		return names[i]
+	}
+	return ""
+}
+
+// startedWords names the programs of a pod for a reader.
+func startedWords(others []stranger) string {
+	var names []string
+	for _, s := range others {
+		for _, cmd := range s.commands {
+			if cmd.Program != "" {
+				names = append(names, fmt.Sprintf("%q", cmd.Program))
 			}
 		}
 	}
+	return cmp.Or(strings.Join(names[:min(len(names), 3)], ", "), "what its image names")
 }

@@ -38,6 +38,13 @@ type Inventory struct {
 	CertificatesDir string `json:"certificatesDir"`
 	// ManifestDir is the kubelet's folder of static pods.
 	ManifestDir string `json:"manifestDir"`
+	// Named are paths that something names although it is not followed: a copy of a
+	// manifest, a container that does not see the path.
+	Named []string `json:"named,omitempty"`
+	// Shared are folders that a program can read of which it is not known what it reads.
+	Shared []string `json:"shared,omitempty"`
+	// EtcdData is where an etcd has kept its data; "" where none has.
+	EtcdData string `json:"etcdData,omitempty"`
 	// Kubeadm tells where it shows that kubeadm made the node; zero if it does not.
 	Kubeadm parsers.Origin `json:"kubeadm,omitzero"`
 	// HostRoots are the SHA-256 of those CAs of the node that are among the host's
@@ -74,6 +81,9 @@ type Component struct {
 	Overruled []parsers.Flag `json:"overruled,omitempty"`
 	// Annotations of the pod.
 	Annotations map[string]string `json:"annotations,omitempty"`
+	// Assumed says that what it is configured with could not be read, so that
+	// nothing but its default folders is known.
+	Assumed bool `json:"assumed,omitempty"`
 }
 
 // Setting returns the value in effect, or the zero Text.
@@ -103,6 +113,9 @@ type Reference struct {
 	Optional bool `json:"optional,omitempty"`
 	// Unmounted: the path lies in a container that no volume brings it into.
 	Unmounted bool `json:"unmounted,omitempty"`
+	// Guessed: the program, or what it needs the file for, is not known, and what
+	// the reference says is taken from what the file holds.
+	Guessed bool `json:"guessed,omitempty"`
 }
 
 // ComponentFile stands for the component of a file that nothing names.

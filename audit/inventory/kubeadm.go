@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -26,18 +27,35 @@ func (g *gatherer) kubeadm() {
 	}
 }
 
-// certificatesDir is where the API server's CA lies, if that is called as
-// kubeadm calls it.
+// certificatesDir is where most of the files lie that the components of the
+// control plane name as kubeadm names them.
 func (g *gatherer) certificatesDir() string {
-	for _, flag := range []string{"client-ca-file", "tls-cert-file"} {
-		for _, r := range g.inv.References {
-			base := path.Base(r.Path)
-			if r.Component == "kube-apiserver" && r.Name == flag && (base == "ca.crt" || base == "apiserver.crt") {
-				return path.Dir(r.Path)
+	best, votes := defaultCertificatesDir, map[string]int{}
+	seen := map[string]bool{}
+	for _, r := range g.inv.References {
+		if r.Component != APIServer && r.Component != ControllerManager && r.Component != Etcd || seen[r.Path] {
+			continue
+		}
+		seen[r.Path] = true
+		for _, k := range kubeadmFiles {
+			if dir, ok := strings.CutSuffix(r.Path, "/"+k.Path); ok && k.Holds != HoldsKubeconfig && path.Base(dir) != "etcd" {
+				if votes[dir]++; votes[dir] > votes[best] {
+					best = dir
+				}
 			}
 		}
 	}
-	return defaultCertificatesDir
+	return best
+}
+
+// etcdDataDir is kubeadm's, and the default of most (cmd/kubeadm/app/apis/kubeadm/v1beta4).
+const etcdDataDir = "/var/lib/etcd"
+
+// etcdData notes where an etcd has kept data.
+func (g *gatherer) etcdData() {
+	if g.exists(path.Join(etcdDataDir, "member")) {
+		g.inv.EtcdData = etcdDataDir
+	}
 }
 
 // kubeadmEtcd reports whether an etcd of kubeadm's runs on the node.
@@ -69,7 +87,7 @@ var distributions = []struct{ name, folder string }{
 // distributions reports the certificates of distributions whose configuration
 // is not followed. On a node with a kubelet of its own they are left-overs.
 func (g *gatherer) distributions() {
-	if _, ok := g.inv.Component("kubelet"); ok {
+	if c, ok := g.inv.Component("kubelet"); ok && !c.Assumed {
 		return
 	}
 	for _, d := range distributions {
@@ -105,16 +123,16 @@ var materialSuffixes = []string{".crt", ".pem", ".key", ".cer", ".der", ".pub", 
 // node is expected to name one by one.
 var systemFolders = []string{"/etc/ssl", "/etc/pki", "/usr/share", "/usr/local/share", "/etc/ca-certificates"}
 
-// folders lists the folders that hold referenced certificates and keys, and
-// kubeadm's and the kubelet's own.
+// folders lists the folders that hold certificates and keys which a component
+// names, and kubeadm's and the kubelet's own.
 func (g *gatherer) folders() {
 	dirs := map[string]bool{g.inv.CertificatesDir: true, path.Join(g.inv.CertificatesDir, "etcd"): true}
 	for _, r := range g.inv.References {
-		if r.Path != "" && r.Holds != HoldsKubeconfig && r.Holds != HoldsConfig && !r.Unmounted {
+		if r.Path != "" && r.Holds != HoldsKubeconfig && r.Holds != HoldsConfig && !r.Unmounted && !r.Guessed {
 			dirs[path.Dir(r.Path)] = true
 		}
 	}
-	for dir := range dirs {
+	for _, dir := range slices.Sorted(maps.Keys(dirs)) {
 		if !isSystem(dir) {
 			g.folder(dir)
 		}
@@ -143,6 +161,21 @@ func (g *gatherer) folder(dir string) {
 	}
 	if len(kept) > 0 {
 		g.inv.Folders[dir] = kept
+		g.keys(dir, kept)
+	}
+}
+
+// maxStrayKeys bounds the files of one folder that are read although nothing
+// names them.
+const maxStrayKeys = 50
+
+// keys reads those files of a folder that nothing names and that may be keys:
+// which certificate a key belongs to is told by the key, not by its name.
+func (g *gatherer) keys(dir string, names []string) {
+	for _, n := range names[:min(len(names), maxStrayKeys)] {
+		if path.Ext(n) == ".key" || strings.HasSuffix(stemless(n), "key") {
+			g.material(path.Join(dir, n))
+		}
 	}
 }
 

@@ -44,6 +44,11 @@ func (g *gatherer) kubelet() {
 		unit = parsers.ParseUnit("", []byte(kubeadmDropIn))
 	case g.exists(kubeletConfig):
 		unit = parsers.ParseUnit("", []byte("[Service]\nExecStart=kubelet --config="+kubeletConfig+"\n"))
+	case slices.ContainsFunc(kubeletFiles, g.exists):
+		g.lost("kubelet", parsers.Problem{Origin: parsers.Origin{Path: KubeletCertDir}, Kind: parsers.KindUnsupported,
+			Detail: "holds the kubelet's certificates, and nothing here says how the kubelet is started; what lies in its default folders was judged, its configuration was not"})
+		g.assumedKubelet("")
+		return
 	default:
 		return
 	}
@@ -59,12 +64,41 @@ func (g *gatherer) kubelet() {
 	g.noted("kubelet", problems...)
 	for _, c := range commands {
 		if c.Program == "kubelet" {
-			g.kubeletComponent(c, unit)
+			g.kubeletComponent(Component{Name: Kubelet, Origin: parsers.Origin{Path: unit.Path}}, c)
+			g.others = append(g.others, besides(Kubelet, c, unit.Environment(), nodeView{}))
 			return
 		}
 	}
-	g.lost("kubelet", parsers.Problem{Origin: parsers.Origin{Path: unit.Path}, Kind: parsers.KindUnsupported,
-		Detail: "starts no program that is known to be the kubelet, so its settings were not read"})
+	g.passOver(Kubelet, parsers.Origin{Path: unit.Path}, "starts no program that is known to be the kubelet, so its settings were not read; what lies in its default folders was judged")
+	g.assumedKubelet(unit.Path)
+}
+
+// kubeletFiles are those that a kubelet keeps in its default folder.
+var kubeletFiles = []string{
+	path.Join(KubeletCertDir, "kubelet-client-current.pem"), path.Join(KubeletCertDir, serverCurrent), path.Join(KubeletCertDir, "kubelet.crt"),
+}
+
+// serverCurrent is the link to the serving certificate that the cluster has signed.
+const serverCurrent = "kubelet-server-current.pem"
+
+// assumedKubelet adds a kubelet of which it is not known how it is started, with
+// what lies where it would by default. unit is the path of what starts it, or "".
+func (g *gatherer) assumedKubelet(unit string) {
+	cmd := parsers.Command{Program: Kubelet}
+	assume := func(flag, value string) { cmd.Flags = append(cmd.Flags, parsers.Flag{Name: flag, Value: value}) }
+	if g.exists(kubeletConfig) {
+		assume("config", kubeletConfig)
+	}
+	for _, name := range []string{KubeletConf, path.Join(kubeletDir, "kubeconfig")} {
+		if _, data := g.root.read(name); namesClusters(data) {
+			assume("kubeconfig", name)
+			break
+		}
+	}
+	if g.exists(path.Join(KubeletCertDir, serverCurrent)) {
+		assume("rotate-server-certificates", "true")
+	}
+	g.kubeletComponent(Component{Name: Kubelet, Origin: parsers.Origin{Path: unit}, Assumed: true}, cmd)
 }
 
 // kubeletDir is there on every node that a kubelet ever ran on.
@@ -93,11 +127,8 @@ func (g *gatherer) exists(name string) bool {
 // kubeletComponent adds the kubelet with its settings: those of the
 // configuration file, then of its drop-ins, then its flags, the later winning
 // (website, tasks/administer-cluster/kubelet-config-file).
-func (g *gatherer) kubeletComponent(cmd parsers.Command, unit parsers.Unit) {
-	origin := parsers.Origin{Path: unit.Path}
-	settings := g.kubeletConfiguration(cmd)
-	settings = append(settings, cmd.Flags...)
-	c := Component{Name: "kubelet", Origin: origin, Settings: settings}
+func (g *gatherer) kubeletComponent(c Component, cmd parsers.Command) {
+	c.Settings = append(g.kubeletConfiguration(cmd), cmd.Flags...)
 	g.component(c, nil, nodeView{})
 	g.bootstrap(c)
 	g.kubeletClient(c)
@@ -246,7 +277,7 @@ func (g *gatherer) kubeletServing(c Component) {
 	}
 	dir, bootstrap := c.CertDir(), c.Setting("rotate-server-certificates")
 	if bootstrap.Value == "true" {
-		g.pairFile(path.Join(dir, "kubelet-server-current.pem"), Reference{Component: c.Name, Name: "rotate-server-certificates", Origin: bootstrap.Origin, Role: RoleKubeletServing})
+		g.pairFile(path.Join(dir, serverCurrent), Reference{Component: c.Name, Name: "rotate-server-certificates", Origin: bootstrap.Origin, Role: RoleKubeletServing})
 		return
 	}
 	ref := Reference{Component: c.Name, Name: "cert-dir", Origin: c.Setting("cert-dir").Origin, Role: RoleKubeletSelf, Pair: "kubelet/self"}

@@ -116,8 +116,11 @@ func (c Component) InEffect(name string) string {
 }
 
 // Material returns what a reference leads to; the zero Material where there is
-// nothing to read.
+// nothing to read, as in a container that does not see the path.
 func (inv *Inventory) Material(r Reference) parsers.Material {
+	if r.Unmounted {
+		return parsers.Material{}
+	}
 	if r.Embedded != nil {
 		return *r.Embedded
 	}

@@ -36,8 +36,6 @@ type Program struct {
 	Name string
 	// Executable holds other names of its program; the first is the component's own.
 	Executables []string
-	// Modes are the operands with which the program is something else.
-	Modes []string
 	// UnitWords are those of which the name of a unit that starts it has one.
 	UnitWords []string
 	// Environment is what the variables that stand for its flags begin with; ""
@@ -51,8 +49,17 @@ type Program struct {
 	Switches []string
 	// Fields are those of the configuration files that its flags name.
 	Fields []Field
-	// ConfigSections are the parts of a configuration file whose keys are its flags.
+	// Modes are the first arguments that make another program of it.
+	Modes []string
+	// ConfigFlag names a configuration file that holds flags; "" for none. Of it,
+	// ConfigSections are the parts whose keys are flags, ConfigFields fields that say
+	// what a flag does, and ConfigPairs a list of certificates for names. ConfigAlone:
+	// with it the flags and variables do not count.
+	ConfigFlag     string
 	ConfigSections []ConfigSection
+	ConfigFields   []ConfigField
+	ConfigPairs    string
+	ConfigAlone    bool
 	Listeners      []Listener
 	// Reload says how it takes up a new serving certificate.
 	Reload string
@@ -105,6 +112,10 @@ type Field struct {
 // keys have as flags.
 type ConfigSection struct{ Section, Prefix string }
 
+// ConfigField is a field of a configuration file, a pattern as of
+// [parsers.Document.Find], that stands for a flag where that is not given.
+type ConfigField struct{ Field, Flag string }
+
 // Listener is where a program serves with TLS.
 type Listener struct {
 	// Address and Port are the flags that say where.
@@ -152,13 +163,31 @@ func (p Program) Knows(name string) bool {
 // componentStartedBy returns the component that a program of this name is, or "".
 func componentStartedBy(program string) string { return byExecutable[program] }
 
-// componentOfCommand returns the component that a command starts, or "".
+// componentOfCommand returns the component that a command starts, or "": none
+// where it only asks a program for its version, or for something else that it can do.
 func componentOfCommand(c parsers.Command) string {
 	name := componentStartedBy(c.Program)
-	if p, ok := ProgramNamed(name); !ok || slices.Contains(p.Modes, c.Operand) {
+	p, _ := ProgramNamed(name)
+	for _, asked := range []string{"version", "help", "h"} {
+		if v := c.Flag(asked).Value; v != "" && v != "false" {
+			return ""
+		}
+	}
+	if len(c.Args) > 0 && slices.Contains(p.Modes, c.Args[0].Value) {
 		return ""
 	}
 	return name
+}
+
+// componentOfImage returns the component that an image is called by, or "".
+func componentOfImage(image string) string {
+	image = image[strings.LastIndexByte(image, '/')+1:]
+	image, _, _ = strings.Cut(image, "@")
+	image, _, _ = strings.Cut(image, ":")
+	if IsProgram(image) {
+		return image
+	}
+	return ""
 }
 
 var byExecutable = func() map[string]string {
@@ -173,19 +202,25 @@ var byExecutable = func() map[string]string {
 
 // grammar is what the parser of command lines has to know of the programs.
 var grammar = func() parsers.Grammar {
-	g := parsers.Grammar{Wrappers: wrappers, Switches: map[string]bool{}}
+	g := parsers.Grammar{Wrappers: wrappers, Switches: map[string]bool{}, Programs: map[string]map[string]bool{}, Mentions: map[string]bool{}}
 	for _, p := range programs {
+		own := map[string]bool{}
 		for _, name := range p.Switches {
-			g.Switches[name] = true
+			g.Switches[name], own[name] = true, true
 		}
 		for _, f := range p.Flags {
+			own[f.Name] = f.Name != "name" // which any program may have
 			if f.Switch {
 				g.Switches[f.Name] = true
 			}
 		}
+		g.Programs[p.Name] = own
 	}
 	for _, name := range commonSwitches {
 		g.Switches[name] = true
+	}
+	for _, name := range mentions {
+		g.Mentions[name] = true
 	}
 	return g
 }()

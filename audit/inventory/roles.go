@@ -33,4 +33,7 @@ const (
 	// Certificates that were found by their content, not by what names them.
 	RoleFileCA   = "file/ca"
 	RoleFileLeaf = "file/certificate"
+	// Those in a folder that a program can read of which it is not known what it reads.
+	RoleMountedCA   = "mounted/ca"
+	RoleMountedLeaf = "mounted/certificate"
 )

@@ -17,73 +17,145 @@ var unitFolders = []string{
 	"/usr/lib/systemd/system", "/lib/systemd/system",
 }
 
-// services adds the components that systemd starts, other than the kubelet: in
-// clusters made by hand all of them. What a package brought and nobody enabled is
-// passed over, and so is a left-over beside a static pod.
+// services adds what systemd starts, other than the kubelet: in clusters made by
+// hand all components. What a package brought and nobody enabled is passed over,
+// and so is a left-over beside a static pod.
 func (g *gatherer) services() {
 	wants := g.wantsFolders()
-	for _, name := range g.serviceNames() {
-		component := strings.TrimSuffix(name, ".service")
-		_, runs := g.inv.Component(componentStartedBy(component))
-		if !g.wanted(name, wants) && (runs || !g.handMade(name)) {
+	for _, s := range g.serviceUnits(wants) {
+		wanted := s.wantedBy(wants)
+		_, runs := g.inv.Component(componentStartedBy(s.stem()))
+		own := isUnitName(s.name) && (wanted || !runs && g.handMade(s.file()))
+		if !own && !(wanted && g.handMade(s.file())) {
 			continue
 		}
-		if unit, found := g.unit(name, component); found {
-			g.service(component, unit)
+		if unit, found := g.unit(s.name, s.stem()); found {
+			g.service(s, unit, wanted)
 		}
 	}
 }
 
-// serviceNames are the units that may start a component, sorted.
-func (g *gatherer) serviceNames() []string {
-	found := map[string]bool{}
+// serviceUnit is a unit by the name that it runs under, "etcd.service" or, of a
+// template, "etcd@events.service", with the other names that lead to it.
+type serviceUnit struct {
+	name    string
+	aliases []string
+}
+
+// stem is the name without the suffix and, of a template, without the instance.
+func (s serviceUnit) stem() string {
+	stem, _, _ := strings.Cut(strings.TrimSuffix(s.name, ".service"), "@")
+	return stem
+}
+
+// file is the name of the unit's file: the template of an instance.
+func (s serviceUnit) file() string {
+	prefix, instance, isInstance := strings.Cut(s.name, "@")
+	if !isInstance || instance == ".service" {
+		return s.name
+	}
+	return prefix + "@.service"
+}
+
+// wantedBy reports whether systemd starts a unit with the node: a target wants it
+// by one of its names, or the timer, socket or path that starts it.
+func (s serviceUnit) wantedBy(wants map[string]bool) bool {
+	return slices.ContainsFunc(append(s.aliases, s.name), func(name string) bool {
+		stem := strings.TrimSuffix(name, ".service")
+		return wants[name] || wants[stem+".timer"] || wants[stem+".socket"] || wants[stem+".path"]
+	})
+}
+
+// serviceUnits are the services but the kubelet's, sorted: each once, whatever
+// links lead to it, and in place of a template its instances.
+func (g *gatherer) serviceUnits(wants map[string]bool) []serviceUnit {
+	names, aliases := g.serviceNames()
+	var units []serviceUnit
+	for _, name := range names {
+		prefix, isTemplate := strings.CutSuffix(name, "@.service")
+		if !isTemplate {
+			units = append(units, serviceUnit{name, aliases[name]})
+			continue
+		}
+		instances := slices.DeleteFunc(append(slices.Collect(maps.Keys(wants)), aliases[name]...), func(n string) bool {
+			return !strings.HasPrefix(n, prefix+"@") || !strings.HasSuffix(n, ".service") || n == name
+		})
+		slices.Sort(instances)
+		for _, instance := range slices.Compact(instances) {
+			units = append(units, serviceUnit{name: instance})
+		}
+	}
+	return units
+}
+
+// serviceNames are the names of services in the folders of units, sorted, and the
+// other names of each that are links to it (systemd.unit(5), Alias=).
+func (g *gatherer) serviceNames() (names []string, aliases map[string][]string) {
+	at := map[string]string{} // where the first folder that has a name has it
 	for _, dir := range unitFolders {
-		names, err := g.root.list(dir)
+		listed, err := g.root.list(dir)
 		if err != nil {
 			g.lost("", parsers.Problem{Origin: parsers.Origin{Path: dir}, Kind: KindUnreadable, Detail: "cannot be listed: " + bareError(err)})
 		}
-		for _, name := range names {
-			if strings.HasSuffix(name, ".service") && name != "kubelet.service" && isUnitName(name) {
-				found[name] = true
+		for _, name := range listed {
+			if _, shadowed := at[name]; !shadowed && strings.HasSuffix(name, ".service") {
+				at[name] = path.Join(dir, name)
 			}
 		}
 	}
-	return slices.Sorted(maps.Keys(found))
+	aliases = map[string][]string{}
+	for _, name := range slices.Sorted(maps.Keys(at)) {
+		target := name
+		if g.root.link(at[name]) != "" {
+			f, _ := g.root.stat(at[name])
+			target = path.Base(f.Resolved)
+		}
+		switch _, isUnit := at[target]; {
+		case name == "kubelet.service" || target == "kubelet.service":
+		case isUnit && target != name:
+			aliases[target] = append(aliases[target], name)
+		default:
+			names = append(names, name)
+		}
+	}
+	return names, aliases
 }
 
 // handMade reports whether an administrator wrote a unit: then it is meant to run,
 // whether or not systemd starts it with the node.
-func (g *gatherer) handMade(name string) bool {
-	return slices.ContainsFunc(unitFolders[:2], func(dir string) bool { return g.exists(path.Join(dir, name)) })
+func (g *gatherer) handMade(file string) bool {
+	return slices.ContainsFunc(unitFolders[:2], func(dir string) bool { return g.exists(path.Join(dir, file)) })
 }
 
-// wantsFolders are those with links to the units that a target wants
-// (systemctl(1), enable).
-func (g *gatherer) wantsFolders() []string {
+// wantsFolders returns the names of the units that a target wants (systemctl(1),
+// enable).
+func (g *gatherer) wantsFolders() map[string]bool {
 	own := unitFolders[0]
-	names, _ := g.root.list(own) // serviceNames reports an error
-	var folders []string
-	for _, name := range names {
-		if strings.HasSuffix(name, ".wants") || strings.HasSuffix(name, ".requires") {
-			folders = append(folders, path.Join(own, name))
+	folders, _ := g.root.list(own) // serviceNames reports an error
+	wanted := map[string]bool{}
+	for _, folder := range folders {
+		if !strings.HasSuffix(folder, ".wants") && !strings.HasSuffix(folder, ".requires") {
+			continue
+		}
+		names, _ := g.root.list(path.Join(own, folder))
+		for _, name := range names {
+			wanted[name] = true
 		}
 	}
-	return folders
+	return wanted
 }
 
-// wanted reports whether systemd starts a unit with the node: a target wants it.
-func (g *gatherer) wanted(name string, wants []string) bool {
-	return slices.ContainsFunc(wants, func(dir string) bool {
-		f, _ := g.root.stat(path.Join(dir, name))
-		return f.Exists() || f.Link != ""
-	})
-}
-
-// service adds what a unit starts, if that is a component.
-func (g *gatherer) service(component string, unit parsers.Unit) {
-	if componentStartedBy(component) == "" && !startsComponent(unit) {
+// service adds what a unit starts: a component, or, if systemd starts it with the
+// node, whatever it names.
+func (g *gatherer) service(s serviceUnit, unit parsers.Unit, wanted bool) {
+	own, claim := startsComponent(unit), componentStartedBy(s.stem())
+	if !own && claim == "" {
+		if wanted && g.handMade(s.file()) {
+			g.others = append(g.others, g.strangerOf(s, unit))
+		}
 		return // something about a component, such as its backup
 	}
+	component := s.stem()
 	g.noted(component, summed(unit.Problems)...)
 	env := g.environment(unit, component)
 	words, unclear := unit.StartWords(env)
@@ -94,27 +166,47 @@ func (g *gatherer) service(component string, unit parsers.Unit) {
 		if name == "" || name == "kubelet" {
 			continue
 		}
-		c := Component{Name: name, Origin: parsers.Origin{Path: unit.Path}, Settings: cmd.Flags}
-		if first, twice := g.inv.Component(name); twice {
-			g.noted(name, parsers.Problem{Origin: c.Origin, Kind: KindDuplicate, Detail: fmt.Sprintf("starts %s, as %s does; one of the two fails to start", name, first.Origin.Path)})
-			return
-		}
 		g.noted(name, problems...)
-		g.component(c, env, workingFolder(unit))
+		view := workingFolder(unit)
+		g.component(Component{Name: name, Origin: parsers.Origin{Path: unit.Path}, Settings: cmd.Flags}, env, view)
+		g.others = append(g.others, besides(name, cmd, env, view))
 		return
 	}
-	if componentStartedBy(component) != "" {
-		g.lost(component, parsers.Problem{Origin: parsers.Origin{Path: unit.Path}, Kind: parsers.KindUnsupported,
-			Detail: fmt.Sprintf("starts no program that is known to be %s, so its settings were not read", component)})
+	if claim != "" {
+		g.passOver(claim, parsers.Origin{Path: unit.Path}, "starts no program that is known to be %s, so its settings were not read", claim)
+		g.others = append(g.others, g.strangerOf(s, unit))
 	}
 }
+
+// strangerOf is what a unit starts that is none of the components. A file with
+// variables that is not there is systemd's concern.
+func (g *gatherer) strangerOf(s serviceUnit, unit parsers.Unit) stranger {
+	env := unit.Environment()
+	for _, file := range unit.EnvironmentFiles() {
+		if f, data := g.root.read(file.Path.Value); f.State == Readable {
+			vars, _ := parsers.ParseEnvFile(file.Path.Value, data)
+			env = append(env, vars...)
+		}
+	}
+	words, _ := unit.StartWords(env)
+	commands, _ := grammar.ParseCommand(words, nil)
+	once := slices.ContainsFunc(unit.Values("Service", "Type"), func(t parsers.Text) bool { return t.Value == "oneshot" })
+	apart := len(words) > 0 && containerRunners[path.Base(words[0].Value)]
+	return stranger{name: strings.TrimSuffix(s.name, ".service"), commands: commands, env: env, view: workingFolder(unit), lenient: once || apart}
+}
+
+// containerRunners are programs whose arguments name files of another file system.
+var containerRunners = map[string]bool{"docker": true, "podman": true, "nerdctl": true, "ctr": true, "rkt": true, "systemd-nspawn": true, "chroot": true, "runc": true, "crun": true}
 
 // startsComponent reports whether a unit names the program of a component, which
 // may be no variable (systemd.service(5)).
 func startsComponent(unit parsers.Unit) bool {
 	words, _ := unit.StartWords(nil)
 	commands, _ := grammar.ParseCommand(words, nil)
-	return slices.ContainsFunc(commands, func(c parsers.Command) bool { return componentOfCommand(c) != "" && c.Program != "kubelet" })
+	return slices.ContainsFunc(commands, func(c parsers.Command) bool {
+		name := componentOfCommand(c)
+		return name != "" && name != "kubelet"
+	})
 }
 
 // serviceView is that of a component which runs on the node in a folder.
@@ -133,28 +225,43 @@ func workingFolder(unit parsers.Unit) serviceView {
 	return serviceView{rooted(dir)}
 }
 
-// unit reads a unit of a component with its drop-ins. What is wrong in them is for
-// the caller to report.
+// unit reads a unit of a component with its drop-ins, for an instance of a
+// template the template. What is wrong in them is for the caller to report.
 func (g *gatherer) unit(name, component string) (parsers.Unit, bool) {
-	var units []parsers.Unit
-	for _, dir := range unitFolders {
-		if g.root.link(path.Join(dir, name)) == "/dev/null" {
-			return parsers.Unit{}, false // masked (systemctl(1))
-		}
-		if data, ok := g.config(path.Join(dir, name), component); ok {
-			units = append(units, parsers.ParseUnit(path.Join(dir, name), data))
-			break
-		}
+	names := []string{name}
+	if file := (serviceUnit{name: name}).file(); file != name {
+		names = append(names, file)
 	}
-	if len(units) == 0 {
+	main, found := g.unitFile(names, component)
+	if !found {
 		return parsers.Unit{}, false
 	}
-	for _, file := range g.dropIns(name+".d", component) {
-		if data, ok := g.config(file, component); ok {
-			units = append(units, parsers.ParseUnit(file, data))
+	units := []parsers.Unit{main}
+	for _, n := range slices.Backward(names) { // the instance's come last, and win
+		for _, file := range g.dropIns(n+".d", component) {
+			if data, ok := g.config(file, component); ok {
+				units = append(units, parsers.ParseUnit(file, data))
+			}
 		}
 	}
-	return parsers.MergeUnits(units...), true
+	return parsers.MergeUnits(units...).As(name), true
+}
+
+// unitFile reads the first file of a unit that goes by one of its names; none
+// where it is masked (systemctl(1)).
+func (g *gatherer) unitFile(names []string, component string) (parsers.Unit, bool) {
+	for _, name := range names {
+		for _, dir := range unitFolders {
+			file := path.Join(dir, name)
+			if g.root.link(file) == "/dev/null" {
+				return parsers.Unit{}, false
+			}
+			if data, ok := g.config(file, component); ok {
+				return parsers.ParseUnit(file, data), true
+			}
+		}
+	}
+	return parsers.Unit{}, false
 }
 
 // maxUnitProblems is how many problems of one unit file are listed one by one: more

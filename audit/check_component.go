@@ -1,0 +1,133 @@
+package audit
+
+import (
+	"fmt"
+	"net/netip"
+	"path"
+	"slices"
+	"strings"
+
+	"certaudit/audit/inventory"
+	"certaudit/parsers"
+)
+
+// checkComponentUnread reports components that are there, or must be, and were
+// not read, so that nothing of theirs was judged.
+func checkComponentUnread(p *pass) {
+	if p.inv.ManifestDir == "" {
+		return // files, and no node
+	}
+	for range p.inv.Components {
+		p.examine()
+	}
+	for _, problem := range p.inv.Problems {
+		if problem.Kind == inventory.KindComponent {
+			p.examine()
+			p.inputProblem(problem, remedy{"# correct it if it is misspelt or incomplete; else look at it by hand, since this program does not understand it"})
+		}
+	}
+	for _, m := range p.missingComponents() {
+		p.examine()
+		p.lost = true
+		p.unjudged("a component of the control plane is not there")
+		p.report(finding{component: m.component, at: parsers.Origin{Path: path.Join(p.inv.ManifestDir, m.component+".yaml")},
+			message: fmt.Sprintf("nothing on this node starts %s, although there is %s; what it is configured with was not judged", m.component, m.evidence),
+			remedy:  remedy{"# restore its manifest or unit from a backup; if the node is no longer of the control plane, put aside what is left of it, keys where only root can read them"}})
+	}
+	if len(p.inv.Components) == 0 {
+		p.lost = true
+		p.unjudged("no component of a cluster was recognised: no kubelet, no static pod, no service of systemd")
+	}
+}
+
+// missingComponent is a component that must be on a node and that nothing starts.
+type missingComponent struct{ component, evidence string }
+
+// missingComponents are those of the control plane that the node shows signs of
+// and that nothing starts. A manifest that could not be read may be the one that
+// does, and is reported in its place.
+func (n *node) missingComponents() []missingComponent {
+	if len(n.inv.Components) == 0 {
+		return nil
+	}
+	var missing []missingComponent
+	for _, c := range []struct {
+		component string
+		evidence  func() string
+	}{
+		{inventory.APIServer, n.apiServerEvidence}, {inventory.ControllerManager, func() string { return n.kubeadmEvidence("controller-manager.conf") }},
+		{inventory.Scheduler, func() string { return n.kubeadmEvidence("scheduler.conf") }}, {inventory.Etcd, n.etcdEvidence},
+	} {
+		if _, there := n.inv.Component(c.component); there || n.mayBeUnread(c.component) {
+			continue
+		}
+		if evidence := c.evidence(); evidence != "" {
+			missing = append(missing, missingComponent{c.component, evidence})
+		}
+	}
+	return missing
+}
+
+// mayBeUnread reports whether something that was not read is called as a
+// component is, or in a way that says nothing.
+func (n *node) mayBeUnread(component string) bool {
+	return slices.ContainsFunc(n.inv.Problems, func(p inventory.InputProblem) bool {
+		dir, base := path.Split(p.Origin.Path)
+		if !p.Lost || path.Clean(dir) != n.inv.ManifestDir && p.Origin.Path != n.inv.ManifestDir && path.Ext(base) != ".service" {
+			return false
+		}
+		stem, _, _ := strings.Cut(base, ".")
+		stem = strings.TrimSuffix(stem, "-pod")
+		return p.Component == component || stem == component || !inventory.IsProgram(stem) && !inventory.IsProgram(p.Component)
+	})
+}
+
+// apiServerEvidence says what shows that a node is of the control plane: the API
+// server's certificate, the key of the cluster's CA, or what kubeadm runs beside
+// it. A node of etcd alone has none of these.
+func (n *node) apiServerEvidence() string {
+	for _, name := range []string{"apiserver.crt", "ca.key"} {
+		if file := n.certPath(name); n.inv.Files[file].Exists() {
+			return file
+		}
+	}
+	for _, name := range []string{inventory.ControllerManager, inventory.Scheduler} {
+		if c, ok := n.inv.Component(name); ok && path.Dir(c.Origin.Path) == n.inv.ManifestDir && n.facts.profile == ProfileKubeadm {
+			return c.Origin.Path
+		}
+	}
+	return ""
+}
+
+// kubeadmEvidence is the path of a kubeconfig that kubeadm makes for a component
+// of the control plane.
+func (n *node) kubeadmEvidence(name string) string {
+	file := path.Join(inventory.DefaultKubeconfigDir, name)
+	if n.facts.profile != ProfileKubeadm || !n.inv.Files[file].Exists() {
+		return ""
+	}
+	return file
+}
+
+// etcdEvidence says what shows that etcd should run on a node: kubeadm's
+// certificates for it, or its data. Where the API server calls an etcd elsewhere
+// they are left-overs.
+func (n *node) etcdEvidence() string {
+	if servers := n.inv.EtcdServers(); n.facts.profile != ProfileKubeadm || len(servers) > 0 && !slices.ContainsFunc(servers, func(u parsers.Text) bool { return n.isOwnHost(parsers.HostOf(u.Value)) }) {
+		return ""
+	}
+	server := n.certPath("etcd/server.crt")
+	if n.inv.Files[server].Exists() {
+		return server
+	}
+	return n.inv.EtcdData
+}
+
+// isOwnHost reports whether a host is the node itself: a loopback address, the
+// address that the API server gives out, or the node's name.
+func (n *node) isOwnHost(host string) bool {
+	if a, err := netip.ParseAddr(host); err == nil && a.IsLoopback() {
+		return true
+	}
+	return host == "localhost" || host != "" && (host == n.inv.AdvertiseAddress() || host == n.name)
+}
