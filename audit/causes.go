@@ -2,6 +2,7 @@ package audit
 
 import (
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -21,7 +22,7 @@ type cause struct {
 // causes find what has several findings for its consequences. Each looks at what
 // those before it have left.
 var causes = []func(*nodeAudit, []Finding) []cause{
-	(*nodeAudit).mistypedFlags, (*nodeAudit).missingFolders, (*nodeAudit).missingPairs, (*nodeAudit).swappedPairs,
+	(*nodeAudit).mistypedFlags, (*nodeAudit).missingVolumes, (*nodeAudit).missingFolders, (*nodeAudit).missingPairs, (*nodeAudit).swappedPairs,
 	(*nodeAudit).wrongClock, (*nodeAudit).replacedCAs, (*nodeAudit).expiredCAs, (*nodeAudit).wrongRanges, (*nodeAudit).wrongFacts,
 }
 
@@ -98,6 +99,35 @@ func (n *nodeAudit) missingFolders(findings []Finding) []cause {
 			at:      parsers.Origin{Path: dir, Field: missing[0].Field},
 			message: fmt.Sprintf("the folder does not exist; %d files that are named in it are missing, the first %s", len(missing), missing[0].Path),
 			remedy:  remedy{"# restore the folder with its keys from a backup, or correct the paths that name it"}}), inside})
+	}
+	return out
+}
+
+// missingVolumes explains paths that a container does not see by the pod, which
+// mounts none of them.
+func (n *nodeAudit) missingVolumes(findings []Finding) []cause {
+	var out []cause
+	for _, c := range n.inv.Components {
+		unseen := map[string]bool{}
+		for _, ref := range n.inv.References {
+			if ref.Unmounted && ref.Component == c.Name {
+				unseen[ref.Path] = true
+			}
+		}
+		about := func(f Finding) bool { return f.Check == "files/missing" && f.Component == c.Name && unseen[f.Path] }
+		missing := selected(findings, about)
+		if len(missing) < 2 {
+			continue
+		}
+		var folders []string
+		for _, f := range missing {
+			if dir := path.Dir(f.Path); !slices.Contains(folders, dir) {
+				folders = append(folders, dir)
+			}
+		}
+		out = append(out, cause{n.finding("files/missing", finding{severity: severest(missing), component: c.Name, at: c.Origin,
+			message: fmt.Sprintf("no volume of the pod brings %s into the container; %d files that are named there are not seen, the first %s", strings.Join(folders, ", "), len(missing), missing[0].Path),
+			remedy:  remedy{fmt.Sprintf("# add hostPath volumes and volumeMounts for %s to %s, or correct the flags", strings.Join(folders, ", "), c.Origin.Path)}}), about})
 	}
 	return out
 }

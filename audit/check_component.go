@@ -69,16 +69,14 @@ func (n *node) missingComponents() []missingComponent {
 }
 
 // mayBeUnread reports whether something that was not read is called as a
-// component is, or in a way that says nothing.
+// component is, or is a manifest that is called in no such way.
 func (n *node) mayBeUnread(component string) bool {
 	return slices.ContainsFunc(n.inv.Problems, func(p inventory.InputProblem) bool {
 		dir, base := path.Split(p.Origin.Path)
-		if !p.Lost || path.Clean(dir) != n.inv.ManifestDir && p.Origin.Path != n.inv.ManifestDir && path.Ext(base) != ".service" {
-			return false
-		}
 		stem, _, _ := strings.Cut(base, ".")
 		stem = strings.TrimSuffix(stem, "-pod")
-		return p.Component == component || stem == component || !inventory.IsProgram(stem) && !inventory.IsProgram(p.Component)
+		isManifest := path.Clean(dir) == n.inv.ManifestDir || p.Origin.Path == n.inv.ManifestDir
+		return p.Lost && (p.Component == component || isManifest && (stem == component || !inventory.IsProgram(stem)))
 	})
 }
 

@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"maps"
+	"path"
 	"runtime"
 	"strings"
 	"sync"
@@ -49,14 +50,16 @@ func mayHoldCA(h inventory.Holding) bool {
 	return h == inventory.HoldsBundle || h == inventory.HoldsSigner || h == inventory.HoldsCertificate
 }
 
-// bundleNamed returns the first bundle that one of [selectors] names and that holds
-// a certificate.
+// bundleNamed returns the first bundle that one of [selectors] names, whoever names
+// that, and that holds a certificate.
 func bundleNamed(inv *inventory.Inventory, selectors []string) (bundle, bool) {
 	for _, s := range selectors {
 		component, name, _ := strings.Cut(s, " ")
 		name = strings.TrimPrefix(name, "--")
 		for _, ref := range inv.References {
-			if ref.Component != component || ref.Name != name {
+			// etcd's CA may be there to verify servers alone: only kubeadm's own says more.
+			own := component == "kubeadm" && ref.Role == inventory.RoleKubernetesCA && ref.Path == path.Join(inv.CertificatesDir, name)
+			if !own && (ref.Component != component || ref.Name != name) {
 				continue
 			}
 			if b := bundleOf(inv, ref); len(b.certs) > 0 {

@@ -44,9 +44,9 @@ func (m mounts) foreign(name string) bool {
 
 // component adds a component and everything that it names. Of a second one that
 // cannot run beside the first nothing is followed: what it names is not in use.
-func (g *gatherer) component(c Component, env []parsers.EnvVar, v view) {
-	c.Settings, c.Overruled = g.settings(c, env, v)
-	if first, twice := g.inv.Component(c.Name); twice && !runBeside(first, c) {
+func (g *gatherer) component(c Component, v view) {
+	first, twice := g.inv.Component(c.Name)
+	if twice && !runBeside(first, c) {
 		detail := "starts %s, as %s does; the kubelet reads every file of this folder, and which of the two it runs is chance"
 		if path.Ext(c.Origin.Path) == ".service" {
 			detail = "starts %s, as %s does; one of the two fails to start"
@@ -54,6 +54,10 @@ func (g *gatherer) component(c Component, env []parsers.EnvVar, v view) {
 		g.noted(c.Name, parsers.Problem{Origin: c.Origin, Kind: KindDuplicate, Detail: fmt.Sprintf(detail, c.Name, first.Origin.Path)})
 		g.namedBy(c, v)
 		return
+	}
+	process := c.Name // tells the pairs of two processes of a component apart
+	if twice {
+		process += " of " + c.Origin.Path
 	}
 	g.inv.Components = append(g.inv.Components, c)
 	p, _ := ProgramNamed(c.Name)
@@ -63,21 +67,21 @@ func (g *gatherer) component(c Component, env []parsers.EnvVar, v view) {
 		}
 		for i, value := range effective(c, f) {
 			if f.Name == sniFlag {
-				g.sniPair(c.Name, value, i, v)
+				g.sniPair(c.Name, value, fmt.Sprintf("%s/%s/%d", process, sniFlag, i), v)
 				continue
 			}
-			g.follow(c.Name, use{f.Name, f.Holds, f.Role}, value, pairKey(c.Name, f, i), v)
+			g.follow(c.Name, use{f.Name, f.Holds, f.Role}, value, pairKey(process, f, i), v)
 		}
 	}
 	if c.Name == APIServer {
-		g.keptServing(c, v)
+		g.keptServing(c, process, v)
 	}
 }
 
 // keptServing adds the pair that the API server serves where no flag names one: it
 // keeps what it has made in --cert-dir, and takes what lies there
 // (k8s.io/apiserver pkg/server/options/serving.go MaybeDefaultWithSelfSignedCerts).
-func (g *gatherer) keptServing(c Component, v view) {
+func (g *gatherer) keptServing(c Component, process string, v view) {
 	if c.Setting("tls-cert-file").Value != "" || c.Setting("tls-private-key-file").Value != "" {
 		return
 	}
@@ -87,7 +91,7 @@ func (g *gatherer) keptServing(c Component, v view) {
 	if !seen || !g.exists(cert) || !g.exists(key) {
 		return
 	}
-	ref := Reference{Component: c.Name, Name: "cert-dir", Origin: c.Setting("cert-dir").Origin, Role: RoleAPIServerServing, Pair: c.Name + "/cert-dir"}
+	ref := Reference{Component: c.Name, Name: "cert-dir", Origin: c.Setting("cert-dir").Origin, Role: RoleAPIServerServing, Pair: process + "/cert-dir"}
 	ref.Path, ref.Holds = cert, HoldsCertificate
 	g.optional(ref)
 	ref.Path, ref.Holds = key, HoldsPrivateKey
@@ -158,11 +162,11 @@ func effective(c Component, f Flag) []parsers.Text {
 	return kept
 }
 
-func pairKey(component string, f Flag, index int) string {
+func pairKey(process string, f Flag, index int) string {
 	if f.Pair == "" {
 		return ""
 	}
-	return fmt.Sprintf("%s/%s+%s/%d", component, min(f.Name, f.Pair), max(f.Name, f.Pair), index)
+	return fmt.Sprintf("%s/%s+%s/%d", process, min(f.Name, f.Pair), max(f.Name, f.Pair), index)
 }
 
 // use is what the file that a flag or field names is for.
@@ -176,7 +180,7 @@ const sniFlag = "tls-sni-cert-key"
 
 // sniPair splits --tls-sni-cert-key: certificate, key and, behind a colon, the
 // names it is for (k8s.io/component-base/cli/flag NamedCertKey).
-func (g *gatherer) sniPair(component string, value parsers.Text, index int, v view) {
+func (g *gatherer) sniPair(component string, value parsers.Text, pair string, v view) {
 	files, _, _ := strings.Cut(value.Value, ":")
 	cert, key, ok := strings.Cut(files, ",")
 	if !ok {
@@ -184,7 +188,6 @@ func (g *gatherer) sniPair(component string, value parsers.Text, index int, v vi
 			Detail: fmt.Sprintf("%q names no key; it must read certificate,key[:names]", value.Value)})
 		return
 	}
-	pair := fmt.Sprintf("%s/%s/%d", component, sniFlag, index)
 	g.follow(component, use{sniFlag, HoldsCertificate, RoleAPIServerSNI}, parsers.Text{Value: cert, Origin: value.Origin}, pair, v)
 	g.follow(component, use{sniFlag, HoldsPrivateKey, RoleAPIServerSNI}, parsers.Text{Value: key, Origin: value.Origin}, pair, v)
 }

@@ -286,7 +286,7 @@ func (g *gatherer) container(pod parsers.Pod, c parsers.Container) (others []str
 		}
 		g.noted(name, problems...)
 		problems, own = nil, true
-		g.component(Component{Name: name, Origin: pod.Origin, Image: c.Image, Settings: cmd.Flags, Annotations: pod.Annotations}, c.Env, v)
+		g.component(g.configured(Component{Name: name, Origin: pod.Origin, Image: c.Image, Settings: cmd.Flags, Annotations: pod.Annotations}, c.Env, v), v)
 		others = append(others, besides(name, cmd, c.Env, v))
 	}
 	if own {

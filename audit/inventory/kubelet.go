@@ -69,7 +69,7 @@ func (g *gatherer) kubelet() {
 			return
 		}
 	}
-	g.passOver(Kubelet, parsers.Origin{Path: unit.Path}, "starts no program that is known to be the kubelet, so its settings were not read; what lies in its default folders was judged")
+	g.passOver(Kubelet, startOf(unit, words), "starts no program that is known to be the kubelet, so its settings were not read; what lies in its default folders was judged")
 	g.assumedKubelet(unit.Path)
 }
 
@@ -129,7 +129,7 @@ func (g *gatherer) exists(name string) bool {
 // (website, tasks/administer-cluster/kubelet-config-file).
 func (g *gatherer) kubeletComponent(c Component, cmd parsers.Command) {
 	c.Settings = append(g.kubeletConfiguration(cmd), cmd.Flags...)
-	g.component(c, nil, nodeView{})
+	g.component(c, nodeView{})
 	g.bootstrap(c)
 	g.kubeletClient(c)
 	g.kubeletServing(c)

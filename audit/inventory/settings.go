@@ -7,9 +7,16 @@ import (
 	"certaudit/parsers"
 )
 
-// settings returns what a component is configured with: its flags over its
-// environment, and over, or in place of, what the file of its ConfigFlag says;
-// and the flags that count for nothing since the file takes the place of all.
+// configured returns a component, whose settings are the flags of its command line,
+// with all that it is configured with: the flags over its environment, and over, or
+// in place of, what the file of its ConfigFlag says.
+func (g *gatherer) configured(c Component, env []parsers.EnvVar, v view) Component {
+	c.Settings, c.Overruled = g.settings(c, env, v)
+	return c
+}
+
+// settings returns what a component is configured with, and the flags that count for
+// nothing since a file takes the place of all.
 func (g *gatherer) settings(c Component, env []parsers.EnvVar, v view) (inEffect, overruled []parsers.Flag) {
 	var vars []parsers.Flag
 	p, _ := ProgramNamed(c.Name)

@@ -1,6 +1,7 @@
 package inventory
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"path"
@@ -23,14 +24,15 @@ var unitFolders = []string{
 func (g *gatherer) services() {
 	wants := g.wantsFolders()
 	for _, s := range g.serviceUnits(wants) {
-		wanted := s.wantedBy(wants)
-		_, runs := g.inv.Component(componentStartedBy(s.stem()))
-		own := isUnitName(s.name) && (wanted || !runs && g.handMade(s.file()))
-		if !own && !(wanted && g.handMade(s.file())) {
+		wanted, written := s.wantedBy(wants), g.handMade(s.file())
+		first, runs := g.inv.Component(componentStartedBy(s.stem()))
+		leftOver := runs && path.Ext(first.Origin.Path) != ".service"
+		own := isUnitName(s.name) && (wanted || written && !leftOver)
+		if !own && !(wanted && written) {
 			continue
 		}
 		if unit, found := g.unit(s.name, s.stem()); found {
-			g.service(s, unit, wanted)
+			g.service(s, unit, wanted, written)
 		}
 	}
 }
@@ -57,6 +59,13 @@ func (s serviceUnit) file() string {
 	return prefix + "@.service"
 }
 
+func (s serviceUnit) rank() int {
+	if componentStartedBy(s.stem()) != "" {
+		return 0
+	}
+	return 1
+}
+
 // wantedBy reports whether systemd starts a unit with the node: a target wants it
 // by one of its names, or the timer, socket or path that starts it.
 func (s serviceUnit) wantedBy(wants map[string]bool) bool {
@@ -66,8 +75,9 @@ func (s serviceUnit) wantedBy(wants map[string]bool) bool {
 	})
 }
 
-// serviceUnits are the services but the kubelet's, sorted: each once, whatever
-// links lead to it, and in place of a template its instances.
+// serviceUnits are the services but the kubelet's: those that are called as a
+// component first, so that another unit of it is taken for the second; each once,
+// whatever links lead to it, and in place of a template its instances.
 func (g *gatherer) serviceUnits(wants map[string]bool) []serviceUnit {
 	names, aliases := g.serviceNames()
 	var units []serviceUnit
@@ -85,6 +95,7 @@ func (g *gatherer) serviceUnits(wants map[string]bool) []serviceUnit {
 			units = append(units, serviceUnit{name: instance})
 		}
 	}
+	slices.SortStableFunc(units, func(a, b serviceUnit) int { return cmp.Compare(a.rank(), b.rank()) })
 	return units
 }
 
@@ -145,12 +156,12 @@ func (g *gatherer) wantsFolders() map[string]bool {
 	return wanted
 }
 
-// service adds what a unit starts: a component, or, if systemd starts it with the
-// node, whatever it names.
-func (g *gatherer) service(s serviceUnit, unit parsers.Unit, wanted bool) {
+// service adds what a unit starts: a component, or, if an administrator wrote it
+// and systemd starts it with the node, whatever it names.
+func (g *gatherer) service(s serviceUnit, unit parsers.Unit, wanted, written bool) {
 	own, claim := startsComponent(unit), componentStartedBy(s.stem())
 	if !own && claim == "" {
-		if wanted && g.handMade(s.file()) {
+		if wanted && written {
 			g.others = append(g.others, g.strangerOf(s, unit))
 		}
 		return // something about a component, such as its backup
@@ -168,14 +179,27 @@ func (g *gatherer) service(s serviceUnit, unit parsers.Unit, wanted bool) {
 		}
 		g.noted(name, problems...)
 		view := workingFolder(unit)
-		g.component(Component{Name: name, Origin: parsers.Origin{Path: unit.Path}, Settings: cmd.Flags}, env, view)
+		c := g.configured(Component{Name: name, Origin: parsers.Origin{Path: unit.Path}, Settings: cmd.Flags}, env, view)
+		if first, twice := g.inv.Component(name); twice && !wanted && !runBeside(first, c) {
+			g.namedBy(c, view)
+			return // nothing starts it
+		}
+		g.component(c, view)
 		g.others = append(g.others, besides(name, cmd, env, view))
 		return
 	}
 	if claim != "" {
-		g.passOver(claim, parsers.Origin{Path: unit.Path}, "starts no program that is known to be %s, so its settings were not read", claim)
+		g.passOver(claim, startOf(unit, words), "starts no program that is known to be %s, so its settings were not read", claim)
 		g.others = append(g.others, g.strangerOf(s, unit))
 	}
+}
+
+// startOf is where it stands what a unit starts.
+func startOf(unit parsers.Unit, words []parsers.Text) parsers.Origin {
+	if len(words) == 0 {
+		return parsers.Origin{Path: unit.Path}
+	}
+	return words[0].Origin
 }
 
 // strangerOf is what a unit starts that is none of the components. A file with
