@@ -22,7 +22,7 @@ type cause struct {
 // causes find what has several findings for its consequences. Each looks at what
 // those before it have left.
 var causes = []func(*nodeAudit, []Finding) []cause{
-	(*nodeAudit).mistypedFlags, (*nodeAudit).missingVolumes, (*nodeAudit).missingFolders, (*nodeAudit).missingPairs, (*nodeAudit).swappedPairs,
+	(*nodeAudit).mistypedFlags, (*nodeAudit).missingFolders, (*nodeAudit).missingPairs, (*nodeAudit).missingVolumes, (*nodeAudit).swappedPairs,
 	(*nodeAudit).wrongClock, (*nodeAudit).replacedCAs, (*nodeAudit).expiredCAs, (*nodeAudit).wrongRanges, (*nodeAudit).wrongFacts,
 }
 
@@ -103,35 +103,6 @@ func (n *nodeAudit) missingFolders(findings []Finding) []cause {
 	return out
 }
 
-// missingVolumes explains paths that a container does not see by the pod, which
-// mounts none of them.
-func (n *nodeAudit) missingVolumes(findings []Finding) []cause {
-	var out []cause
-	for _, c := range n.inv.Components {
-		unseen := map[string]bool{}
-		for _, ref := range n.inv.References {
-			if ref.Unmounted && ref.Component == c.Name {
-				unseen[ref.Path] = true
-			}
-		}
-		about := func(f Finding) bool { return f.Check == "files/missing" && f.Component == c.Name && unseen[f.Path] }
-		missing := selected(findings, about)
-		if len(missing) < 2 {
-			continue
-		}
-		var folders []string
-		for _, f := range missing {
-			if dir := path.Dir(f.Path); !slices.Contains(folders, dir) {
-				folders = append(folders, dir)
-			}
-		}
-		out = append(out, cause{n.finding("files/missing", finding{severity: severest(missing), component: c.Name, at: c.Origin,
-			message: fmt.Sprintf("no volume of the pod brings %s into the container; %d files that are named there are not seen, the first %s", strings.Join(folders, ", "), len(missing), missing[0].Path),
-			remedy:  remedy{fmt.Sprintf("# add hostPath volumes and volumeMounts for %s to %s, or correct the flags", strings.Join(folders, ", "), c.Origin.Path)}}), about})
-	}
-	return out
-}
-
 // certificateAndKey are the two files of a pair.
 type certificateAndKey struct{ certificate, key string }
 
@@ -165,6 +136,35 @@ func (n *nodeAudit) missingPairs(findings []Finding) []cause {
 		c := cause{findings[cert], func(f Finding) bool { return f.Check == "files/missing" && f.Path == pair.key }}
 		c.Message += fmt.Sprintf("; its key %s is missing as well", pair.key)
 		out = append(out, c)
+	}
+	return out
+}
+
+// missingVolumes explains paths that a container does not see by the pod, which
+// mounts none of them.
+func (n *nodeAudit) missingVolumes(findings []Finding) []cause {
+	var out []cause
+	for _, c := range n.inv.Components {
+		unseen := map[string]bool{}
+		for _, ref := range n.inv.References {
+			if ref.Unmounted && ref.Component == c.Name {
+				unseen[ref.Path] = true
+			}
+		}
+		about := func(f Finding) bool { return f.Check == "files/missing" && f.Component == c.Name && unseen[f.Path] }
+		missing := selected(findings, about)
+		if len(missing) < 3 {
+			continue
+		}
+		var folders []string
+		for _, f := range missing {
+			if dir := path.Dir(f.Path); !slices.Contains(folders, dir) {
+				folders = append(folders, dir)
+			}
+		}
+		out = append(out, cause{n.finding("files/missing", finding{severity: severest(missing), component: c.Name, at: c.Origin,
+			message: fmt.Sprintf("no volume of the pod brings %s into the container; %s that are named there are not seen, the first %s", strings.Join(folders, ", "), plural(len(unseen), "file"), missing[0].Path),
+			remedy:  remedy{fmt.Sprintf("# add hostPath volumes and volumeMounts for %s to %s, or correct the flags", strings.Join(folders, ", "), c.Origin.Path)}}), about})
 	}
 	return out
 }

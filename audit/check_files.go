@@ -389,11 +389,8 @@ func checkUnreferenced(p *pass) {
 	if len(p.inv.Folders) == 0 {
 		return
 	}
-	if slices.ContainsFunc(p.inv.Problems, func(i inventory.InputProblem) bool { return i.Lost }) {
-		p.unjudged("not everything that may name a file was read")
-		return
-	}
-	named := p.namedPaths()
+	named, hidden := p.namedPaths(), 0
+	whole := !slices.ContainsFunc(p.inv.Problems, func(i inventory.InputProblem) bool { return i.Lost })
 	for _, dir := range sortedKeys(p.inv.Folders) {
 		var old, stray []string
 		newest := []string{p.newestRotated(path.Join(dir, "kubelet-client-current.pem")), p.newestRotated(path.Join(dir, "kubelet-server-current.pem"))}
@@ -410,12 +407,19 @@ func checkUnreferenced(p *pass) {
 				stray = append(stray, full)
 			}
 		}
-		p.stray(dir, stray)
+		if whole {
+			p.stray(dir, stray)
+		} else {
+			hidden += len(stray)
+		}
 		if len(old) > 0 {
 			p.report(finding{component: "kubelet", at: parsers.Origin{Path: dir},
 				message: fmt.Sprintf("holds files that the kubelet has replaced and never removes: %d, the newest %s", len(old), slices.Max(old)),
 				remedy:  remedy{"# nothing needs them; keep what kubelet-client-current.pem and kubelet-server-current.pem lead to"}})
 		}
+	}
+	if hidden > 0 {
+		p.unjudged("not everything was read that may name files, so the %d that nothing else names were not reported", hidden)
 	}
 }
 

@@ -116,7 +116,7 @@ func TestUnreadable(t *testing.T) {
 		}
 	}
 	want := []string{
-		"info input/unreadable /etc/kubernetes/manifests/etcd.yaml: may not be read by this user; what it holds was not judged",
+		"warning input/unreadable /etc/kubernetes/manifests/etcd.yaml: may not be read by this user; what it holds was not judged",
 		"info input/unreadable /etc/kubernetes/pki/apiserver.key kube-apiserver --tls-private-key-file: may not be read by this user; what it holds was not judged",
 		"incomplete input/unreadable: some files could not be read",
 	}

@@ -136,7 +136,8 @@ func TestReferenceEdges(t *testing.T) {
 		{name: "configuration that names itself", change: both(replace(apiserver, "    - --allow-privileged=true\n", "    - --allow-privileged=true\n    - --admission-control-config-file="+pki+"/admission.yaml\n"),
 			put(pki+"/admission.yaml", "kind: AdmissionConfiguration\nplugins:\n- name: a\n  path: admission.yaml\n- name: b\n  path: ../pki/admission.yaml\n"))},
 		{name: "manifest of nothing but a template", change: put(manifests+"/haproxy.yaml", "kind: {{ .Kind }}\n"), want: []string{
-			"info input/unsupported /etc/kubernetes/manifests/haproxy.yaml: holds no pod, yet the kubelet reads every file of this folder",
+			"warning input/component-unread /etc/kubernetes/manifests/haproxy.yaml: holds no pod, yet the kubelet reads every file of this folder; what it should start was not judged",
+			"incomplete input/component-unread: some input could not be understood",
 		}},
 		{name: "manifest folder holds a folder and hidden files", change: both(put(manifests+"/.swp", "{{"), put(manifests+"/old/kube-apiserver.yaml", "{{"))},
 	})
@@ -206,11 +207,7 @@ func TestManyReferences(t *testing.T) {
 	got := told(auditNode(t, c.Node, audit.Options{}))
 	want := []string{
 		"warning input/undecodable /etc/kubernetes/pki/egress.yaml egressSelections[4972].connection.transport.tcp.tlsConfig.caBundle: is reference 5001 of the node; it and the rest were not followed",
-		"info files/unreferenced /etc/kubernetes/pki/ca.key: is named by no component; it was not judged",
-		"info files/unreferenced /etc/kubernetes/pki/etcd/ca.key: is named by no component; it was not judged",
-		"info files/unreferenced /etc/kubernetes/pki/etcd/healthcheck-client.crt: is named by no component; it was not judged",
-		"info files/unreferenced /etc/kubernetes/pki/etcd/healthcheck-client.key: is named by no component; it was not judged",
-		"info files/unreferenced /etc/kubernetes/pki/front-proxy-ca.key: is named by no component; it was not judged",
+		"done files/unreferenced: not everything was read that may name files, so the 2 that nothing else names were not reported",
 		"incomplete input/undecodable: some input could not be understood",
 	}
 	if diff := gocmp.Diff(want, got); diff != "" {
@@ -232,8 +229,8 @@ func TestManyBytes(t *testing.T) {
 		"warning input/undecodable /etc/kubernetes/manifests/large-3.yaml: is empty",
 		"warning input/undecodable /etc/kubernetes/manifests/large-4.yaml: is empty",
 		"warning input/undecodable /etc/kubernetes/manifests/large-5.yaml: is empty",
+		"warning input/unreadable /etc/kubernetes/manifests/large-6.yaml: was not read: the files before it hold more than 16 MiB; what it holds was not judged",
 		"info input/unreadable /etc/kubernetes/admin.conf kubeadm admin.conf: was not read: the files before it hold more than 16 MiB; what it holds was not judged",
-		"info input/unreadable /etc/kubernetes/manifests/large-6.yaml: was not read: the files before it hold more than 16 MiB; what it holds was not judged",
 		"info input/unreadable /etc/kubernetes/pki/etcd/ca.key kubeadm etcd/ca.key: was not read: the files before it hold more than 16 MiB; what it holds was not judged",
 		"info input/unreadable /etc/kubernetes/pki/etcd/healthcheck-client.crt kubeadm etcd/healthcheck-client.crt: was not read: the files before it hold more than 16 MiB; what it holds was not judged",
 		"info input/unreadable /etc/kubernetes/pki/etcd/healthcheck-client.key kubeadm etcd/healthcheck-client.key: was not read: the files before it hold more than 16 MiB; what it holds was not judged",
@@ -304,6 +301,7 @@ func TestDistributions(t *testing.T) {
 	want := []string{
 		"info input/unsupported " + tls + ": holds certificates of k3s, whose configuration is not followed here; give the folder to certaudit audit as a PATH",
 		"incomplete input/unsupported: some input could not be understood",
+		"incomplete input/component-unread: no component of a cluster was recognised: no kubelet, no static pod, no service of systemd",
 	}
 	if diff := gocmp.Diff(want, told(auditNode(t, k3s, audit.Options{}))); diff != "" {
 		t.Errorf("k3s (-want +got):\n%s", diff)

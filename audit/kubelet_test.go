@@ -82,7 +82,18 @@ func TestKubelet(t *testing.T) {
 			"kubelet cert-dir -> certificate /var/lib/kubelet/pki/kubelet.crt (readable)",
 			"kubelet cert-dir -> private-key /var/lib/kubelet/pki/kubelet.key (readable)",
 		}},
-		{name: "no kubelet", change: both(byHand(nil), remove(etc+"/kubelet.conf"))},
+		{name: "no kubelet", change: both(byHand(nil), remove(etc+"/kubelet.conf", kubeletPKI+"/kubelet-client-current.pem", kubeletPKI+"/kubelet.crt")),
+			want: []string{"incomplete input/component-unread: no component of a cluster was recognised: no kubelet, no static pod, no service of systemd"}},
+		{name: "nothing but its folder", change: both(byHand(nil), remove(etc+"/kubelet.conf")), want: []string{
+			"unit ",
+			"kubelet cert-dir -> certificate /var/lib/kubelet/pki/kubelet-client-current.pem (readable)",
+			"kubelet cert-dir -> private-key /var/lib/kubelet/pki/kubelet-client-current.pem (readable)",
+			"kubelet cert-dir -> certificate /var/lib/kubelet/pki/kubelet.crt (readable)",
+			"kubelet cert-dir -> private-key /var/lib/kubelet/pki/kubelet.key (readable)",
+			"info input/unsupported /var/lib/kubelet/pki: holds the kubelet's certificates, and nothing here says how the kubelet is started; what lies in its default folders was judged, its configuration was not",
+			"not-applicable identity/common-name: the node's name is not known, so the commonName of kubelet/client was not held against it",
+			"incomplete input/unsupported: some input could not be understood",
+		}},
 		{name: "unit of one's own", change: byHand(map[string]string{
 			unit: "[Service]\nExecStart=/opt/kubelet --kubeconfig /etc/kubernetes/kubelet.conf \\\n  --hostname-override=worker-1 \\\n  --cert-dir=/srv/kubelet\n",
 		}), want: []string{
@@ -188,9 +199,9 @@ func TestKubelet(t *testing.T) {
 			"kubelet cert-dir -> private-key /var/lib/kubelet/pki/kubelet-client-current.pem (readable)",
 			"kubelet cert-dir -> certificate /var/lib/kubelet/pki/kubelet.crt (readable)",
 			"kubelet cert-dir -> private-key /var/lib/kubelet/pki/kubelet.key (readable)",
-			`info input/unsupported /etc/kubelet.yaml kind: kind is "KubeProxyConfiguration"; the kubelet expects KubeletConfiguration`,
+			`warning input/component-unread /etc/kubelet.yaml kind: kind is "KubeProxyConfiguration"; the kubelet expects KubeletConfiguration`,
 			"not-applicable flags/missing: the settings of kubelet were not read as a whole (/etc/kubelet.yaml:1), so what is not set there was not judged",
-			"incomplete input/unsupported: some input could not be understood",
+			"incomplete input/component-unread: some input could not be understood",
 		}},
 		{name: "configuration is missing", change: byHand(map[string]string{
 			unit: "[Service]\nExecStart=/opt/kubelet --config=/nowhere.yaml\n",
@@ -232,8 +243,16 @@ func TestKubelet(t *testing.T) {
 		{name: "another program", change: byHand(map[string]string{
 			unit: "[Service]\nExecStart=/opt/k3s agent\n",
 		}), want: []string{
-			"info input/unsupported /etc/systemd/system/kubelet.service: starts no program that is known to be the kubelet, so its settings were not read",
-			"incomplete input/unsupported: some input could not be understood",
+			"unit /etc/systemd/system/kubelet.service",
+			"kubeconfig=/etc/kubernetes/kubelet.conf :0",
+			"kubelet kubeconfig -> kubeconfig /etc/kubernetes/kubelet.conf (readable)",
+			"kubelet users[0].user.client-certificate -> certificate /var/lib/kubelet/pki/kubelet-client-current.pem (readable)",
+			"kubelet users[0].user.client-key -> private-key /var/lib/kubelet/pki/kubelet-client-current.pem (readable)",
+			"kubelet cert-dir -> certificate /var/lib/kubelet/pki/kubelet.crt (readable)",
+			"kubelet cert-dir -> private-key /var/lib/kubelet/pki/kubelet.key (readable)",
+			"warning input/component-unread /etc/systemd/system/kubelet.service ExecStart: starts no program that is known to be the kubelet, so its settings were not read; what lies in its default folders was judged",
+			"not-applicable identity/common-name: the node's name is not known, so the commonName of kubelet/client was not held against it",
+			"incomplete input/component-unread: some input could not be understood",
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

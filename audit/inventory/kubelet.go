@@ -1,7 +1,6 @@
 package inventory
 
 import (
-	"fmt"
 	"iter"
 	"path"
 	"slices"
@@ -180,8 +179,7 @@ func (g *gatherer) kubeletFile(name string, settings []parsers.Flag) []parsers.F
 	}
 	docs, _ := g.documents(name, "kubelet", data)
 	if len(docs) > 0 && docs[0].Kind() != "KubeletConfiguration" {
-		g.lost("kubelet", parsers.Problem{Origin: parsers.Origin{Path: name, Line: docs[0].Line(), Field: "kind"}, Kind: parsers.KindUnsupported,
-			Detail: fmt.Sprintf("kind is %q; the kubelet expects KubeletConfiguration", docs[0].Kind())})
+		g.passOver(Kubelet, parsers.Origin{Path: name, Line: docs[0].Line(), Field: "kind"}, "kind is %q; the kubelet expects KubeletConfiguration", docs[0].Kind())
 		return settings
 	}
 	for _, d := range docs {

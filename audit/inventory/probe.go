@@ -138,7 +138,7 @@ func (inv *Inventory) endpoints() []Endpoint {
 		}
 	}
 	for _, p := range programs {
-		if _, ok := inv.Component(p.Name); !ok {
+		if c, ok := inv.Component(p.Name); !ok || c.Assumed { // where it listens is not known
 			continue
 		}
 		for _, l := range p.Listeners {

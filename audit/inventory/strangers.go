@@ -109,6 +109,9 @@ func (f *follower) all() {
 		}
 	}
 	for _, e := range f.env {
+		if strings.HasPrefix(e.Value.Value, "-") {
+			continue // arguments, which stand in the command as well
+		}
 		origin := e.Value.Origin
 		origin.Field = e.Name
 		f.words(e.Value.Value, pointer{name: "environment", origin: origin})
