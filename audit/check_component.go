@@ -47,9 +47,6 @@ type missingComponent struct{ component, evidence string }
 // and that nothing starts. A manifest that could not be read may be the one that
 // does, and is reported in its place.
 func (n *node) missingComponents() []missingComponent {
-	if len(n.inv.Components) == 0 {
-		return nil
-	}
 	var missing []missingComponent
 	for _, c := range []struct {
 		component string

@@ -93,7 +93,7 @@ func (r *Result) addNode(n *nodeAudit, rows []Certificate) {
 		r.judge(n, checksOf(scopeObjects))
 	}
 	n.recordImpact(r.Findings[first:])
-	r.Findings = slices.Concat(r.Findings[:first], n.explain(r.Findings[first:]))
+	r.Findings = append(r.Findings[:first:first], n.explain(r.Findings[first:])...)
 	for _, e := range n.edges {
 		r.Connections = append(r.Connections, e.Connection)
 	}

@@ -267,10 +267,16 @@ func (g Grammar) start(words []word) []word {
 	if len(own) > 0 && (g.flagsOf(own[0].Value) != nil || isShell(own)) {
 		return own
 	}
-	if i := g.named(words); i > 0 {
-		return g.unwrap(words[i:])
+	i := g.named(words)
+	if i == 0 {
+		return own
 	}
-	return own
+	found := g.unwrap(words[i:])
+	end := slices.IndexFunc(found, func(w word) bool { return w.Value == "--" })
+	if flags := g.flagsOf(found[0].Value); flags != nil && end > 0 && !hasFlag(found[1:end], flags) {
+		return append(found[:1:1], found[end+1:]...) // what is before "--" is for who starts it
+	}
+	return found
 }
 
 // maxCandidates is how many words of one command may be looked at as the program.
@@ -283,7 +289,7 @@ func (g Grammar) named(words []word) int {
 	candidates := 0
 	for i := range words {
 		flags := g.flagsOf(words[i].Value)
-		if g.Mentions[baseName(words[i].Value)] || candidates == maxCandidates {
+		if g.Mentions[baseName(words[i].Value)] && !isOption(words[i].Value) || candidates == maxCandidates {
 			return 0
 		}
 		if i == 0 || flags == nil && words[i].Value != "--" {
@@ -307,11 +313,17 @@ func (g Grammar) named(words []word) int {
 // none. The path of a folder of that name, as /etc/etcd, is none.
 func (g Grammar) flagsOf(word string) map[string]bool {
 	flags := g.Programs[baseName(word)]
+	if isOption(word) {
+		return nil
+	}
 	if flags == nil || strings.HasSuffix(path.Dir(word), "bin") || !dataFolder.MatchString(word) {
 		return flags
 	}
 	return nil
 }
+
+// isOption reports whether a word is a flag or an assignment, whatever its value.
+func isOption(word string) bool { return strings.HasPrefix(word, "-") || strings.Contains(word, "=") }
 
 // dataFolder matches what lies where programs keep their files (hier(7)).
 var dataFolder = regexp.MustCompile(`^/(etc|var|srv|run|tmp|mnt|data|home)/`)

@@ -255,6 +255,11 @@ func TestParseCommandLooksThroughWrappers(t *testing.T) {
 		{"keep restart etcd --force", "keep force=true [restart] [etcd]"},
 		{"keep restart kube-apiserver etcd --cert-file=/x", "etcd cert-file=/x"},
 		{"keep -- run etcd", "keep"},
+		{"etdc --data-dir=/var/lib/etcd --cert-file=/x", "etdc data-dir=/var/lib/etcd cert-file=/x"},
+		{"keep X=/usr/bin/etcd --cert-file=/x", "keep cert-file=/x [X=/usr/bin/etcd]"},
+		{"keep --log=/bin/grep etcd --cert-file=/x", "etcd cert-file=/x"},
+		{"dlv exec /usr/bin/etcd --headless -- --cert-file=/x", "etcd cert-file=/x"},
+		{"dlv exec /usr/bin/etcd -- --cert-file=/x", "etcd cert-file=/x"},
 		{"keep --image=etcd --cert-file=/x", "keep image=etcd cert-file=/x"},
 		{"su -c run-it etcd", "su c=run-it [etcd]"},
 	} {

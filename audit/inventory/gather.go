@@ -276,7 +276,7 @@ func (g *gatherer) container(pod parsers.Pod, c parsers.Container) (others []str
 	}
 	rest := stranger{name: c.Name, view: v, env: c.Env, volumes: v.volumes()}
 	for _, cmd := range commands {
-		if cmd.Program == "" {
+		if cmd.Program == "" && (len(cmd.Flags) > 0 || hasSettings(componentOfImage(c.Image.Value), c.Env)) {
 			cmd.Program = componentOfImage(c.Image.Value)
 		}
 		name := componentOfCommand(cmd)
@@ -293,6 +293,12 @@ func (g *gatherer) container(pod parsers.Pod, c parsers.Container) (others []str
 		rest.env, rest.volumes = nil, nil
 	}
 	return append(others, rest), own
+}
+
+// hasSettings reports whether variables say what a component is configured with.
+func hasSettings(component string, env []parsers.EnvVar) bool {
+	p, _ := ProgramNamed(component)
+	return p.Environment != "" && slices.ContainsFunc(env, func(e parsers.EnvVar) bool { return strings.HasPrefix(e.Name, p.Environment) })
 }
 
 // claimOf returns the component that a pod says it is, by its file, its own name,
