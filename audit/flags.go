@@ -64,8 +64,8 @@ func isVendorBuild(c inventory.Component) bool {
 	return c.Name != inventory.Etcd && suffix != "" && !platformSuffix.MatchString(suffix) || isConfiguredElsewhere(c)
 }
 
-// openShiftConfig is the flag with which OpenShift's builds name a file that holds
-// the rest of their flags (openshift/kubernetes cmd/kube-apiserver/app/options).
+// openShiftConfig is the flag with which OpenShift's builds name a file that says more
+// than flags do (openshift/kubernetes cmd/kube-apiserver/app/options).
 const openShiftConfig = "openshift-config"
 
 func isConfiguredElsewhere(c inventory.Component) bool { return !c.Setting(openShiftConfig).IsZero() }
@@ -74,7 +74,7 @@ func isConfiguredElsewhere(c inventory.Component) bool { return !c.Setting(openS
 // that one which is not there is absent; else it says why not.
 func isWhole(inv *inventory.Inventory, c inventory.Component) (bool, string) {
 	if isConfiguredElsewhere(c) {
-		return false, fmt.Sprintf("--%s of %s names a file that is not followed", openShiftConfig, c.Name)
+		return false, fmt.Sprintf("--%s of %s names a file that says more than flags do", openShiftConfig, c.Name)
 	}
 	if len(c.Settings) == 0 {
 		return false, fmt.Sprintf("no flag of %s was read", c.Name)

@@ -56,6 +56,8 @@ var programs = []Program{
 				{Name: "authentication-config", Holds: HoldsConfig, Since: "1.29"},
 				{Name: "authorization-config", Holds: HoldsConfig, Since: "1.29"},
 				{Name: "admission-control-config-file", Holds: HoldsConfig},
+				{Name: "admission-control"},
+				{Name: "disable-admission-plugins"},
 				{Name: "egress-selector-config-file", Holds: HoldsConfig},
 				{Name: "openshift-config", Holds: HoldsConfig},
 				{Name: "advertise-address"},
