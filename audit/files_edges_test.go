@@ -85,6 +85,7 @@ func TestMissingEdges(t *testing.T) {
 		}},
 		{name: "the kubelet's configuration", change: both(bootstrap, remove(kubeletConfig)), want: []string{
 			"critical files/missing /var/lib/kubelet/config.yaml kubelet --config: does not exist; it is named by kubelet --config (/etc/systemd/system/kubelet.service.d/10-kubeadm.conf:4)",
+			"done flags/missing: /var/lib/kubelet/config.yaml, which configures kubelet, was not read, so what is not set there was not judged",
 		}},
 		{name: "controller-manager.conf", change: both(bootstrap, remove(etc+"/controller-manager.conf")), want: []string{
 			"critical files/missing /etc/kubernetes/controller-manager.conf kube-controller-manager --kubeconfig: does not exist; it is named by kube-controller-manager --kubeconfig (/etc/kubernetes/manifests/kube-controller-manager.yaml:23), kube-controller-manager --authentication-kubeconfig (/etc/kubernetes/manifests/kube-controller-manager.yaml:14), kube-controller-manager --authorization-kubeconfig (/etc/kubernetes/manifests/kube-controller-manager.yaml:15)",

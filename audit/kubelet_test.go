@@ -92,6 +92,7 @@ func TestKubelet(t *testing.T) {
 			"kubelet cert-dir -> private-key /var/lib/kubelet/pki/kubelet.key (readable)",
 			"info input/unsupported /var/lib/kubelet/pki: holds the kubelet's certificates, and nothing here says how the kubelet is started; what lies in its default folders was judged, its configuration was not",
 			"not-applicable identity/common-name: the node's name is not known, so the commonName of kubelet/client was not held against it",
+			"not-applicable flags/missing: no flag of kubelet was read, so what is not set there was not judged",
 			"incomplete input/unsupported: some input could not be understood",
 		}},
 		{name: "unit of one's own", change: byHand(map[string]string{
