@@ -220,7 +220,7 @@ func (n *nodeAudit) wrongClock(findings []Finding) []cause {
 	c.Severity = severest(early)
 	c.Message = fmt.Sprintf("is not valid before %s, in %s, as %s issued within an hour of it: this node's clock is behind, or that of the issuer was ahead",
 		instant(begins[c.SHA256]), roughly(begins[c.SHA256].Sub(n.now)), plural(len(early)-1, "other certificate"))
-	c.Remedy = remedy{"timedatectl",
+	c.Remedy = remedy{"# see whether this node's clock is right (timedatectl)",
 		"# if this node's clock is wrong, set it, and nothing else is needed",
 		fmt.Sprintf("# if the issuer's was: wait until %s, or reissue them", instant(last))}.text()
 	return []cause{c}

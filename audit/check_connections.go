@@ -94,7 +94,7 @@ func checkClientUntrusted(p *pass) {
 		if p.unexplained(e.clientSide) {
 			r := p.retrust(e.clientSide)
 			if len(r) == 1 && r[0] == fixes[faultUntrusted] {
-				r = append(remedy{"# put the CA that signed the client's certificate into what the server verifies with, or:"}, p.renew(&e.role)...)
+				r = remedy{"# put the CA that signed the client's certificate into what the server verifies with, or have the right CA sign it"}
 			}
 			p.reportEdge(e, e.clientSide, r)
 		}
@@ -105,7 +105,7 @@ func checkConnectionIdentity(p *pass) {
 	for _, e := range p.edges {
 		p.examineVerification(e.authorization)
 		if p.unexplained(e.authorization) {
-			p.reportEdge(e, e.authorization, append(remedy{"# have the server accept this name, or reissue the client's certificate:"}, p.reissueAt(&e.role, nil)...))
+			p.reportEdge(e, e.authorization, remedy{"# have the server accept this name, or reissue the client's certificate"})
 		}
 	}
 }

@@ -53,11 +53,11 @@ func (r *request) turnDown() remedy {
 		return remedy{"# correct it before it is handed in: openssl req -new, then base64 -w0"}
 	case issued:
 		return remedy{fmt.Sprintf("# a certificate cannot be recalled, and this one ends on %s: take the rights from whom it names", instant(leaf.NotAfter)),
-			"kubectl delete csr " + name}
+			"kubectl delete csr -- " + name}
 	case r.pending():
-		return remedy{"kubectl certificate deny " + name}
+		return remedy{"kubectl certificate deny -- " + name}
 	}
-	return remedy{"kubectl delete csr " + name + "  # and make a new request"}
+	return remedy{"# make a new request, and remove this one:", "kubectl delete csr -- " + name}
 }
 
 func checkRequestDecodes(p *pass) {
@@ -449,8 +449,9 @@ func checkRequestPending(p *pass) {
 		}
 		name := shellWord(r.Name.Value)
 		p.reportRequest(r, finding{message: message, remedy: remedy{
-			"kubectl certificate approve " + name + "  # if nothing else is said of it here",
-			"kubectl certificate deny " + name}})
+			"# approve it if nothing else is said of it here, else deny it:",
+			"kubectl certificate approve -- " + name,
+			"kubectl certificate deny -- " + name}})
 	}
 }
 
@@ -475,7 +476,7 @@ func checkRequestNotIssued(p *pass) {
 			message = fmt.Sprintf("was approved on %s and has no certificate", instant(since))
 		}
 		p.reportRequest(r, finding{at: r.SignerName.Origin, message: message + "; " + p.requests.whyUnsigned(r),
-			remedy: remedy{"kubectl -n kube-system logs -l component=kube-controller-manager --tail=-1 | grep -i certificate  # says why"}})
+			remedy: remedy{"# the log of kube-controller-manager says why:", "kubectl -n kube-system logs -l component=kube-controller-manager --tail=-1 | grep -i certificate"}})
 	}
 }
 

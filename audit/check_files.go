@@ -136,38 +136,15 @@ func (n *node) notJoined(g group) bool {
 		slices.ContainsFunc(n.inv.References, func(r inventory.Reference) bool { return r.Name == "bootstrap-kubeconfig" })
 }
 
-// restore returns the commands that bring a missing file back.
+// restore says what to do about a file that is missing or cannot be used.
 func (n *node) restore(g group) remedy {
-	r := g.role()
-	switch {
-	case g.first().Component == inventory.ComponentFile:
+	switch r := g.role(); {
+	case r.name == inventory.RoleFileLeaf || r.name == inventory.RoleFileCA:
 		return remedy{"# replace the file, or remove it"}
 	case g.byStrangers():
 		return remedy{"# restore the file, or correct what names it"}
 	}
-	if r.kubeadm().Phase != "" && !r.isCA() {
-		return n.reissueAt(r, nil)
-	}
-	if r.name == inventory.RoleKubeletClient {
-		return n.rejoin()
-	}
-	out := remedy{"# restore the file from a backup or from another control-plane node, or correct what names it"}
-	for _, name := range g.components() {
-		out = append(out, n.restartComponent(name)...)
-	}
-	return out
-}
-
-// components are those programs of the node that name the file, in the order in
-// which they do.
-func (g group) components() []string {
-	var names []string
-	for _, r := range g.refs {
-		if inventory.IsProgram(r.Component) && !slices.Contains(names, r.Component) {
-			names = append(names, r.Component)
-		}
-	}
-	return names
+	return remedy{"# restore the file from a backup or from another control-plane node, or correct what names it"}
 }
 
 func checkDanglingLink(p *pass) {
@@ -182,10 +159,10 @@ func checkDanglingLink(p *pass) {
 	}
 }
 
-// relink returns the command that leads a link to the newest file it could mean.
+// relink says where a link should lead.
 func (n *node) relink(g group) remedy {
 	if newest := n.newestRotated(g.path); newest != "" {
-		return remedy{command("ln -sfn %s %s", path.Join(path.Dir(g.path), newest), g.path), "systemctl restart kubelet"}
+		return remedy{"# lead the link to " + path.Join(path.Dir(g.path), newest)}
 	}
 	return n.restore(g)
 }
@@ -242,7 +219,7 @@ func (p *pass) malformed(g group, m parsers.Material) {
 		case problem.Kind == parsers.KindUnsupported && len(m.Certificates)+len(m.Keys) > 0:
 			f.severity = Info
 		case problem.Kind == parsers.KindEncrypted:
-			f.remedy = append(remedy{"# no component asks for a passphrase: decrypt the key", command("openssl pkey -in %s -out KEY", g.path)}, p.restart(g.role())...)
+			f.remedy = remedy{"# no component asks for a passphrase: decrypt the key with openssl pkey"}
 			reported = true
 		default:
 			reported = true

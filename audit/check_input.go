@@ -97,10 +97,9 @@ func checkDuplicateComponent(p *pass) {
 	for _, problem := range p.inv.Problems {
 		if problem.Kind == inventory.KindDuplicate {
 			f := finding{severity: Critical, component: problem.Component, at: problem.Origin, message: problem.Detail + "; what only this one names was not judged",
-				remedy: remedy{command("mv %s /root/  # if this is the one that is not wanted; the kubelet runs every file of its manifest folder", problem.Origin.Path)}}
+				remedy: remedy{"# move it out of the folder if it is the one that is not wanted; the kubelet runs every file there"}}
 			if path.Ext(problem.Origin.Path) == ".service" {
-				f.severity = Warning
-				f.remedy = remedy{command("systemctl disable --now %s  # if this is the one that is not wanted", path.Base(problem.Origin.Path))}
+				f.severity, f.remedy = Warning, remedy{"# disable the unit if it is the one that is not wanted"}
 			}
 			p.report(f)
 		}

@@ -196,8 +196,7 @@ func checkServiceAccount(p *pass) {
 			}
 			f := finding{component: ref.Component, at: parsers.Origin{Path: ref.Path, Line: k.Origin.Line, Field: ref.Label()},
 				message: fmt.Sprintf("signs service account tokens, and its public half is not in %s: the API server refuses every token", strings.Join(where, ", ")),
-				remedy: slices.Concat(remedy{"# copy sa.key and sa.pub from a control-plane node where tokens work, or:",
-					command("openssl pkey -in %s -pubout -out %s", ref.Path, where[0])}, p.restartComponent("kube-apiserver"), p.restartComponent("kube-controller-manager"))}
+				remedy:  remedy{"# copy sa.key and sa.pub from a control-plane node where tokens work, or add the public half of this key to those that verify"}}
 			if u.flag != "" {
 				f.component, f.at, f.remedy = inventory.APIServer, u.at, p.setFlag(u)
 				f.message = fmt.Sprintf("--%s is not set, so that the API server verifies service account tokens with %s, its serving key, and refuses what %s signs with %s", tokenVerifierFlag, strings.Join(where, ", "), ref.Component, ref.Path)

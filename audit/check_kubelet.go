@@ -26,8 +26,7 @@ func checkEmbeddedClient(p *pass) {
 			current := path.Join(inventory.KubeletCertDir, "kubelet-client-current.pem")
 			p.report(finding{component: "kubelet", at: user.CertificateData.Origin,
 				message: fmt.Sprintf("embeds the client certificate, which the rotation never updates; expected client-certificate: %s", current),
-				remedy: remedy{fmt.Sprintf("# in %s replace client-certificate-data and client-key-data by", ref.Path),
-					"#   client-certificate: " + current, "#   client-key: " + current, "systemctl restart kubelet"}})
+				remedy:  remedy{fmt.Sprintf("# in %s name %s in place of the embedded certificate and key", ref.Path, current)}})
 		}
 	}
 }
@@ -44,8 +43,7 @@ func checkLink(p *pass) {
 		switch {
 		case g.file.Link == "":
 			f.message = "is a file; expected the link that the kubelet's rotation moves to each new certificate"
-			link, dated := shellWord(g.path), shellWord(path.Dir(g.path))+"/"+datedName(base)
-			f.remedy = remedy{"mv " + link + " " + dated, "ln -s " + dated + " " + link}
+			f.remedy = remedy{"# make it the link to a file with a date in its name"}
 		case newest > path.Base(g.file.Link):
 			f.message = fmt.Sprintf("leads to %s; expected the newest, %s", path.Base(g.file.Link), newest)
 			f.remedy = p.relink(g)
@@ -54,12 +52,6 @@ func checkLink(p *pass) {
 		}
 		p.report(f)
 	}
-}
-
-// datedName is the name that the kubelet would give to the file of a link, with
-// the time to be filled in by the shell.
-func datedName(base string) string {
-	return strings.TrimSuffix(base, "current.pem") + "$(date +%Y-%m-%d-%H-%M-%S).pem"
 }
 
 // newestRotated is the name of the newest file that a link of the kubelet's

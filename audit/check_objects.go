@@ -452,7 +452,7 @@ func lacking(a *inventory.Asks, c *x509.Certificate) []string {
 func (p *pass) kubeletConfig(o inventory.Object) {
 	report := func(at parsers.Origin, format string, args ...any) {
 		p.report(finding{component: o.Label(), at: at, message: fmt.Sprintf(format, args...),
-			remedy: remedy{kubectl("edit configmap", o) + "  # then, on each node: kubeadm upgrade node phase kubelet-config"}})
+			remedy: remedy{"# change it, then on each node: kubeadm upgrade node phase kubelet-config", kubectl("edit configmap", o)}})
 	}
 	if rotate := o.Settings["rotate-certificates"]; rotate.Value == "false" {
 		report(rotate.Origin, "switches the rotation of client certificates off for every node that joins: each drops out after a year; expected rotateCertificates: true")

@@ -179,8 +179,8 @@ func checkRotationOverdue(p *pass) {
 		p.reportEntry(e, finding{severity: severity, message: fmt.Sprintf(
 			"is past 90 %% of its life and was not rotated; it expires on %s, in %s", instant(e.cert.NotAfter), roughly(e.cert.NotAfter.Sub(p.now))),
 			remedy: remedy{
-				"journalctl -u kubelet | grep -i certificate  # says why the renewal does not come through",
-				"kubectl get csr  # Pending: approve it; none: kube-controller-manager or the kubelet's rights",
+				"# the kubelet's log says why the renewal does not come through: journalctl -u kubelet | grep -i certificate",
+				"# and so does kubectl get csr: one that is pending has to be approved; where there is none, look at kube-controller-manager",
 			}})
 	}
 }
@@ -191,7 +191,7 @@ func checkNotYetValid(p *pass) {
 		if e.cert.NotBefore.After(p.now.Add(clockSkew)) {
 			p.reportEntry(e, finding{severity: e.role.soften(Critical),
 				message: fmt.Sprintf("is not valid before %s, in %s", instant(e.cert.NotBefore), roughly(e.cert.NotBefore.Sub(p.now))),
-				remedy:  append(remedy{"timedatectl  # is this node's clock right? if so, the issuer's was not:"}, p.renew(e.role)...)})
+				remedy:  append(remedy{"# see whether this node's clock is right (timedatectl); if it is, the issuer's was not:"}, p.renew(e.role)...)})
 		}
 	}
 }

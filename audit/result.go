@@ -20,8 +20,10 @@ type Result struct {
 	Connections  []Connection  `json:"connections"`
 	Requests     []Request     `json:"requests,omitempty"`
 	Findings     []Finding     `json:"findings"`
-	Outcomes     []Outcome     `json:"outcomes"`
-	Summary      Summary       `json:"summary"`
+	// Plan is what fixes the findings, in the order in which it is to be done.
+	Plan     []Step    `json:"plan,omitempty"`
+	Outcomes []Outcome `json:"outcomes"`
+	Summary  Summary   `json:"summary"`
 }
 
 // Node is one audited machine.

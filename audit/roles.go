@@ -44,8 +44,6 @@ type role struct {
 	component string
 	kind      string
 	window    window
-	// restart lists what must be restarted to serve or present a new file.
-	restart []string
 	// impact is the worst that a fault of the certificate does; empty means
 	// critical.
 	impact Severity
@@ -56,39 +54,29 @@ type role struct {
 
 // roles in the order of the table: the CAs, then who serves, then who calls.
 var roles = []role{
-	{name: inventory.RoleKubernetesCA, component: "kubernetes", kind: typeCA, window: caWindow,
-		restart: []string{"kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet"}},
-	{name: inventory.RoleEtcdCA, component: "etcd", kind: typeCA, window: caWindow,
-		restart: []string{"etcd", "kube-apiserver"}},
-	{name: inventory.RoleFrontProxyCA, component: "front-proxy", kind: typeCA, window: caWindow,
-		restart: []string{"kube-apiserver", "kube-controller-manager"}},
-	{name: inventory.RoleAPIServerServing, component: "kube-apiserver", kind: typeServer, window: leafWindow, restart: []string{"kube-apiserver"}},
-	{name: inventory.RoleAPIServerSNI, component: "kube-apiserver", kind: typeServer, window: leafWindow,
-		restart: []string{"kube-apiserver"}},
-	{name: inventory.RoleAPIServerEtcd, component: "kube-apiserver", kind: typeToEtcd, window: leafWindow, restart: []string{"kube-apiserver"}},
-	{name: inventory.RoleAPIServerKubelet, component: "kube-apiserver", kind: typeToKubelet, window: leafWindow, restart: []string{"kube-apiserver"}},
-	{name: inventory.RoleFrontProxyClient, component: "kube-apiserver", kind: typeFrontProxy, window: leafWindow, restart: []string{"kube-apiserver"}},
-	{name: inventory.RoleEtcdServing, component: "etcd", kind: typeBoth, window: leafWindow, restart: []string{"etcd"}},
-	{name: inventory.RoleEtcdPeer, component: "etcd", kind: typeBoth, window: leafWindow, restart: []string{"etcd"}},
-	{name: inventory.RoleEtcdClient, component: "etcd", kind: typeToEtcd, window: leafWindow, restart: []string{"etcd"}},
+	{name: inventory.RoleKubernetesCA, component: "kubernetes", kind: typeCA, window: caWindow},
+	{name: inventory.RoleEtcdCA, component: "etcd", kind: typeCA, window: caWindow},
+	{name: inventory.RoleFrontProxyCA, component: "front-proxy", kind: typeCA, window: caWindow},
+	{name: inventory.RoleAPIServerServing, component: "kube-apiserver", kind: typeServer, window: leafWindow},
+	{name: inventory.RoleAPIServerSNI, component: "kube-apiserver", kind: typeServer, window: leafWindow},
+	{name: inventory.RoleAPIServerEtcd, component: "kube-apiserver", kind: typeToEtcd, window: leafWindow},
+	{name: inventory.RoleAPIServerKubelet, component: "kube-apiserver", kind: typeToKubelet, window: leafWindow},
+	{name: inventory.RoleFrontProxyClient, component: "kube-apiserver", kind: typeFrontProxy, window: leafWindow},
+	{name: inventory.RoleEtcdServing, component: "etcd", kind: typeBoth, window: leafWindow},
+	{name: inventory.RoleEtcdPeer, component: "etcd", kind: typeBoth, window: leafWindow},
+	{name: inventory.RoleEtcdClient, component: "etcd", kind: typeToEtcd, window: leafWindow},
 	// Since 1.17 etcd's probes need no certificate: people use it, nothing else.
 	{name: inventory.RoleEtcdHealthcheck, component: "etcd", kind: typeToEtcd, window: leafWindow, impact: Warning},
-	{name: inventory.RoleControllerClient, component: "kube-controller-manager", kind: typeToAPI, window: leafWindow, restart: []string{"kube-controller-manager"}},
-	{name: inventory.RoleControllerServe, component: "kube-controller-manager", kind: typeServer, window: leafWindow,
-		restart: []string{"kube-controller-manager"}},
-	{name: inventory.RoleSchedulerClient, component: "kube-scheduler", kind: typeToAPI, window: leafWindow, restart: []string{"kube-scheduler"}},
-	{name: inventory.RoleSchedulerServe, component: "kube-scheduler", kind: typeServer, window: leafWindow,
-		restart: []string{"kube-scheduler"}},
+	{name: inventory.RoleControllerClient, component: "kube-controller-manager", kind: typeToAPI, window: leafWindow},
+	{name: inventory.RoleControllerServe, component: "kube-controller-manager", kind: typeServer, window: leafWindow},
+	{name: inventory.RoleSchedulerClient, component: "kube-scheduler", kind: typeToAPI, window: leafWindow},
+	{name: inventory.RoleSchedulerServe, component: "kube-scheduler", kind: typeServer, window: leafWindow},
 	{name: inventory.RoleAdmin, component: "admin", kind: typeToAPI, window: leafWindow},
 	{name: inventory.RoleSuperAdmin, component: "super-admin", kind: typeToAPI, window: leafWindow},
-	{name: inventory.RoleKubeletClient, component: "kubelet", kind: typeToAPI, window: rotatedWindow,
-		restart: []string{"kubelet"}},
-	{name: inventory.RoleKubeletServing, component: "kubelet", kind: typeServer, window: rotatedWindow,
-		restart: []string{"kubelet"}},
-	{name: inventory.RoleKubeletSelf, component: "kubelet", kind: typeServer, window: leafWindow,
-		restart: []string{"kubelet"}, impact: Warning},
-	{name: inventory.RoleProxyClient, component: "kube-proxy", kind: typeToAPI, window: leafWindow,
-		restart: []string{"kube-proxy"}},
+	{name: inventory.RoleKubeletClient, component: "kubelet", kind: typeToAPI, window: rotatedWindow},
+	{name: inventory.RoleKubeletServing, component: "kubelet", kind: typeServer, window: rotatedWindow},
+	{name: inventory.RoleKubeletSelf, component: "kubelet", kind: typeServer, window: leafWindow, impact: Warning},
+	{name: inventory.RoleProxyClient, component: "kube-proxy", kind: typeToAPI, window: leafWindow},
 	{name: inventory.RoleUser, component: "kubectl", kind: typeToAPI, window: leafWindow, impact: Warning},
 	{name: inventory.RoleOutbound, component: "", kind: typeClient, window: leafWindow},
 	// Only the public key of it is used.

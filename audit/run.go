@@ -43,15 +43,20 @@ func Run(inventories []*inventory.Inventory, o Options) Result {
 // Rerun is [Run] with the memory of an earlier run, and returns its own beside
 // the same result.
 func Rerun(before *Memory, inventories []*inventory.Inventory, o Options) (Result, *Memory) {
+	var audits []*nodeAudit
 	r, after := newResult(o), &Memory{signed: map[[2]*x509.Certificate]bool{}}
 	for _, inv := range inventories {
 		known := before.node(inv, o)
 		n := newNodeAudit(known.node, o, before.signatures())
 		r.addNode(n, known.rows)
+		audits = append(audits, n)
 		maps.Copy(after.signed, n.made)
 		after.nodes = append(after.nodes, known)
 	}
 	r.finish(o)
+	for _, n := range audits {
+		r.planFor(n)
+	}
 	rest := r.Certificates
 	for i := range after.nodes {
 		known := &after.nodes[i]
@@ -60,9 +65,23 @@ func Rerun(before *Memory, inventories []*inventory.Inventory, o Options) (Resul
 	return r, after
 }
 
+// planFor adds the plan of a node, and gives each of its findings the plan that
+// would fix it alone.
+func (r *Result) planFor(n *nodeAudit) {
+	r.Plan = append(r.Plan, n.plan(selected(r.Findings, func(f Finding) bool { return f.Node == n.name }))...)
+	for i := range r.Findings {
+		if f := &r.Findings[i]; f.Node == n.name && planned(*f) && len(r.Findings) <= maxPlanned {
+			f.Remedy = asRemedy(n.plan([]Finding{*f}))
+		}
+	}
+}
+
+// maxPlanned is how many findings are given a plan of their own each.
+const maxPlanned = 1000
+
 func newResult(o Options) Result {
 	return Result{Schema: Schema, At: o.At.UTC(), Nodes: []Node{}, Certificates: []Certificate{},
-		Connections: []Connection{}, Findings: []Finding{}, Outcomes: []Outcome{}}
+		Connections: []Connection{}, Findings: []Finding{}, Plan: []Step{}, Outcomes: []Outcome{}}
 }
 
 // finish brings in what was decided of the findings, and what follows from them.

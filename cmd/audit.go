@@ -203,6 +203,19 @@ Kubernetes objects, recognised by content; - is the standard input. With both
 	return c
 }
 
+// result audits a node, and writes nothing.
+func (p *program) result(f auditFlags) (audit.Result, error) {
+	o, err := f.options(p.now())
+	if err != nil {
+		return audit.Result{}, err
+	}
+	inventories, err := p.gather(f, o.Policy)
+	if err != nil {
+		return audit.Result{}, err
+	}
+	return audit.Run(inventories, o), nil
+}
+
 // examine audits a node and writes the reports.
 func (p *program) examine(f auditFlags, lookup func(string) (report.Format, error)) (audit.Result, error) {
 	collectLate()

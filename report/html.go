@@ -35,6 +35,7 @@ var htmlTemplate = sync.OnceValue(func() *template.Template {
 		"at":      findingPlace,
 		"ignored": ignoredFor,
 		"level":   connectionLevel,
+		"step":    stepTitle,
 	}).ParseFS(htmlFiles, "html/page.html"))
 })
 
@@ -72,6 +73,9 @@ type htmlPage struct {
 	Issuers      []htmlIssuer
 	Data         htmlData
 }
+
+// PlanScript is the plan as a script, to be copied.
+func (p htmlPage) PlanScript() string { return planScript(p.Result) }
 
 func newHTMLPage(r audit.Result) htmlPage {
 	style, script := htmlFile("style.css"), htmlFile("script.js")

@@ -169,7 +169,7 @@ func failure(findings []audit.Finding) *junitProblem {
 func findingTexts(findings []audit.Finding) []string {
 	var out []string
 	for _, f := range findings {
-		out = append(out, findingBlock(f, false, Options{}))
+		out = append(out, findingBlock(f, nil, false, Options{}))
 	}
 	return out
 }

@@ -11,10 +11,10 @@ import (
 	"certaudit/audit"
 )
 
-// writeNotes writes what stands below the table: findings, what was not
-// judged, and the summary line.
+// writeNotes writes what stands below the table: findings, the plan in short, what
+// was not judged, and the summary line.
 func writeNotes(b *bytes.Buffer, r audit.Result, o Options) {
-	for _, section := range []string{findingsSection(r, o), omissionsSection(r, o), summaryLine(r)} {
+	for _, section := range []string{findingsSection(r, o), planSection(r), omissionsSection(r, o), summaryLine(r)} {
 		if section == "" {
 			continue
 		}
@@ -33,7 +33,20 @@ func findingsSection(r audit.Result, o Options) string {
 	var b strings.Builder
 	b.WriteString("Findings\n")
 	for _, f := range worstFirst(r.Findings) {
-		b.WriteString("\n" + findingBlock(f, severalNodes(r), o))
+		b.WriteString("\n" + findingBlock(f, r.Plan, severalNodes(r), o))
+	}
+	return b.String()
+}
+
+// planSection is the plan in short, one line a step.
+func planSection(r audit.Result) string {
+	if len(r.Plan) == 0 {
+		return ""
+	}
+	var b strings.Builder
+	b.WriteString("Plan (certaudit plan prints the commands)\n\n")
+	for i, s := range r.Plan {
+		fmt.Fprintf(&b, "  %2d. %s\n", i+1, stepTitle(s, severalNodes(r)))
 	}
 	return b.String()
 }
@@ -48,7 +61,7 @@ func worstFirst(findings []audit.Finding) []audit.Finding {
 
 // findingBlock is one finding: a headline and labelled lines. Only the message
 // is wrapped: a place and a command are there to be copied.
-func findingBlock(f audit.Finding, nodes bool, o Options) string {
+func findingBlock(f audit.Finding, plan []audit.Step, nodes bool, o Options) string {
 	var b strings.Builder
 	b.WriteString(headline(f, nodes, o) + "\n")
 	for _, part := range []struct {
@@ -60,7 +73,7 @@ func findingBlock(f audit.Finding, nodes bool, o Options) string {
 		{"seen:", wrapText(f.Message, o.Width, len(indent))},
 		{"explains:", nonEmpty(printable(consequences(f)))},
 		{"breaks:", nonEmpty(printable(strings.Join(f.Breaks, ", ")))},
-		{"remedy:", nonEmpty(printableLines(f.Remedy)...)},
+		{"remedy:", nonEmpty(remedyLines(f, plan)...)},
 		{"source:", nonEmpty(printable(f.Reference))},
 	} {
 		for i, line := range part.lines {
@@ -71,6 +84,21 @@ func findingBlock(f audit.Finding, nodes bool, o Options) string {
 		}
 	}
 	return b.String()
+}
+
+// remedyLines are the steps of the plan that fix a finding, by their numbers, or the
+// remedy itself where no plan has any.
+func remedyLines(f audit.Finding, plan []audit.Step) []string {
+	var out []string
+	for i, s := range plan {
+		if s.Node == f.Node && slices.Contains(s.Findings, f.Label()) && (s.Phase == audit.PhasePlace || s.Phase == audit.PhaseFollow || s.Phase == audit.PhaseAsk) {
+			out = append(out, fmt.Sprintf("step %d: %s", i+1, stepTitle(s, false)))
+		}
+	}
+	if len(out) == 0 {
+		return printableLines(f.Remedy)
+	}
+	return out
 }
 
 // consequences counts what follows from a finding by its checks; "" for nothing.

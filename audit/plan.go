@@ -1,0 +1,250 @@
+package audit
+
+import (
+	"cmp"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+)
+
+// Step is one thing to do to fix what was found on a node.
+type Step struct {
+	Node  string `json:"node"`
+	Phase Phase  `json:"phase"`
+	// Title says in one line what the step does, or, where Commands is empty, what
+	// somebody has to do.
+	Title string `json:"title"`
+	// Commands are POSIX shell. Each is complete; one that fails ends the plan. They
+	// share the variables that the steps before them set.
+	Commands []string `json:"commands"`
+	// Findings are the places of the findings that the step helps to fix, "check path";
+	// empty for what belongs to all.
+	Findings []string `json:"findings"`
+}
+
+// Manual reports whether the step is for somebody to decide or to do.
+func (s Step) Manual() bool { return len(s.Commands) == 0 }
+
+// Phase is a part of a plan. Nothing is put into place before all that replaces it
+// is made and checked, and nothing is restarted before all is in place.
+type Phase string
+
+// The phases, in their order.
+const (
+	// PhaseLook: what must hold before anything is changed.
+	PhaseLook Phase = "look"
+	// PhaseBackUp: copies of what will be changed.
+	PhaseBackUp Phase = "back-up"
+	// PhaseMake: everything new, aside.
+	PhaseMake Phase = "make"
+	// PhaseCheck: what was made is looked at.
+	PhaseCheck Phase = "check"
+	// PhasePlace: it takes the place of the old.
+	PhasePlace Phase = "place"
+	// PhaseRestart: of what does not notice by itself.
+	PhaseRestart Phase = "restart"
+	// PhaseWait: until what was restarted works.
+	PhaseWait Phase = "wait"
+	// PhaseFollow: what becomes possible only then.
+	PhaseFollow Phase = "follow"
+	// PhaseAsk: what the node alone cannot do.
+	PhaseAsk Phase = "ask"
+	// PhaseAudit: once more.
+	PhaseAudit Phase = "audit"
+)
+
+var phases = []Phase{PhaseLook, PhaseBackUp, PhaseMake, PhaseCheck, PhasePlace, PhaseRestart, PhaseWait, PhaseFollow, PhaseAsk, PhaseAudit}
+
+// planner collects the steps of a plan.
+type planner struct {
+	*nodeAudit
+	steps []Step
+	// changed are the files and folders that will be changed, restarts the components
+	// that have to notice, and tools the programs that the commands need.
+	changed, restarts, tools []string
+	// stages are the folders in which what is new is made.
+	stages []*stage
+}
+
+// plan returns the plan for some findings of the node.
+func (n *nodeAudit) plan(findings []Finding) []Step {
+	p := &planner{nodeAudit: n}
+	for _, work := range p.works(findings) {
+		work.add(p)
+	}
+	return p.finish()
+}
+
+// finish frames the steps and puts them in order.
+func (p *planner) finish() []Step {
+	p.frame()
+	slices.SortStableFunc(p.steps, func(a, b Step) int { return cmp.Compare(slices.Index(phases, a.Phase), slices.Index(phases, b.Phase)) })
+	return p.steps
+}
+
+// add adds a step, unless it is there.
+func (p *planner) add(phase Phase, of work, title string, commands ...string) {
+	if i := slices.IndexFunc(p.steps, func(s Step) bool { return s.Phase == phase && s.Title == title }); i >= 0 {
+		p.steps[i].Findings = union(p.steps[i].Findings, of.findings)
+		return
+	}
+	if commands == nil {
+		commands = []string{}
+	}
+	p.steps = append(p.steps, Step{Node: p.name, Phase: phase, Title: title, Commands: commands, Findings: slices.Clone(of.findings)})
+}
+
+// union adds what a list lacks.
+func union(list, more []string) []string {
+	for _, v := range more {
+		if !slices.Contains(list, v) {
+			list = append(list, v)
+		}
+	}
+	return list
+}
+
+// needs notes what a step needs and leads to.
+func (p *planner) needs(tools ...string)   { p.tools = union(p.tools, tools) }
+func (p *planner) changes(files ...string) { p.changed = union(p.changed, files) }
+func (p *planner) restart(names ...string) { p.restarts = union(p.restarts, names) }
+func (p *planner) has(title string) bool {
+	return slices.ContainsFunc(p.steps, func(s Step) bool { return s.Title == title })
+}
+
+// frame adds what belongs to every plan that changes something.
+func (p *planner) frame() {
+	if len(p.changed)+len(p.restarts) == 0 {
+		return
+	}
+	all := work{findings: []string{}}
+	look := []string{`[ "$(id -u)" = 0 ]`}
+	for _, tool := range p.tools {
+		look = append(look, "command -v "+tool+" > /dev/null")
+	}
+	p.add(PhaseLook, all, "be root, with "+strings.Join(union([]string{"sh"}, p.tools), ", ")+" at hand", look...)
+	last := len(p.steps) - 1
+	p.steps = slices.Insert(p.steps[:last:last], 0, p.steps[last])
+	if len(p.changed) > 0 {
+		p.backUp(all)
+	}
+	p.clear(all)
+	p.restartAll(all)
+	if !slices.ContainsFunc(p.steps, Step.Manual) {
+		p.add(PhaseAudit, all, "audit the node again", "certaudit audit > /dev/null")
+	}
+}
+
+// stage is a folder in which what is new is made: beside what it replaces, so that
+// it can be moved in one file system.
+type stage struct {
+	dir string
+	// folders lie in it; left are the files that are not put into place.
+	folders, left []string
+}
+
+// stageFor returns the stage for the files of a folder, with other folders in it,
+// and adds the step that makes it. What a plan that was stopped has left there may
+// be the only copy of a key: it is put with the copies.
+func (p *planner) stageFor(dir string, of work, folders ...string) *stage {
+	if dir == p.inv.ManifestDir {
+		dir = path.Dir(dir) // the kubelet runs what lies in the folder
+	}
+	dir = path.Join(dir, ".certaudit-new")
+	i := slices.IndexFunc(p.stages, func(s *stage) bool { return s.dir == dir })
+	if i < 0 {
+		i = len(p.stages)
+		p.stages = append(p.stages, &stage{dir: dir})
+	}
+	s := p.stages[i]
+	s.folders = union(s.folders, folders)
+	p.add(PhaseMake, of, "make "+dir+" for what is new",
+		fmt.Sprintf(`[ ! -e %s ] || mv -- %s "$B"/unfinished-%s`, words(dir), words(dir), words(flat(dir))), "mkdir -m 0700 -- "+words(dir))
+	for _, folder := range folders {
+		p.add(PhaseMake, of, "make "+s.path(folder), "mkdir -m 0700 -- "+words(s.path(folder)))
+	}
+	return s
+}
+
+// path is that of a file of the stage.
+func (s *stage) path(name string) string { return path.Join(s.dir, name) }
+
+// put is the command that moves a certificate and its key from stages into place: one,
+// so that nothing stops between the two.
+func put(cert, certPath, key, keyPath string) string {
+	if path.Dir(certPath) == path.Dir(keyPath) {
+		return "mv -f -- " + words(cert, key, path.Dir(certPath)+"/")
+	}
+	return `sh -c 'mv -f -- "$1" "$2" && mv -f -- "$3" "$4"' sh ` + words(key, keyPath, cert, certPath)
+}
+
+// leave notes files that are needed only to make others, or that were copied into
+// others: they are removed with the stage.
+func (s *stage) leave(files ...string) { s.left = union(s.left, files) }
+
+// clear adds the step that removes the stages, once all is in place.
+func (p *planner) clear(all work) {
+	var commands []string
+	for _, s := range p.stages {
+		if len(s.left) > 0 {
+			commands = append(commands, "rm -f -- "+words(s.left...))
+		}
+		dirs := []string{}
+		for _, folder := range s.folders {
+			dirs = append(dirs, s.path(folder))
+		}
+		commands = append(commands, fmt.Sprintf(`rmdir -- %s 2> /dev/null || mv -- %s "$B"/left-%s`, words(append(dirs, s.dir)...), words(s.dir), words(flat(s.dir))))
+	}
+	if commands != nil {
+		p.add(PhasePlace, all, "remove the folders in which it was made", commands...)
+	}
+}
+
+// flat is a path as one name.
+func flat(name string) string { return strings.ReplaceAll(strings.Trim(name, "/"), "/", "_") }
+
+// backUp adds the copies of what will be changed, in a dated folder beside.
+func (p *planner) backUp(all work) {
+	commands := []string{"B=/etc/kubernetes/certaudit-$(date -u +%Y%m%dT%H%M%SZ)", `mkdir -p -m 0700 "$B"`}
+	for _, name := range p.copied() {
+		commands = append(commands, fmt.Sprintf(`[ ! -e %s ] || cp -a -- %s "$B"/%s`, words(name), words(name), words(flat(name))))
+	}
+	p.add(PhaseBackUp, all, "keep copies of what will be changed", commands...)
+}
+
+// copied are the files to be copied before they are changed; the folder of the
+// certificates as a whole where several of its files are.
+func (p *planner) copied() []string {
+	inside := func(name string) bool { return strings.HasPrefix(name, p.inv.CertificatesDir+"/") }
+	several := 0
+	for _, name := range p.changed {
+		if inside(name) {
+			several++
+		}
+	}
+	if several < 3 {
+		return p.changed
+	}
+	return append(slices.DeleteFunc(slices.Clone(p.changed), inside), p.inv.CertificatesDir)
+}
+
+// asRemedy writes steps as one block to be pasted: in a shell of its own, which ends
+// at the first command that fails. It does not audit again, for what else there is to
+// fix would be a failure.
+func asRemedy(steps []Step) string {
+	var commands, asked []string
+	for _, s := range steps {
+		if s.Phase == PhaseAudit {
+			continue
+		}
+		commands = append(commands, s.Commands...)
+		if s.Manual() {
+			asked = append(asked, "# "+s.Title)
+		}
+	}
+	if len(commands) > 0 {
+		commands = append(append([]string{"(", "set -eu", "umask 077"}, commands...), ")")
+	}
+	return strings.Join(append(commands, asked...), "\n")
+}

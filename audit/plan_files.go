@@ -1,0 +1,311 @@
+package audit
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"certaudit/audit/inventory"
+	"certaudit/parsers"
+)
+
+// sedWord is a text in an expression of sed between bars, inside double quotes.
+var sedWord = strings.NewReplacer(`\`, `\\\\`, `|`, `\\|`, `&`, `\\&`, `.`, `[.]`, `*`, `[*]`, `$`, `\$`, "`", "\\`", `"`, `\"`)
+
+// replaceWork writes another value in place of one, on the line where it stands.
+func (p *planner) replaceWork(at parsers.Origin, old, value string, ask work) work {
+	if at.Path == "" || at.Line == 0 || !quotable(old) || !quotable(value) || strings.ContainsAny(value, "|&\\\"$`") {
+		return ask
+	}
+	return work{key: fmt.Sprintf("edit %s:%d", at.Path, at.Line), ask: ask.ask, steps: func(p *planner, of work) bool {
+		p.edit(at.Path, of, map[int]string{at.Line: "s|" + sedWord.Replace(old) + "|" + value + "|"})
+		if path.Dir(at.Path) != p.inv.ManifestDir { // the kubelet itself notices a manifest that changes
+			p.restartReaders(at.Path)
+		}
+		return true
+	}}
+}
+
+// anchorWork has a flag name the file of the CA that signed what the other end shows,
+// in place of the file of another CA.
+func (p *planner) anchorWork(f Finding, ask work) work {
+	for _, e := range p.edges {
+		for _, v := range []verification{e.serverSide, e.clientSide} {
+			if v.fault != faultUntrusted || v.presented == nil || v.at.Path != f.Path {
+				continue
+			}
+			for _, ref := range p.inv.References {
+				if ref.Path != f.Path || ref.Embedded != nil || ref.Origin.Path == "" {
+					continue
+				}
+				if ca, ok := p.signerFile(ref.Role, v.presented); ok && ca != f.Path {
+					return p.replaceWork(ref.Origin, ref.Path, ca, ask)
+				}
+			}
+		}
+	}
+	return ask
+}
+
+// signerWork has the controller-manager sign with the CA that the API server accepts
+// clients of, where its key is on the node.
+func (p *planner) signerWork(f Finding, ask work) work {
+	clients, ok := p.inv.ReferenceOf(inventory.APIServer, "client-ca-file")
+	certs := p.inv.Material(clients).Certificates
+	if !ok || len(certs) != 1 {
+		return ask
+	}
+	key := p.keyOf(clients, certs[0].Certificate)
+	for _, ref := range p.inv.References {
+		if ref.Holds != inventory.HoldsSigner || ref.Path != f.Path || key == "" {
+			continue
+		}
+		for _, k := range p.privates[ref.Pair] {
+			cert, keyEdit := p.replaceWork(ref.Origin, "="+ref.Path, "="+clients.Path, ask), p.replaceWork(k.Origin, "="+k.Path, "="+key, ask)
+			if cert.steps == nil || keyEdit.steps == nil || ref.Origin.Path != k.Origin.Path {
+				return ask
+			}
+			return work{key: "signer " + f.Path, ask: ask.ask, steps: func(p *planner, of work) bool {
+				p.edit(ref.Origin.Path, of, map[int]string{
+					ref.Origin.Line: "s|=" + sedWord.Replace(ref.Path) + "|=" + clients.Path + "|",
+					k.Origin.Line:   "s|=" + sedWord.Replace(k.Path) + "|=" + key + "|",
+				})
+				return true
+			}}
+		}
+	}
+	return ask
+}
+
+// domainWork has the kubelet give the domain that the API server's certificate is for.
+func (p *planner) domainWork(f Finding, ask work) work {
+	setting := p.inv.Setting(inventory.Kubelet, "cluster-domain")
+	e := p.first(inventory.RoleAPIServerServing)
+	if e == nil || setting.Origin.Path != f.Path || setting.Origin.Line != f.Line {
+		return ask
+	}
+	i := slices.IndexFunc(e.cert.DNSNames, func(name string) bool { return strings.HasPrefix(name, serviceName) })
+	if i < 0 {
+		return ask
+	}
+	return p.replaceWork(setting.Origin, setting.Value, strings.TrimPrefix(e.cert.DNSNames[i], serviceName), ask)
+}
+
+// addressWork has the API server advertise the address that the kubeconfigs call.
+func (p *planner) addressWork(f Finding, ask work) work {
+	setting := p.inv.Setting(inventory.APIServer, "advertise-address")
+	if setting.Origin.Path != f.Path || setting.Origin.Line != f.Line {
+		return ask
+	}
+	for _, host := range p.facts.values["serverHosts"] {
+		if parsers.IsAddress(host) && host != p.inv.AdvertiseAddress() {
+			return p.replaceWork(setting.Origin, setting.Value, host, ask)
+		}
+	}
+	return ask
+}
+
+// tokenKeyWork makes the keys of service accounts fit. No key is written over: the
+// public half is added to those that verify.
+func (p *planner) tokenKeyWork(f Finding, ask work) work {
+	verifiers := p.references(inventory.APIServer, "service-account-key-file")
+	signers := p.references(inventory.APIServer, "service-account-signing-key-file")
+	if len(verifiers) == 0 {
+		return ask
+	}
+	for _, ref := range p.references(inventory.ControllerManager, "service-account-private-key-file") {
+		if ref.Path == f.Path && len(signers) > 0 && signers[0].Path != f.Path && p.verifies(verifiers, signers[0]) {
+			return p.replaceWork(ref.Origin, ref.Path, signers[0].Path, ask)
+		}
+	}
+	target := verifiers[0].Path
+	if slices.ContainsFunc(p.inv.Materials[target].Keys, func(k parsers.Key) bool { return k.Private }) || !quotable(target) {
+		return ask
+	}
+	return work{key: "verify tokens", ask: ask.ask, steps: func(p *planner, of work) bool {
+		made := p.stageFor(path.Dir(target), of).path(path.Base(target))
+		p.needs("openssl")
+		p.changes(target)
+		p.add(PhaseMake, of, "add the public half of "+f.Path+" to a copy of "+target, "cp -p -- "+words(target, made), "openssl pkey -in "+words(f.Path)+" -pubout >> "+words(made))
+		p.add(PhaseCheck, of, "see that the copy of "+target+" holds it", fmt.Sprintf(`[ "$(grep -c 'BEGIN' %s)" -gt "$(grep -c 'BEGIN' %s)" ]`, words(made), words(target)))
+		p.add(PhasePlace, of, "put "+target+" in place", "mv -f -- "+words(made, target))
+		p.restart(inventory.APIServer)
+		return true
+	}}
+}
+
+// references are those of a flag of a component.
+func (n *node) references(component, flag string) []inventory.Reference {
+	var out []inventory.Reference
+	for _, ref := range n.inv.References {
+		if ref.Component == component && ref.Name == flag {
+			out = append(out, ref)
+		}
+	}
+	return out
+}
+
+// verifies reports whether the key of a signer is among some that verify.
+func (n *node) verifies(verifiers []inventory.Reference, signer inventory.Reference) bool {
+	for _, k := range n.inv.Material(signer).Keys {
+		for _, v := range verifiers {
+			m := n.inv.Material(v)
+			if slices.ContainsFunc(m.Keys, func(o parsers.Key) bool { return o.PublicKeySHA256 == k.PublicKeySHA256 }) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// publicKeyWork makes a missing file of public keys from the private key that signs.
+func (p *planner) publicKeyWork(f Finding, ask work) work {
+	signers, verifiers := p.references(inventory.APIServer, "service-account-signing-key-file"), p.references(inventory.APIServer, "service-account-key-file")
+	if len(signers) == 0 || p.inv.Files[signers[0].Path].State != inventory.Readable || len(verifiers) != 1 || verifiers[0].Path != f.Path || f.Path == signers[0].Path {
+		return ask
+	}
+	return work{key: "public " + f.Path, ask: ask.ask, steps: func(p *planner, of work) bool {
+		made := p.stageFor(path.Dir(f.Path), of).path(path.Base(f.Path))
+		p.needs("openssl")
+		p.changes(f.Path)
+		p.add(PhaseMake, of, "make "+f.Path+" from the key that signs", "openssl pkey -in "+words(signers[0].Path)+" -pubout -out "+words(made))
+		p.add(PhasePlace, of, "put "+f.Path+" in place", "mv -- "+words(made, f.Path))
+		p.restart(inventory.APIServer)
+		return true
+	}}
+}
+
+// swapWork exchanges the names of a certificate and its key.
+func (p *planner) swapWork(f Finding, ask work) work {
+	for _, pair := range p.pairs() {
+		cert, key := p.inv.Materials[pair.certificate], p.inv.Materials[pair.key]
+		if pair.certificate != f.Path || len(cert.Certificates) > 0 || !holds(inventory.HoldsPrivateKey, cert) || len(key.Certificates) == 0 || len(key.Keys) > 0 {
+			continue
+		}
+		if path.Dir(pair.certificate) != path.Dir(pair.key) {
+			return ask
+		}
+		return work{key: "swap " + f.Path, steps: func(p *planner, of work) bool {
+			s := p.stageFor(path.Dir(pair.certificate), of)
+			c, k := s.path(path.Base(pair.certificate)), s.path(path.Base(pair.key))
+			p.changes(pair.certificate, pair.key)
+			p.add(PhaseMake, of, "copy the two files under each other's name", "cp -p -- "+words(pair.key, c), "cp -p -- "+words(pair.certificate, k), "chmod 0644 "+words(c), "chmod 0600 "+words(k))
+			p.add(PhasePlace, of, "put them in place", "mv -f -- "+words(c, k, path.Dir(pair.certificate)+"/"))
+			return true
+		}}
+	}
+	return ask
+}
+
+// restoreCAWork brings the certificate of a CA back from a kubeconfig that embeds it,
+// where the CA's key is still here.
+func (p *planner) restoreCAWork(f Finding, ask work) work {
+	k, ok := p.kubeadmCAAt(f.Path)
+	if !ok {
+		return ask
+	}
+	keys := p.inv.Materials[p.certPath(k.Pair)].Keys
+	if !slices.ContainsFunc(keys, func(k parsers.Key) bool { return k.Private }) {
+		return ask
+	}
+	for _, ref := range p.inv.References {
+		certs := p.inv.Material(ref).Certificates
+		if ref.Embedded == nil || ref.Holds != inventory.HoldsBundle || len(certs) != 1 || !strings.HasSuffix(ref.Origin.Field, "certificate-authority-data") || ref.Object != "" || !quotable(ref.Origin.Path) {
+			continue
+		}
+		if certs[0].PublicKeySHA256() != keys[0].PublicKeySHA256 || p.now.After(certs[0].NotAfter) || !maySign(certs[0].Certificate) {
+			continue
+		}
+		return work{key: "restore " + f.Path, ask: ask.ask, steps: func(p *planner, of work) bool {
+			made := p.stageFor(path.Dir(f.Path), of).path(path.Base(f.Path))
+			p.needs("openssl")
+			p.changes(f.Path)
+			p.add(PhaseMake, of, "take the CA's certificate out of "+ref.Origin.Path,
+				fmt.Sprintf(`sed -n "%ds|.*certificate-authority-data: *||p" %s | openssl base64 -A -d > %s`, ref.Origin.Line, words(ref.Origin.Path), words(made)), "chmod 0644 "+words(made))
+			p.add(PhaseCheck, of, "see that it is the certificate of the CA's key",
+				samePublicKey(words(made), words(p.certPath(k.Pair))))
+			p.add(PhasePlace, of, "put "+f.Path+" in place", "mv -f -- "+words(made, f.Path))
+			p.restart(inventory.ControllerManager)
+			return true
+		}}
+	}
+	return ask
+}
+
+// kubeadmCAAt is the CA of kubeadm's that lies at a path.
+func (n *node) kubeadmCAAt(name string) (inventory.KubeadmFile, bool) {
+	for _, k := range inventory.KubeadmFiles() {
+		if k.IsCA() && n.inv.KubeadmPath(k) == name {
+			return k, true
+		}
+	}
+	return inventory.KubeadmFile{}, false
+}
+
+// notACAWork makes the certificate of a CA that says it is none again, with the same
+// key and name, so that what it signed verifies.
+func (p *planner) notACAWork(f Finding, e *entry, ask work) work {
+	k, ok := p.kubeadmCAAt(f.Path)
+	if !ok || e == nil || len(e.all) != 1 || p.inv.Files[p.certPath(k.Pair)].State != inventory.Readable {
+		return ask
+	}
+	return work{key: "ca " + f.Path, ask: ask.ask, steps: func(p *planner, of work) bool {
+		s := p.stageFor(path.Dir(f.Path), of)
+		made := s.path(path.Base(f.Path))
+		s.leave(made + ".cnf")
+		extensions := []string{"[ext]", "basicConstraints = critical,CA:TRUE", "keyUsage = critical,digitalSignature,keyEncipherment,keyCertSign", "subjectKeyIdentifier = hash"}
+		if id := e.cert.SubjectKeyId; len(id) > 0 {
+			extensions[3] = "subjectKeyIdentifier = " + extension(id)
+		}
+		p.needs("openssl")
+		p.changes(f.Path)
+		p.add(PhaseMake, of, "make "+f.Path+" again as a CA, with its key and its name", hereDocument(words(made+".cnf"), extensions),
+			fmt.Sprintf("openssl x509 -in %s -signkey %s -sha256 -days 3650 -set_serial 0x$(openssl rand -hex 16) -clrext -extfile %s -extensions ext -out %s 2>> \"$B\"/openssl.log", words(f.Path), words(p.certPath(k.Pair)), words(made+".cnf"), words(made)), "chmod 0644 "+words(made))
+		p.add(PhaseCheck, of, "see that it has the CA's key", samePublicKey(words(made), words(p.certPath(k.Pair))))
+		p.add(PhasePlace, of, "put "+f.Path+" in place", "mv -f -- "+words(made, f.Path))
+		return true
+	}}
+}
+
+// signingFileWork gives the controller-manager a file with the one certificate whose
+// key it has.
+func (p *planner) signingFileWork(f Finding, ask work) work {
+	for _, ref := range p.inv.References {
+		certs := p.inv.Material(ref).Certificates
+		if ref.Holds != inventory.HoldsSigner || ref.Path != f.Path || len(certs) < 2 {
+			continue
+		}
+		key, _, ok := p.privateKey(ref)
+		i := slices.IndexFunc(certs, func(c parsers.Certificate) bool { return c.PublicKeySHA256() == key.PublicKeySHA256 })
+		if !ok || i < 0 {
+			continue
+		}
+		made := strings.TrimSuffix(f.Path, path.Ext(f.Path)) + "-signing" + path.Ext(f.Path)
+		if p.inv.Files[made].Exists() {
+			return ask
+		}
+		edit := p.replaceWork(ref.Origin, "="+ref.Path, "="+made, ask)
+		return work{key: "signing file", ask: ask.ask, steps: func(p *planner, of work) bool {
+			p.changes(made)
+			p.add(PhaseMake, of, "write the certificate that signs into "+made, fmt.Sprintf("sed -n %d,/-----END/p %s > %s", certs[i].Origin.Line, words(f.Path), words(made)), "chmod 0644 "+words(made))
+			return edit.steps != nil && edit.steps(p, of)
+		}}
+	}
+	return ask
+}
+
+// userWork puts a copy of admin.conf in place of a person's kubeconfig that was one.
+func (p *planner) userWork(f Finding, e *entry, ask work) work {
+	admin := inventory.DefaultKubeconfigDir + "/admin.conf"
+	_, user, ok := p.inv.Kubeconfigs[admin].Current()
+	if certs := user.CertificateData.Material.Certificates; !ok || p.roleOf(f, e).name != inventory.RoleUser || len(certs) == 0 || e == nil || certs[0].Subject.CommonName != e.cert.Subject.CommonName || len(p.inv.Kubeconfigs[f.Path].Contexts) != 1 {
+		return ask
+	}
+	return work{key: "user " + f.Path, ask: ask.ask, steps: func(p *planner, of work) bool {
+		made := path.Join(path.Dir(f.Path), ".certaudit-new-"+path.Base(f.Path))
+		p.changes(f.Path)
+		p.add(PhaseFollow, of, "copy admin.conf to "+f.Path, "cp -p -- "+words(f.Path, made), "cat "+words(admin)+" > "+words(made), "mv -f -- "+words(made, f.Path))
+		return true
+	}}
+}

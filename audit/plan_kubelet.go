@@ -1,0 +1,154 @@
+package audit
+
+import (
+	"path"
+	"slices"
+	"strings"
+
+	"certaudit/audit/inventory"
+)
+
+// kubeletWork fixes what is the kubelet's own.
+func (p *planner) kubeletWork(f Finding, e *entry, ask work) work {
+	switch {
+	case e != nil && e.role.name == inventory.RoleKubeletSelf:
+		return p.selfSignedWork(e)
+	case f.Check == "kubelet/link":
+		return p.linkWork(f, ask)
+	case f.Check == "kubelet/embedded-client":
+		return p.repointWork(f, ask)
+	case f.Check == "files/dangling-link" && f.Path == p.currentPEM():
+		return p.danglingWork(f, ask)
+	case f.Check == "kubelet/serving-unapproved":
+		ask.ask = "approve the kubelet's request after a look at its names: kubectl get csr, then kubectl certificate approve NAME"
+		return ask
+	case e != nil && e.role.name == inventory.RoleKubeletClient:
+		return p.kubeletClientWork(e.place.Path, ask)
+	case p.roleOf(f, e).name == inventory.RoleKubeletClient && f.Path == p.currentPEM():
+		return p.kubeletClientWork(f.Path, ask)
+	}
+	return ask
+}
+
+// danglingWork leads the link to the newest file that there is, or to a new one.
+func (p *planner) danglingWork(f Finding, ask work) work {
+	if p.newestRotated(f.Path) != "" {
+		return p.linkWork(f, ask)
+	}
+	return p.kubeletClientWork(f.Path, ask)
+}
+
+// selfSignedWork has the kubelet make its throw-away certificate again, which it
+// does where there is none (kubernetes pkg/kubelet/certificate, InitializeTLS).
+func (p *planner) selfSignedWork(e *entry) work {
+	key := strings.TrimSuffix(e.place.Path, ".crt") + ".key"
+	return work{key: "self-signed", steps: func(p *planner, of work) bool {
+		p.changes(e.place.Path, key)
+		p.add(PhasePlace, of, "put the kubelet's self-signed certificate aside; the kubelet makes another", "mv -- "+words(e.place.Path, key)+` "$B"/`)
+		p.restart(inventory.Kubelet)
+		return true
+	}}
+}
+
+// linkWork makes the link that the kubelet's rotation moves.
+func (p *planner) linkWork(f Finding, ask work) work {
+	if p.inv.Files[f.Path].Link == "" {
+		return work{key: "link " + f.Path, steps: func(p *planner, of work) bool {
+			p.changes(f.Path)
+			dated := words(strings.TrimSuffix(f.Path, "current.pem")) + `"$D".pem`
+			p.add(PhaseMake, of, "keep "+f.Path+" under a dated name", "D=$(date -u +%Y-%m-%d-%H-%M-%S)", "cp -p -- "+words(f.Path)+" "+dated)
+			p.add(PhasePlace, of, "make "+f.Path+" the link to it", "ln -sfn -- "+dated+" "+words(f.Path))
+			p.restart(inventory.Kubelet)
+			return true
+		}}
+	}
+	newest := p.newestRotated(f.Path)
+	if newest == "" {
+		return ask
+	}
+	return work{key: "link " + f.Path, steps: func(p *planner, of work) bool {
+		p.changes(f.Path)
+		p.add(PhasePlace, of, "lead "+f.Path+" to the newest certificate", "ln -sfn -- "+words(path.Join(path.Dir(f.Path), newest), f.Path))
+		p.restart(inventory.Kubelet)
+		return true
+	}}
+}
+
+// repointWork has kubelet.conf name the file that the rotation keeps, in place of
+// the pair that it embeds (website setup/production-environment/tools/kubeadm/
+// troubleshooting-kubeadm, "Kubelet client certificate rotation fails").
+func (p *planner) repointWork(f Finding, ask work) work {
+	_, user, ok := p.inv.Kubeconfigs[f.Path].Current()
+	current := p.currentPEM()
+	if !ok || user.CertificateData.IsZero() || user.KeyData.IsZero() || !p.inv.Files[current].Exists() {
+		return ask
+	}
+	return work{key: "repoint " + f.Path, steps: func(p *planner, of work) bool {
+		p.edit(f.Path, of, map[int]string{
+			user.CertificateData.Origin.Line: `s|client-certificate-data: .*|client-certificate: ` + current + `|`,
+			user.KeyData.Origin.Line:         `s|client-key-data: .*|client-key: ` + current + `|`,
+		})
+		p.restart(inventory.Kubelet)
+		return true
+	}}
+}
+
+// currentPEM is the link to the kubelet's client certificate.
+func (n *node) currentPEM() string {
+	c, _ := n.inv.Component(inventory.Kubelet)
+	return path.Join(c.CertDir(), "kubelet-client-current.pem")
+}
+
+// kubeletClientWork gives the kubelet a client certificate: the valid one that the
+// rotation keeps, one that the CA's key on this node signs, or else a request.
+func (p *planner) kubeletClientWork(at string, ask work) work {
+	current := p.currentPEM()
+	switch {
+	case at != current && p.validClient(current):
+		return p.repointWork(Finding{Path: at}, ask)
+	case at != current && !p.inv.Files[current].Exists():
+		return ask // nothing rotates: it is a certificate like others
+	}
+	o := order{commonName: "system:node:" + p.name, organizations: []string{groupNodes}, usages: []string{usageClientAuth}, days: 365, algorithm: "RSA-2048", place: current}
+	o.caCert, o.caKey = p.clientCA()
+	if p.name == "" || !opensslValue(o.commonName) || o.caCert == "" {
+		return ask
+	}
+	return p.ordered(o, "a control-plane node that has the CA's key", ask, func(p *planner, o order, make maker, of work) {
+		s := p.stageFor(path.Dir(current), of)
+		o.made, o.newKey = s.path("kubelet-client.crt"), s.path("kubelet-client.key")
+		make(p, o, s, of)
+		s.leave(o.made, o.newKey)
+		p.changes(current)
+		dated := words(strings.TrimSuffix(current, "current.pem")) + `"$D".pem`
+		p.add(PhaseMake, of, "join certificate and key as the kubelet keeps them", "D=$(date -u +%Y-%m-%d-%H-%M-%S)", "cat "+words(o.made, o.newKey)+" > "+dated)
+		p.add(PhasePlace, of, "lead "+current+" to the new certificate", "ln -sfn -- "+dated+" "+words(current))
+		if w := p.repointWork(Finding{Path: at}, ask); at != current && w.steps != nil {
+			w.steps(p, of)
+		}
+		p.restart(inventory.Kubelet)
+	})
+}
+
+// clientCA are the files of the CA that signs kubelets' client certificates and of its
+// key; "" for what is not on the node.
+func (p *planner) clientCA() (cert, key string) {
+	for _, ref := range p.inv.References {
+		certs := p.inv.Material(ref).Certificates
+		if ref.Role != inventory.RoleKubernetesCA || ref.Embedded != nil || len(certs) == 0 || p.now.After(certs[0].NotAfter) {
+			continue
+		}
+		if k := p.keyOf(ref, certs[0].Certificate); k != "" {
+			return ref.Path, k
+		}
+		cert = ref.Path
+	}
+	return cert, ""
+}
+
+// validClient reports whether a file holds a client certificate of this node that is
+// in its time.
+func (p *planner) validClient(name string) bool {
+	certs := p.inv.Materials[name].Certificates
+	return len(certs) > 0 && p.now.Before(certs[0].NotAfter) && certs[0].Subject.CommonName == "system:node:"+p.name && slices.Contains(certs[0].Subject.Organization, groupNodes)
+}

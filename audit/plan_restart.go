@@ -1,0 +1,44 @@
+package audit
+
+import (
+	"cmp"
+	"net"
+	"path"
+	"slices"
+
+	"certaudit/audit/inventory"
+)
+
+// restartOrder is that in which components are restarted: those first on which the
+// others depend, the kubelet last.
+var restartOrder = []string{inventory.Etcd, inventory.APIServer, inventory.ControllerManager, inventory.Scheduler, inventory.Proxy, inventory.Kubelet}
+
+// stopContainers stops the containers of a name, which the kubelet starts again. It
+// needs no API server, and a terminal that goes away between leaves nothing undone.
+const stopContainers = `stop() { if command -v crictl > /dev/null; then for c in $(crictl ps -q --name "^$1\$"); do crictl stop "$c" > /dev/null; done; else for c in $(docker ps -q --filter "name=k8s_$1_"); do docker stop "$c" > /dev/null; done; fi; }`
+
+// restartAll adds the restarts, each once, and waits for what was restarted.
+func (p *planner) restartAll(of work) {
+	slices.SortFunc(p.restarts, func(a, b string) int {
+		return cmp.Compare(slices.Index(restartOrder, a), slices.Index(restartOrder, b))
+	})
+	for _, name := range p.restarts {
+		c, ok := p.inv.Component(name)
+		switch {
+		case name == inventory.Kubelet:
+			p.add(PhaseRestart, of, "restart the kubelet", "systemctl restart kubelet")
+		case !ok:
+		case path.Dir(c.Origin.Path) == p.inv.ManifestDir:
+			p.add(PhaseRestart, of, "restart "+name, stopContainers, "stop "+name)
+		case quotable(unitName(c, name)):
+			p.add(PhaseRestart, of, "restart "+name, "systemctl restart "+words(unitName(c, name)))
+		}
+	}
+	_, server := p.inv.Component(inventory.APIServer)
+	if server && (slices.Contains(p.restarts, inventory.APIServer) || slices.Contains(p.restarts, inventory.Etcd)) {
+		p.needs("curl")
+		address := net.JoinHostPort(cmp.Or(p.inv.AdvertiseAddress(), "127.0.0.1"), cmp.Or(p.inv.Setting(inventory.APIServer, "secure-port").Value, "6443"))
+		p.add(PhaseWait, of, "wait until the API server is ready, and etcd behind it",
+			"i=0; until curl -sk -m 5 "+words("https://"+address+"/readyz")+" | grep -qx ok; do i=$((i+1)); [ $i -lt 60 ]; sleep 5; done")
+	}
+}

@@ -1,0 +1,334 @@
+package audit
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"certaudit/audit/inventory"
+	"certaudit/parsers"
+)
+
+// work is what fixes one or several findings.
+type work struct {
+	// findings are their labels.
+	findings []string
+	// key is equal for works that are one.
+	key string
+	// steps adds the steps; it returns false where the node does not say enough.
+	steps func(p *planner, of work) bool
+	// ask is what somebody has to do where there are no steps.
+	ask string
+	// renews is the file that kubeadm renews; all such works are one.
+	renews inventory.KubeadmFile
+}
+
+// planned reports whether a finding is to be fixed: it is at warning or above, and
+// not waived.
+func planned(f Finding) bool { return f.Waiver == nil && f.Severity.Rank() >= Warning.Rank() }
+
+// Label names what a step fixes: the check and the path, "validity/expired
+// /etc/kubernetes/pki/apiserver.crt".
+func (f Finding) Label() string { return strings.TrimSpace(f.Check + " " + f.Path) }
+
+// renewedBy are the checks of what another certificate with the same names fixes.
+var renewedBy = []string{"validity/expired", "validity/expiring", "validity/not-yet-valid", "validity/outlives-issuer", "chain/wrong-issuer", "chain/untrusted",
+	"chain/duplicate-serial", "keys/mismatch", "keys/weak", "keys/weak-signature", "keys/reused"}
+
+// reissuedBy are the checks of what a certificate from the configuration fixes.
+var reissuedBy = []string{"identity/common-name", "identity/organization-missing", "identity/organization-extra", "identity/san-missing",
+	"usage/extended-key-usage", "files/missing", "files/malformed"}
+
+// works returns what fixes the findings at warning or above that are not waived.
+func (p *planner) works(findings []Finding) []work {
+	var out []work
+	for _, f := range findings {
+		if !planned(f) {
+			continue
+		}
+		w := p.workFor(f)
+		w.findings = []string{f.Label()}
+		if i := slices.IndexFunc(out, func(o work) bool { return o.key == w.key && w.key != "" }); i >= 0 {
+			out[i].findings = union(out[i].findings, w.findings)
+			continue
+		}
+		out = append(out, w)
+	}
+	return p.joinRenewals(out)
+}
+
+// joinRenewals makes one work of all that kubeadm renews, without what it issues
+// anew for another reason.
+func (p *planner) joinRenewals(works []work) []work {
+	var files []renewal
+	all := work{findings: []string{}}
+	rest := works[:0:0]
+	for _, w := range works {
+		if w.renews.Path == "" {
+			rest = append(rest, w)
+		}
+	}
+	for _, w := range works {
+		if w.renews.Path == "" {
+			continue
+		}
+		if i := slices.IndexFunc(rest, func(o work) bool { return o.key == reissueKey(w.renews) }); i >= 0 {
+			rest[i].findings = union(rest[i].findings, w.findings)
+			continue
+		}
+		files, all.findings = append(files, renewal{w.renews, w.findings}), union(all.findings, w.findings)
+	}
+	if len(files) == 0 {
+		return rest
+	}
+	all.steps = func(p *planner, of work) bool { return p.renewKubeadm(files, of) }
+	all.ask = "renew them with kubeadm certs renew"
+	for _, r := range files {
+		p.noticed(r.file.Role)
+	}
+	return append(rest, all)
+}
+
+// renewal is a file that kubeadm renews, with the labels of what that fixes.
+type renewal struct {
+	file     inventory.KubeadmFile
+	findings []string
+}
+
+func reissueKey(k inventory.KubeadmFile) string { return "reissue " + k.Path }
+
+// add adds the steps of a work, or what somebody has to do.
+func (w work) add(p *planner) {
+	if w.steps != nil && w.steps(p, w) {
+		return
+	}
+	p.add(PhaseAsk, w, w.ask)
+}
+
+// noticed notes who has to be restarted for a certificate of a role: those that
+// read it at their start alone.
+func (p *planner) noticed(role string) {
+	switch role {
+	case inventory.RoleControllerClient:
+		p.restart(inventory.ControllerManager)
+	case inventory.RoleSchedulerClient:
+		p.restart(inventory.Scheduler)
+	case inventory.RoleKubeletServing, inventory.RoleKubeletSelf:
+		p.restart(inventory.Kubelet)
+	case inventory.RoleProxyClient:
+		p.restart(inventory.Proxy)
+	}
+}
+
+// workFor chooses what fixes a finding.
+func (p *planner) workFor(f Finding) work {
+	ask := work{ask: prose(f.Remedy)}
+	if strings.Contains(ask.ask, "\n") || ask.ask == "" {
+		ask.ask = "look at " + f.Label() + ": " + f.Message
+	}
+	if !quotable(f.Path) {
+		return ask
+	}
+	e := p.entryOf(f)
+	for _, r := range repairs {
+		if !slices.Contains(r.checks, f.Check) {
+			continue
+		}
+		w := r.work(p, f, e, ask)
+		if w.steps != nil || w.renews.Path != "" {
+			return w
+		}
+		ask.ask = w.ask
+	}
+	return ask
+}
+
+// repair is what may fix the findings of some checks.
+type repair struct {
+	checks []string
+	work   func(p *planner, f Finding, e *entry, ask work) work
+}
+
+// repairs are tried in their order: the first that has steps for a finding fixes it.
+var repairs = []repair{
+	{[]string{"files/permissions"}, func(p *planner, f Finding, _ *entry, ask work) work { return p.chmodWork(f, ask) }},
+	{[]string{"files/malformed"}, func(p *planner, f Finding, _ *entry, ask work) work { return p.swapWork(f, ask) }},
+	{[]string{"chain/ca-replaced", "files/malformed", "files/missing"}, func(p *planner, f Finding, _ *entry, ask work) work { return p.restoreCAWork(f, ask) }},
+	{[]string{"files/missing"}, func(p *planner, f Finding, _ *entry, ask work) work { return p.publicKeyWork(f, ask) }},
+	{[]string{"connections/client-untrusted", "connections/server-untrusted"}, func(p *planner, f Finding, _ *entry, ask work) work { return p.anchorWork(f, ask) }},
+	{[]string{"connections/client-untrusted"}, func(p *planner, f Finding, _ *entry, ask work) work { return p.signerWork(f, ask) }},
+	{[]string{"connections/client-untrusted"}, func(p *planner, f Finding, _ *entry, ask work) work { return p.strangerWork(f, ask) }},
+	{[]string{"connections/server-untrusted", "validity/expired", "validity/expiring"}, func(p *planner, f Finding, _ *entry, ask work) work { return p.trustWork(f, ask) }},
+	{[]string{"identity/san-missing"}, func(p *planner, f Finding, _ *entry, ask work) work { return p.domainWork(f, ask) }},
+	{[]string{"identity/san-missing"}, func(p *planner, f Finding, _ *entry, ask work) work { return p.addressWork(f, ask) }},
+	{[]string{"keys/service-account"}, func(p *planner, f Finding, _ *entry, ask work) work { return p.tokenKeyWork(f, ask) }},
+	{[]string{"usage/not-a-ca"}, func(p *planner, f Finding, e *entry, ask work) work { return p.notACAWork(f, e, ask) }},
+	{[]string{"chain/signing-bundle"}, func(p *planner, f Finding, _ *entry, ask work) work { return p.signingFileWork(f, ask) }},
+	{[]string{"input/duplicate-component"}, func(p *planner, f Finding, _ *entry, ask work) work { return p.moveOutWork(f, ask) }},
+	{[]string{"served/stale", "served/differs"}, func(p *planner, f Finding, _ *entry, _ work) work { return p.restartWork(f) }},
+	{slices.Concat([]string{"kubelet/link", "kubelet/embedded-client", "kubelet/serving-unapproved", "files/dangling-link", "validity/rotation-overdue"}, renewedBy, reissuedBy),
+		func(p *planner, f Finding, e *entry, ask work) work { return p.kubeletWork(f, e, ask) }},
+	{slices.Concat(renewedBy, reissuedBy), func(p *planner, f Finding, e *entry, ask work) work { return p.userWork(f, e, ask) }},
+	{renewedBy, func(p *planner, f Finding, e *entry, ask work) work {
+		return p.certificateWork(p.roleOf(f, e), f.Path, true, ask)
+	}},
+	{reissuedBy, func(p *planner, f Finding, e *entry, ask work) work {
+		return p.certificateWork(p.roleOf(f, e), f.Path, false, ask)
+	}},
+}
+
+// strangerWork gives a kubeconfig that shows no certificate one.
+func (p *planner) strangerWork(f Finding, ask work) work {
+	k, ok := p.inv.Kubeconfigs[f.Path]
+	if _, user, found := k.Current(); !ok || found && (user.CertificateFile.Value != "" || !user.CertificateData.IsZero()) {
+		return ask
+	}
+	return p.certificateWork(p.roleOf(f, nil), f.Path, false, ask)
+}
+
+// restartWork restarts a component that goes on with what there was.
+func (p *planner) restartWork(f Finding) work {
+	return work{key: "restart " + f.Component, steps: func(p *planner, _ work) bool {
+		p.restart(f.Component)
+		return true
+	}}
+}
+
+// entryOf is the certificate that a finding is about; nil for none.
+func (n *node) entryOf(f Finding) *entry {
+	for _, e := range slices.Concat(n.entries, n.copies) {
+		if e.cert != nil && e.place.Path == f.Path && e.cert.SHA256() == f.SHA256 {
+			return e
+		}
+	}
+	return nil
+}
+
+// roleOf is the role of the certificate that a finding is about, or of the file that
+// is missing or malformed.
+func (n *node) roleOf(f Finding, e *entry) *role {
+	if e != nil {
+		return e.role
+	}
+	for _, g := range n.groups {
+		if g.path == f.Path {
+			return g.role()
+		}
+	}
+	return &noRole
+}
+
+// certificateWork has the certificate of a role issued again at a path, renewed or
+// from the configuration.
+func (p *planner) certificateWork(r *role, name string, renew bool, ask work) work {
+	k := r.kubeadm()
+	ca, signed := k.SignedBy()
+	own := p.facts.profile == ProfileKubeadm && signed && (name == p.inv.KubeadmPath(k) || name == p.certPath(k.Pair))
+	switch {
+	case r.isCA() || r == &noRole:
+		return ask
+	case own && p.canSign(ca) && renew:
+		return work{key: "renew " + k.Path, renews: k}
+	case own && p.canSign(ca):
+		return work{key: reissueKey(k), ask: ask.ask, steps: func(p *planner, of work) bool {
+			p.noticed(k.Role)
+			return p.reissueKubeadm(k, of)
+		}}
+	}
+	return p.opensslWork(r, name, ask)
+}
+
+// canSign reports whether a CA of kubeadm's is here with its key and in its time.
+func (n *nodeAudit) canSign(ca inventory.KubeadmFile) bool {
+	c, ok := n.firstCertificate(n.inv.KubeadmPath(ca))
+	return ok && n.inv.Files[n.certPath(ca.Pair)].State == inventory.Readable && n.now.Before(c.NotAfter) && maySign(c.Certificate)
+}
+
+func (p *planner) chmodWork(f Finding, ask work) work {
+	file := p.inv.Files[f.Path]
+	_, expected := p.permissions(group{path: f.Path, refs: p.refsTo(f.Path), file: file})
+	if expected.mode == 0 || !quotable(target(file)) {
+		return ask
+	}
+	return work{key: "chmod " + f.Path, steps: func(p *planner, of work) bool {
+		p.add(PhasePlace, of, fmt.Sprintf("set the mode of %s to %04o", target(file), expected.mode), fmt.Sprintf("chmod %04o ", expected.mode)+words(target(file)))
+		p.needs("chmod")
+		return true
+	}}
+}
+
+func (n *node) refsTo(name string) []*inventory.Reference {
+	for _, g := range n.groups {
+		if g.path == name {
+			return g.refs
+		}
+	}
+	return nil
+}
+
+// moveOutWork moves a second manifest out of the folder of static pods.
+func (p *planner) moveOutWork(f Finding, ask work) work {
+	if path.Dir(f.Path) != p.inv.ManifestDir {
+		return ask
+	}
+	return work{key: "move " + f.Path, steps: func(p *planner, of work) bool {
+		p.changes(f.Path)
+		p.add(PhasePlace, of, "move "+f.Path+" out of the folder of static pods", "mv -- "+words(f.Path)+` "$B"/out-of-the-manifests`)
+		return true
+	}}
+}
+
+// trustWork puts the CA that a kubeconfig should verify with in place of what it
+// embeds.
+func (p *planner) trustWork(f Finding, ask work) work {
+	at := parsers.Origin{Path: f.Path, Line: f.Line, Field: f.Field}
+	ca := p.trustedInstead(f, at)
+	if _, ok := p.inv.Kubeconfigs[f.Path]; !ok || ca == "" || !strings.HasSuffix(f.Field, "certificate-authority-data") || f.Line == 0 {
+		return ask
+	}
+	return work{key: "trust " + f.Path, steps: func(p *planner, of work) bool {
+		p.needs("openssl")
+		p.edit(f.Path, of, map[int]string{f.Line: fmt.Sprintf(`s|^\( *certificate-authority-data:\).*|\1 $(openssl base64 -A -in %s)|`, words(ca))})
+		p.restartReaders(f.Path)
+		return true
+	}}
+}
+
+// restartReaders restarts the components that a kubeconfig is the own one of.
+func (p *planner) restartReaders(name string) {
+	for _, ref := range p.inv.References {
+		if ref.Path == name && inventory.IsProgram(ref.Component) {
+			p.restart(ref.Component)
+		}
+	}
+}
+
+// trustedInstead is the file of the CA that what stands at a place should be; "" for
+// unknown.
+func (p *planner) trustedInstead(f Finding, at parsers.Origin) string {
+	if e := p.entryOf(f); e != nil && e.role.fallback {
+		for ca := range p.decoded(func(ca *entry) bool { return clusterCAs[ca.role.name] && !ca.expired(p.now) }) {
+			if string(ca.cert.RawSubjectPublicKeyInfo) == string(e.cert.RawSubjectPublicKeyInfo) {
+				return ca.place.Path
+			}
+		}
+	}
+	for _, e := range p.edges {
+		if e.serverSide.at == at && e.serverSide.presented != nil && e.serverSide.fault == faultUntrusted {
+			if ca, ok := p.signerFile(inventory.RoleKubernetesCA, e.serverSide.presented); ok {
+				return ca
+			}
+		}
+	}
+	return ""
+}
+
+// prose is the text of a remedy in one line, what it names as commands among it.
+func prose(text string) string {
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		lines[i] = strings.TrimPrefix(line, "# ")
+	}
+	return strings.Join(lines, "; ")
+}

@@ -1,0 +1,63 @@
+package cmd
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"certaudit/report"
+)
+
+func (p *program) planCommand() *cobra.Command {
+	var f auditFlags
+	var format string
+	names := planFormatNames()
+	c := &cobra.Command{
+		Use:   "plan",
+		Short: "Print the steps that fix what an audit finds, in order, each once",
+		Long: `Audit the node and print what fixes it: look, keep copies, make everything new
+aside, check it, put it in place, restart what does not notice by itself, wait,
+audit again. Nothing is carried out. As a script (-o sh) it stops at the first
+command that fails; stopped anywhere, the node works as before.`,
+		Example: `  sudo certaudit plan
+  sudo certaudit plan -o sh > fix.sh && less fix.sh && sudo sh fix.sh`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			f.node = true
+			return p.plan(f, format)
+		},
+	}
+	flags := c.Flags()
+	flags.StringVar(&f.root, "root", "/", "plan for the node whose file system lies below `DIR`; the steps are to be run on the node")
+	flags.StringVar(&f.at, "at", "", "audit as of this `TIME`, RFC 3339 or a date (default now)")
+	flags.StringVar(&f.config, "config", "", "read the policy from this `FILE`; what it waives is not planned for")
+	flags.StringVar(&f.overrides.KubernetesVersion, "kubernetes-version", "", "judge by the requirements of this `VERSION` (default: from the image tags)")
+	flags.StringVarP(&format, "output", "o", names[0], "`FORMAT`: "+strings.Join(names, ", "))
+	complete(c, "output", names)
+	return c
+}
+
+func planFormatNames() []string {
+	var names []string
+	for _, form := range report.PlanFormats() {
+		names = append(names, form.Name)
+	}
+	return names
+}
+
+// plan audits a node and prints its plan.
+func (p *program) plan(f auditFlags, format string) error {
+	f.failOn = never
+	formats := report.PlanFormats()
+	i := slices.IndexFunc(formats, func(form report.PlanFormat) bool { return form.Name == format })
+	if i < 0 {
+		return fmt.Errorf("unknown format %q; a plan is written as %s", format, strings.Join(planFormatNames(), ", "))
+	}
+	r, err := p.result(f)
+	if err != nil {
+		return err
+	}
+	return formats[i].Write(p.stdout, r)
+}

@@ -1,0 +1,129 @@
+package report
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+
+	"certaudit/audit"
+)
+
+// PlanFormat is one way to write the plan of a result.
+type PlanFormat struct {
+	// Name selects the format, "sh".
+	Name string
+	// Summary is what it is, in one line without a full stop.
+	Summary string
+	// Write writes the plan of r to w. It fails where w does.
+	Write func(w io.Writer, r audit.Result) error
+}
+
+// PlanFormats returns the formats of certaudit plan, the default first.
+func PlanFormats() []PlanFormat {
+	return []PlanFormat{
+		{"text", "the steps with their commands, for reading", writePlanText},
+		{"sh", "the steps as a script", writePlanScript},
+		{"json", "the steps as JSON", writePlanJSON},
+		{"markdown", "the steps as a list to tick off", writePlanMarkdown},
+	}
+}
+
+func writePlanJSON(w io.Writer, r audit.Result) error {
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	return e.Encode(r.Plan)
+}
+
+func writePlanText(w io.Writer, r audit.Result) error {
+	var b strings.Builder
+	if len(r.Plan) == 0 {
+		b.WriteString("Nothing to do.\n")
+	}
+	for i, s := range r.Plan {
+		fmt.Fprintf(&b, "%d. %s\n", i+1, stepTitle(s, severalNodes(r)))
+		for _, c := range s.Commands {
+			for _, line := range printableLines(c) {
+				b.WriteString("     " + line + "\n")
+			}
+		}
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// stepTitle is the title of a step, with its node where there are several, and a
+// word in front of what somebody has to do.
+func stepTitle(s audit.Step, nodes bool) string {
+	title := printable(s.Title)
+	if s.Manual() {
+		title = "by hand: " + title
+	}
+	if nodes && s.Node != "" {
+		title = printable(s.Node) + ": " + title
+	}
+	return title
+}
+
+func writePlanMarkdown(w io.Writer, r audit.Result) error {
+	var b strings.Builder
+	for _, s := range r.Plan {
+		b.WriteString("- [ ] " + stepTitle(s, severalNodes(r)) + "\n")
+		if len(s.Commands) > 0 {
+			b.WriteString("\n  ```sh\n")
+			for _, c := range s.Commands {
+				for _, line := range printableLines(c) {
+					b.WriteString("  " + line + "\n")
+				}
+			}
+			b.WriteString("  ```\n\n")
+		}
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// scriptHead is what a plan as a script begins with. What comes from the node stands
+// in it nowhere but in quotes.
+const scriptHead = `#!/bin/sh
+# Made by certaudit plan -o sh. DRY_RUN=1 prints the commands and runs none.
+set -eu
+umask 077
+if [ "${DRY_RUN:-0}" = 1 ]; then sed -n '/^# steps$/,$p' "$0"; exit 0; fi
+L=/run; [ -d "$L" ] || L=/tmp
+L=$L/certaudit-plan.lock
+mkdir "$L" || { echo "certaudit: another plan runs, or one was killed: see $L" >&2; exit 1; }
+N=start B= LEFT=
+end() { r=$?; rmdir "$L"; [ "$N" = end ] || echo "certaudit: stopped at: $N (exit $r). Nothing after it was done; copies are in ${B:-no folder yet}." >&2; }
+trap end EXIT
+trap 'exit 143' HUP INT TERM
+step() { N=$1; echo "== $1"; if [ -n "$B" ]; then printf '%s %s\n' "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$1" >> "$B/plan.log"; fi; }
+# steps
+`
+
+func writePlanScript(w io.Writer, r audit.Result) error {
+	_, err := io.WriteString(w, planScript(r))
+	return err
+}
+
+func planScript(r audit.Result) string {
+	var b strings.Builder
+	b.WriteString(scriptHead)
+	if len(r.Plan) == 0 {
+		b.WriteString("echo 'certaudit: nothing to do'\n")
+	}
+	for _, s := range r.Plan {
+		if s.Manual() {
+			b.WriteString("echo " + shellQuote("by hand: "+printable(s.Title)) + "; LEFT=1\n")
+			continue
+		}
+		b.WriteString("step " + shellQuote(printable(s.Title)) + "\n")
+		for _, c := range s.Commands {
+			b.WriteString(c + "\n")
+		}
+	}
+	b.WriteString("N=end\nif [ -n \"$LEFT\" ]; then echo 'certaudit: done, but for what is left to do by hand' >&2; exit 3; fi\necho 'certaudit: done'\n")
+	return b.String()
+}
+
+func shellQuote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
