@@ -80,7 +80,7 @@ func checkServingUnapproved(p *pass) {
 	p.report(finding{component: "kubelet", at: parsers.Origin{Path: name, Field: "kubelet " + c.Setting("rotate-server-certificates").Origin.Field},
 		message: "does not exist although the kubelet asks the cluster for its serving certificate: nobody approved the request; kubectl logs, exec and the metrics server fail",
 		remedy: remedy{"kubectl get csr --field-selector spec.signerName=kubernetes.io/kubelet-serving",
-			"kubectl certificate approve CSR  # after a look at its names"}})
+			"# after a look at the names that it asks for, approve it: kubectl certificate approve"}})
 }
 
 func checkServingSelfSigned(p *pass) {

@@ -124,7 +124,7 @@ func (p *planner) noticed(role string) {
 // workFor chooses what fixes a finding.
 func (p *planner) workFor(f Finding) work {
 	ask := work{ask: prose(f.Remedy)}
-	if strings.Contains(ask.ask, "\n") || ask.ask == "" {
+	if ask.ask == "" {
 		ask.ask = "look at " + f.Label() + ": " + f.Message
 	}
 	if !quotable(f.Path) {
