@@ -36,6 +36,12 @@ type Node struct {
 	Profile string `json:"profile"`
 	// Expirations are the rows of kubeadm certs check-expiration for this node.
 	Expirations []Expiration `json:"-"`
+	// ExpirationError is what that command ends with instead of printing them; ""
+	// for nothing.
+	ExpirationError string `json:"-"`
+	// ShortResidual says that kubeadm of the node's version prints what is left in
+	// one unit: before 1.31.
+	ShortResidual bool `json:"-"`
 }
 
 // Expiration is one row of kubeadm certs check-expiration.

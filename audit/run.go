@@ -105,7 +105,7 @@ func (r *Result) judge(n *nodeAudit, checks []Check) {
 }
 
 func (r *Result) addNode(n *nodeAudit, rows []Certificate) {
-	r.Nodes = append(r.Nodes, Node{Name: n.name, KubernetesVersion: n.facts.version.Value, Profile: n.facts.profile, Expirations: expirations(n)})
+	r.Nodes = append(r.Nodes, n.described())
 	first := len(r.Findings)
 	r.judge(n, checksOf(scopeNode))
 	if n.hasObjects() {
@@ -121,6 +121,18 @@ func (r *Result) addNode(n *nodeAudit, rows []Certificate) {
 	} else {
 		r.Certificates = append(r.Certificates, rows...)
 	}
+}
+
+// described is the node as the result has it.
+func (n *nodeAudit) described() Node {
+	version := n.facts.version.Value
+	d := Node{Name: n.name, KubernetesVersion: version, Profile: n.facts.profile,
+		ShortResidual: version != "" && (Interval{Until: "1.31"}).holds(version)}
+	rows, err := expirations(n)
+	if d.Expirations = rows; err != nil {
+		d.ExpirationError = err.Error()
+	}
+	return d
 }
 
 // row is the table's row of an entry of a node, without its status.

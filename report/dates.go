@@ -79,7 +79,7 @@ func span(seconds int64) string {
 	if seconds >= secondsPerDay {
 		return fmt.Sprintf("%dd", seconds/secondsPerDay)
 	}
-	return kubeadmDuration(time.Duration(seconds) * time.Second)
+	return shortHumanDuration(time.Duration(seconds) * time.Second)
 }
 
 // plural counts things: "1 day", "2 days".

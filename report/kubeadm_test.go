@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -74,11 +75,11 @@ func TestKubeadmUnusual(t *testing.T) {
 	wantText := "" +
 		"CERTIFICATE                    EXPIRES                  RESIDUAL TIME   CERTIFICATE AUTHORITY   EXTERNALLY MANAGED\n" +
 		"admin.conf                     Nov 21, 2026 18:14 UTC   <invalid>       ca                      no      \n" +
-		"apiserver                      Nov 23, 2026 07:44 UTC   1h              ca                      yes     \n" +
+		"apiserver                      Nov 23, 2026 07:44 UTC   90m             ca                      yes     \n" +
 		"!MISSING! front-proxy-client                                                                    \n" +
 		"\n" +
 		"CERTIFICATE AUTHORITY      EXPIRES                  RESIDUAL TIME   EXTERNALLY MANAGED\n" +
-		"ca                         Dec 28, 2027 06:14 UTC   1y              yes     \n" +
+		"ca                         Dec 28, 2027 06:14 UTC   400d            yes     \n" +
 		"!MISSING! front-proxy-ca                                            \n"
 	if diff := cmp.Diff(wantText, render(t, "kubeadm", r, Options{})); diff != "" {
 		t.Errorf("kubeadm (-want +got):\n%s", diff)
@@ -142,6 +143,7 @@ func TestKubeadmErrors(t *testing.T) {
 	}{
 		{nil, "no kubeadm control plane found; the kubeadm format shows the certificates that kubeadm manages there"},
 		{[]audit.Node{{Name: "worker"}}, "no kubeadm control plane found; the kubeadm format shows the certificates that kubeadm manages there"},
+		{[]audit.Node{{ExpirationError: "failed to load"}}, "kubeadm certs check-expiration ends with the error: failed to load"},
 		{[]audit.Node{{Expirations: row}, {Expirations: row}}, "the kubeadm format shows one node; the result has 2"},
 	} {
 		for _, write := range []func(*bytes.Buffer, audit.Result) error{
@@ -156,27 +158,66 @@ func TestKubeadmErrors(t *testing.T) {
 	}
 }
 
+// TestKubeadmDuration has what ShortHumanDuration and HumanDuration of
+// k8s.io/apimachinery v0.37.2 return for a number of seconds.
 func TestKubeadmDuration(t *testing.T) {
-	const day = 24 * time.Hour
 	for _, tt := range []struct {
-		d    time.Duration
-		want string
+		seconds     int64
+		short, long string
 	}{
-		{-2 * time.Second, "<invalid>"},
-		{-time.Second, "0s"},
-		{0, "0s"},
-		{59 * time.Second, "59s"},
-		{time.Minute, "1m"},
-		{time.Hour - 1, "59m"},
-		{time.Hour, "1h"},
-		{day - 1, "23h"},
-		{day, "1d"},
-		{365*day - 1, "364d"},
-		{365 * day, "1y"},
-		{3650*day - 1, "9y"},
+		{-2, "<invalid>", "<invalid>"},
+		{-1, "0s", "0s"},
+		{0, "0s", "0s"},
+		{59, "59s", "59s"},
+		{60, "1m", "60s"},
+		{119, "1m", "119s"},
+		{120, "2m", "2m"},
+		{599, "9m", "9m59s"},
+		{600, "10m", "10m"},
+		{3599, "59m", "59m"},
+		{3600, "1h", "60m"},
+		{10740, "2h", "179m"},
+		{10800, "3h", "3h"},
+		{11100, "3h", "3h5m"},
+		{28799, "7h", "7h59m"},
+		{28800, "8h", "8h"},
+		{86399, "23h", "23h"},
+		{86400, "1d", "24h"},
+		{172740, "1d", "47h"},
+		{172800, "2d", "2d"},
+		{184020, "2d", "2d3h"},
+		{687600, "7d", "7d23h"},
+		{691200, "8d", "8d"},
+		{31532400, "364d", "364d"},
+		{31536000, "1y", "365d"},
+		{34560000, "1y", "400d"},
+		{63071999, "1y", "729d"},
+		{63072000, "2y", "2y"},
+		{63158400, "2y", "2y1d"},
+		{103248000, "3y", "3y100d"},
+		{252287999, "7y", "7y364d"},
+		{252288000, "8y", "8y"},
+		{315359700, "9y", "9y"},
 	} {
-		if got := kubeadmDuration(tt.d); got != tt.want {
-			t.Errorf("kubeadmDuration(%v) = %q, want %q", tt.d, got, tt.want)
+		d := time.Duration(tt.seconds) * time.Second
+		if got := shortHumanDuration(d); got != tt.short {
+			t.Errorf("shortHumanDuration(%v) = %q, want %q", d, got, tt.short)
+		}
+		if got := humanDuration(d); got != tt.long {
+			t.Errorf("humanDuration(%v) = %q, want %q", d, got, tt.long)
+		}
+	}
+}
+
+// TestKubeadmDurationOfVersion: the node's version decides, and the newest for one
+// that is not known.
+func TestKubeadmDurationOfVersion(t *testing.T) {
+	at := time.Date(2026, 11, 23, 6, 14, 0, 0, time.UTC)
+	for short, want := range map[bool]string{true: "3d", false: "3d1h"} {
+		r := audit.Result{At: at, Nodes: []audit.Node{{ShortResidual: short, Expirations: []audit.Expiration{{Name: "apiserver", Authority: "ca", NotAfter: at.Add(73 * time.Hour)}}}}}
+		got := render(t, "kubeadm", r, Options{})
+		if !strings.Contains(got, "Nov 26, 2026 07:14 UTC   "+want+" ") {
+			t.Errorf("ShortResidual %v: want %s in\n%s", short, want, got)
 		}
 	}
 }

@@ -31,10 +31,21 @@ type Object struct {
 	Asks *Asks `json:"asks,omitempty"`
 	// Conditions are those of its status.
 	Conditions []Condition `json:"conditions,omitempty"`
+	// Etcd is what kubeadm's configuration says of etcd: [EtcdExternal] or
+	// [EtcdLocal]; empty for any other object.
+	Etcd string `json:"etcd,omitempty"`
 	// Settings of a component's configuration that the object carries, by the name
 	// of the field or of the flag that says the same.
 	Settings map[string]parsers.Text `json:"settings,omitempty"`
 }
+
+// What kubeadm's configuration says of etcd.
+const (
+	// EtcdLocal: kubeadm runs a member beside each API server.
+	EtcdLocal = "local"
+	// EtcdExternal: somebody else runs it.
+	EtcdExternal = "external"
+)
 
 // Target is a service that the API server calls with TLS.
 type Target struct {
@@ -511,7 +522,7 @@ func readConfigMap(o *Object, _ parsers.Document, f fieldTexts) {
 	}
 	switch {
 	case o.Name == "kubeadm-config":
-		o.Asks = kubeadmAsks(f["data.ClusterConfiguration"])
+		o.Asks, o.Etcd = kubeadmAsks(f["data.ClusterConfiguration"]), kubeadmEtcd(f["data.ClusterConfiguration"])
 	case strings.HasPrefix(o.Name, "kubelet-config"): // with the version behind it before 1.24
 		o.Settings = kubeletConfigSettings(f["data.kubelet"])
 	}
@@ -542,6 +553,19 @@ func kubeadmAsks(t parsers.Text) *Asks {
 		a.add(n.Value)
 	}
 	return a
+}
+
+// kubeadmEtcd says who runs etcd according to kubeadm's configuration, "" where
+// there is none.
+func kubeadmEtcd(t parsers.Text) string {
+	d, ok := inner(t)
+	switch {
+	case !ok:
+		return ""
+	case len(d.At("etcd.external")) > 0:
+		return EtcdExternal
+	}
+	return EtcdLocal
 }
 
 // add adds a name or an address, once.

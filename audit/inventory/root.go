@@ -46,6 +46,8 @@ type File struct {
 	State FileState `json:"state"`
 	// Reason says why nothing was read, in words.
 	Reason string `json:"reason,omitempty"`
+	// Denied says of an [Unreadable] file that this user has no right to read it.
+	Denied bool `json:"denied,omitempty"`
 	// Link is the target as the link says it, where Path itself is one.
 	Link string `json:"link,omitempty"`
 	// Resolved is the path that all links lead to, inside the root.
@@ -305,7 +307,7 @@ func (f File) failed(err error) File {
 	case errors.Is(err, syscall.ELOOP):
 		f.State, f.Reason = LinkLoop, "is a link that leads back to itself"
 	case errors.Is(err, fs.ErrPermission):
-		f.State, f.Reason = Unreadable, "may not be read by this user"
+		f.State, f.Reason, f.Denied = Unreadable, "may not be read by this user", true
 	default:
 		f.State, f.Reason = Unreadable, "cannot be read: "+bareError(err)
 	}
