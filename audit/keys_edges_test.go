@@ -3,7 +3,9 @@ package audit_test
 import (
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/pem"
 	"fmt"
+	"slices"
 	"testing"
 
 	"certaudit/audit"
@@ -54,7 +56,10 @@ func TestKeyEdges(t *testing.T) {
 			replace(cm, "key-file="+pki+"/sa.key", "key-file="+serving+".key")), want: []string{
 			"warning keys/weak /etc/kubernetes/pki/apiserver.crt kube-apiserver --tls-cert-file: the key is RSA-1024; expected RSA of 2048 bits or more, ECDSA or Ed25519",
 		}},
-		{name: "token key is a public one", change: func(c *fixtures.Cluster) { c.Node[pki+"/sa.key"] = c.Node[pki+"/sa.pub"] }, want: []string{
+		{name: "token key is a public one", change: func(c *fixtures.Cluster) {
+			public := must(x509.MarshalPKIXPublicKey(readKey(c, serving+".key").Public()))
+			c.Node[pki+"/sa.key"] = fixtures.File{Mode: 0o600, Data: pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: public})}
+		}, want: []string{
 			"critical files/malformed /etc/kubernetes/pki/sa.key kube-apiserver --service-account-signing-key-file: holds only keys; expected a private key",
 		}},
 		{name: "token keys of kubeadm that nothing uses", change: otherTokens},
@@ -76,6 +81,10 @@ func TestKeyEdges(t *testing.T) {
 			sni(pki+"/two", "", fixtures.Spec{CommonName: "two", DNSNames: []string{"two." + domain}, KeyName: "shared"}))},
 		{name: "two of other roles with one key", change: both(spec(serving, func(s *fixtures.Spec) { s.KeyName = "shared" }), spec(etcdClient, func(s *fixtures.Spec) { s.KeyName = "shared" })), want: []string{
 			"warning keys/reused /etc/kubernetes/pki/apiserver-etcd-client.crt kube-apiserver --etcd-certfile: has the same key as /etc/kubernetes/pki/apiserver.crt (kube-apiserver/serving); who steals one can use both; expected a key of its own",
+		}},
+		{name: "one certificate in two places with the key of another", change: both(spec(serving, func(s *fixtures.Spec) { s.KeyName = "shared" }),
+			spec(etc+"/admin.conf", func(s *fixtures.Spec) { s.KeyName = "shared" }), user(unchanged)), want: []string{
+			"warning keys/reused /etc/kubernetes/admin.conf users[0].user.client-certificate-data: has the same key as /etc/kubernetes/pki/apiserver.crt (kube-apiserver/serving); who steals one can use both; expected a key of its own",
 		}},
 		{name: "self-signed of SHA-1", change: func(c *fixtures.Cluster) {
 			c.Node[serving+".crt"] = fixtures.File{Mode: 0o644, Data: craft(c, serving+".key", "", x509.Certificate{Subject: pkix.Name{CommonName: "kube-apiserver"},
@@ -126,5 +135,25 @@ func TestKeyOfCA(t *testing.T) {
 			}
 			compare(t, tt.want, got)
 		})
+	}
+}
+
+// The algorithms that Go refuses, of every kind of key.
+func TestWeakSignatures(t *testing.T) {
+	for _, tt := range []struct {
+		key       fixtures.KeyAlgorithm
+		signature x509.SignatureAlgorithm
+		weak      bool
+	}{
+		{fixtures.RSA2048, x509.SHA1WithRSA, true}, {fixtures.RSA2048, x509.SHA256WithRSA, false},
+		{fixtures.ECDSAP256, x509.ECDSAWithSHA1, true}, {fixtures.ECDSAP256, x509.ECDSAWithSHA256, false},
+		{fixtures.Ed25519, x509.PureEd25519, false},
+	} {
+		c := fixtures.ControlPlane(fixtures.Options{KeyAlgorithm: tt.key})
+		c.Reissue(serving, func(s *fixtures.Spec) { s.SignatureAlgorithm = tt.signature })
+		want := "critical keys/weak-signature " + serving + ".crt"
+		if got := verdicts(auditNode(t, c.Node, audit.Options{})); slices.Contains(got, want) != tt.weak {
+			t.Errorf("%s: %q", tt.signature, got)
+		}
 	}
 }

@@ -240,6 +240,7 @@ func TestHostPath(t *testing.T) {
 		{Volume: "pki", MountPath: "relative/dir"},
 		{Volume: "pki", MountPath: ""},
 	}
+	twice := []Mount{{Volume: "k8s", MountPath: "/pki"}, {Volume: "pki", MountPath: "/pki/"}} // the later one is on top
 	root := []Mount{{Volume: "root", MountPath: "/"}, {Volume: "pki", MountPath: "/pki"}}
 	tests := []struct {
 		mounts []Mount
@@ -267,6 +268,7 @@ func TestHostPath(t *testing.T) {
 		{nested, "/elsewhere", "", false},
 		{nested, "/", "", false},
 		{nested, "", "", false},
+		{twice, "/pki/ca.crt", "/srv/pki/ca.crt", true},
 		{root, "/etc/passwd", "/etc/passwd", true},
 		{root, "/pki/ca.crt", "/srv/pki/ca.crt", true},
 		{root, "/", "/", true},

@@ -138,6 +138,7 @@ func TestParseUnit(t *testing.T) {
 				problem(8, "the line is not UTF-8"),
 			}},
 		{name: "binary", data: "[S]\x00", problems: []Problem{problem(0, "the file is binary: byte 3 is NUL")}},
+		{name: "as large as can be", data: strings.Repeat("#", maxUnitBytes)},
 		{name: "too large", data: strings.Repeat("#", maxUnitBytes+1), problems: []Problem{
 			{Origin: Origin{Path: "u"}, Kind: KindLimit, Detail: fmt.Sprintf("the file has more than %d bytes", maxUnitBytes)}}},
 		{name: "a private key",
