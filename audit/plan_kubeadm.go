@@ -207,7 +207,7 @@ func (p *planner) renewKubeadm(files []renewal, of work) bool {
 // isEvery reports whether some files are all that kubeadm renews on the node.
 func (p *planner) isEvery(files []renewal) bool {
 	for _, k := range kubeadmCertificates() {
-		if _, there := p.kubeadmCertificate(k); there && !k.IsCA() && !slices.ContainsFunc(files, func(r renewal) bool { return r.file.Path == k.Path }) {
+		if _, err := p.kubeadmCertificate(k); err == nil && !k.IsCA() && !slices.ContainsFunc(files, func(r renewal) bool { return r.file.Path == k.Path }) {
 			return false
 		}
 	}

@@ -241,8 +241,8 @@ func (p *planner) certificateWork(r *role, name string, renew bool, ask work) wo
 
 // canSign reports whether a CA of kubeadm's is here with its key and in its time.
 func (n *nodeAudit) canSign(ca inventory.KubeadmFile) bool {
-	c, ok := n.firstCertificate(n.inv.KubeadmPath(ca))
-	return ok && n.inv.Files[n.certPath(ca.Pair)].State == inventory.Readable && n.now.Before(c.NotAfter) && maySign(c.Certificate)
+	certs, err := n.certificateFile(n.inv.KubeadmPath(ca))
+	return err == nil && n.inv.Files[n.certPath(ca.Pair)].State == inventory.Readable && n.now.Before(certs[0].NotAfter) && maySign(certs[0].Certificate)
 }
 
 func (p *planner) chmodWork(f Finding, ask work) work {
