@@ -53,7 +53,8 @@ func TestKubeletEdges(t *testing.T) {
 			"done chain/wrong-issuer: no CA is in view that kubelet/serving could be verified with",
 			"done chain/untrusted: no CA is in view that kubelet/serving could be verified with",
 		}},
-		{name: "served, past 90 %, and only the server rotates", change: both(asksForServing(30*day, 335*day), rotationOff, lasts(kubeletClient, 335*day, 30*day)), want: []string{
+		{name: "served, past 90 %, and only the server rotates", change: both(asksForServing(335*day, 30*day), rotationOff, lasts(kubeletClient, 335*day, 30*day)), want: []string{
+			"warning validity/rotation-overdue /var/lib/kubelet/pki/kubelet-server-current.pem kubelet serverTLSBootstrap: is past 90 % of its life and was not rotated; it expires on 2026-12-23 12:00 UTC, in 30 days",
 			"done chain/wrong-issuer: no CA is in view that kubelet/serving could be verified with",
 			"done chain/untrusted: no CA is in view that kubelet/serving could be verified with",
 		}},
@@ -90,4 +91,27 @@ func TestSelfSignedIsAlone(t *testing.T) {
 		}
 	}
 	compare(t, []string{"kubelet/serving-self-signed"}, got)
+}
+
+// A kubelet that does not ask for its serving certificate is none that waits for
+// an approval.
+func TestServingIsNotAskedFor(t *testing.T) {
+	asks := func(c *fixtures.Cluster) { c.Node.Append(kubeletConfig, []byte("serverTLSBootstrap: true\n")) }
+	for _, tt := range []struct {
+		name   string
+		change func(*fixtures.Cluster)
+		want   audit.State
+	}{
+		{"as kubeadm sets it up", func(*fixtures.Cluster) {}, audit.NotApplicable},
+		{"named by a flag", both(served, asks), audit.NotApplicable},
+		{"asked for", asks, audit.Done},
+	} {
+		c := fixtures.ControlPlane(fixtures.Options{})
+		tt.change(c)
+		for _, o := range auditNode(t, c.Node, audit.Options{}).Outcomes {
+			if o.Check == "kubelet/serving-unapproved" && o.State != tt.want {
+				t.Errorf("%s: %s, want %s", tt.name, o.State, tt.want)
+			}
+		}
+	}
 }

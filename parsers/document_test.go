@@ -91,6 +91,7 @@ func TestParseDocuments(t *testing.T) {
 		{"NUL bytes", "a: 1\n\x00", nil, []Problem{problemAt(0, "", KindSyntax, "is not text: it holds NUL bytes")}},
 		{"UTF-16", "\xff\xfea\x00:\x00", nil, []Problem{problemAt(0, "", KindSyntax, "is not text: it holds NUL bytes")}},
 
+		{"what stands behind an end", "a: 1\n... ]\n---\nc: 3\n", []documentAt{a(1), c(4)}, []Problem{notYAML(2, "did not find expected node content")}},
 		{"BOM", "\ufeffa: 1\n", []documentAt{a(1)}, nil},
 		{"BOM and JSON escapes", "\ufeff{\"b\": \"\\/2\"}", one(textAt(1, "b", "/2")), nil},
 		{"CRLF", "a: 1\r\n---\r\nb: 2\r\n...\r\nc: 3\r\n", []documentAt{a(1), b(3), c(5)}, nil},

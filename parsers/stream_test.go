@@ -32,6 +32,12 @@ func read(text string) []string {
 	return out
 }
 
+// padded is a JSON object of some bytes.
+func padded(bytes int) string {
+	const before, after = `{"kind":"A","pad":"`, `"}`
+	return before + strings.Repeat("x", bytes-len(before)-len(after)) + after
+}
+
 func TestReadObjects(t *testing.T) {
 	long := strings.Repeat("x", 5<<20)
 	for _, tt := range []struct {
@@ -48,6 +54,9 @@ func TestReadObjects(t *testing.T) {
 		{"JSON array", `[{"kind":"A"}, {"kind":"B"}]`, []string{"1 A ", "1 B "}},
 		{"empty JSON list", `{"items": [], "kind": "List"}`, nil},
 		{"two JSON lists", `{"items":[{"kind":"A"}],"kind":"List"}{"items":[{"kind":"B"}]}`, []string{"1 A ", "1 B "}},
+		{"another list in an object", `{"kind":"A","list":[{"kind":"X"},{"kind":"Y"}],"metadata":{"name":"a"}}`, []string{"1 A a"}},
+		{"object as large as can be", padded(4<<20) + "\n{\"kind\":\"B\"}", []string{"1 A ", "2 B "}},
+		{"object of one byte more", padded(4<<20+1) + "\n{\"kind\":\"B\"}", []string{"1 limit: an object of more than 4 MiB; it was not read", "2 B "}},
 		{"items that are no list", `{"kind":"A","items":{"items":[1]}}`, []string{"1 A "}},
 		{"list in a list", `{"items":[{"kind":"SecretList","items":[{"kind":"A"},{"kind":"B"}]}]}`, []string{"1 A ", "1 B "}},
 		{"one bad element", "{\"items\":[\n{\"kind\":\"A\"},\n{\"kind\" \"B\"},\n{\"kind\":\"C\n},\n{\"kind\":\"D\"}]}",
