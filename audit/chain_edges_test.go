@@ -80,6 +80,22 @@ func TestChainOfDates(t *testing.T) {
 	})
 }
 
+// A certificate that signed itself has no other signer, wherever it is trusted.
+func TestSelfSignedHasNoSigner(t *testing.T) {
+	const base = pki + "/front-proxy-client"
+	c := fixtures.ControlPlane(fixtures.Options{})
+	self := craft(c, base+".key", "", x509.Certificate{Subject: pkix.Name{CommonName: "front-proxy-client"}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}})
+	c.Node[base+".crt"] = fixtures.File{Mode: 0o644, Data: self}
+	c.Node.Append(pki+"/ca.crt", self)
+	var got []string
+	for _, f := range auditNode(t, c.Node, audit.Options{}).Findings {
+		if f.Check == "chain/wrong-issuer" {
+			got = append(got, f.Message)
+		}
+	}
+	compare(t, []string{`is issued by "front-proxy-client"; expected a signature by "front-proxy-ca" of /etc/kubernetes/pki/front-proxy-ca.crt`}, got)
+}
+
 // A certificate of X.509 version 1 may be a root, and nothing between.
 func TestVersion1Between(t *testing.T) {
 	c := fixtures.ControlPlane(fixtures.Options{})
