@@ -2,6 +2,7 @@ package audit_test
 
 import (
 	"certaudit/audit/inventory"
+	"crypto/x509"
 	"os"
 	"path/filepath"
 	"slices"
@@ -348,5 +349,66 @@ func TestCacheBearsFailure(t *testing.T) {
 	do(t, os.Rename(moved, dir))
 	if diff := cmp.Diff(first.result, again(t, c, dir).result); diff != "" {
 		t.Errorf("after its return:\n%s", diff)
+	}
+}
+
+// A process that was started again is seen although no file changed.
+func TestCacheNoticesProcesses(t *testing.T) {
+	c := fixtures.ControlPlane(fixtures.Options{})
+	running(100, "etcd", -day)(c)
+	dir := placeNode(t, c.Node)
+	cache := newCache(t)
+	stale := func() bool { return slices.Contains(checksOf(again(t, cache, dir).result), "served/stale") }
+	if !stale() {
+		t.Error("the first process is not stale")
+	}
+	running(100, "etcd", day)(c)
+	rewrite(t, dir+"/proc/100/stat", c.Node["/proc/100/stat"].Data)
+	if stale() {
+		t.Error("the second process is stale")
+	}
+}
+
+// What is named no more and lies where it lay has not vanished.
+func TestCacheForgetsTheUnnamed(t *testing.T) {
+	c := fixtures.ControlPlane(fixtures.Options{})
+	c.Issue(pki+"/second", fixtures.Spec{CommonName: "kube-apiserver-etcd-client", Usages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}, Signer: fixtures.EtcdCA})
+	dir := placeNode(t, c.Node)
+	cache := newCache(t)
+	again(t, cache, dir)
+	c.Node.Replace(apiManifest, etcdClient+".", pki+"/second.")
+	rewrite(t, dir+apiManifest, c.Node[apiManifest].Data)
+	if got := vanished(again(t, cache, dir).result); len(got) != 0 {
+		t.Errorf("missing are %q", got)
+	}
+}
+
+// A run that failed counts as a change, also when the folder is back.
+func TestCacheChangedByFailure(t *testing.T) {
+	dir := placeNode(t, fixtures.Worker(fixtures.Options{}).Node)
+	c := newCache(t)
+	again(t, c, dir)
+	do(t, os.Rename(dir, dir+"-moved"))
+	if _, err := c.Gather(dir); err == nil {
+		t.Error("a folder that is gone gives no error")
+	}
+	do(t, os.Rename(dir+"-moved", dir))
+	if !c.Changed() {
+		t.Error("after its return nothing has changed")
+	}
+}
+
+// The folder that a link leads to is watched as well.
+func TestCacheFoldersOfLinks(t *testing.T) {
+	node := fixtures.Worker(fixtures.Options{}).Node
+	node["/srv/kubelet/client.pem"] = node[kubeletClient]
+	node[kubeletPKI+"/kubelet-client-current.pem"] = fixtures.File{Link: "/srv/kubelet/client.pem"}
+	dir := placeNode(t, node)
+	c := newCache(t)
+	again(t, c, dir)
+	root, err := filepath.EvalSymlinks(dir)
+	do(t, err)
+	if got := c.Folders(); !slices.Contains(got, root+"/srv/kubelet") {
+		t.Errorf("%q is not among %q", root+"/srv/kubelet", got)
 	}
 }

@@ -3,6 +3,8 @@ package audit_test
 import (
 	"crypto/x509"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -350,6 +352,21 @@ func TestSigningKeyUnread(t *testing.T) {
 	for _, o := range audit.RunRequests(gatherText(t, requestObject{}.yaml()), node, audit.Options{At: fixtures.Now}).Outcomes {
 		if want := "the key of /etc/kubernetes/pki/ca.crt could not be read, so that it was not compared"; o.Check == "csr/signing-files" && o.Reason != want {
 			t.Errorf("the reason is %q, want %q", o.Reason, want)
+		}
+	}
+}
+
+// A file of a folder that only speaks of requests is passed over, one that
+// somebody named is not.
+func TestFilesWithoutRequests(t *testing.T) {
+	dir := t.TempDir()
+	do(t, os.Mkdir(filepath.Join(dir, "docs"), 0o755))
+	do(t, os.WriteFile(filepath.Join(dir, "docs", "howto.yaml"), []byte("apiVersion: v1\nkind: ConfigMap\ndata: {a: CertificateSigningRequest}\n"), 0o644))
+	for path, want := range map[string]int{"docs": 0, "docs/howto.yaml": 1} {
+		in, err := inventory.GatherRequests(dir, []string{path}, nil)
+		do(t, err)
+		if got := len(in.Input.Problems); got != want {
+			t.Errorf("%s: %d problems, want %d", path, got, want)
 		}
 	}
 }

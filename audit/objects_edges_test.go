@@ -31,6 +31,8 @@ func TestObjectEdges(t *testing.T) {
 	wrongName, wrongKey := m.leaf("guard-old", "web-ca", "guard.dev.svc")
 	deep, deepKey := m.leaf("deep", "web-sub", "deep.prod.svc")
 	namesake, namesakeKey := m.leaf("web-ca", "web-ca", "web.prod.svc")
+	m.c.Issue("/x/ended", fixtures.Spec{CommonName: "ended", Signer: "web-ca", NotAfter: fixtures.Now.Add(-day)})
+	ended := string(m.c.Node["/x/ended.crt"].Data)
 	webCA, webSub := m.ca("web-ca"), m.ca("web-sub")
 	m.c.Node["/x/self.crt"] = fixtures.File{Data: craft(m.c, "/x/guard.key", "", x509.Certificate{Subject: pkix.Name{CommonName: "guard"}, DNSNames: []string{"guard.prod.svc"}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}}), Mode: 0o644}
 	self := string(m.c.Node["/x/self.crt"].Data)
@@ -56,6 +58,14 @@ func TestObjectEdges(t *testing.T) {
 		{name: "of the name of its CA", objects: []string{secretObject("a", tlsType, "tls.crt", namesake, "tls.key", namesakeKey)}, want: []string{
 			`info objects/chain -:1 Secret prod/a data["tls.crt"]: is issued by "web-ca", which is neither in tls.crt nor in ca.crt nor anywhere in view; whoever verifies it must have that certificate`,
 		}},
+		{name: "of nobody's, in a Secret of no type", objects: []string{secretObject("a", "Opaque", "server.crt", cert, "server.key", key)}, want: []string{
+			`info objects/chain -:1 Secret prod/a data["server.crt"]: is issued by "web-ca", which is neither in tls.crt nor in ca.crt nor anywhere in view; whoever verifies it must have that certificate`,
+		}},
+		{name: "data that is neither base64 nor called a certificate", objects: []string{`{"kind": "Secret", "metadata": {"name": "a", "namespace": "prod"}, "data": {"note": "<text>"}}`}},
+		{name: "certificate as bytes of a ConfigMap", objects: []string{fmt.Sprintf(`{"kind": "ConfigMap", "metadata": {"name": "a", "namespace": "prod"}, "binaryData": {"web.crt": %q}}`, b64(ended))}, want: []string{
+			`critical validity/expired -:1 ConfigMap prod/a binaryData["web.crt"]: expired on 2026-11-22 12:00 UTC, 24 hours ago; it must be renewed`,
+		}},
+		{name: "key in an annotation, as kubectl apply leaves it", objects: []string{fmt.Sprintf(`{"kind": "ConfigMap", "metadata": {"name": "a", "namespace": "prod", "annotations": {"kubectl.kubernetes.io/last-applied-configuration": %q}}, "data": {"a": "b"}}`, key)}},
 		{name: "certificate and key under one name of a ConfigMap", objects: []string{configMap("prod", "files", "server.pem", self+key)}, want: []string{
 			`critical objects/key-exposed -:1 ConfigMap prod/files data["server.pem"]: a private key stands in a ConfigMap, which many may read and nothing encrypts; expected a Secret`,
 		}},
