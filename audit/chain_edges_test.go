@@ -44,6 +44,13 @@ func TestChainOfNamesakes(t *testing.T) {
 		{name: "self-signed, and trusted as it is", change: self, want: []string{
 			`critical chain/wrong-issuer /etc/kubernetes/pki/apiserver.crt kube-apiserver --tls-cert-file: is issued by "kube-apiserver"; expected a signature by "kubernetes" of /etc/kubernetes/pki/ca.crt`,
 		}},
+		{name: "webhook that is trusted by its own certificate", change: both(hooked("--audit-webhook-config-file", webhook("https://hook.example.com", "    certificate-authority: server.pem\n", "")), mode(pki+"/hook.conf", 0o600), func(c *fixtures.Cluster) {
+			c.WriteKey("/tmp/hook.key", "hook")
+			c.Node[pki+"/server.pem"] = fixtures.File{Mode: 0o644, Data: craft(c, "/tmp/hook.key", "", x509.Certificate{Subject: pkix.Name{CommonName: "hook"}, DNSNames: []string{"hook.example.com"}, BasicConstraintsValid: true})}
+			c.Node.Remove("/tmp/hook.key")
+		}), want: []string{
+			"info usage/not-a-ca /etc/kubernetes/pki/server.pem kube-apiserver clusters[0].cluster.certificate-authority: stands among the trusted certificates and has no basic constraint CA:TRUE: only it itself is accepted, nothing that it signed",
+		}},
 		{name: "front proxy's CA of the name of the clients'", change: frontProxy(fixtures.Spec{CommonName: "kubernetes"}), want: []string{
 			`info identity/common-name /etc/kubernetes/pki/front-proxy-ca.crt kube-apiserver --requestheader-client-ca-file: the common name is "kubernetes"; expected "front-proxy-ca"`,
 		}},
