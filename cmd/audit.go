@@ -209,11 +209,11 @@ func (p *program) result(f auditFlags) (audit.Result, error) {
 	if err != nil {
 		return audit.Result{}, err
 	}
-	inventories, err := p.gather(f, o.Policy)
+	inv, err := p.gather(f, o.Policy)
 	if err != nil {
 		return audit.Result{}, err
 	}
-	return audit.Run(inventories, o), nil
+	return audit.Run([]*inventory.Inventory{inv}, o), nil
 }
 
 // examine audits a node and writes the reports.
