@@ -3,7 +3,9 @@ package audit
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 )
 
 // BaselineSchema names the form of a [Baseline] in JSON.
@@ -41,23 +43,96 @@ func NewBaseline(r Result) Baseline {
 	return b
 }
 
-// ParseBaseline reads what [NewBaseline] gave as JSON.
+// maxBaseline bounds the findings of a baseline.
+const maxBaseline = 1_000_000
+
+// ParseBaseline reads what [NewBaseline] gave as JSON. Anything else in it, a key
+// given twice and anything behind it are errors. It takes memory in proportion to
+// the findings, of which the first that is none ends it.
 func ParseBaseline(data []byte) (*Baseline, error) {
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.DisallowUnknownFields()
-	var b Baseline
-	if err := d.Decode(&b); err != nil {
+	b := &Baseline{}
+	if err := b.read(d); err != nil {
 		return nil, fmt.Errorf("is no baseline: %w", err)
 	}
 	if b.Schema != BaselineSchema {
 		return nil, fmt.Errorf("is no baseline: its schema is %q, expected %q; write one with --write-baseline", b.Schema, BaselineSchema)
 	}
-	for i, f := range b.Findings {
-		if f.Severity.Rank() == 0 {
-			return nil, fmt.Errorf("findings[%d]: unknown severity %q", i, f.Severity)
+	return b, nil
+}
+
+func (b *Baseline) read(d *json.Decoder) error {
+	if err := expect(d, json.Delim('{')); err != nil {
+		return err
+	}
+	seen := map[string]bool{}
+	for d.More() {
+		token, err := d.Token()
+		if err != nil {
+			return err
+		}
+		key, _ := token.(string) // a key is a string
+		if seen[key] {
+			return fmt.Errorf("the key %q is given twice", key)
+		}
+		seen[key] = true
+		switch key {
+		case "schema":
+			err = d.Decode(&b.Schema)
+		case "findings":
+			err = b.readFindings(d)
+		default:
+			err = fmt.Errorf("unknown key %q; known are schema, findings", key)
+		}
+		if err != nil {
+			return err
 		}
 	}
-	return &b, nil
+	if err := expect(d, json.Delim('}')); err != nil {
+		return err
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return errors.New("something stands behind it")
+	}
+	return nil
+}
+
+func (b *Baseline) readFindings(d *json.Decoder) error {
+	if err := expect(d, json.Delim('[')); err != nil {
+		return err
+	}
+	for d.More() {
+		var f BaselineFinding
+		n := len(b.Findings)
+		if err := d.Decode(&f); err != nil {
+			return fmt.Errorf("findings[%d]: %w", n, err)
+		}
+		switch {
+		case f.Severity.Rank() == 0:
+			return fmt.Errorf("findings[%d]: unknown severity %q", n, f.Severity)
+		case f.Fingerprint == "":
+			return fmt.Errorf("findings[%d] has no fingerprint", n)
+		case n >= maxBaseline:
+			return fmt.Errorf("has more than %d findings", maxBaseline)
+		}
+		b.Findings = append(b.Findings, f)
+	}
+	return expect(d, json.Delim(']'))
+}
+
+// expect reads one token.
+func expect(d *json.Decoder, want json.Token) error {
+	token, err := d.Token()
+	switch {
+	case errors.Is(err, io.EOF):
+		return io.ErrUnexpectedEOF
+	case err != nil:
+		return err
+	case token != want:
+		return fmt.Errorf("found %q where %v should stand", fmt.Sprint(token), want)
+	}
+	return nil
 }
 
 // judge marks the findings of a result that are on the baseline. One that is

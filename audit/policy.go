@@ -1,13 +1,10 @@
 package audit
 
 import (
-	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
-	"io"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -90,44 +87,32 @@ type Waiver struct {
 // nothing and a policy that contradicts itself are errors, each with its line.
 func ParsePolicy(name string, data []byte) (*Policy, error) {
 	p := &Policy{Path: name}
-	d := yaml.NewDecoder(bytes.NewReader(data))
-	d.KnownFields(true)
-	if err := d.Decode(p); err != nil && !errors.Is(err, io.EOF) {
-		return nil, policyError(name, err)
+	root, err := decodeStrict(name, data, p)
+	if err != nil {
+		return nil, err
 	}
-	var doc yaml.Node
-	if err := yaml.Unmarshal(data, &doc); err != nil {
-		return nil, policyError(name, err)
-	}
-	lines := linesOf(&doc)
+	lines := linesOf(root)
 	for i := range p.Waivers {
 		p.Waivers[i].Line = lines(fmt.Sprintf("waivers[%d]", i))
 	}
-	if errs := p.faults(); len(errs) > 0 {
-		var all []error
-		for _, f := range errs {
-			all = append(all, fmt.Errorf("%s:%d: %s", name, lines(f.field), f.message))
-		}
-		return nil, errors.Join(all...)
+	faults := p.faults()
+	if len(faults) == 0 {
+		return p, nil
 	}
-	return p, nil
-}
-
-var unknownField = regexp.MustCompile(`field (\S+) not found in type audit\.(\w+)`)
-
-// policyError words an error of the YAML decoder for the policy's author.
-func policyError(name string, err error) error {
-	message := strings.TrimPrefix(err.Error(), "yaml: ")
-	message = strings.TrimPrefix(message, "unmarshal errors:\n  ")
-	message = unknownField.ReplaceAllStringFunc(message, func(s string) string {
-		m := unknownField.FindStringSubmatch(s)
-		return fmt.Sprintf("unknown key %q; known are %s", m[1], strings.Join(policyKeys[m[2]], ", "))
-	})
-	return fmt.Errorf("%s: %s", name, strings.ReplaceAll(message, "\n  ", "; "))
+	var all []error
+	first, more := bounded(faults, maxFaults)
+	for _, f := range first {
+		all = append(all, fmt.Errorf("%s:%d: %s", shownName(name), lines(f.field), f.message))
+	}
+	if more > 0 {
+		all = append(all, fmt.Errorf("%s: and %d more", shownName(name), more))
+	}
+	return nil, errors.Join(all...)
 }
 
 // policyKeys are the keys of each part of a policy, for error messages.
 var policyKeys = map[string][]string{
+	"Requirements":       {"covers", "rows"},
 	"Policy":             {"profile", "thresholds", "checks", "paths", "requirements", "requests", "waivers"},
 	"Threshold":          {"warnDays", "criticalDays", "warnShare", "criticalShare"},
 	"PolicyRequirements": {"add", "replace"},
@@ -219,6 +204,7 @@ func (p *Policy) faults() []policyFault {
 			add("requests."+r.key, "%d is not between 1 and %d", *r.value, maxPolicySpan)
 		}
 	}
+	first := map[[3]string]int{}
 	for i, w := range p.Waivers {
 		for _, fault := range w.faults(ids) {
 			add(fmt.Sprintf("waivers[%d]", i), "%s", fault)
@@ -226,8 +212,11 @@ func (p *Policy) faults() []policyFault {
 		if p.Checks[w.Check] == Off {
 			add(fmt.Sprintf("waivers[%d]", i), "waives %q, which the policy switches off", w.Check)
 		}
-		if j := slices.IndexFunc(p.Waivers[:i], func(o Waiver) bool { return o.Check == w.Check && o.Path == w.Path && o.Node == w.Node }); j >= 0 {
-			add(fmt.Sprintf("waivers[%d]", i), "says the same as the waiver on line %d", p.Waivers[j].Line)
+		what := [3]string{w.Check, w.Path, w.Node}
+		if line, twice := first[what]; twice {
+			add(fmt.Sprintf("waivers[%d]", i), "says the same as the waiver on line %d", line)
+		} else {
+			first[what] = w.Line
 		}
 	}
 	return out

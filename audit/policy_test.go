@@ -121,12 +121,35 @@ requirements:
 	}
 }
 
+// lines repeats a line with its number from 0, and from 1.
+func lines(n int, format string) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintln(&b, strings.NewReplacer("%d", fmt.Sprint(i), "%[1]d", fmt.Sprint(i), "%[2]d", fmt.Sprint(i+1)).Replace(format))
+	}
+	return b.String()
+}
+
 func TestPolicyErrors(t *testing.T) {
 	for _, tt := range []struct{ name, text, want string }{
 		{"unknown key", "profile: kubeadm\ncheks: {}\n", `certaudit.yaml: line 2: unknown key "cheks"; known are profile, thresholds, checks, paths, requirements, requests, waivers`},
 		{"unknown key inside", "thresholds:\n  leaf:\n    warndays: 3\n", `certaudit.yaml: line 3: unknown key "warndays"; known are warnDays, criticalDays, warnShare, criticalShare`},
-		{"no YAML", "checks: {", "certaudit.yaml: line 1: did not find expected node content"},
-		{"wrong type", "thresholds: {leaf: {warnDays: many}}", "certaudit.yaml: line 1: cannot unmarshal !!str `many` into int"},
+		{"no YAML", "checks: {", "certaudit.yaml:1: is neither YAML nor JSON: did not find expected node content"},
+		{"wrong type", "thresholds: {leaf: {warnDays: many}}", `certaudit.yaml: line 1: "many" is no whole number`},
+		{"no mapping", "root:x:0:0:root", `certaudit.yaml: line 1: "root:x:..." is no mapping`},
+		{"a list", "- checks", "certaudit.yaml: line 1: expected a mapping"},
+		{"a list inside", "waivers: {a: b}", "certaudit.yaml: line 1: expected a list"},
+		{"a list of texts", "paths: [{a: b}]", "certaudit.yaml: line 1: expected a text"},
+		{"key twice", "profile: kubeadm\nprofile: docs", "certaudit.yaml:2: profile is given twice; the first is on line 1, the last one counts"},
+		{"key twice inside", "checks:\n  validity/expired: off\n  validity/expired: info", "certaudit.yaml:3: checks.validity/expired is given twice; the first is on line 2, the last one counts"},
+		{"two documents", "profile: docs\n---\nprofile: kubeadm", "certaudit.yaml:3: a second document begins; expected one"},
+		{"as many keys", strings.Repeat("k: v\n", 4000), "certaudit.yaml:2: k is given twice; the first is on line 1, the last one counts"},
+		{"as many different keys", lines(1001, "k%d: v"), "certaudit.yaml:1: a mapping has more than 1000 keys"},
+		{"more unknown keys than are told", lines(21, "k%d: v"), "certaudit.yaml: " + strings.TrimSuffix(strings.ReplaceAll(lines(20, "line %[2]d: unknown key \"k%[1]d\"; known are profile, thresholds, checks, paths, requirements, requests, waivers"), "\n", "; "), "; ") + "; and 1 more"},
+		{"too large", "# " + strings.Repeat("x", 1<<20), "certaudit.yaml: is larger than 1024 KiB"},
+		{"too many values", "paths: [" + strings.Repeat("a,", 50_000) + "]", "certaudit.yaml:1: has more than 50000 keys and values"},
+		{"aliases of aliases", "checks: &a {k: v}\npaths: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a,*a]\nprofile: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b,*b]\nwaivers: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c,*c]\nrequests: &e [*d,*d,*d,*d,*d,*d,*d,*d,*d,*d]\nthresholds: [*e,*e,*e,*e,*e]",
+			"certaudit.yaml:1: has more than 50000 keys and values"},
 		{"unknown profile", "profile: kubeadmin", `certaudit.yaml:1: unknown profile "kubeadmin"; profiles are kubeadm, docs, generic`},
 		{"unknown role", "thresholds:\n  apiserver: {warnDays: 3}", `certaudit.yaml:2: unknown role "apiserver"; it is leaf, ca or a role that "certaudit requirements" lists
 certaudit.yaml:2: it would warn at 3 days, after it is critical at 7`},
@@ -211,10 +234,17 @@ func TestBaseline(t *testing.T) {
 
 func TestParseBaselineErrors(t *testing.T) {
 	for text, want := range map[string]string{
-		"":   "is no baseline: EOF",
+		"":   "is no baseline: unexpected EOF",
 		"{}": `is no baseline: its schema is "", expected "certaudit-baseline/v1"; write one with --write-baseline`,
-		`{"schema":"certaudit-baseline/v1","findings":[{"severity":"bad"}]}`: `findings[0]: unknown severity "bad"`,
-		`{"schema":"certaudit-baseline/v1","surprise":1}`:                    `is no baseline: json: unknown field "surprise"`,
+		`{"schema":"certaudit-baseline/v1","findings":[{"severity":"bad"}]}`:                          `is no baseline: findings[0]: unknown severity "bad"`,
+		`{"schema":"certaudit-baseline/v1","findings":[{"severity":"info"}]}`:                         `is no baseline: findings[0] has no fingerprint`,
+		`{"schema":"certaudit-baseline/v1","findings":[{"severity":"info","fingerprint":"a","x":1}]}`: `is no baseline: findings[0]: json: unknown field "x"`,
+		`{"schema":"certaudit-baseline/v1","findings":[{"severity":"info","fingerprint":"a"}`:         `is no baseline: unexpected EOF`,
+		`{"schema":"certaudit-baseline/v1","findings":{}}`:                                            `is no baseline: found "{" where [ should stand`,
+		`{"schema":"certaudit-baseline/v1","surprise":1}`:                                             `is no baseline: unknown key "surprise"; known are schema, findings`,
+		`{"schema":"certaudit-baseline/v1","schema":"certaudit-baseline/v1"}`:                         `is no baseline: the key "schema" is given twice`,
+		`{"schema":"certaudit-baseline/v1","findings":[]} {}`:                                         `is no baseline: something stands behind it`,
+		`[]`: `is no baseline: found "[" where { should stand`,
 	} {
 		if _, err := audit.ParseBaseline([]byte(text)); err == nil || err.Error() != want {
 			t.Errorf("%s: error %v, want %s", text, err, want)

@@ -1,7 +1,6 @@
 package audit
 
 import (
-	"bytes"
 	_ "embed"
 	"errors"
 	"fmt"
@@ -10,7 +9,6 @@ import (
 	"sync"
 
 	"golang.org/x/mod/semver"
-	"gopkg.in/yaml.v3"
 )
 
 //go:embed requirements.yaml
@@ -99,10 +97,8 @@ var DefaultRequirements = sync.OnceValue(func() *Requirements {
 // parseRequirements reads a table strictly: a row that says something unknown
 // is an error, since it would judge nothing.
 func parseRequirements(data []byte) (*Requirements, error) {
-	d := yaml.NewDecoder(bytes.NewReader(data))
-	d.KnownFields(true)
 	var t Requirements
-	if err := d.Decode(&t); err != nil {
+	if _, err := decodeStrict("requirements.yaml", data, &t); err != nil {
 		return nil, err
 	}
 	var errs []error

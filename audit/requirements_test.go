@@ -18,7 +18,7 @@ func TestParseRequirementsRefuses(t *testing.T) {
 	change := func(old, new string) string { return table(strings.Replace(row, old, new, 1)) }
 	for _, c := range []struct{ name, in, want string }{
 		{"sound", table(row), ""},
-		{"nothing", "", "EOF"},
+		{"nothing", "", "covers: since \"\" or until \"\" is no version"},
 		{"no covers", "rows:\n- " + row + "\n", `covers: since "" or until "" is no version`},
 		{"bad covers", "covers: {since: \"1.20\", until: newest}\nrows:\n- " + row + "\n", `covers: since "1.20" or until "newest" is no version`},
 		{"unknown role", change("etcd/serving", "etcd/server"), `row 1: unknown role "etcd/server"`},
@@ -42,8 +42,8 @@ func TestParseRequirementsRefuses(t *testing.T) {
 		{"issuer that names a key", change("usage, values: [server auth]", `issuer, values: ["kubeadm etcd/ca.key"]`),
 			`row 1: unknown issuer "kubeadm etcd/ca.key"; it is a flag of a component or a file of kubeadm's, and the nearest is "kubeadm etcd/ca.crt"`},
 		{"issuers", change("usage, values: [server auth]", `issuer, values: ["kube-controller-manager --cluster-signing-cert-file", "kubeadm etcd/ca.crt", "etcd --cert-file"]`), ""},
-		{"unknown key", change("source", "sources: [x], source"), "yaml: unmarshal errors:\n  line 3: field sources not found in type audit.Requirement"},
-		{"unknown key of the table", "cover: {}\n", "yaml: unmarshal errors:\n  line 1: field cover not found in type audit.Requirements"},
+		{"unknown key", change("source", "sources: [x], source"), `requirements.yaml: line 3: unknown key "sources"; known are role, fact, values, since, until, versions, severity, profiles, source`},
+		{"unknown key of the table", "cover: {}\n", `requirements.yaml: line 1: unknown key "cover"; known are covers, rows`},
 		{"two faults", table(strings.Replace(row, "etcd/serving", "x", 1) + "\n- " + row + "\n- " + strings.Replace(row, "usage", "y", 1)),
 			"row 1: unknown role \"x\"\nrow 3: unknown fact \"y\""},
 	} {

@@ -107,9 +107,9 @@ func (f *auditFlags) policy() (*audit.Policy, error) {
 	if f.config == "" {
 		return nil, nil
 	}
-	data, err := readConfig(f.config)
+	data, err := readConfig(f.config, audit.MaxPolicyBytes)
 	if err != nil {
-		return nil, fmt.Errorf("cannot read the policy: %w", err)
+		return nil, fmt.Errorf("cannot read the policy %w", err)
 	}
 	policy, err := audit.ParsePolicy(f.config, data)
 	if err != nil {
@@ -122,9 +122,9 @@ func (f *auditFlags) knownFindings() (*audit.Baseline, error) {
 	if f.baseline == "" {
 		return nil, nil
 	}
-	data, err := readConfig(f.baseline)
+	data, err := readConfig(f.baseline, maxBaselineBytes)
 	if err != nil {
-		return nil, fmt.Errorf("cannot read the baseline: %w", err)
+		return nil, fmt.Errorf("cannot read the baseline %w", err)
 	}
 	b, err := audit.ParseBaseline(data)
 	if err != nil {
@@ -133,20 +133,25 @@ func (f *auditFlags) knownFindings() (*audit.Baseline, error) {
 	return b, nil
 }
 
-// maxConfigBytes bounds a policy and a baseline.
-const maxConfigBytes = 64 << 20
+// maxBaselineBytes bounds a baseline: one of a quarter of a million findings.
+const maxBaselineBytes = 64 << 20
 
-func readConfig(name string) ([]byte, error) {
+// readConfig reads a file of at most so many bytes. It may be a pipe, such as
+// the shell makes for <(command).
+func readConfig(name string, most int64) ([]byte, error) {
 	h, err := os.Open(name)
 	if err != nil {
-		return nil, err
+		return nil, ofFile(name, err)
 	}
 	defer h.Close()
-	data, err := io.ReadAll(io.LimitReader(h, maxConfigBytes+1))
-	if err == nil && len(data) > maxConfigBytes {
-		err = fmt.Errorf("%q is larger than %d MiB", name, maxConfigBytes>>20)
+	data, err := io.ReadAll(io.LimitReader(h, most+1))
+	if err != nil {
+		return nil, ofFile(name, err)
 	}
-	return data, err
+	if int64(len(data)) > most {
+		return nil, fmt.Errorf("%q: is larger than %d KiB", name, most>>10)
+	}
+	return data, nil
 }
 
 // parseTime reads a time as --at takes it; a date means its first moment in UTC.
@@ -328,7 +333,7 @@ func (p *program) saveBaseline(name string, r audit.Result) error {
 		return e.Encode(audit.NewBaseline(r))
 	})
 	if err != nil {
-		return exit{exitIncomplete, fmt.Sprintf("cannot write the baseline: %s", err)}
+		return exit{exitIncomplete, fmt.Sprintf("cannot write the baseline %s", ofFile(name, err))}
 	}
 	if r.Incomplete() {
 		return exit{code: exitIncomplete}

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"certaudit/report"
 )
 
 // The exit codes of the program.
@@ -61,11 +63,11 @@ func (p *program) code(err error) int {
 		return exitOK
 	case errors.As(err, &e):
 		if e.message != "" {
-			fmt.Fprintf(p.stderr, "certaudit: %s\n", e.message)
+			fmt.Fprintf(p.stderr, "certaudit: %s\n", report.Message(e.message))
 		}
 		return e.code
 	}
-	fmt.Fprintf(p.stderr, "certaudit: %s\nRun \"certaudit --help\" for the commands and flags.\n", err)
+	fmt.Fprintf(p.stderr, "certaudit: %s\nRun \"certaudit --help\" for the commands and flags.\n", report.Message(err.Error()))
 	return exitUsage
 }
 

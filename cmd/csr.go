@@ -99,9 +99,9 @@ func (p *program) gatherRequests(f requestFlags) (*inventory.RequestInventory, e
 	if err != nil || f.ca == "" {
 		return in, err
 	}
-	data, err := readConfig(f.ca)
+	data, err := readConfig(f.ca, inventory.MaxFileBytes)
 	if err != nil {
-		return nil, fmt.Errorf("cannot read the CA: %w", err)
+		return nil, fmt.Errorf("cannot read the CA %w", err)
 	}
 	in.Authorities = parsers.ParseMaterial(parsers.Origin{Path: f.ca}, data).Certificates
 	clear(data)

@@ -134,9 +134,9 @@ func (p *program) inspectEndpoint(address string, f inspectFlags, at time.Time) 
 	var roots []*x509.Certificate
 	name := "the system's roots"
 	if f.ca != "" {
-		data, err := readConfig(f.ca)
+		data, err := readConfig(f.ca, audit.MaxInspected)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("cannot read the CA %w", err)
 		}
 		for _, c := range parsers.ParseMaterial(parsers.Origin{Path: f.ca}, data).Certificates {
 			roots = append(roots, c.Certificate)
@@ -153,21 +153,21 @@ func (p *program) readInspected(arg string) ([]byte, error) {
 	if arg != stdinName {
 		info, err := os.Stat(arg)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("cannot read %w", ofFile(arg, err))
 		}
 		if !info.Mode().IsRegular() {
 			return nil, fmt.Errorf("%q is not a regular file; give the files one by one, or use certaudit audit", arg)
 		}
 		h, err := os.Open(arg)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("cannot read %w", ofFile(arg, err))
 		}
 		defer h.Close()
 		r = h
 	}
 	data, err := io.ReadAll(io.LimitReader(r, audit.MaxInspected+1))
 	if err == nil && len(data) > audit.MaxInspected {
-		err = fmt.Errorf("%q is larger than %d MiB; certaudit audit reads lists of any length", arg, audit.MaxInspected>>20)
+		err = fmt.Errorf("%q is larger than %d MiB; of Kubernetes objects, certaudit audit reads lists of any length", arg, audit.MaxInspected>>20)
 	}
 	return data, err
 }
@@ -181,7 +181,7 @@ func (p *program) password(file string) (string, error) {
 	if file != "" {
 		h, err := os.Open(file)
 		if err != nil {
-			return "", err
+			return "", fmt.Errorf("cannot read the password %w", ofFile(file, err))
 		}
 		defer h.Close()
 		data, err := io.ReadAll(io.LimitReader(h, maxPasswordBytes))

@@ -78,13 +78,15 @@ func terminal(w io.Writer, noColor bool) report.Options {
 	return o
 }
 
+// write writes every report; one that fails costs the others nothing.
 func (o outputs) write(r audit.Result) error {
+	var failed []error
 	for _, out := range o.list {
 		if err := o.writeOne(out, r); err != nil {
-			return fmt.Errorf("cannot write the report %q to %s: %w", out.format.Name, out.place(), bare(err))
+			failed = append(failed, fmt.Errorf("cannot write the report %q to %s: %w", out.format.Name, out.place(), bare(err)))
 		}
 	}
-	return nil
+	return errors.Join(failed...)
 }
 
 func (o output) place() string {
@@ -97,8 +99,20 @@ func (o output) place() string {
 // bare drops the name of the temporary file from an error.
 func bare(err error) error {
 	var perr *fs.PathError
-	if errors.As(err, &perr) {
+	var lerr *os.LinkError
+	switch {
+	case errors.As(err, &perr):
 		return perr.Err
+	case errors.As(err, &lerr):
+		return lerr.Err
+	}
+	return err
+}
+
+// ofFile words an error about a file with the name quoted, as somebody gave it.
+func ofFile(name string, err error) error {
+	if cause := bare(err); cause != err {
+		return fmt.Errorf("%q: %w", name, cause)
 	}
 	return err
 }

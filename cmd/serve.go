@@ -125,7 +125,7 @@ func (p *program) serve(ctx context.Context, f serveFlags) error {
 	if err := f.validate(); err != nil {
 		return err
 	}
-	policy, err := f.policy()
+	policy, err := f.servedPolicy()
 	if err != nil {
 		return err
 	}
@@ -142,6 +142,15 @@ func (p *program) serve(ctx context.Context, f serveFlags) error {
 	defer signal.Stop(reload)
 	go s.run(ctx, newWatcher, reload)
 	return s.listen(ctx, listeners)
+}
+
+// servedPolicy reads the policy of a server, which must not wait for a pipe that
+// nobody writes to.
+func (f *serveFlags) servedPolicy() (*audit.Policy, error) {
+	if info, err := os.Stat(f.config); err == nil && !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("cannot read the policy %q: it is no regular file, and is to be read again later", f.config)
+	}
+	return f.policy()
 }
 
 // listen opens the listeners.

@@ -139,7 +139,7 @@ func (s *server) forget() {
 // files. A policy that cannot be used leaves the one before in force.
 func (s *server) reload() {
 	s.forget()
-	policy, err := s.flags.policy()
+	policy, err := s.flags.servedPolicy()
 	s.health.ConfigRefused = err != nil
 	if err != nil {
 		s.log.Error("policy refused; the one before stays in force", "error", err)

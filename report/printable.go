@@ -37,6 +37,10 @@ func printableLines(s string) []string {
 	return lines
 }
 
+// Message is a text in printable form that may have several lines, for who writes
+// it to a terminal.
+func Message(s string) string { return strings.Join(printableLines(s), "\n") }
+
 // maxCell bounds a text in bytes. Every row of a table is padded to the widest, so
 // one certificate with a million names would otherwise be paid for by all. It is
 // Linux's PATH_MAX, so that no path is ever cut.
