@@ -232,7 +232,7 @@ func remedyOf(t *testing.T, check string, change func(*fixtures.Cluster)) string
 
 // No remedy makes a CA anew, or changes the mode of a link.
 func TestRemediesOfFiles(t *testing.T) {
-	want := "chmod 0600 " + kubeletClient
+	want := "(\nset -eu\numask 077\nchmod 0600 " + kubeletClient + "\n)"
 	if got := remedyOf(t, "files/permissions", mode(kubeletClient, 0o644)); got != want {
 		t.Errorf("of a link: %s, want %s", got, want)
 	}
