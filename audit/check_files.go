@@ -1,7 +1,6 @@
 package audit
 
 import (
-	"certaudit/audit/inventory"
 	"fmt"
 	"maps"
 	"path"
@@ -9,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"certaudit/audit/inventory"
 	"certaudit/parsers"
 )
 
@@ -161,8 +161,8 @@ func checkDanglingLink(p *pass) {
 
 // relink says where a link should lead.
 func (n *node) relink(g group) remedy {
-	if newest := n.newestRotated(g.path); newest != "" {
-		return remedy{"# lead the link to " + path.Join(path.Dir(g.path), newest)}
+	if newest := n.inv.NewestRotated(g.path); newest != "" {
+		return remedy{"# lead the link to " + newest}
 	}
 	return n.restore(g)
 }
@@ -339,10 +339,6 @@ func (n *node) secret(g group) bool {
 	})
 }
 
-// rotated matches what the kubelet's rotation leaves behind (client-go
-// util/certificate/certificate_store.go).
-var rotated = regexp.MustCompile(`^kubelet-(client|server)-\d{4}(-\d{2}){5}\.pem$`)
-
 // maxStray is how many files of one folder are listed one by one.
 const maxStray = 20
 
@@ -370,15 +366,15 @@ func checkUnreferenced(p *pass) {
 	whole := !slices.ContainsFunc(p.inv.Problems, func(i inventory.InputProblem) bool { return i.Lost })
 	for _, dir := range sortedKeys(p.inv.Folders) {
 		var old, stray []string
-		newest := []string{p.newestRotated(path.Join(dir, "kubelet-client-current.pem")), p.newestRotated(path.Join(dir, "kubelet-server-current.pem"))}
+		newest := []string{p.inv.NewestRotated(path.Join(dir, "kubelet-client-current.pem")), p.inv.NewestRotated(path.Join(dir, "kubelet-server-current.pem"))}
 		for _, name := range p.inv.Folders[dir] {
 			p.examine()
 			full := path.Join(dir, name)
 			switch {
 			case named[full], p.isShared(full), p.isAuthorityKey(full):
-			case rotated.MatchString(name) && slices.Contains(newest, name):
+			case slices.Contains(newest, full):
 				// kubelet/link tells what is wrong with the link
-			case rotated.MatchString(name):
+			case inventory.IsRotated(name):
 				old = append(old, name)
 			default:
 				stray = append(stray, full)

@@ -4,7 +4,6 @@ import (
 	"certaudit/audit/inventory"
 	"fmt"
 	"path"
-	"strings"
 
 	"certaudit/parsers"
 )
@@ -38,33 +37,20 @@ func checkLink(p *pass) {
 			continue
 		}
 		p.examine()
-		newest := p.newestRotated(g.path)
+		newest := p.inv.NewestRotated(g.path)
 		f := finding{component: "kubelet", at: g.at()}
 		switch {
 		case g.file.Link == "":
 			f.message = "is a file; expected the link that the kubelet's rotation moves to each new certificate"
 			f.remedy = remedy{"# make it the link to a file with a date in its name"}
-		case newest > path.Base(g.file.Link):
-			f.message = fmt.Sprintf("leads to %s; expected the newest, %s", path.Base(g.file.Link), newest)
+		case path.Base(newest) > path.Base(g.file.Link):
+			f.message = fmt.Sprintf("leads to %s; expected the newest, %s", path.Base(g.file.Link), path.Base(newest))
 			f.remedy = p.relink(g)
 		default:
 			continue
 		}
 		p.report(f)
 	}
-}
-
-// newestRotated is the name of the newest file that a link of the kubelet's
-// could lead to, or "".
-func (n *node) newestRotated(link string) string {
-	prefix := strings.TrimSuffix(path.Base(link), "current.pem")
-	newest := ""
-	for _, name := range n.inv.Folders[path.Dir(link)] {
-		if rotated.MatchString(name) && strings.HasPrefix(name, prefix) {
-			newest = max(newest, name)
-		}
-	}
-	return newest
 }
 
 func checkServingUnapproved(p *pass) {

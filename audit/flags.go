@@ -9,8 +9,6 @@ import (
 	"strconv"
 	"strings"
 
-	"golang.org/x/mod/semver"
-
 	"certaudit/audit/inventory"
 	"certaudit/parsers"
 )
@@ -45,13 +43,6 @@ func (n *node) versionsOf(c inventory.Component) versionSpan {
 		return versionSpan{olderBy(beside, skew), beside}
 	}
 	return versionSpan{beside, beside}
-}
-
-// olderBy returns the first release some minor versions before another.
-func olderBy(version string, minors int) string {
-	major, minor, _ := strings.Cut(semver.MajorMinor(version), ".")
-	m, _ := strconv.Atoi(minor) // a canonical version has one
-	return canonicalVersion(major + "." + strconv.Itoa(max(m-minors, 0)))
 }
 
 // platformSuffix is what mirrors append to the tags of unaltered images.
@@ -287,11 +278,6 @@ func (n *node) judgeUnknown(fault *flagFault, p inventory.Program) {
 		fault.instead = near.Name
 		fault.message += "; the nearest is --" + near.Name
 	}
-}
-
-// lastBefore is the minor version before a bound, "1.37" of "1.38".
-func lastBefore(until string) string {
-	return strings.TrimPrefix(semver.MajorMinor(olderBy(canonicalVersion(until), 1)), "v")
 }
 
 // judgeVariable judges a variable or a key of etcd's configuration, which etcd passes

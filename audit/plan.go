@@ -85,12 +85,12 @@ func (p *planner) finish() []Step {
 
 // add adds a step, unless it is there.
 func (p *planner) add(phase Phase, of work, title string, commands ...string) {
-	if i := slices.IndexFunc(p.steps, func(s Step) bool { return s.Phase == phase && s.Title == title }); i >= 0 {
-		p.steps[i].Findings = union(p.steps[i].Findings, of.findings)
-		return
-	}
 	if commands == nil {
 		commands = []string{}
+	}
+	if i := slices.IndexFunc(p.steps, func(s Step) bool { return s.Phase == phase && s.Title == title && slices.Equal(s.Commands, commands) }); i >= 0 {
+		p.steps[i].Findings = union(p.steps[i].Findings, of.findings)
+		return
 	}
 	p.steps = append(p.steps, Step{Node: p.name, Phase: phase, Title: title, Commands: commands, Findings: slices.Clone(of.findings)})
 }

@@ -127,6 +127,7 @@ func (p *planner) tokenKeyWork(f Finding, ask work) work {
 		made := p.stageFor(path.Dir(target), of).path(path.Base(target))
 		p.needs("openssl")
 		p.changes(target)
+		p.add(PhaseLook, of, "see that "+target+" does not hold the public half of "+f.Path+" yet", fmt.Sprintf(`[ "$(grep -cF "$(openssl pkey -in %s -pubout | sed -n 2p)" %s)" = 0 ]`, words(f.Path), words(target)))
 		p.add(PhaseMake, of, "add the public half of "+f.Path+" to a copy of "+target, "cp -p -- "+words(target, made), "openssl pkey -in "+words(f.Path)+" -pubout >> "+words(made))
 		p.add(PhaseCheck, of, "see that the copy of "+target+" holds it", fmt.Sprintf(`[ "$(grep -c 'BEGIN' %s)" -gt "$(grep -c 'BEGIN' %s)" ]`, words(made), words(target)))
 		p.add(PhasePlace, of, "put "+target+" in place", "mv -f -- "+words(made, target))
@@ -190,6 +191,7 @@ func (p *planner) swapWork(f Finding, ask work) work {
 			s := p.stageFor(path.Dir(pair.certificate), of)
 			c, k := s.path(path.Base(pair.certificate)), s.path(path.Base(pair.key))
 			p.changes(pair.certificate, pair.key)
+			p.add(PhaseLook, of, "see that "+pair.certificate+" still holds the key, and "+pair.key+" the certificate", "grep -q 'PRIVATE KEY' "+words(pair.certificate), "grep -q 'BEGIN CERTIFICATE' "+words(pair.key))
 			p.add(PhaseMake, of, "copy the two files under each other's name", "cp -p -- "+words(pair.key, c), "cp -p -- "+words(pair.certificate, k), "chmod 0644 "+words(c), "chmod 0600 "+words(k))
 			p.add(PhasePlace, of, "put them in place", "mv -f -- "+words(c, k, path.Dir(pair.certificate)+"/"))
 			return true
@@ -222,7 +224,7 @@ func (p *planner) restoreCAWork(f Finding, ask work) work {
 			p.needs("openssl")
 			p.changes(f.Path)
 			p.add(PhaseMake, of, "take the CA's certificate out of "+ref.Origin.Path,
-				fmt.Sprintf(`sed -n "%ds|.*certificate-authority-data: *||p" %s | openssl base64 -A -d > %s`, ref.Origin.Line, words(ref.Origin.Path), words(made)), "chmod 0644 "+words(made))
+				fmt.Sprintf(`sed -n "%ds|.*certificate-authority-data: *||p" %s | openssl base64 -A -d > %s`, ref.Origin.Line, words(ref.Origin.Path), words(made)), "chmod 0644 "+words(made), likeOld(f.Path, made))
 			p.add(PhaseCheck, of, "see that it is the certificate of the CA's key",
 				samePublicKey(words(made), words(p.certPath(k.Pair))))
 			p.add(PhasePlace, of, "put "+f.Path+" in place", "mv -f -- "+words(made, f.Path))
@@ -261,7 +263,7 @@ func (p *planner) notACAWork(f Finding, e *entry, ask work) work {
 		p.needs("openssl")
 		p.changes(f.Path)
 		p.add(PhaseMake, of, "make "+f.Path+" again as a CA, with its key and its name", hereDocument(words(made+".cnf"), extensions),
-			fmt.Sprintf("openssl x509 -in %s -signkey %s -sha256 -days 3650 -set_serial 0x$(openssl rand -hex 16) -clrext -extfile %s -extensions ext -out %s 2>> \"$B\"/openssl.log", words(f.Path), words(p.certPath(k.Pair)), words(made+".cnf"), words(made)), "chmod 0644 "+words(made))
+			fmt.Sprintf("openssl x509 -in %s -signkey %s -sha256 -days 3650 -set_serial 0x$(openssl rand -hex 16) -clrext -extfile %s -extensions ext -out %s 2>> \"$B\"/openssl.log", words(f.Path), words(p.certPath(k.Pair)), words(made+".cnf"), words(made)), "chmod 0644 "+words(made), likeOld(f.Path, made))
 		p.add(PhaseCheck, of, "see that it has the CA's key", samePublicKey(words(made), words(p.certPath(k.Pair))))
 		p.add(PhasePlace, of, "put "+f.Path+" in place", "mv -f -- "+words(made, f.Path))
 		return true

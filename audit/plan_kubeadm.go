@@ -1,7 +1,6 @@
 package audit
 
 import (
-	"fmt"
 	"path"
 	"regexp"
 	"slices"
@@ -149,16 +148,13 @@ func (p *planner) reissueKubeadm(k inventory.KubeadmFile, of work) bool {
 	}
 	s := p.stageFor(p.inv.CertificatesDir, of, "etcd")
 	config := p.configure(f, s, s.dir, "kubeadm.yaml", of)
-	var links []string
-	for _, ca := range []string{"ca", "front-proxy-ca", "etcd/ca"} {
-		for _, suffix := range []string{".crt", ".key"} {
-			from, link := p.certPath(ca+suffix), s.path(ca+suffix)
-			links = append(links, fmt.Sprintf("[ ! -e %s ] || ln -s -- %s", words(from), words(from, link)))
-			s.leave(link)
-		}
-	}
-	p.add(PhaseMake, of, "show kubeadm its CAs there", links...)
 	ca, _ := k.SignedBy()
+	var links []string
+	for _, name := range []string{ca.Path, ca.Pair} { // another CA without its key would be reason to refuse
+		links = append(links, "ln -s -- "+words(p.certPath(name), s.path(name)))
+		s.leave(s.path(name))
+	}
+	p.add(PhaseMake, of, "show kubeadm the CA there", links...)
 	place, made, verify := p.inv.KubeadmPath(k), s.path(k.Path), "openssl verify -CAfile "+words(p.inv.KubeadmPath(ca))
 	issue := "kubeadm init phase " + k.Phase + " --config " + words(config)
 	p.needs("openssl")
@@ -166,14 +162,14 @@ func (p *planner) reissueKubeadm(k inventory.KubeadmFile, of work) bool {
 	if k.Holds == inventory.HoldsKubeconfig {
 		dir := p.stageFor(path.Dir(place), of)
 		made = dir.path(k.Path)
-		p.add(PhaseMake, of, "have kubeadm issue "+place, issue+" --kubeconfig-dir "+words(dir.dir)+" > /dev/null")
+		p.add(PhaseMake, of, "have kubeadm issue "+place, issue+" --kubeconfig-dir "+words(dir.dir)+" > /dev/null", likeOld(place, made))
 		p.add(PhaseCheck, of, "check what was issued for "+place, "sed -n 's/.*client-certificate-data: //p' "+words(made)+" | openssl base64 -A -d | "+verify+" > /dev/null")
 		p.add(PhasePlace, of, "put "+place+" in place", "mv -f -- "+words(made, place))
 		return true
 	}
 	key := p.certPath(k.Pair)
 	p.changes(key)
-	p.add(PhaseMake, of, "have kubeadm issue "+place, issue+" > /dev/null")
+	p.add(PhaseMake, of, "have kubeadm issue "+place, issue+" > /dev/null", likeOld(place, made), likeOld(key, s.path(k.Pair)))
 	p.add(PhaseCheck, of, "check what was issued for "+place, verify+" "+words(made)+" > /dev/null")
 	p.add(PhasePlace, of, "put "+place+" and its key in place", put(made, place, s.path(k.Pair), key))
 	return true

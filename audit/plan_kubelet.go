@@ -1,11 +1,13 @@
 package audit
 
 import (
+	"fmt"
 	"path"
 	"slices"
 	"strings"
 
 	"certaudit/audit/inventory"
+	"certaudit/parsers"
 )
 
 // kubeletWork fixes what is the kubelet's own.
@@ -18,7 +20,7 @@ func (p *planner) kubeletWork(f Finding, e *entry, ask work) work {
 	case f.Check == "kubelet/embedded-client":
 		return p.repointWork(f, ask)
 	case f.Check == "files/dangling-link" && f.Path == p.currentPEM():
-		return p.danglingWork(f, ask)
+		return p.kubeletClientWork(f.Path, ask)
 	case f.Check == "kubelet/serving-unapproved":
 		ask.ask = "approve the kubelet's request after a look at its names: kubectl get csr, then kubectl certificate approve NAME"
 		return ask
@@ -28,14 +30,6 @@ func (p *planner) kubeletWork(f Finding, e *entry, ask work) work {
 		return p.kubeletClientWork(f.Path, ask)
 	}
 	return ask
-}
-
-// danglingWork leads the link to the newest file that there is, or to a new one.
-func (p *planner) danglingWork(f Finding, ask work) work {
-	if p.newestRotated(f.Path) != "" {
-		return p.linkWork(f, ask)
-	}
-	return p.kubeletClientWork(f.Path, ask)
 }
 
 // selfSignedWork has the kubelet make its throw-away certificate again, which it
@@ -50,25 +44,36 @@ func (p *planner) selfSignedWork(e *entry) work {
 	}}
 }
 
-// linkWork makes the link that the kubelet's rotation moves.
+// linkWork makes the link that the kubelet's rotation moves: to what lies in its
+// place as a file, or to the newest file, whichever is valid.
 func (p *planner) linkWork(f Finding, ask work) work {
-	if p.inv.Files[f.Path].Link == "" {
-		return work{key: "link " + f.Path, steps: func(p *planner, of work) bool {
-			p.changes(f.Path)
-			dated := words(strings.TrimSuffix(f.Path, "current.pem")) + `"$D".pem`
-			p.add(PhaseMake, of, "keep "+f.Path+" under a dated name", "D=$(date -u +%Y-%m-%d-%H-%M-%S)", "cp -p -- "+words(f.Path)+" "+dated)
-			p.add(PhasePlace, of, "make "+f.Path+" the link to it", "ln -sfn -- "+dated+" "+words(f.Path))
-			p.restart(inventory.Kubelet)
-			return true
-		}}
-	}
-	newest := p.newestRotated(f.Path)
-	if newest == "" {
+	newest, link := p.inv.NewestRotated(f.Path), p.inv.Files[f.Path].Link
+	switch {
+	case link == "" && p.validClient(f.Path):
+		return p.keepWork(f)
+	case p.validClient(newest):
+	case f.Path == p.currentPEM() && !p.validClient(f.Path):
+		return p.kubeletClientWork(f.Path, ask)
+	default:
 		return ask
 	}
 	return work{key: "link " + f.Path, steps: func(p *planner, of work) bool {
 		p.changes(f.Path)
-		p.add(PhasePlace, of, "lead "+f.Path+" to the newest certificate", "ln -sfn -- "+words(path.Join(path.Dir(f.Path), newest), f.Path))
+		p.add(PhaseLook, of, "see that "+f.Path+" still leads where it did", fmt.Sprintf(`[ "$(readlink %s)" = %s ]`, words(f.Path), shellWord(link)))
+		p.add(PhasePlace, of, "lead "+f.Path+" to the newest certificate", "ln -sfn -- "+words(newest, f.Path))
+		p.restart(inventory.Kubelet)
+		return true
+	}}
+}
+
+// keepWork keeps what lies in the place of the link under a name that it may lead to.
+func (p *planner) keepWork(f Finding) work {
+	return work{key: "link " + f.Path, steps: func(p *planner, of work) bool {
+		p.changes(f.Path)
+		p.add(PhaseLook, of, "see that "+f.Path+" is still no link", "[ ! -L "+words(f.Path)+" ]")
+		dated := words(strings.TrimSuffix(f.Path, "current.pem")) + `"$D".pem`
+		p.add(PhaseMake, of, "keep "+f.Path+" under a dated name", "D=$(date -u +%Y-%m-%d-%H-%M-%S)", "cp -p -- "+words(f.Path)+" "+dated)
+		p.add(PhasePlace, of, "make "+f.Path+" the link to it", "ln -sfn -- "+dated+" "+words(f.Path))
 		p.restart(inventory.Kubelet)
 		return true
 	}}
@@ -106,6 +111,8 @@ func (p *planner) kubeletClientWork(at string, ask work) work {
 	switch {
 	case at != current && p.validClient(current):
 		return p.repointWork(Finding{Path: at}, ask)
+	case at == current && p.validClient(p.inv.NewestRotated(current)):
+		return p.linkWork(Finding{Path: at}, ask)
 	case at != current && !p.inv.Files[current].Exists():
 		return ask // nothing rotates: it is a certificate like others
 	}
@@ -114,7 +121,7 @@ func (p *planner) kubeletClientWork(at string, ask work) work {
 	if p.name == "" || !opensslValue(o.commonName) || o.caCert == "" {
 		return ask
 	}
-	return p.ordered(o, "a control-plane node that has the CA's key", ask, func(p *planner, o order, make maker, of work) {
+	w := p.ordered(o, "a control-plane node that has the CA's key", ask, func(p *planner, o order, make maker, of work) {
 		s := p.stageFor(path.Dir(current), of)
 		o.made, o.newKey = s.path("kubelet-client.crt"), s.path("kubelet-client.key")
 		make(p, o, s, of)
@@ -123,11 +130,15 @@ func (p *planner) kubeletClientWork(at string, ask work) work {
 		dated := words(strings.TrimSuffix(current, "current.pem")) + `"$D".pem`
 		p.add(PhaseMake, of, "join certificate and key as the kubelet keeps them", "D=$(date -u +%Y-%m-%d-%H-%M-%S)", "cat "+words(o.made, o.newKey)+" > "+dated)
 		p.add(PhasePlace, of, "lead "+current+" to the new certificate", "ln -sfn -- "+dated+" "+words(current))
-		if w := p.repointWork(Finding{Path: at}, ask); at != current && w.steps != nil {
-			w.steps(p, of)
-		}
 		p.restart(inventory.Kubelet)
 	})
+	if at == current {
+		return w
+	}
+	also := p.repointWork(Finding{Path: at}, ask)
+	return work{key: "order for " + at, ask: ask.ask, steps: func(p *planner, of work) bool {
+		return w.steps(p, of) && (also.steps == nil || also.steps(p, of))
+	}}
 }
 
 // clientCA are the files of the CA that signs kubelets' client certificates and of its
@@ -146,9 +157,15 @@ func (p *planner) clientCA() (cert, key string) {
 	return cert, ""
 }
 
-// validClient reports whether a file holds a client certificate of this node that is
-// in its time.
+// validClient reports whether a file holds a certificate of this node's kubelet, of
+// the cluster's CA and in its time, with its key.
 func (p *planner) validClient(name string) bool {
-	certs := p.inv.Materials[name].Certificates
-	return len(certs) > 0 && p.now.Before(certs[0].NotAfter) && certs[0].Subject.CommonName == "system:node:"+p.name && slices.Contains(certs[0].Subject.Organization, groupNodes)
+	m := p.inv.Materials[name]
+	if len(m.Certificates) == 0 {
+		return false
+	}
+	c := m.Certificates[0]
+	_, trusted := p.signerFile(inventory.RoleKubernetesCA, c.Certificate)
+	return trusted && p.now.After(c.NotBefore) && p.now.Before(c.NotAfter) && c.Subject.CommonName == "system:node:"+p.name && slices.Contains(c.Subject.Organization, groupNodes) &&
+		slices.ContainsFunc(m.Keys, func(k parsers.Key) bool { return k.Private && k.PublicKeySHA256 == c.PublicKeySHA256() })
 }

@@ -71,7 +71,7 @@ func (p *planner) opensslWork(r *role, name string, ask work) work {
 		o.made, o.newKey = s.path(path.Base(o.place)), keys.path(path.Base(keyPath))
 		p.changes(o.place, keyPath)
 		make(p, o, s, of)
-		p.add(PhaseMake, of, "give both the owner and the mode of what they replace", likeOld(o.place, o.made), likeOld(keyPath, o.newKey))
+		p.add(PhaseMake, of, "give the new pair for "+o.place+" the owner and the mode of the old", likeOld(o.place, o.made), likeOld(keyPath, o.newKey))
 		p.add(PhasePlace, of, "put "+o.place+" and its key in place", put(o.made, o.place, o.newKey, keyPath))
 		p.noticed(e.role.name)
 		p.noticedByUnit(e)

@@ -3,6 +3,7 @@ package audit
 import (
 	"fmt"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"golang.org/x/mod/semver"
@@ -95,4 +96,16 @@ func (iv Interval) words() string {
 		return "before " + iv.Until
 	}
 	return iv.Since + " up to " + iv.Until
+}
+
+// olderBy returns the first release some minor versions before another.
+func olderBy(version string, minors int) string {
+	major, minor, _ := strings.Cut(semver.MajorMinor(version), ".")
+	m, _ := strconv.Atoi(minor) // a canonical version has one
+	return canonicalVersion(major + "." + strconv.Itoa(max(m-minors, 0)))
+}
+
+// lastBefore is the minor version before a bound, "1.37" of "1.38".
+func lastBefore(until string) string {
+	return strings.TrimPrefix(semver.MajorMinor(olderBy(canonicalVersion(until), 1)), "v")
 }

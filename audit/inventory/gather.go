@@ -49,6 +49,7 @@ func gatherNode(r *root, more []string) *Inventory {
 	newScanner(g, "").scanAll(more)
 	g.hostRoots()
 	g.folders()
+	g.newestRotated()
 	g.processes()
 	return g.inv
 }

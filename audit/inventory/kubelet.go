@@ -2,7 +2,9 @@ package inventory
 
 import (
 	"iter"
+	"maps"
 	"path"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -256,6 +258,39 @@ func (g *gatherer) kubeletClient(c Component) {
 		return
 	}
 	g.pairFile(current, Reference{Component: c.Name, Name: "cert-dir", Origin: c.Setting("cert-dir").Origin, Role: RoleKubeletClient})
+}
+
+// rotated matches what the kubelet's rotation makes and leaves behind (client-go
+// util/certificate/certificate_store.go).
+var rotated = regexp.MustCompile(`^kubelet-(client|server)-\d{4}(-\d{2}){5}\.pem$`)
+
+// IsRotated reports whether a name without a folder is that of a file which the
+// kubelet's rotation made.
+func IsRotated(name string) bool { return rotated.MatchString(name) }
+
+// NewestRotated is the path of the newest file that a link of the kubelet's rotation,
+// ".../kubelet-client-current.pem", may lead to; "" for none.
+func (inv *Inventory) NewestRotated(link string) string {
+	dir, base := path.Split(link)
+	prefix, newest := strings.TrimSuffix(base, "current.pem"), ""
+	for _, name := range inv.Folders[path.Clean(dir)] {
+		if IsRotated(name) && strings.HasPrefix(name, prefix) {
+			newest = max(newest, name)
+		}
+	}
+	if newest == "" {
+		return ""
+	}
+	return path.Join(dir, newest)
+}
+
+// newestRotated reads what links of the kubelet's rotation should lead to and do not.
+func (g *gatherer) newestRotated() {
+	for _, name := range slices.Sorted(maps.Keys(g.inv.Files)) {
+		if newest := g.inv.NewestRotated(name); newest != "" && strings.HasSuffix(name, "-current.pem") && path.Base(g.inv.Files[name].Link) != path.Base(newest) {
+			g.material(newest)
+		}
+	}
 }
 
 // pairFile adds a file that holds both a certificate and its key.
