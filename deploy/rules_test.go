@@ -309,13 +309,20 @@ func expiryTest(day int, r audit.Result) unitTest {
 	}
 	expr := testExpr{Expr: `sum by (alertname, severity, path) (ALERTS{alertname=~"CertauditCertificateExpir.+",alertstate="firing"})`, At: "15m"}
 	count := map[audit.Severity]int{}
-	for _, f := range r.Findings {
-		alert, ok := alertOf[f.Check]
-		if !ok || f.Severity == audit.Info {
-			continue
+	// An alert knows of no causes: what follows from a finding alerts as well.
+	sample := func(check string, severity audit.Severity, sha256 string) {
+		alert, ok := alertOf[check]
+		if !ok || severity == audit.Info {
+			return
 		}
-		count[f.Severity]++
-		expr.Samples = append(expr.Samples, testSample{fmt.Sprintf("{alertname=%q, severity=%q, path=%q}", alert, f.Severity, byPlace[f.SHA256].Path), 1})
+		count[severity]++
+		expr.Samples = append(expr.Samples, testSample{fmt.Sprintf("{alertname=%q, severity=%q, path=%q}", alert, severity, byPlace[sha256].Path), 1})
+	}
+	for _, f := range r.Findings {
+		sample(f.Check, f.Severity, f.SHA256)
+		for _, c := range f.Causes {
+			sample(c.Check, c.Severity, c.SHA256)
+		}
 	}
 	test.Name = fmt.Sprintf("day %d: %d critical, %d warning", day, count[audit.Critical], count[audit.Warning])
 	test.Exprs = []testExpr{expr}
