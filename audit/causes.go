@@ -41,7 +41,7 @@ func (n *nodeAudit) explain(findings []Finding) []Finding {
 func (c cause) join(findings []Finding) []Finding {
 	kept := make([]Finding, 0, len(findings))
 	for _, f := range findings {
-		itself := f.Check == c.Check && f.Path == c.Path && f.SHA256 == c.SHA256
+		itself := f.Check == c.Check && f.Path == c.Path && f.SHA256 == c.SHA256 && (f.SHA256 != "" || f.Field == c.Field)
 		if !itself && !c.explains(f) {
 			kept = append(kept, f)
 			continue

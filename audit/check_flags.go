@@ -12,12 +12,13 @@ import (
 )
 
 func checkUnknownFlag(p *pass) {
-	for _, c := range p.inv.Components {
-		faults, examined := p.flagFaults(c)
-		p.examined += examined
-		for _, f := range faults {
-			p.report(finding{severity: f.severity, component: c.Name, at: f.flag.Origin, message: f.message, remedy: p.replaceFlag(f)})
-		}
+	p.examined += p.flags.examined
+	for _, f := range p.flags.faults {
+		p.report(finding{severity: f.severity, component: f.component.Name, at: f.flag.Origin, message: f.message, remedy: p.replaceFlag(f)})
+	}
+	if p.flags.more {
+		p.lost = true
+		p.unjudged("more than %d flags are not as they should be; the rest were not judged", maxFlagFaults)
 	}
 }
 
@@ -303,25 +304,23 @@ func (n *node) byDefault() string {
 	return ", the default, since --service-cluster-ip-range is not set there"
 }
 
-// mistypedFlags explains a flag that is not set by one that is meant to be it.
+// mistypedFlags explains a flag that is not set, and a file that nothing names, by a
+// flag that does not exist and is meant to be the one and names the other.
 func (n *nodeAudit) mistypedFlags(findings []Finding) []cause {
 	var out []cause
-	for _, c := range n.inv.Components {
-		faults, _ := n.flagFaults(c)
-		for _, fault := range faults {
-			u := n.unset(c.Name, fault.instead)
-			i := slices.IndexFunc(findings, func(f Finding) bool {
-				return f.Check == "flags/unknown" && f.origin() == fault.flag.Origin
-			})
-			if u.flag == "" || i < 0 {
-				continue
-			}
-			explained := func(f Finding) bool { return f.origin() == u.at }
-			if follows := selected(findings, explained); len(follows) > 0 {
-				m := cause{findings[i], explained}
-				m.Severity = severest(append(follows, findings[i]))
-				out = append(out, m)
-			}
+	for _, fault := range n.flags.faults {
+		i := slices.IndexFunc(findings, func(f Finding) bool { return f.Check == "flags/unknown" && f.origin() == fault.flag.Origin })
+		if i < 0 {
+			continue
+		}
+		u, file := n.unset(fault.component.Name, fault.instead), path.Clean("/"+fault.flag.Value)
+		explained := func(f Finding) bool {
+			return u.flag != "" && f.origin() == u.at || f.Check == "files/unreferenced" && f.Path == file
+		}
+		if follows := selected(findings, explained); len(follows) > 0 {
+			m := cause{findings[i], explained}
+			m.Severity = severest(append(follows, findings[i]))
+			out = append(out, m)
 		}
 	}
 	return out

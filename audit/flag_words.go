@@ -134,7 +134,7 @@ func nearestFlag(p inventory.Program, name string, keep func(inventory.Flag) boo
 // isSlip reports whether a name is that of a flag but for a slip or two.
 func isSlip(name, flag string) bool {
 	n := min(len(name), len(flag))
-	return len(name) <= maxFlagName && (n >= 6 && edits(name, flag) <= 1 || n >= 9 && edits(name, flag) <= 2)
+	return max(len(name), len(flag)) <= n+2 && (n >= 6 && edits(name, flag) <= 1 || n >= 9 && edits(name, flag) <= 2)
 }
 
 // edits counts the insertions, removals, replacements and exchanges of neighbours

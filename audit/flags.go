@@ -167,9 +167,29 @@ type flagFault struct {
 // from a configuration file or, for etcd, a variable.
 func isOnCommandLine(f parsers.Flag) bool { return strings.HasPrefix(f.Origin.Field, "-") }
 
-// flagFaults returns what is wrong with the flags of a component, each flag once, in
-// their order. examined counts those that concern certificates.
-func (n *node) flagFaults(c inventory.Component) (faults []flagFault, examined int) {
+// flagFaults are what is wrong with the flags of a node's components, each flag once,
+// in their order.
+type flagFaults struct {
+	faults []flagFault
+	// examined counts the flags that concern certificates; more says that there are
+	// more than maxFlagFaults faults.
+	examined int
+	more     bool
+}
+
+// maxFlagFaults bounds the faults that are looked into. An upgrade over many versions
+// leaves a dozen.
+const maxFlagFaults = 100
+
+func (n *node) flagFaults() flagFaults {
+	var out flagFaults
+	for _, c := range n.inv.Components {
+		n.judgeFlags(c, &out)
+	}
+	return out
+}
+
+func (n *node) judgeFlags(c inventory.Component, out *flagFaults) {
 	p, _ := inventory.ProgramNamed(c.Name)
 	seen := map[string]bool{}
 	for _, f := range slices.Concat(c.Settings, c.Overruled) {
@@ -178,7 +198,10 @@ func (n *node) flagFaults(c inventory.Component) (faults []flagFault, examined i
 			continue
 		}
 		seen[f.Name+f.Spelling] = true
-		examined++
+		out.examined++
+		if out.more = out.more || len(out.faults) == maxFlagFaults; out.more {
+			return
+		}
 		fault := flagFault{component: c, flag: f}
 		switch {
 		case !isOnCommandLine(f):
@@ -192,10 +215,9 @@ func (n *node) flagFaults(c inventory.Component) (faults []flagFault, examined i
 			n.judgeVersion(&fault, row)
 		}
 		if fault.message != "" {
-			faults = append(faults, fault)
+			out.faults = append(out.faults, fault)
 		}
 	}
-	return faults, examined
 }
 
 // concernsCertificates reports whether a flag that is not in the table seems to be

@@ -1,6 +1,7 @@
 package audit_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -255,6 +256,51 @@ func TestStatedVersionOfFlags(t *testing.T) {
 		}
 		if got != c.want {
 			t.Errorf("%q: %q, expected %q", c.version, got, c.want)
+		}
+	}
+}
+
+// The flags of a lesson, of which none exists: each is named once, with what there is,
+// and no file that they name is called unnamed.
+func TestFlagsOfALesson(t *testing.T) {
+	const service = "/etc/systemd/system/kube-apiserver.service"
+	const release = " is no flag of kube-apiserver, in no release from 1.20 to 1.37: unless it is of another release, it does not start; the nearest is "
+	testEdges(t, fixtures.Native, []edge{
+		{name: "as written", change: both(replace(service, "--etcd-cafile=", "--etcd-ca-file="), replace(service, "--kubelet-certificate-authority=", "--kubelet-ca-file="),
+			replace(service, "--kubelet-client-certificate=", "--kubelet-certfile="), replace(service, "--kubelet-client-key=", "--kubelet-keyfile=")), want: []string{
+			"critical flags/unknown " + service + " --etcd-ca-file: --etcd-ca-file" + release + "--etcd-cafile",
+			"critical flags/unknown " + service + " --kubelet-certfile: --kubelet-certfile" + release + "--kubelet-client-certificate",
+			"warning flags/unknown " + service + " --kubelet-ca-file: --kubelet-ca-file" + release + "--kubelet-certificate-authority",
+			"warning flags/unknown " + service + " --kubelet-keyfile: --kubelet-keyfile" + release + "--kubelet-client-key",
+			"done identity/organization-extra: the Kubernetes version is not known, so the organizations of kube-apiserver/kubelet-client were not judged",
+			"done chain/wrong-issuer: no CA is in view that kubelet/serving could be verified with",
+			"done chain/untrusted: no CA is in view that kubelet/serving could be verified with",
+			"not-applicable input/unknown-version: no image tag tells the Kubernetes version; say it with --kubernetes-version",
+		}},
+	})
+}
+
+// Thousands of flags that do not exist cost little, and are not listed to the last.
+func TestManyUnknownFlags(t *testing.T) {
+	cluster := fixtures.ControlPlane(fixtures.Options{})
+	var b strings.Builder
+	for i := range 9000 {
+		fmt.Fprintf(&b, "    - --tls-cert-file-%d=x\n", i)
+	}
+	cluster.Node.Replace(apiManifest, "    - kube-apiserver\n", "    - kube-apiserver\n"+b.String())
+	r := auditNode(t, cluster.Node, audit.Options{})
+	found := 0
+	for _, f := range r.Findings {
+		if f.Check == "flags/unknown" {
+			found++
+		}
+	}
+	if found != 100 {
+		t.Errorf("%d findings", found)
+	}
+	for _, o := range r.Outcomes {
+		if o.Check == "flags/unknown" && (o.State != audit.Incomplete || o.Reason != "more than 100 flags are not as they should be; the rest were not judged") {
+			t.Errorf("%s: %s", o.State, o.Reason)
 		}
 	}
 }

@@ -16,7 +16,9 @@ type nodeAudit struct {
 	signatures
 	// edges are the connections; earlier are the findings of the checks that
 	// ran before, which may explain why one is broken.
-	edges   []edge
+	edges []edge
+	// flags are what is wrong with the flags of the components.
+	flags   flagFaults
 	earlier []Finding
 	// requests are what [RunRequests] judges; nil in [Run].
 	requests *requestSet
@@ -27,6 +29,7 @@ func newNodeAudit(n *node, o Options, known map[[2]*x509.Certificate]bool) *node
 		signatures: signatures{made: map[[2]*x509.Certificate]bool{}, before: known, extra: signaturesPerObject * len(n.inv.Objects)}}
 	a.checkAhead()
 	a.edges = a.connections()
+	a.flags = a.flagFaults()
 	return a
 }
 

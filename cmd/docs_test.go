@@ -67,7 +67,7 @@ func TestRequirementsPage(t *testing.T) {
 	table := audit.DefaultRequirements()
 	var b strings.Builder
 	b.WriteString("# Requirements\n\n" + generated)
-	fmt.Fprintf(&b, "What each certificate must be, for Kubernetes %s up to but not including %s. Words in braces stand for facts of the\naudited node. `organizationAllowed` may be there as well; `organizationLegacy` may be there and is worth a word. An `issuer`\nis the CA in the file of a component's flag, or in one of kubeadm's files: the first of them that the node has.\n`certaudit requirements --kubernetes-version 1.34` prints the rows of one version.\n", table.Covers.Since, table.Covers.Until)
+	fmt.Fprintf(&b, "What each certificate must be, for Kubernetes %s up to but not including %s. Words in braces stand for facts of the\naudited node. `organizationAllowed` may be there as well; `organizationLegacy` may be there and is worth a word. An `issuer`\nis the CA in the file of a component's flag, or in one of kubeadm's files: the first of them that the node has.\n`certaudit requirements --kubernetes-version 1.34` prints the rows of one version.\nWhere nothing says otherwise, the domain is cluster.local, and the service range 10.0.0.0/24, the default of kube-apiserver.\n", table.Covers.Since, table.Covers.Until)
 	role := ""
 	for _, r := range table.Rows {
 		if r.Role != role {

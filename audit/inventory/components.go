@@ -107,6 +107,7 @@ var programs = []Program{
 				{Name: "experimental-keystone-ca-file", Until: "1.19"},
 				{Name: "experimental-bootstrap-token-auth", Switch: true, Until: "1.19", Instead: "enable-bootstrap-token-auth"},
 				{Name: "insecure-allow-any-token", Switch: true, Until: "1.19"},
+				{Name: "google-json-key", Until: "1.19"},
 			}),
 		Switches: []string{"allow-privileged", "audit-log-compress", "audit-log-truncate-enabled",
 			"contention-profiling", "disable-http2-serving", "enable-aggregator-routing",
@@ -166,6 +167,7 @@ var programs = []Program{
 				{Name: "address", Until: "1.24", Instead: "bind-address"},
 				{Name: "port", Until: "1.24"},
 				{Name: "insecure-experimental-approve-all-kubelet-csrs-for-group", Until: "1.19"},
+				{Name: "google-json-key", Until: "1.19"},
 			}),
 		Switches: []string{"configure-cloud-routes", "disable-attach-detach-reconcile-sync", "enable-dynamic-provisioning",
 			"enable-leader-migration", "leader-elect", "use-service-account-credentials"},
@@ -183,6 +185,7 @@ var programs = []Program{
 
 				{Name: "address", Until: "1.24", Instead: "bind-address"},
 				{Name: "port", Until: "1.24"},
+				{Name: "google-json-key", Until: "1.19"},
 			}),
 		Fields: []Field{
 			{Kind: "KubeSchedulerConfiguration", Field: "clientConnection.kubeconfig", Holds: HoldsKubeconfig, Role: RoleSchedulerClient},
@@ -196,6 +199,7 @@ var programs = []Program{
 			{Name: "config", Holds: HoldsConfig, Role: RoleProxyClient},
 			{Name: "kubeconfig", Holds: HoldsKubeconfig, Role: RoleProxyClient},
 			{Name: "master"},
+			{Name: "google-json-key", Until: "1.19"},
 		},
 		Switches: []string{"bind-address-hard-fail", "cleanup", "masquerade-all"},
 		Fields: []Field{
@@ -237,6 +241,7 @@ var programs = []Program{
 			{Name: "api-servers", Until: "1.19"},
 			{Name: "auth-path", Until: "1.19"},
 			{Name: "cadvisor-port", Until: "1.19"},
+			{Name: "google-json-key", Until: "1.19"},
 			{Name: "enable-cadvisor-json-endpoints", Switch: true, Until: "1.21"},
 			{Name: "docker-tls", Switch: true, Until: "1.24"},
 			{Name: "docker-tls-ca", Until: "1.24"},
