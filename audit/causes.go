@@ -22,8 +22,9 @@ type cause struct {
 // causes find what has several findings for its consequences. Each looks at what
 // those before it have left.
 var causes = []func(*nodeAudit, []Finding) []cause{
-	(*nodeAudit).mistypedFlags, (*nodeAudit).missingFolders, (*nodeAudit).missingPairs, (*nodeAudit).missingVolumes, (*nodeAudit).swappedPairs,
+	(*nodeAudit).missingFolders, (*nodeAudit).missingPairs, (*nodeAudit).missingVolumes, (*nodeAudit).swappedPairs,
 	(*nodeAudit).wrongClock, (*nodeAudit).replacedCAs, (*nodeAudit).expiredCAs, (*nodeAudit).wrongRanges, (*nodeAudit).wrongFacts,
+	(*nodeAudit).mistypedFlags,
 }
 
 // explain puts findings that have one cause into one, where the fix starts.

@@ -116,6 +116,8 @@ var neededFlags = []neededFlag{
 		without: "no pod starts that needs a service account, whose token nobody makes", mild: Info, source: "kubernetes cmd/kube-controller-manager/app/serviceaccount_controller.go"},
 	{component: inventory.Kubelet, flag: "client-ca-file", when: refusesAPIServer,
 		without: "the API server is anonymous to it and refused: kubectl logs and exec fail", source: "kubernetes cmd/kubelet/app/auth.go"},
+	{component: inventory.Etcd, flag: "advertise-client-urls", when: setsListener, without: "it does not start beside --listen-client-urls", source: "etcd server/embed/config.go ErrUnsetAdvertiseClientURLsFlag"},
+	{component: inventory.Etcd, flag: "listen-peer-urls", when: hasPeers, without: "it listens to its peers at localhost alone", source: "etcd server/embed/config.go DefaultListenPeerURLs"},
 	{component: inventory.Etcd, flag: "cert-file", when: servesTLS("listen-client-urls", "auto-tls"), without: "it does not start", source: "etcd server/embed/etcd.go"},
 	{component: inventory.Etcd, flag: "peer-cert-file", when: servesTLS("listen-peer-urls", "peer-auto-tls"), without: "it does not start", source: "etcd client/pkg/transport/listener_tls.go"},
 }
@@ -153,6 +155,14 @@ func admitsAccounts(n *node, _ inventory.Component) bool {
 func refusesAPIServer(n *node, c inventory.Component) bool {
 	return c.Setting("kubeconfig").Value != "" && n.anonymousKubelet().verdict == VerdictBroken
 }
+
+// setsListener reports whether etcd is told by flags or variables where to listen.
+func setsListener(_ *node, c inventory.Component) bool {
+	return c.Setting("listen-client-urls").Value != "" && len(c.Overruled) == 0 && c.Setting("config-file").Value == ""
+}
+
+// hasPeers reports whether etcd is one of several members.
+func hasPeers(n *node, _ inventory.Component) bool { return len(n.inv.EtcdMembers()) > 1 }
 
 // servesTLS returns whether one of the URLs of etcd is of https, and etcd does not make
 // a certificate for it.

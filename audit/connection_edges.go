@@ -282,6 +282,8 @@ func (n *node) signerTrusted(ref inventory.Reference) verification {
 	c := n.presentedBy(ref, true)
 	h := verification{verdict: VerdictBroken, at: parsers.Origin{Path: ref.Path, Field: ref.Label()}, paths: slices.Concat(c.paths, a.paths)}
 	switch {
+	case c.unset.flag != "":
+		h.fault, h.reason, h.at, h.unset = faultAbsent, c.missing, c.at, c.unset
 	case len(c.chain) > 1:
 		h.fault, h.reason = faultAbsent, fmt.Sprintf("%s holds %d certificates, and kube-controller-manager signs with one", ref.Path, len(c.chain))
 	case c.unseen:

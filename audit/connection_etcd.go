@@ -114,9 +114,11 @@ func (n *nodeAudit) etcdEdge(component, address, caFlag, certFlag string, r *rol
 	l.authorization, l.Identity = n.identify(r, offered), identityOf(offered)
 	if n.isOwnEtcd(host) {
 		l.authorization = n.allowed(clientNames, offered, l.authorization)
-		if dialled, spoken := isPlain(address), n.plainEtcd(host); dialled != spoken {
-			l.serverSide = verification{verdict: VerdictBroken, fault: faultAbsent, reason: "etcd speaks " + protocol(spoken) + " there, and the client " + protocol(dialled)}
-			if spoken {
+		if spoken, known := n.plainEtcd(host); known && spoken != isPlain(address) {
+			l.serverSide = verification{verdict: VerdictBroken, fault: faultAbsent, reason: "etcd speaks " + protocol(spoken) + " there, and the client " + protocol(isPlain(address))}
+			if u := n.unset(inventory.Etcd, "listen-client-urls"); u.flag != "" {
+				l.serverSide.at, l.serverSide.unset, l.serverSide.reason = u.at, u, u.name()+" is not set: "+l.serverSide.reason
+			} else if spoken {
 				l.serverSide.at = n.inv.Setting("etcd", "listen-client-urls").Origin
 			}
 			l.clientSide = verification{verdict: VerdictNone}
@@ -148,17 +150,31 @@ func protocol(plain bool) string {
 	return "TLS"
 }
 
-// plainEtcd reports whether the etcd of this node speaks no TLS at a host.
-func (n *node) plainEtcd(host string) bool {
-	plain := false
-	for u := range strings.SplitSeq(n.inv.Setting("etcd", "listen-client-urls").Value, ",") {
-		a, err := netip.ParseAddr(parsers.HostOf(u))
-		if parsers.HostOf(u) == host || err == nil && a.IsUnspecified() {
-			plain = isPlain(strings.TrimSpace(u))
+// plainEtcd reports whether the etcd of this node speaks no TLS at a host. known is
+// false where none of the URLs that it listens at is of the host.
+func (n *node) plainEtcd(host string) (plain, known bool) {
+	for u := range strings.SplitSeq(n.etcdListens(), ",") {
+		listens := parsers.HostOf(u)
+		a, err := netip.ParseAddr(listens)
+		if listens == host || err == nil && a.IsUnspecified() || isLoopback(listens) && isLoopback(host) && !known {
+			plain, known = isPlain(strings.TrimSpace(u)), true
 		}
 	}
-	return plain
+	return plain, known
 }
+
+// etcdListens are the URLs that the etcd of this node serves clients at: the default
+// where none are set.
+func (n *node) etcdListens() string {
+	c, _ := n.inv.Component(inventory.Etcd)
+	if whole, _ := isWhole(n.inv, c); !whole {
+		return c.Setting("listen-client-urls").Value
+	}
+	return c.InEffect("listen-client-urls")
+}
+
+// isLoopback reports whether a host leads to the machine itself.
+func isLoopback(host string) bool { return host == "localhost" || host == "127.0.0.1" || host == "::1" }
 
 // etcdServer is what the etcd that listens at a host presents.
 func (n *node) etcdServer(host string) credentials {
@@ -187,8 +203,7 @@ func (n *node) isOwnEtcd(host string) bool {
 	if _, ok := n.inv.Component("etcd"); !ok {
 		return false
 	}
-	return isAmong(n.inv.Setting("etcd", "listen-client-urls").Value, host) || isAmong(n.inv.Setting("etcd", "advertise-client-urls").Value, host) ||
-		host == "localhost" || host == "127.0.0.1" || host == "::1"
+	return isAmong(n.inv.Setting("etcd", "listen-client-urls").Value, host) || isAmong(n.inv.Setting("etcd", "advertise-client-urls").Value, host) || isLoopback(host)
 }
 
 // isAmong reports whether one of some URLs, with or without TLS, has a host.

@@ -163,6 +163,26 @@ func TestMissingFlagEdges(t *testing.T) {
 		{name: "etcd makes its certificates itself", change: both(unset("etcd", "cert-file"), unset("etcd", "key-file"), unset("etcd", "peer-cert-file"), unset("etcd", "peer-key-file"), unset("etcd", "peer-trusted-ca-file"), unset("etcd", "peer-client-cert-auth"),
 			word("etcd", "--auto-tls=true"), word("etcd", "--peer-auto-tls")), want: []string{
 			"done chain/wrong-issuer: no CA is in view that etcd/peer could be verified with", "done chain/untrusted: no CA is in view that etcd/peer could be verified with"}},
+		{name: "etcd listens at its default", change: unset("etcd", "listen-client-urls"), want: []string{
+			"critical flags/missing /etc/kubernetes/manifests/etcd.yaml --listen-client-urls: --listen-client-urls is not set: etcd speaks HTTP there, and the client TLS"}},
+		{name: "etcd gives out no URL", change: unset("etcd", "advertise-client-urls"), want: []string{
+			"critical flags/missing /etc/kubernetes/manifests/etcd.yaml --advertise-client-urls: --advertise-client-urls of etcd is not set: it does not start beside --listen-client-urls"}},
+		{name: "etcd listens to itself at its default", change: unset("etcd", "listen-peer-urls")},
+		{name: "etcd listens to its peers at its default", change: both(unset("etcd", "listen-peer-urls"),
+			replace(manifests+"/etcd.yaml", "--initial-cluster=cp-1=https://192.0.2.11:2380", "--initial-cluster=cp-1=https://192.0.2.11:2380,cp-2=https://192.0.2.12:2380")), want: []string{
+			"critical flags/missing /etc/kubernetes/manifests/etcd.yaml --listen-peer-urls: --listen-peer-urls of etcd is not set: it listens to its peers at localhost alone"}},
+		{name: "the API server makes its certificate itself", change: both(unset("kube-apiserver", "tls-cert-file"), unset("kube-apiserver", "tls-private-key-file")), want: []string{
+			"critical flags/missing /etc/kubernetes/manifests/kube-apiserver.yaml --tls-cert-file: --tls-cert-file is not set: the API server generates a certificate at its start, which nobody can verify"}},
+		{name: "the API server keeps its certificate in a folder", change: both(unset("kube-apiserver", "tls-cert-file"), unset("kube-apiserver", "tls-private-key-file"), word("kube-apiserver", "--cert-dir="+pki))},
+		{name: "what the API server keeps is no pair", change: both(unset("kube-apiserver", "tls-cert-file"), unset("kube-apiserver", "tls-private-key-file"), word("kube-apiserver", "--cert-dir="+pki),
+			func(c *fixtures.Cluster) { c.WriteKey(pki+"/apiserver.key", "another") }), want: []string{
+			"critical keys/mismatch /etc/kubernetes/pki/apiserver.crt kube-apiserver --cert-dir: the private key of /etc/kubernetes/pki/apiserver.key is not that of this certificate; expected a pair"}},
+		{name: "only a key to sign with", change: unset("kube-controller-manager", "cluster-signing-cert-file"), want: []string{
+			"critical flags/missing /etc/kubernetes/manifests/kube-controller-manager.yaml --cluster-signing-cert-file: --cluster-signing-key-file is set, and --cluster-signing-cert-file is not: kube-controller-manager does not start"}},
+		{name: "only a certificate to sign with", change: unset("kube-controller-manager", "cluster-signing-key-file"), want: []string{
+			"critical flags/missing /etc/kubernetes/manifests/kube-controller-manager.yaml --cluster-signing-key-file: --cluster-signing-cert-file is set, and --cluster-signing-key-file is not: kube-controller-manager does not start"}},
+		{name: "a mistyped service range", change: replace(apiManifest, "--service-cluster-ip-range=", "--service-cluster-ip-rang="), want: []string{
+			"critical flags/unknown /etc/kubernetes/manifests/kube-apiserver.yaml --service-cluster-ip-rang: --service-cluster-ip-rang is no flag of kube-apiserver, in no release from 1.20 to 1.37: it does not start; the nearest is --service-cluster-ip-range"}},
 		{name: "etcd without TLS", change: both(unset("etcd", "cert-file"), unset("etcd", "key-file"), unset("etcd", "trusted-ca-file"), unset("etcd", "client-cert-auth"), unset("kube-apiserver", "etcd-cafile"), unset("kube-apiserver", "etcd-certfile"), unset("kube-apiserver", "etcd-keyfile"),
 			replace(manifests+"/etcd.yaml", "listen-client-urls=https://127.0.0.1:2379,https://192.0.2.11:2379", "listen-client-urls=http://127.0.0.1:2379"),
 			replace(apiManifest, "etcd-servers=https://", "etcd-servers=http://"), remove(pki+"/etcd/healthcheck-client.crt", pki+"/etcd/healthcheck-client.key", pki+"/etcd/server.crt", pki+"/etcd/server.key", pki+"/apiserver-etcd-client.crt", pki+"/apiserver-etcd-client.key")), want: []string{

@@ -277,7 +277,7 @@ var programs = []Program{
 			{Name: "discovery-cacert", Holds: HoldsBundle, Role: RoleOtherCA, Since: "3.6"},
 			{Name: "name"},
 			{Name: "config-file"},
-			{Name: "listen-client-urls"},
+			{Name: "listen-client-urls", Default: "http://localhost:2379"},
 			{Name: "listen-peer-urls"},
 			{Name: "advertise-client-urls"},
 			{Name: "initial-advertise-peer-urls"},
