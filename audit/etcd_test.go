@@ -252,9 +252,9 @@ func TestRealEtcd(t *testing.T) {
 			{"of another CA", signer(etcdClient, fixtures.CA), accepted, unverified, unverified},
 			{"without a certificate", anonymous, accepted, unverified, unverified},
 		}},
-		// The roots of this host are not those of the node: the audit cannot know.
+		// The roots of this host are not those of the node; neither has etcd's CA.
 		{"no CA with --client-cert-auth", without("--trusted-ca-file=" + pki + "/etcd/ca.crt"), []client{
-			{"as kubeadm makes it", nil, accepted, audit.VerdictUnknown, audit.VerdictUnknown},
+			{"as kubeadm makes it", nil, accepted, refused, refused},
 			{"for servers only", usages(etcdClient, serverAuth), accepted, refused, refused},
 			{"without a certificate", anonymous, accepted, audit.VerdictUnknown, audit.VerdictUnknown},
 		}},
