@@ -52,16 +52,15 @@ func (n *node) replaceFlag(f flagFault) remedy {
 	return n.applyFlags(f.component, fmt.Sprintf("# in %s write --%s=%s in place of %s", at, f.instead, clip(f.flag.Value), clip(written)))
 }
 
-// applyFlags adds to advice on the flags of a component what brings them into force.
-// The kubelet starts a static pod again by itself once its manifest is changed.
-func (n *node) applyFlags(c inventory.Component, advice ...string) remedy {
-	if path.Ext(c.Origin.Path) != ".service" {
-		if c.Name == inventory.Kubelet {
-			return append(remedy(advice), "systemctl restart kubelet")
-		}
-		return advice
+// applyFlags adds to advice on the flags of a component what brings them into force. It
+// is a comment as well: a component that still runs with other flags must not be
+// restarted before they are corrected. The kubelet starts a static pod again by itself
+// once its manifest is changed.
+func (n *node) applyFlags(c inventory.Component, advice string) remedy {
+	if path.Ext(c.Origin.Path) != ".service" && c.Name != inventory.Kubelet {
+		return remedy{advice}
 	}
-	return append(remedy(advice), "systemctl daemon-reload", command("systemctl restart %s", unitName(c, c.Name)))
+	return remedy{advice, command("# then: systemctl daemon-reload && systemctl restart %s", unitName(c, c.Name))}
 }
 
 // setFlag says how to set a flag that is not set, to a file of the node that fits if
@@ -156,7 +155,7 @@ func refusesAPIServer(n *node, c inventory.Component) bool {
 	return c.Setting("kubeconfig").Value != "" && n.anonymousKubelet().verdict == VerdictBroken
 }
 
-// setsListener reports whether etcd is told by flags or variables where to listen.
+// setsListener reports whether flags or variables say where etcd listens.
 func setsListener(_ *node, c inventory.Component) bool {
 	return c.Setting("listen-client-urls").Value != "" && len(c.Overruled) == 0 && c.Setting("config-file").Value == ""
 }
@@ -243,7 +242,7 @@ func (p *pass) judgePairs(c inventory.Component) {
 			continue
 		}
 		f := finding{component: c.Name, at: u.at, remedy: p.setFlag(u), message: fmt.Sprintf("--%s is set, and %s is not: %s does not start", row.Name, u.name(), c.Name)}
-		if severity, passed := passedOver[row.Name]; passed {
+		if severity, ignored := ignoredHalves[row.Name]; ignored {
 			f.message = fmt.Sprintf("--%s is set, and %s is not: %s shows no certificate", row.Name, u.name(), c.Name)
 			f.severity = severity
 		}

@@ -221,17 +221,17 @@ func (n *node) refusing(component, flag, reason string) anchors {
 // with it, or shows nothing.
 func halfPair(lacking unsetFlag, set string) credentials {
 	c := credentials{at: lacking.at, unset: lacking}
-	if _, c.none = passedOver[set]; !c.none {
+	if _, c.none = ignoredHalves[set]; !c.none {
 		c.missing = fmt.Sprintf("--%s is set, and %s is not", set, lacking.name())
 	}
 	return c
 }
 
-// passedOver are the flags of a pair that count for nothing without the other half, and
+// ignoredHalves are the flags of a pair that are ignored without the other half, and
 // how bad that is: there may be no extension API server (k8s.io/client-go transport
 // HasCertAuth; kube-aggregator pkg/apiserver). With one half of any other pair the
 // component does not start.
-var passedOver = map[string]Severity{"kubelet-client-certificate": Critical, "kubelet-client-key": Critical,
+var ignoredHalves = map[string]Severity{"kubelet-client-certificate": Critical, "kubelet-client-key": Critical,
 	"proxy-client-cert-file": Warning, "proxy-client-key-file": Warning}
 
 // otherHalf returns the flag of the other half of a pair, if it is not set though the
@@ -244,7 +244,7 @@ func (n *node) otherHalf(ref inventory.Reference) unsetFlag {
 	return unsetFlag{}
 }
 
-// rootsWithout are what an end verifies with that is told no CA by a flag.
+// rootsWithout are what an end verifies with that no flag gives a CA.
 func (n *node) rootsWithout(component, flag, reason string, c credentials) anchors {
 	u := n.unset(component, flag)
 	if u.flag == "" {

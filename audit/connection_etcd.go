@@ -185,7 +185,7 @@ func (n *node) etcdServer(host string) credentials {
 }
 
 // etcdPresents is what the etcd of this node serves with; it makes a certificate itself
-// if it is told to.
+// if a flag says so.
 func (n *node) etcdPresents(certFlag, autoFlag string) credentials {
 	ref, ok := n.inv.ReferenceOf(inventory.Etcd, certFlag)
 	c := n.presentedBy(ref, ok)

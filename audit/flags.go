@@ -302,8 +302,8 @@ func (n *node) judgeUnknown(fault *flagFault, p inventory.Program) {
 	}
 }
 
-// judgeVariable judges a variable or a key of etcd's configuration, which etcd passes
-// over where it knows none of the name. It matters where another was meant, which is
+// judgeVariable judges a variable or a key of etcd's configuration, which etcd ignores
+// where it knows none of the name. It matters where another was meant, which is
 // not set otherwise.
 func (n *node) judgeVariable(fault *flagFault, p inventory.Program, row inventory.Flag, known bool) {
 	c := fault.component
@@ -328,5 +328,5 @@ func (n *node) judgeVariable(fault *flagFault, p inventory.Program, row inventor
 		return
 	}
 	fault.severity = Warning
-	fault.message = fmt.Sprintf("etcd has no setting of this name and passes it over; expected that of --%s", fault.instead)
+	fault.message = fmt.Sprintf("etcd has no setting of this name and ignores it; expected that of --%s", fault.instead)
 }

@@ -98,7 +98,7 @@ func TestUnknownFlagEdges(t *testing.T) {
 	})
 }
 
-// etcd passes over what it does not know in its variables and its configuration file.
+// etcd ignores what it does not know in its variables and its configuration file.
 func TestUnknownSettingsOfEtcd(t *testing.T) {
 	const env = "/etc/etcd/etcd.env"
 	file := func(change func(string) string) func(*fixtures.Cluster) {
@@ -120,7 +120,7 @@ func TestUnknownSettingsOfEtcd(t *testing.T) {
 		"done chain/untrusted: no CA is in view that kube-apiserver/etcd-client could be verified with"}
 	testEdges(t, fixtures.Native, []edge{
 		{name: "a variable", change: replace(env, "ETCD_TRUSTED_CA_FILE", "ETCD_TRUSTED_CAFILE"), want: []string{
-			"critical flags/unknown /etc/etcd/etcd.env ETCD_TRUSTED_CAFILE: etcd has no setting of this name and passes it over; expected that of --trusted-ca-file",
+			"critical flags/unknown /etc/etcd/etcd.env ETCD_TRUSTED_CAFILE: etcd has no setting of this name and ignores it; expected that of --trusted-ca-file",
 			natives[0], untrusted[0], untrusted[1], natives[1]}},
 		{name: "a variable of somebody else's", change: func(c *fixtures.Cluster) {
 			c.Node.Append(env, []byte("ETCD_CERTS=/etc/etcd\nETCD_CA=/etc/etcd/ca.crt\nETCD_TRUSTED_CAFILE=/etc/etcd/ca.crt\n"))
@@ -129,7 +129,7 @@ func TestUnknownSettingsOfEtcd(t *testing.T) {
 		{name: "a key of the configuration file", change: file(func(text string) string {
 			return strings.Replace(text, "  trusted-ca-file: ca.crt\n  client-cert-auth: true\npeer", "  trusted-cafile: ca.crt\n  client-cert-auth: true\npeer", 1)
 		}), want: []string{
-			"critical flags/unknown /etc/etcd/etcd.yaml client-transport-security.trusted-cafile: etcd has no setting of this name and passes it over; expected that of --trusted-ca-file",
+			"critical flags/unknown /etc/etcd/etcd.yaml client-transport-security.trusted-cafile: etcd has no setting of this name and ignores it; expected that of --trusted-ca-file",
 			natives[0], untrusted[0], untrusted[1], natives[1]}},
 		{name: "a flag beside a configuration file", change: both(file(strings.Clone), replace("/etc/systemd/system/etcd.service", "/usr/local/bin/etcd", "/usr/local/bin/etcd --trusted-cafile=ca.crt")), want: says(
 			"warning flags/unknown /etc/systemd/system/etcd.service --trusted-cafile: --trusted-cafile is no flag of etcd, in no release from 3.4 to 3.7: unless it is of another release, it does not start; the nearest is --trusted-ca-file")},
@@ -217,7 +217,7 @@ func TestMissingFlagEdges(t *testing.T) {
 			replace(manifests+"/kube-scheduler.yaml", "  volumes:\n", "  volumes:\n  - {name: more, hostPath: {path: /etc/kubernetes/scheduler.conf.yaml}}\n"),
 			replace(manifests+"/kube-scheduler.yaml", "    volumeMounts:\n", "    volumeMounts:\n    - {name: more, mountPath: /etc/kubernetes/scheduler.conf.yaml}\n")), want: []string{
 			"critical flags/missing /etc/kubernetes/manifests/kube-scheduler.yaml --kubeconfig: --kubeconfig of kube-scheduler is not set: it does not start, for it finds no way to the API server"}},
-		{name: "the controller manager is told the address alone", change: both(unset("kube-controller-manager", "kubeconfig"), word("kube-controller-manager", "--master=https://192.0.2.11:6443"))},
+		{name: "the controller manager has the address alone", change: both(unset("kube-controller-manager", "kubeconfig"), word("kube-controller-manager", "--master=https://192.0.2.11:6443"))},
 		{name: "no service range for the controller manager", change: unset("kube-controller-manager", "service-cluster-ip-range")},
 	})
 }
