@@ -220,14 +220,6 @@ func (p *pass) judgeNeeded(row neededFlag) {
 	p.report(f)
 }
 
-// phrase says since or until when something is so: "from 1.20 on", "before 1.21".
-func (iv Interval) phrase() string {
-	if iv.Since != "" {
-		return "from " + iv.Since + " on"
-	}
-	return "before " + iv.Until
-}
-
 // judgePairs judges the flags of a component that name pairs, of which it needs both
 // halves.
 func (p *pass) judgePairs(c inventory.Component) {

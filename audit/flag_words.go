@@ -97,14 +97,14 @@ func compareFlags(a, b string) (l likeness, ok bool) {
 		left = slices.Delete(left, i, i+1)
 	}
 	l.words += len(left)
-	l.edits = edits(strings.ToLower(a), b)
+	l.edits = distance(strings.ToLower(a), b)
 	return l, ok
 }
 
 // sameWord reports whether two words are one, but for a slip in a longer one.
 func sameWord(a, b string) bool {
 	shorter := min(len(a), len(b))
-	return a == b || shorter >= 4 && edits(a, b) <= 1 || shorter >= 8 && edits(a, b) <= 2
+	return a == b || shorter >= 4 && distance(a, b) <= 1 || shorter >= 8 && distance(a, b) <= 2
 }
 
 // maxUnlike is how many words a flag may have that another lacks, and the other way
@@ -134,29 +134,5 @@ func nearestFlag(p inventory.Program, name string, keep func(inventory.Flag) boo
 // isSlip reports whether a name is that of a flag but for a slip or two.
 func isSlip(name, flag string) bool {
 	n := min(len(name), len(flag))
-	return max(len(name), len(flag)) <= n+2 && (n >= 6 && edits(name, flag) <= 1 || n >= 9 && edits(name, flag) <= 2)
-}
-
-// edits counts the insertions, removals, replacements and exchanges of neighbours
-// that make one text of another (optimal string alignment).
-func edits(a, b string) int {
-	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
-	for j := range last {
-		last[j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		row[0] = i
-		for j := 1; j <= len(b); j++ {
-			change := last[j-1]
-			if a[i-1] != b[j-1] {
-				change++
-			}
-			row[j] = min(change, last[j]+1, row[j-1]+1)
-			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				row[j] = min(row[j], before[j-2]+1)
-			}
-		}
-		before, last, row = last, row, before
-	}
-	return last[len(b)]
+	return max(len(name), len(flag)) <= n+2 && (n >= 6 && distance(name, flag) <= 1 || n >= 9 && distance(name, flag) <= 2)
 }

@@ -139,17 +139,6 @@ func TestFlagWords(t *testing.T) {
 	}
 }
 
-func TestEdits(t *testing.T) {
-	for _, c := range []struct {
-		a, b string
-		want int
-	}{{"", "", 0}, {"", "abc", 3}, {"abc", "", 3}, {"abc", "abc", 0}, {"abc", "acb", 1}, {"abc", "ab", 1}, {"kitten", "sitting", 3}, {"ca", "abc", 3}} {
-		if got := edits(c.a, c.b); got != c.want {
-			t.Errorf("edits(%q, %q) = %d, expected %d", c.a, c.b, got, c.want)
-		}
-	}
-}
-
 // What is known of the version of a component, by its own image or what runs beside it.
 func TestVersionsOfComponents(t *testing.T) {
 	image := func(s string) inventory.Component {

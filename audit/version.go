@@ -98,6 +98,14 @@ func (iv Interval) words() string {
 	return iv.Since + " up to " + iv.Until
 }
 
+// phrase says since or until when something is so: "from 1.20 on", "before 1.21".
+func (iv Interval) phrase() string {
+	if iv.Since != "" {
+		return "from " + iv.Since + " on"
+	}
+	return "before " + iv.Until
+}
+
 // olderBy returns the first release some minor versions before another.
 func olderBy(version string, minors int) string {
 	major, minor, _ := strings.Cut(semver.MajorMinor(version), ".")
