@@ -150,9 +150,10 @@ func admitsAccounts(n *node, _ inventory.Component) bool {
 }
 
 // refusesAPIServer reports whether a kubelet that has an API server refuses everybody
-// who is anonymous.
+// who is anonymous, or may do so.
 func refusesAPIServer(n *node, c inventory.Component) bool {
-	return c.Setting("kubeconfig").Value != "" && n.anonymousKubelet().verdict == VerdictBroken
+	whole, _ := isWhole(n.inv, c)
+	return c.Setting("kubeconfig").Value != "" && (!whole || n.anonymousKubelet().verdict == VerdictBroken)
 }
 
 // setsListener reports whether flags or variables say where etcd listens.
@@ -188,14 +189,11 @@ func checkMissingFlag(p *pass) {
 // judgeNeeded judges whether a component lacks a flag that it needs.
 func (p *pass) judgeNeeded(row neededFlag) {
 	c, ok := p.inv.Component(row.component)
-	if !ok {
+	if !ok || row.when != nil && !row.when(p.node, c) {
 		return
 	}
 	if whole, reason := isWhole(p.inv, c); !whole {
 		p.unjudged("%s, so what is not set there was not judged", reason)
-		return
-	}
-	if row.when != nil && !row.when(p.node, c) {
 		return
 	}
 	p.examine()
