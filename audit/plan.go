@@ -109,9 +109,6 @@ func union(list, more []string) []string {
 func (p *planner) needs(tools ...string)   { p.tools = union(p.tools, tools) }
 func (p *planner) changes(files ...string) { p.changed = union(p.changed, files) }
 func (p *planner) restart(names ...string) { p.restarts = union(p.restarts, names) }
-func (p *planner) has(title string) bool {
-	return slices.ContainsFunc(p.steps, func(s Step) bool { return s.Title == title })
-}
 
 // frame adds what belongs to every plan that changes something.
 func (p *planner) frame() {

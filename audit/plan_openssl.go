@@ -21,9 +21,8 @@ type order struct {
 	organizations []string
 	names, usages []string
 	days          int
-	// caCert and caKey sign it; key is an existing key to be used again, "" for a new
-	// one of an algorithm.
-	caCert, caKey, key, algorithm string
+	// caCert and caKey sign it; algorithm is that of its new key.
+	caCert, caKey, algorithm string
 	// made is the certificate, and newKey the key that goes with it; place is where
 	// they will be.
 	made, newKey, place string

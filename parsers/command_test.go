@@ -121,7 +121,7 @@ func TestParseCommand(t *testing.T) {
 		{name: "exec", words: argv("exec", "-a", "x", "kube-apiserver", "--v=2"), want: at(5)},
 		{name: "env", words: argv("/usr/bin/env", "-u", "HOME", "-i", "A=b", "C=d", "kube-apiserver", "--v=2"), want: at(8)},
 		{name: "nice", words: argv("nice", "-n", "-18", "kube-apiserver", "--v=2"), want: at(5)},
-		{name: "nice takes no assignments", words: argv("nice", "A=b", "kube-apiserver", "--v=2"), want: operand("kube-apiserver", one("A=b", flag(4, "v", "2")))},
+		{name: "nice takes no assignments", words: argv("nice", "A=b", "kube-apiserver", "--v=2"), want: one("A=b", flag(4, "v", "2"))},
 		{name: "nice, old form, in ionice", words: argv("ionice", "-c2", "-n", "0", "nice", "-5", "kube-apiserver", "--v=2"), want: at(8)},
 		{name: "chroot", words: argv("chroot", "--userspec=0", "/host", "kube-apiserver", "--v=2"), want: at(5)},
 		{name: "chroot, end of options", words: argv("chroot", "--", "/host", "kube-apiserver", "--v=2"), want: at(5)},
