@@ -92,7 +92,6 @@ func TestKubelet(t *testing.T) {
 			"kubelet cert-dir -> private-key /var/lib/kubelet/pki/kubelet.key (readable)",
 			"info input/unsupported /var/lib/kubelet/pki: holds the kubelet's certificates, and nothing here says how the kubelet is started; what lies in its default folders was judged, its configuration was not",
 			"not-applicable identity/common-name: the node's name is not known, so the commonName of kubelet/client was not held against it",
-			"not-applicable flags/missing: no flag of kubelet was read, so what is not set there was not judged",
 			"incomplete input/unsupported: some input could not be understood",
 		}},
 		{name: "unit of one's own", change: byHand(map[string]string{
@@ -201,7 +200,6 @@ func TestKubelet(t *testing.T) {
 			"kubelet cert-dir -> certificate /var/lib/kubelet/pki/kubelet.crt (readable)",
 			"kubelet cert-dir -> private-key /var/lib/kubelet/pki/kubelet.key (readable)",
 			`warning input/component-unread /etc/kubelet.yaml kind: kind is "KubeProxyConfiguration"; the kubelet expects KubeletConfiguration`,
-			"not-applicable flags/missing: the settings of kubelet were not read as a whole (/etc/kubelet.yaml:1), so what is not set there was not judged",
 			"incomplete input/component-unread: some input could not be understood",
 		}},
 		{name: "configuration is missing", change: byHand(map[string]string{
@@ -215,7 +213,6 @@ func TestKubelet(t *testing.T) {
 			"kubelet cert-dir -> certificate /var/lib/kubelet/pki/kubelet.crt (readable)",
 			"kubelet cert-dir -> private-key /var/lib/kubelet/pki/kubelet.key (readable)",
 			"critical files/missing /nowhere.yaml kubelet --config: does not exist; it is named by kubelet --config (/etc/systemd/system/kubelet.service:2)",
-			"not-applicable flags/missing: /nowhere.yaml, which configures kubelet, was not read, so what is not set there was not judged",
 		}},
 		{name: "serving certificate from the cluster", change: byHand(map[string]string{
 			unit: "[Service]\nExecStart=/opt/kubelet --rotate-server-certificates --cert-dir=/srv/../srv/kubelet/\n",

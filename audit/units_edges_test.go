@@ -51,22 +51,17 @@ func TestUnitEdges(t *testing.T) {
 		{name: "with what is no drop-in", change: both(unit(ownUnits), put(ownUnits+"/etcd.service.d/10-ca.bak", "[Service]\nExecStart=\nExecStart=/usr/bin/etcd --trusted-ca-file=/lost.crt\n")), want: []string{
 			"critical files/missing /gone.crt etcd --trusted-ca-file: does not exist; it is named by etcd --trusted-ca-file (/etc/systemd/system/etcd.service:2)",
 		}},
-		{name: "with a file of variables that may be absent", change: put(ownUnits+"/etcd.service", "[Service]\nEnvironmentFile=-/etc/etcd.env\nExecStart=/usr/bin/etcd\n"), want: []string{
-			"done flags/missing: no flag of etcd was read, so what is not set there was not judged",
-		}},
+		{name: "with a file of variables that may be absent", change: put(ownUnits+"/etcd.service", "[Service]\nEnvironmentFile=-/etc/etcd.env\nExecStart=/usr/bin/etcd\n")},
 		{name: "with a file of variables that must not", change: put(ownUnits+"/etcd.service", "[Service]\nEnvironmentFile=/etc/etcd.env\nExecStart=/usr/bin/etcd\n"), want: []string{
 			"critical files/missing /etc/etcd.env etcd EnvironmentFile: does not exist; it is named by etcd EnvironmentFile (/etc/systemd/system/etcd.service:2)",
-			"done flags/missing: no flag of etcd was read, so what is not set there was not judged",
 		}},
 		{name: "with three lines that are none", change: put(ownUnits+"/etcd.service", "[Service]\nExecStart=/usr/bin/etcd\n"+strings.Repeat(nonsense, 3)), want: []string{
 			`warning input/undecodable /etc/systemd/system/etcd.service: the line has no "="`,
 			`warning input/undecodable /etc/systemd/system/etcd.service: the line has no "="`,
 			`warning input/undecodable /etc/systemd/system/etcd.service: the line has no "="`,
-			"done flags/missing: no flag of etcd was read, so what is not set there was not judged",
 		}},
 		{name: "with four lines that are none", change: put(ownUnits+"/etcd.service", "[Service]\nExecStart=/usr/bin/etcd\n"+strings.Repeat(nonsense, 4)), want: []string{
 			`warning input/undecodable /etc/systemd/system/etcd.service: the line has no "="; 3 more lines of the file are not understood either`,
-			"done flags/missing: no flag of etcd was read, so what is not set there was not judged",
 		}},
 		{name: "in a folder of its own", change: put(ownUnits+"/etcd.service", "[Service]\nWorkingDirectory=-/srv/etcd\nExecStart=/usr/bin/etcd --trusted-ca-file=gone.crt\n"), want: []string{
 			"critical files/missing /srv/etcd/gone.crt etcd --trusted-ca-file: does not exist; it is named by etcd --trusted-ca-file (/etc/systemd/system/etcd.service:3)",
