@@ -420,6 +420,7 @@ var documented = []struct {
 	{regexp.MustCompile(`^kubectl \(.*\)$`), "kubectl (FILE, context NAME)"},
 	{regexp.MustCompile(`^etcd peer .*$`), "etcd peer NAME"},
 	{regexp.MustCompile(`^hook\.conf .*$`), "FILE CLUSTER"},
+	{regexp.MustCompile(`^konnectivity-server$`), "PROGRAM"},
 	{regexp.MustCompile(`^service account tokens of .*$`), "service account tokens of COMPONENT"},
 }
 
