@@ -275,7 +275,7 @@ func (g *gatherer) container(pod parsers.Pod, c parsers.Container) (others []str
 	if len(words) == 0 {
 		commands = []parsers.Command{{}}
 	}
-	rest := stranger{name: c.Name, view: v, env: c.Env, volumes: v.volumes()}
+	rest := stranger{name: c.Name, origin: pod.Origin, view: v, env: c.Env, volumes: v.volumes()}
 	for _, cmd := range commands {
 		if cmd.Program == "" && (len(cmd.Flags) > 0 || hasSettings(componentOfImage(c.Image.Value), c.Env)) {
 			cmd.Program = componentOfImage(c.Image.Value)

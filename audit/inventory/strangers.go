@@ -15,8 +15,10 @@ import (
 // given beside the flags that are known. Whatever it names that is a certificate, a
 // key or a kubeconfig is referred to, and judged by what it is.
 type stranger struct {
-	// name is that of the pod, the container, the unit or the component.
+	// name is that of the pod, the container, the unit or the component, and origin
+	// what starts it.
 	name     string
+	origin   parsers.Origin
 	commands []parsers.Command
 	env      []parsers.EnvVar
 	view     view
@@ -118,6 +120,24 @@ func (f *follower) all() {
 	}
 	for _, v := range f.volumes {
 		f.volume(v)
+	}
+	for _, cmd := range f.commands {
+		if parent, ok := stores[cmd.Program]; ok {
+			f.store(parent)
+		}
+	}
+}
+
+// stores are the folders in which programs keep certificates below folders called
+// pki, although no argument of theirs says so. Source: kubernetes/kops
+// docs/advisories/etcd-manager-certificate-expiration.md.
+var stores = map[string]string{"etcd-manager": "/mnt"}
+
+// store looks through the folders called pki in those of a folder.
+func (f *follower) store(parent string) {
+	names, _ := f.root.list(parent)
+	for _, n := range names[:min(len(names), maxInFolder)] {
+		f.within(path.Join(parent, n, "pki"), pointer{name: "store", origin: f.origin, mounted: true}, 0)
 	}
 }
 

@@ -216,7 +216,7 @@ func (g *gatherer) strangerOf(s serviceUnit, unit parsers.Unit) stranger {
 	commands, _ := grammar.ParseCommand(words, nil)
 	once := slices.ContainsFunc(unit.Values("Service", "Type"), func(t parsers.Text) bool { return t.Value == "oneshot" })
 	apart := len(words) > 0 && containerRunners[path.Base(words[0].Value)]
-	return stranger{name: strings.TrimSuffix(s.name, ".service"), commands: commands, env: env, view: workingFolder(unit), lenient: once || apart}
+	return stranger{name: strings.TrimSuffix(s.name, ".service"), origin: parsers.Origin{Path: unit.Path}, commands: commands, env: env, view: workingFolder(unit), lenient: once || apart}
 }
 
 // containerRunners are programs whose arguments name files of another file system.
