@@ -65,6 +65,14 @@ func (n *node) missingComponents() []missingComponent {
 	return missing
 }
 
+// isUnread reports whether something goes by the name of a component and was not
+// read.
+func (n *node) isUnread(component string) bool {
+	return slices.ContainsFunc(n.inv.Problems, func(p inventory.InputProblem) bool {
+		return p.Kind == inventory.KindComponent && p.Component == component
+	})
+}
+
 // mayBeUnread reports whether something that was not read is called as a
 // component is, or is a manifest that is called in no such way.
 func (n *node) mayBeUnread(component string) bool {

@@ -195,10 +195,19 @@ func (n *node) isOwnServer(host string) bool {
 	})
 }
 
+// unseenServer says why a server at a host cannot be seen: it is elsewhere, or it
+// is here, and what starts it was not read.
+func (n *node) unseenServer(component, words, host string) string {
+	if _, read := n.inv.Component(component); !read && (n.isOwnHost(host) || n.isUnread(component)) {
+		return "what starts " + words + " was not read"
+	}
+	return words + " is not on this node"
+}
+
 // apiServerClients is what this node's API server verifies clients with.
 func (n *node) apiServerClients(host string) anchors {
 	if !n.isOwnServer(host) {
-		return anchors{unseen: true, reason: "the API server is not on this node"}
+		return anchors{unseen: true, reason: n.unseenServer(inventory.APIServer, "the API server", host)}
 	}
 	ref, ok := n.inv.ReferenceOf("kube-apiserver", "client-ca-file")
 	if ok {

@@ -220,7 +220,7 @@ func isAmong(urls, host string) bool {
 // demands certificates as soon as it has a CA (etcd client/pkg/transport).
 func (n *node) etcdClients(host string, offered credentials) anchors {
 	if !n.isOwnEtcd(host) {
-		return anchors{unseen: true, reason: "etcd is not on this node"}
+		return anchors{unseen: true, reason: n.unseenServer(inventory.Etcd, "etcd", host)}
 	}
 	return n.etcdDemands("trusted-ca-file", "client-cert-auth", "etcd accepts clients without a certificate", offered)
 }
