@@ -164,8 +164,8 @@ func (n *nodeAudit) missingVolumes(findings []Finding) []cause {
 			}
 		}
 		out = append(out, cause{n.finding("files/missing", finding{severity: severest(missing), component: c.Name, at: c.Origin,
-			message: fmt.Sprintf("no volume of the pod brings %s into the container; %s that are named there are not seen, the first %s", strings.Join(folders, ", "), plural(len(unseen), "file"), missing[0].Path),
-			remedy:  remedy{fmt.Sprintf("# add hostPath volumes and volumeMounts for %s to %s, or correct the flags", strings.Join(folders, ", "), c.Origin.Path)}}), about})
+			message: fmt.Sprintf("no volume brings %s into the container; %s that are named there are not seen, the first %s", strings.Join(folders, ", "), plural(len(unseen), "file"), missing[0].Path),
+			remedy:  mountRemedy(strings.Join(folders, ", "), c.Origin.Path)}), about})
 	}
 	return out
 }

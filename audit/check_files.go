@@ -111,14 +111,11 @@ func checkMissing(p *pass) {
 		if g.unseen == "" && g.file.State != inventory.Missing {
 			continue
 		}
-		f := finding{severity: g.role().soften(Critical), component: g.component(), at: g.at(), remedy: p.restore(g)}
-		if g.byStrangers() {
-			f.severity = Warning // it may do without
-		}
+		f := finding{severity: g.missingSeverity(), component: g.component(), at: g.at(), remedy: p.restore(g)}
 		switch {
 		case g.unseen != "":
-			f.message = fmt.Sprintf("no volume of the pod brings this path into the container; it is named by %s", g.namedBy())
-			f.remedy = remedy{fmt.Sprintf("# add a hostPath volume and a volumeMount for %s to %s, or correct the flag", path.Dir(g.path), g.first().Origin.Path)}
+			f.message = fmt.Sprintf("no volume brings this path into the container; it is named by %s", g.namedBy())
+			f.remedy = mountRemedy(path.Dir(g.path), g.first().Origin.Path)
 		case p.notJoined(g):
 			f.severity = Warning
 			f.message = "does not exist, for the node has not joined yet: the kubelet makes it with the bootstrap kubeconfig"
@@ -127,6 +124,24 @@ func checkMissing(p *pass) {
 		}
 		p.report(f)
 	}
+}
+
+// mountRemedy says how a container comes to see folders of the node; file is the
+// manifest or unit.
+func mountRemedy(folders, file string) remedy {
+	if path.Ext(file) == ".service" {
+		return remedy{fmt.Sprintf("# add volumes for %s in %s, or correct the flags", folders, file)}
+	}
+	return remedy{fmt.Sprintf("# add hostPath volumes and volumeMounts for %s to %s, or correct the flags", folders, file)}
+}
+
+// missingSeverity is what it is worth that a file is not there: a program that is
+// not known may do without.
+func (g group) missingSeverity() Severity {
+	if g.byStrangers() {
+		return Warning
+	}
+	return g.role().soften(Critical)
 }
 
 // notJoined reports whether a missing file is the kubelet's kubeconfig while
@@ -153,7 +168,7 @@ func checkDanglingLink(p *pass) {
 			p.examine()
 		}
 		if g.file.State == inventory.DanglingLink || g.file.State == inventory.LinkLoop {
-			p.report(finding{severity: g.role().soften(Critical), component: g.component(), at: g.at(),
+			p.report(finding{severity: g.missingSeverity(), component: g.component(), at: g.at(),
 				message: fmt.Sprintf("%s; it is named by %s", g.file.Reason, g.namedBy()), remedy: p.relink(g)})
 		}
 	}

@@ -54,7 +54,7 @@ func TestReferenceEdges(t *testing.T) {
 	}
 	testEdges(t, fixtures.ControlPlane, []edge{
 		{name: "path that no volume brings", change: replace(apiserver, "tls-cert-file="+pki, "tls-cert-file=/opt"), want: []string{
-			"critical files/missing /opt/apiserver.crt kube-apiserver --tls-cert-file: no volume of the pod brings this path into the container; it is named by kube-apiserver --tls-cert-file (/etc/kubernetes/manifests/kube-apiserver.yaml:40)",
+			"critical files/missing /opt/apiserver.crt kube-apiserver --tls-cert-file: no volume brings this path into the container; it is named by kube-apiserver --tls-cert-file (/etc/kubernetes/manifests/kube-apiserver.yaml:40)",
 		}},
 		{name: "path of an emptyDir", change: both(replace(apiserver, "tls-cert-file="+pki, "tls-cert-file=/scratch"),
 			replace(apiserver, "    volumeMounts:\n", "    volumeMounts:\n    - mountPath: /scratch\n      name: scratch\n"),
@@ -66,7 +66,7 @@ func TestReferenceEdges(t *testing.T) {
 			replace(apiserver, "      path: "+pki+"\n", "      path: "+etc+"\n"))},
 		{name: "relative paths of a kubeconfig", change: both(relative, mountCM(etc))},
 		{name: "relative paths of a kubeconfig in a container that does not have them", change: relative, want: []string{
-			"critical files/missing /etc/kubernetes/cm.crt kube-controller-manager users[0].user.client-certificate: no volume of the pod brings this path into the container; it is named by kube-controller-manager users[0].user.client-certificate (/etc/kubernetes/controller-manager.conf:17); its key /etc/kubernetes/cm.key is missing as well",
+			"critical files/missing /etc/kubernetes/cm.crt kube-controller-manager users[0].user.client-certificate: no volume brings this path into the container; it is named by kube-controller-manager users[0].user.client-certificate (/etc/kubernetes/controller-manager.conf:17); its key /etc/kubernetes/cm.key is missing as well",
 		}},
 		{name: "relative paths of a kubeconfig, another path in the container", change: both(relative, mountCM("/srv/cm"), func(c *fixtures.Cluster) {
 			for _, name := range []string{"controller-manager.conf", "cm.crt", "cm.key"} {

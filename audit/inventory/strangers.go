@@ -96,7 +96,7 @@ type pointer struct {
 	origin parsers.Origin
 	// needed: the program does not run without it.
 	needed bool
-	// mounted: it lies in a folder that can be read, and nothing names it.
+	// mounted: it lies where the program may read it, and may not.
 	mounted bool
 }
 
@@ -155,20 +155,11 @@ func (f *follower) words(value string, p pointer) {
 		if !path.IsAbs(piece) && !(service && slices.Contains(materialSuffixes, path.Ext(piece))) {
 			continue
 		}
-		host, mounted := f.view.host(piece)
-		if !mounted {
-			f.unseen(path.Clean("/" + piece))
-			continue
+		host, visible := f.view.host(piece)
+		if !visible { // its author may have meant the node's, or a file of the image
+			host, p.needed, p.mounted = path.Clean("/"+piece), false, true
 		}
 		f.point(host, path.Clean("/"+piece), p)
-	}
-}
-
-// unseen takes down a path that the program's container does not see, and that
-// its author may have meant.
-func (f *follower) unseen(name string) {
-	if slices.Contains(materialSuffixes, path.Ext(name)) && f.exists(name) {
-		f.inv.Named = append(f.inv.Named, name)
 	}
 }
 
@@ -270,7 +261,8 @@ func (f *follower) open(ref Reference, inside string, p pointer) {
 	defer clear(data)
 	switch {
 	case file.State == Readable && isMaterial(ref.Path, data):
-		f.hold(ref, parsers.ParseMaterial(parsers.Origin{Path: ref.Path}, data), p)
+		meant := bytes.Contains(data, []byte("-----BEGIN ")) || slices.Contains(certificateSuffixes, path.Ext(ref.Path))
+		f.hold(ref, parsers.ParseMaterial(parsers.Origin{Path: ref.Path}, data), meant, p)
 		return
 	case file.State == Readable && namesClusters(data):
 		ref.Holds, ref.Role = HoldsKubeconfig, RoleFileLeaf
@@ -287,9 +279,14 @@ func (f *follower) open(ref Reference, inside string, p pointer) {
 	f.inv.Named = append(f.inv.Named, ref.Path)
 }
 
-// hold refers to a file of certificates or keys.
-func (f *follower) hold(ref Reference, m parsers.Material, p pointer) {
-	damaged := slices.ContainsFunc(m.Problems, func(p parsers.Problem) bool { return p.Kind != parsers.KindUnsupported })
+// certificateSuffixes are those of files that hold nothing but certificates; what
+// people call a key may be anything.
+var certificateSuffixes = []string{".crt", ".cer", ".der", ".pem"}
+
+// hold refers to a file of certificates or keys. meant says that it is one even if
+// nothing can be read in it.
+func (f *follower) hold(ref Reference, m parsers.Material, meant bool, p pointer) {
+	damaged := meant && slices.ContainsFunc(m.Problems, func(p parsers.Problem) bool { return p.Kind != parsers.KindUnsupported })
 	if len(m.Certificates) > maxTrustStore || len(m.Certificates)+len(m.Keys) == 0 && !damaged {
 		delete(f.inv.Files, ref.Path)
 		f.inv.Named = append(f.inv.Named, ref.Path)

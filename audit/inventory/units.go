@@ -170,7 +170,7 @@ func (g *gatherer) service(s serviceUnit, unit parsers.Unit, wanted, written boo
 	g.noted(component, summed(unit.Problems)...)
 	env := g.environment(unit, component)
 	words, unclear := unit.StartWords(env)
-	commands, problems := grammar.ParseCommand(words, nil)
+	commands, view, problems := commandsOf(unit, words)
 	problems = append(unclear, problems...)
 	for _, cmd := range commands {
 		name := componentOfCommand(cmd)
@@ -178,7 +178,6 @@ func (g *gatherer) service(s serviceUnit, unit parsers.Unit, wanted, written boo
 			continue
 		}
 		g.noted(name, problems...)
-		view := workingFolder(unit)
 		c := g.configured(Component{Name: name, Origin: parsers.Origin{Path: unit.Path}, Settings: cmd.Flags}, env, view)
 		if first, twice := g.inv.Component(name); twice && !wanted && !runBeside(first, c) {
 			g.namedBy(c, view)
@@ -213,20 +212,85 @@ func (g *gatherer) strangerOf(s serviceUnit, unit parsers.Unit) stranger {
 		}
 	}
 	words, _ := unit.StartWords(env)
-	commands, _ := grammar.ParseCommand(words, nil)
+	commands, view, _ := commandsOf(unit, words)
 	once := slices.ContainsFunc(unit.Values("Service", "Type"), func(t parsers.Text) bool { return t.Value == "oneshot" })
 	apart := len(words) > 0 && containerRunners[path.Base(words[0].Value)]
-	return stranger{name: strings.TrimSuffix(s.name, ".service"), origin: parsers.Origin{Path: unit.Path}, commands: commands, env: env, view: workingFolder(unit), lenient: once || apart}
+	return stranger{name: strings.TrimSuffix(s.name, ".service"), origin: parsers.Origin{Path: unit.Path}, commands: commands, env: env, view: view, lenient: once || apart}
+}
+
+// commandsOf returns the commands that the words of a unit start, and the view that
+// they have of the node's files.
+func commandsOf(unit parsers.Unit, words []parsers.Text) ([]parsers.Command, view, []parsers.Problem) {
+	var v view = workingFolder(unit)
+	if inside, m, ok := containerOf(words); ok {
+		words, v = inside, m
+	}
+	commands, problems := grammar.ParseCommand(words, nil)
+	return commands, v, problems
 }
 
 // containerRunners are programs whose arguments name files of another file system.
 var containerRunners = map[string]bool{"docker": true, "podman": true, "nerdctl": true, "ctr": true, "rkt": true, "systemd-nspawn": true, "chroot": true, "runc": true, "crun": true}
 
+// containerOf returns the words behind "docker run" and what of the node its
+// volumes bring into the container (docs.docker.com/reference/cli/docker/container/run;
+// podman and nerdctl take the same). ok is false for any other command.
+func containerOf(words []parsers.Text) (inside []parsers.Text, m mounts, ok bool) {
+	if len(words) < 2 || !slices.Contains([]string{"docker", "podman", "nerdctl"}, path.Base(words[0].Value)) {
+		return nil, m, false
+	}
+	run := slices.IndexFunc(words, func(w parsers.Text) bool { return w.Value == "run" })
+	if run < 0 {
+		return nil, m, false
+	}
+	for i, w := range words[run+1:] {
+		option, value, joined := strings.Cut(w.Value, "=")
+		if !joined && run+2+i < len(words) {
+			value = words[run+2+i].Value
+		}
+		switch option {
+		case "-v", "--volume":
+			source, rest, _ := strings.Cut(value, ":")
+			target, _, _ := strings.Cut(rest, ":")
+			m.mount(source, target, w.Origin)
+		case "--mount":
+			fields := mountFields(value)
+			m.mount(cmp.Or(fields["source"], fields["src"]), cmp.Or(fields["target"], fields["destination"], fields["dst"]), w.Origin)
+		}
+		if name := componentOfImage(w.Value); name != "" && strings.ContainsAny(w.Value, ":/@") {
+			w.Value = name // the program that the image starts, if it is given flags
+		}
+		inside = append(inside, w)
+	}
+	return inside, m, true
+}
+
+// mountFields are those of an option --mount: "type=bind,source=/a,target=/b".
+func mountFields(value string) map[string]string {
+	fields := map[string]string{}
+	for field := range strings.SplitSeq(value, ",") {
+		name, v, _ := strings.Cut(field, "=")
+		fields[name] = v
+	}
+	return fields
+}
+
+// mount adds a volume: a path of the node's, or a name of the container runner's.
+func (m *mounts) mount(source, target string, at parsers.Origin) {
+	name := source + ":" + target
+	v := parsers.Volume{Name: name, Origin: at}
+	if path.IsAbs(source) {
+		v.HostPath = parsers.Text{Value: source, Origin: at}
+	}
+	m.pod.Volumes = append(m.pod.Volumes, v)
+	m.container.Mounts = append(m.container.Mounts, parsers.Mount{Volume: name, MountPath: target})
+}
+
 // startsComponent reports whether a unit names the program of a component, which
 // may be no variable (systemd.service(5)).
 func startsComponent(unit parsers.Unit) bool {
 	words, _ := unit.StartWords(nil)
-	commands, _ := grammar.ParseCommand(words, nil)
+	commands, _, _ := commandsOf(unit, words)
 	return slices.ContainsFunc(commands, func(c parsers.Command) bool {
 		name := componentOfCommand(c)
 		return name != "" && name != "kubelet"
