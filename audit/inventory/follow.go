@@ -199,7 +199,7 @@ func (g *gatherer) follow(component string, u use, value parsers.Text, pair stri
 	if m, inPod := v.(mounts); inPod && !mounted {
 		ref.Path, ref.Unmounted = path.Clean("/"+value.Value), true
 		if m.foreign(ref.Path) {
-			g.noted(component, parsers.Problem{Origin: value.Origin, Kind: parsers.KindUnsupported,
+			g.lost(component, parsers.Problem{Origin: value.Origin, Kind: parsers.KindUnsupported,
 				Detail: fmt.Sprintf("%q comes from a volume that is no hostPath and cannot be seen from the node", value.Value)})
 			return
 		}
