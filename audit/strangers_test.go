@@ -192,6 +192,7 @@ func TestEtcdUnits(t *testing.T) {
 	}
 	testEdges(t, fixtures.Native, []edge{
 		{name: "an alias", change: both(packaged, link(units+"/etcd2.service", unit)), want: sound},
+		{name: "an alias that a target wants as well", change: both(packaged, both(link(units+"/etcd2.service", unit), link(units+"/kube.target.wants/etcd2.service", unit))), want: sound},
 		{name: "an alias in a folder that is a link", change: both(packaged, both(link("/lib", "usr/lib"), link(units+"/etcd2.service", "/lib/systemd/system/etcd.service"))), want: sound},
 		{name: "an alias that is enabled, and the unit is not", change: both(packaged, func(c *fixtures.Cluster) {
 			c.Node.Remove(units + "/multi-user.target.wants/etcd.service")
