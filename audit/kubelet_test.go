@@ -84,6 +84,26 @@ func TestKubelet(t *testing.T) {
 		}},
 		{name: "no kubelet", change: both(byHand(nil), remove(etc+"/kubelet.conf", kubeletPKI+"/kubelet-client-current.pem", kubeletPKI+"/kubelet.crt")),
 			want: []string{"incomplete input/component-unread: no component of a cluster was recognised: no kubelet, no static pod, no service of systemd"}},
+		{name: "nothing but a kubeconfig that embeds its certificate", change: func(c *fixtures.Cluster) {
+			for _, name := range c.Node.Paths() {
+				if name != etc+"/kubelet.conf" {
+					c.Node.Remove(name)
+				}
+			}
+			c.Node.Replace(etc+"/kubelet.conf", "client-certificate: /var/lib/kubelet/pki/kubelet-client-current.pem", "client-certificate-data:")
+			c.Node.Replace(etc+"/kubelet.conf", "client-key: /var/lib/kubelet/pki/kubelet-client-current.pem", "client-key-data:")
+			c.Embed(etc+"/kubelet.conf", fixtures.Spec{CommonName: "system:node:worker-1", Organizations: []string{"system:nodes"}, NotBefore: fixtures.Now.Add(-30 * day), NotAfter: fixtures.Now.Add(-day)})
+		}, want: []string{
+			"unit ",
+			"kubeconfig=/etc/kubernetes/kubelet.conf :0",
+			"kubelet kubeconfig -> kubeconfig /etc/kubernetes/kubelet.conf (readable)",
+			"kubelet cert-dir -> certificate /var/lib/kubelet/pki/kubelet.crt (missing)",
+			"kubelet cert-dir -> private-key /var/lib/kubelet/pki/kubelet.key (missing)",
+			"critical validity/expired /etc/kubernetes/kubelet.conf users[0].user.client-certificate-data: expired on 2026-11-22 12:00 UTC, 24 hours ago; it must be renewed",
+			"info input/unreadable /var/lib/kubelet: does not exist, and neither do the kubelet's units: they were not copied with the tree; what it holds was not judged",
+			"not-applicable identity/common-name: the node's name is not known, so the commonName of kubelet/client was not held against it",
+			"incomplete input/unreadable: some files could not be read",
+		}},
 		{name: "nothing but its folder", change: both(byHand(nil), remove(etc+"/kubelet.conf")), want: []string{
 			"unit ",
 			"kubelet cert-dir -> certificate /var/lib/kubelet/pki/kubelet-client-current.pem (readable)",
