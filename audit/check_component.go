@@ -89,8 +89,8 @@ func (n *node) mayBeUnread(component string) bool {
 // server's certificate, the key of the cluster's CA, or what kubeadm runs beside
 // it. A node of etcd alone has none of these.
 func (n *node) apiServerEvidence() string {
-	for _, name := range []string{"apiserver.crt", "ca.key"} {
-		if file := n.certPath(name); n.inv.Files[file].Exists() {
+	for _, file := range []string{n.certPath("apiserver.crt"), n.certPath("ca.key")} {
+		if n.inv.Files[file].Exists() {
 			return file
 		}
 	}

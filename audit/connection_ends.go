@@ -198,8 +198,12 @@ func (n *node) isOwnServer(host string) bool {
 // unseenServer says why a server at a host cannot be seen: it is elsewhere, or it
 // is here, and what starts it was not read.
 func (n *node) unseenServer(component, words, host string) string {
-	if _, read := n.inv.Component(component); !read && (n.isOwnHost(host) || n.isUnread(component)) {
+	_, read := n.inv.Component(component)
+	switch {
+	case !read && n.isUnread(component):
 		return "what starts " + words + " was not read"
+	case !read && n.isOwnHost(host):
+		return "what listens there on this node was not read"
 	}
 	return words + " is not on this node"
 }

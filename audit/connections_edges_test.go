@@ -534,7 +534,7 @@ func TestEtcdEdges(t *testing.T) {
 		}, want: []string{
 			"unknown: kube-apiserver -> etcd https://127.0.0.1:2379 unknown/unknown",
 			"    kube-apiserver-etcd-client",
-			"    the server is not in view; etcd is not on this node",
+			"    the server is not in view; what listens there on this node was not read",
 		}},
 	})
 }

@@ -368,6 +368,11 @@ func TestTablesNameFlags(t *testing.T) {
 				t.Errorf("%s: --%s is read again from %q on, which is no version", p.Name, f.Name, f.Rereads)
 			}
 		}
+		for _, c := range append(p.ConfigFields, inventory.ConfigField{Flag: p.ConfigFlag}) {
+			if c.Flag != "" && !inTable(p.Name, c.Flag) {
+				t.Errorf("%s: the field %q stands for --%s, which has no row", p.Name, c.Field, c.Flag)
+			}
+		}
 		for _, l := range p.Listeners {
 			for _, name := range []string{l.Address, l.Port, l.URLs, l.Certificate} {
 				if name != "" && !inTable(p.Name, name) {

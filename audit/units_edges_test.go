@@ -109,7 +109,7 @@ func TestSettingEdges(t *testing.T) {
 		{name: "volume of a name that begins like another", change: both(replace(apiManifest, "tls-cert-file="+pki, "tls-cert-file=/scratches"),
 			replace(apiManifest, "    volumeMounts:\n", "    volumeMounts:\n    - mountPath: /scratch\n      name: scratch\n"),
 			replace(apiManifest, "  volumes:\n", "  volumes:\n  - emptyDir: {}\n    name: scratch\n")), want: []string{
-			"critical files/missing /scratches/apiserver.crt kube-apiserver --tls-cert-file: no volume of the pod brings this path into the container; it is named by kube-apiserver --tls-cert-file (/etc/kubernetes/manifests/kube-apiserver.yaml:40)",
+			"critical files/missing /scratches/apiserver.crt kube-apiserver --tls-cert-file: no volume brings this path into the container; it is named by kube-apiserver --tls-cert-file (/etc/kubernetes/manifests/kube-apiserver.yaml:40)",
 		}},
 		{name: "relative to where the container has it", change: both(func(c *fixtures.Cluster) {
 			c.Issue("/srv/cm", fixtures.Spec{CommonName: "system:kube-controller-manager", Usages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}})
@@ -175,7 +175,7 @@ func TestFolderEdges(t *testing.T) {
 			put("/etc/ssl/certs/other.pem", "")(c)
 		})},
 		{name: "folder of a path that no volume brings", change: both(replace(apiManifest, "tls-cert-file="+pki, "tls-cert-file=/opt"), put("/opt/other.crt", "")), want: []string{
-			"critical files/missing /opt/apiserver.crt kube-apiserver --tls-cert-file: no volume of the pod brings this path into the container; it is named by kube-apiserver --tls-cert-file (/etc/kubernetes/manifests/kube-apiserver.yaml:40)",
+			"critical files/missing /opt/apiserver.crt kube-apiserver --tls-cert-file: no volume brings this path into the container; it is named by kube-apiserver --tls-cert-file (/etc/kubernetes/manifests/kube-apiserver.yaml:40)",
 		}},
 		{name: "folder of the kubeconfigs", change: put(etc+"/other.crt", "")},
 		{name: "folder of certificates", change: put(pki+"/other.crt", ""), want: []string{

@@ -163,15 +163,17 @@ func (p Program) Knows(name string) bool {
 // componentStartedBy returns the component that a program of this name is, or "".
 func componentStartedBy(program string) string { return byExecutable[program] }
 
+// questions are flags with which a program prints something and ends.
+var questions = []string{"version", "help", "h"}
+
 // componentOfCommand returns the component that a command starts, or "": none
 // where it only asks a program for its version, or for something else that it can do.
 func componentOfCommand(c parsers.Command) string {
 	name := componentStartedBy(c.Program)
 	p, _ := ProgramNamed(name)
-	for _, asked := range []string{"version", "help", "h"} {
-		if v := c.Flag(asked).Value; v != "" && v != "false" {
-			return ""
-		}
+	asks := func(f parsers.Flag) bool { return slices.Contains(questions, f.Name) && f.Value != "false" }
+	if slices.ContainsFunc(c.Flags, asks) {
+		return ""
 	}
 	if len(c.Args) > 0 && slices.Contains(p.Modes, c.Args[0].Value) {
 		return ""
