@@ -98,7 +98,19 @@ func TestStrangers(t *testing.T) {
 		}},
 		{name: "a folder that components share", change: both(ended(pki+"/old"), put(manifests+"/stranger.yaml", pod("stranger", agent(), nil, "/etc/kubernetes/pki")))},
 		{name: "the whole node", change: stranger(agent(), nil, "/:/rootfs", "/etc", "/var/lib", "/proc", "/run")},
-		{name: "the host's trusted roots", change: both(put("/etc/ssl/certs/ca.crt", "x"), stranger(agent("--ca=/etc/ssl/certs/ca.crt"), nil, "/etc/ssl/certs"))},
+		{name: "the host's trusted roots", change: both(ended("/x"), func(c *fixtures.Cluster) {
+			c.NewCA("root", fixtures.Spec{CommonName: "Root", NotBefore: fixtures.Now.Add(-30 * day), NotAfter: fixtures.Now.Add(-day)})
+			put("/etc/ssl/certs/roots.pem", strings.Repeat(string(c.CertificatePEM("root")), 17))(c)
+			put(manifests+"/stranger.yaml", pod("stranger", agent("--ca=/etc/ssl/certs/roots.pem"), nil, "/etc/ssl/certs"))(c)
+		})},
+		{name: "one of the host's folder", change: func(c *fixtures.Cluster) {
+			ended("/etc/ssl/private/lb")(c)
+			put(manifests+"/stranger.yaml", pod("stranger", agent("--cert=/etc/ssl/private/lb.crt"), nil, "/etc/ssl"))(c)
+		}, want: []string{"critical validity/expired /etc/ssl/private/lb.crt stranger --cert: expired on 2026-11-22 12:00 UTC, 24 hours ago; it must be renewed"}},
+		{name: "what a component's variables name", change: func(c *fixtures.Cluster) {
+			ended("/opt/etcdctl")(c)
+			c.Node.Replace(manifests+"/etcd.yaml", "    image:", "    env:\n    - name: ETCDCTL_CERT\n      value: /opt/etcdctl.crt\n    image:")
+		}, want: []string{"warning validity/expired /opt/etcdctl.crt etcd ETCDCTL_CERT: expired on 2026-11-22 12:00 UTC, 24 hours ago; it must be renewed"}},
 		{name: "a link to nothing", change: both(put(manifests+"/stranger.yaml", pod("stranger", agent("--cert=/opt/l.pem"), nil, "/opt")), func(c *fixtures.Cluster) { c.Node["/opt/l.pem"] = fixtures.File{Link: "nowhere.pem"} }), want: []string{
 			`warning files/dangling-link /opt/l.pem stranger --cert: is a link to "nowhere.pem", which does not exist; it is named by stranger --cert (/etc/kubernetes/manifests/stranger.yaml:11)`,
 		}},

@@ -26,12 +26,14 @@ type stranger struct {
 	volumes []parsers.Volume
 	// lenient: it may do without what it names.
 	lenient bool
+	// beside: it is a component, whose variables may be meant for other programs.
+	beside bool
 }
 
 // besides returns what a component is given beside the flags that are known.
 func besides(name string, cmd parsers.Command, env []parsers.EnvVar, v view) stranger {
 	p, _ := ProgramNamed(name)
-	s := stranger{name: name, view: v, lenient: true}
+	s := stranger{name: name, view: v, lenient: true, beside: true}
 	for _, f := range cmd.Flags {
 		if _, known := p.Flag(f.Name); !known {
 			s.commands = append(s.commands, parsers.Command{Flags: []parsers.Flag{f}})
@@ -52,8 +54,8 @@ func (m mounts) volumes() []parsers.Volume {
 	})
 }
 
-// Bounds of what is looked at for programs that are not known, on one node and in
-// one folder.
+// Bounds of what is looked at for programs that are not known: the paths of one
+// node, the names in a folder that is descended into, and how deep that goes.
 const (
 	maxLooked   = 2000
 	maxInFolder = 200
@@ -116,7 +118,7 @@ func (f *follower) all() {
 		}
 		origin := e.Value.Origin
 		origin.Field = e.Name
-		f.words(e.Value.Value, pointer{name: "environment", origin: origin})
+		f.words(e.Value.Value, pointer{name: "environment", origin: origin, mounted: f.beside})
 	}
 	for _, v := range f.volumes {
 		f.volume(v)
@@ -136,7 +138,7 @@ var stores = map[string]string{"etcd-manager": "/mnt"}
 // store looks through the folders called pki in those of a folder.
 func (f *follower) store(parent string) {
 	names, _ := f.root.list(parent)
-	for _, n := range names[:min(len(names), maxInFolder)] {
+	for _, n := range names {
 		f.within(path.Join(parent, n, "pki"), pointer{name: "store", origin: f.origin, mounted: true}, 0)
 	}
 }
@@ -149,17 +151,18 @@ func isOutput(flag string) bool { return outputWords.MatchString(flag) }
 // words follows every path in a value: "/a.crt,/a.key", "name=/a.crt".
 func (f *follower) words(value string, p pointer) {
 	pieces := strings.FieldsFunc(value, func(r rune) bool { return strings.ContainsRune(",;= \t\n\"'", r) })
-	for _, piece := range pieces[:min(len(pieces), maxInFolder)] {
+	_, service := f.view.(serviceView)
+	for _, piece := range pieces {
 		piece = strings.TrimPrefix(strings.TrimPrefix(piece, "file://"), "@")
-		_, service := f.view.(serviceView)
 		if !path.IsAbs(piece) && !(service && slices.Contains(materialSuffixes, path.Ext(piece))) {
 			continue
 		}
 		host, visible := f.view.host(piece)
+		of := p
 		if !visible { // its author may have meant the node's, or a file of the image
-			host, p.needed, p.mounted = path.Clean("/"+piece), false, true
+			host, of.needed, of.mounted = path.Clean("/"+piece), false, true
 		}
-		f.point(host, path.Clean("/"+piece), p)
+		f.point(host, path.Clean("/"+piece), of)
 	}
 }
 
@@ -184,11 +187,10 @@ func (f *follower) volume(v parsers.Volume) {
 // point looks at what a path leads to, and refers to it if that is, or should be,
 // a certificate, a key or a kubeconfig. inside is the path as the program knows it.
 func (f *follower) point(host, inside string, p pointer) {
-	if f.seen[host] || isSystem(path.Dir(host)) || transient.MatchString(host) || f.looked >= maxLooked {
+	if f.seen[host] || transient.MatchString(host) || !f.mayLook(host) {
 		return
 	}
 	f.seen[host] = true
-	f.looked++
 	ref := Reference{Component: f.name, Name: p.name, Origin: p.origin, Path: host, Optional: !p.needed, Guessed: true}
 	if known, ok := f.known[host]; ok {
 		f.alsoBy(known, ref)
@@ -210,6 +212,19 @@ func (f *follower) point(host, inside string, p pointer) {
 	default:
 		f.open(ref, inside, p)
 	}
+}
+
+// mayLook counts a path that is looked at; where there are too many, that is a
+// problem of the inventory.
+func (f *follower) mayLook(name string) bool {
+	if f.looked < maxLooked {
+		f.looked++
+		return true
+	}
+	if f.once("", "strangers") {
+		f.lost(f.name, parsers.Problem{Origin: parsers.Origin{Path: name}, Kind: parsers.KindLimit, Detail: fmt.Sprintf("is one path more than the %d that are looked at for programs that are not known", maxLooked)})
+	}
+	return false
 }
 
 // transient matches folders that hold nothing which lasts.
@@ -306,7 +321,12 @@ func (f *follower) hold(ref Reference, m parsers.Material, meant bool, p pointer
 // it or beside it.
 func namesClusters(data []byte) bool {
 	start := data[:min(len(data), 1<<16)]
-	return bytes.Contains(start, []byte("clusters")) && bytes.Contains(start, []byte("users")) && bytes.Contains(start, []byte("contexts"))
+	return !slices.ContainsFunc(kubeconfigKeys, func(key *regexp.Regexp) bool { return !key.Match(start) })
+}
+
+// kubeconfigKeys match the lists of a kubeconfig, in YAML or JSON.
+var kubeconfigKeys = []*regexp.Regexp{
+	regexp.MustCompile(`(?m)(^|[{,]\s*)"?clusters"?:`), regexp.MustCompile(`(?m)(^|[{,]\s*)"?users"?:`), regexp.MustCompile(`(?m)(^|[{,]\s*)"?contexts"?:`),
 }
 
 // ownFolder reports whether a folder is a program's own, so that it may be looked
@@ -330,17 +350,22 @@ var sharedFolder = regexp.MustCompile(`^/(proc|sys|dev|run|tmp|usr|boot|bin|sbin
 
 // within looks through a folder that is the program's own.
 func (f *follower) within(dir string, p pointer, depth int) {
+	p.needed = false
 	names, _ := f.root.list(dir) // what may not be listed is not named by anybody either
-	for _, n := range names[:min(len(names), maxInFolder)] {
+	for _, n := range names {
 		name := path.Join(dir, n)
-		file, isDir := f.root.stat(name)
-		switch {
-		case hidden(n):
-		case isDir && file.Link == "" && depth < maxDepth:
-			f.within(name, p, depth+1)
-		case !isDir && slices.Contains(materialSuffixes, path.Ext(n)):
-			p.needed = false
+		if hidden(n) {
+			continue
+		}
+		if slices.Contains(materialSuffixes, path.Ext(n)) {
 			f.point(name, name, p)
+			continue
+		}
+		if len(names) > maxInFolder || depth == maxDepth {
+			continue // a folder of data
+		}
+		if file, isDir := f.root.stat(name); isDir && file.Link == "" && f.mayLook(name) {
+			f.within(name, p, depth+1)
 		}
 	}
 }

@@ -69,7 +69,7 @@ func (s serviceUnit) rank() int {
 // wantedBy reports whether systemd starts a unit with the node: a target wants it
 // by one of its names, or the timer, socket or path that starts it.
 func (s serviceUnit) wantedBy(wants map[string]bool) bool {
-	return slices.ContainsFunc(append(s.aliases, s.name), func(name string) bool {
+	return slices.ContainsFunc(append([]string{s.name}, s.aliases...), func(name string) bool {
 		stem := strings.TrimSuffix(name, ".service")
 		return wants[name] || wants[stem+".timer"] || wants[stem+".socket"] || wants[stem+".path"]
 	})
@@ -215,7 +215,11 @@ func (g *gatherer) strangerOf(s serviceUnit, unit parsers.Unit) stranger {
 	commands, view, _ := commandsOf(unit, words)
 	once := slices.ContainsFunc(unit.Values("Service", "Type"), func(t parsers.Text) bool { return t.Value == "oneshot" })
 	apart := len(words) > 0 && containerRunners[path.Base(words[0].Value)]
-	return stranger{name: strings.TrimSuffix(s.name, ".service"), origin: parsers.Origin{Path: unit.Path}, commands: commands, env: env, view: view, lenient: once || apart}
+	out := stranger{name: strings.TrimSuffix(s.name, ".service"), origin: parsers.Origin{Path: unit.Path}, commands: commands, env: env, view: view, lenient: once || apart}
+	if m, inContainer := view.(mounts); inContainer {
+		out.volumes = m.volumes()
+	}
+	return out
 }
 
 // commandsOf returns the commands that the words of a unit start, and the view that
