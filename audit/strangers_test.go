@@ -81,6 +81,7 @@ func TestStrangers(t *testing.T) {
 			want: []string{mismatch("--a", "/opt/x/x.key"), expired("critical", "--a")}},
 		{name: "keys of two purposes", change: stranger(agent("--a-cert=/opt/x/x.crt", "--a-key=/opt/x/x.key", "--b-key=/opt/x/y.key"), nil, "/opt/x"), want: []string{expired("critical", "--a-cert")}},
 		{name: "flags of a component that are not known", change: both(ended(pki+"/more"), replace(manifests+"/kube-scheduler.yaml", "    - --leader-elect=true", "    - --leader-elect=true\n    - --more-cert="+pki+"/more.crt")), want: []string{
+			"critical flags/unknown /etc/kubernetes/manifests/kube-scheduler.yaml --more-cert: --more-cert is no flag of kube-scheduler, in no release from 1.20 to 1.37: it does not start; the nearest is --cert-dir",
 			"warning validity/expired /etc/kubernetes/pki/more.crt kube-scheduler --more-cert: expired on 2026-11-22 12:00 UTC, 24 hours ago; it must be renewed",
 			"info files/unreferenced /etc/kubernetes/pki/more.key: is named by no component; it was not judged",
 		}},
