@@ -205,6 +205,9 @@ func serverHosts(inv *inventory.Inventory, known map[string][]string) []string {
 		if cluster.TLSServerName.Value != "" {
 			host = cluster.TLSServerName.Value
 		}
+		if _, apart := inv.SNIReference(host); apart {
+			continue // another certificate is served to who calls it so
+		}
 		if host != "" && !slices.Contains(others, host) && !slices.Contains(hosts, host) {
 			hosts = append(hosts, host)
 		}
