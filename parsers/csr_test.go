@@ -143,7 +143,7 @@ func TestParseRequests(t *testing.T) {
 			[]string{"1 jane |  |  | CN=jane |  | Approved  00:00:00,Failed  06:34:10"}},
 		{"several documents, one bad", object(once) + "---\n\t- x\n---\n" + object("<base64>") + "---\nkind: ConfigMap\n", []string{
 			plain, "9 jane |  |  | - |  | ", `  13 spec.request: is the placeholder "<base64>"`, "1 others",
-			"problem 7: syntax is neither YAML nor JSON: found character that cannot start any token"}},
+			"problem 7: syntax is neither YAML nor JSON: found character that cannot start any token; line 7 begins with a tab; YAML wants spaces"}},
 		{"a list as the API itself gives it", `{"kind":"CertificateSigningRequestList","items":[{"metadata":{"name":"jane"},"spec":{"request":"` + once + `"}}]}`, []string{plain}},
 		{"JSON that breaks off", `{"items":[{"kind":"CertificateSigningRequest","metadata":{"name":"jane"},"spec":{"request":"` + once + `"}},` + "\n" + `{"kind":"Certifi`, []string{
 			plain, "problem 2: syntax ends in the middle of an object: the input is cut off"}},

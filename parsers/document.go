@@ -298,10 +298,12 @@ func (p piece) problem(path string, err error) Problem {
 	case line == 0:
 		line = p.lineAt(max(0, bytes.IndexFunc(p.text, isForeign)))
 	}
-	detail := "is neither YAML nor JSON: " + message
 	if bytes.Contains(p.text, []byte("{{")) {
-		detail += "; it looks like a template that was not rendered"
+		message += "; it looks like a template that was not rendered"
+	} else {
+		line, message = p.withIndentation(line, message)
 	}
+	detail := "is neither YAML nor JSON: " + message
 	return Problem{Origin{Path: path, Line: p.before + min(max(1, line), p.lines())}, KindSyntax, detail}
 }
 

@@ -32,6 +32,7 @@ func notYAML(line int, message string) Problem {
 }
 
 const (
+	misindented = "; line %d is not indented as the line above; YAML wants spaces"
 	notRendered = "; it looks like a template that was not rendered"
 	noText      = "is no text, as it should be"
 	noList      = "is no list, as it should be"
@@ -113,7 +114,7 @@ func TestParseDocuments(t *testing.T) {
 		{"a bad document between good ones", "a: 1\n---\n\nb: [\n---\nc: 3\n", []documentAt{a(1), c(6)},
 			[]Problem{notYAML(4, "did not find expected node content")}},
 		{"a tab between good ones", "a: 1\n---\nb:\n\t- x\n---\nc: 3\n", []documentAt{a(1), c(6)},
-			[]Problem{notYAML(4, "found character that cannot start any token")}},
+			[]Problem{notYAML(4, "found character that cannot start any token; line 4 begins with a tab; YAML wants spaces")}},
 		{"an open quote between good ones", "a: 1\n---\nb: '\n---\nc: 3\n", []documentAt{a(1), c(5)},
 			[]Problem{notYAML(3, "found unexpected end of stream")}},
 		{"Latin-1 between good ones", "a: 1\n---\nb: 2\n# \xfc\n---\nc: 3\n", []documentAt{a(1), c(6)},
@@ -121,13 +122,13 @@ func TestParseDocuments(t *testing.T) {
 		{"a bad document first", "a: b: c\n---\nc: 3\n", []documentAt{c(3)},
 			[]Problem{notYAML(1, "mapping values are not allowed in this context")}},
 		{"two bad documents", "a: @\n---\nb: 2\n---\n\n- a\nb\n", []documentAt{b(3)},
-			[]Problem{notYAML(1, "found character that cannot start any token"), notYAML(7, "could not find expected ':'")}},
-		{"a lost indentation", "# c\n\na: 1\nb:\n  c: 1\n d: 2\n", nil, []Problem{notYAML(3, "did not find expected key")}},
-		{"a lost indentation, first line", "a: 1\nb:\n  c: 1\n d: 2\n", nil, []Problem{notYAML(4, "did not find expected key")}},
+			[]Problem{notYAML(1, "found character that cannot start any token"), notYAML(7, "could not find expected ':'"+fmt.Sprintf(misindented, 7))}},
+		{"a lost indentation", "# c\n\na: 1\nb:\n  c: 1\n d: 2\n", nil, []Problem{notYAML(6, "did not find expected key"+fmt.Sprintf(misindented, 6))}},
+		{"a lost indentation, first line", "a: 1\nb:\n  c: 1\n d: 2\n", nil, []Problem{notYAML(4, "did not find expected key"+fmt.Sprintf(misindented, 4))}},
 		{"an open flow list", "\na:\n- [x,\n", nil, []Problem{notYAML(3, "did not find expected node content")}},
 		{"a list in a mapping", "a: 1\n- b\n", nil, []Problem{notYAML(2, "did not find expected key")}},
 		{"text behind the document", "a: 1\n...\n  - b\n c: d\n---\nc: 3\n", []documentAt{a(1), doc(3), c(6)},
-			[]Problem{notYAML(4, "did not find expected <document start>")}},
+			[]Problem{notYAML(4, "did not find expected <document start>"+fmt.Sprintf(misindented, 4))}},
 		{"control character", "a: 1\nb: \x01\n", nil, []Problem{notYAML(2, "control characters are not allowed")}},
 		{"an anchor that is not there", "a: 1\nb: *c\n", nil, []Problem{notYAML(2, "unknown anchor 'c' referenced")}},
 		{"an anchor of another document", "a: &x 1\n---\nb: *x\n", []documentAt{a(1)}, []Problem{notYAML(3, "unknown anchor 'x' referenced")}},

@@ -1,6 +1,7 @@
 package parsers
 
 import (
+	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -282,20 +283,20 @@ func TestHostPath(t *testing.T) {
 }
 
 // manifestProblems are the manifests of the corpus that are not sound: edited
-// by hand, or templates. Line 2 is where the mapping begins in which YAML ends.
+// by hand, or templates.
 var manifestProblems = map[string][]Problem{
-	"Scheema030__Kubernetes__kube-apiserver.yaml":          {notYAML(2, "did not find expected key")},
-	"Scheema030__Kubernetes__kube-controller-manager.yaml": {notYAML(2, "did not find expected key")},
+	"Scheema030__Kubernetes__kube-apiserver.yaml":          {notYAML(75, "did not find expected key"+fmt.Sprintf(misindented, 75))},
+	"Scheema030__Kubernetes__kube-controller-manager.yaml": {notYAML(76, "did not find expected key"+fmt.Sprintf(misindented, 76))},
 	// an excerpt: "..." follows "spec:"
 	"eugenpro__cka__manifests_etcd.yaml": {
-		notYAML(14, "did not find expected <document start>"), problemAt(1, "", KindSyntax, "the pod has no spec")},
+		notYAML(14, "did not find expected <document start>"+fmt.Sprintf(misindented, 14)), problemAt(1, "", KindSyntax, "the pod has no spec")},
 	// placeholders in braces, which are mappings
 	"fusoya59__fedora-coreos-k8s__manifests_kube-apiserver.yaml": {
 		problemAt(55, "spec.containers[0].volumeMounts[1].mountPath", KindSyntax, noText),
 		problemAt(66, "spec.volumes[1].hostPath.path", KindSyntax, noText)},
 	"fusoya59__fedora-coreos-k8s__manifests_kube-controller-manager.yaml": {notYAML(47, "did not find expected key")},
 	"openshift__cluster-etcd-operator__bindata_etcd_pod.gotpl.yaml":       {notYAML(58, "could not find expected ':'"+notRendered)},
-	"openshift__cluster-etcd-operator__bindata_etcd_restore-pod.yaml":     {notYAML(116, "could not find expected ':'")},
+	"openshift__cluster-etcd-operator__bindata_etcd_restore-pod.yaml":     {notYAML(117, "could not find expected ':'"+fmt.Sprintf(misindented, 117))},
 	"openshift__cluster-kube-apiserver-operator__bindata_bootkube_bootstrap-manifests_kube-apiserver-pod.yaml": {
 		notYAML(105, "could not find expected ':'"+notRendered)},
 }
