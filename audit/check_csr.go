@@ -105,7 +105,8 @@ type refusal struct {
 }
 
 // refusals are what the API server says to an object when it is created. What
-// came from an API server has passed, so that only its version can be amiss.
+// came from an API server has passed, so that only its version can be amiss; an
+// object of v1 without a signer cannot have come from one.
 func (r *request) refusals() []refusal {
 	var out []refusal
 	add := func(at parsers.Text, format string, args ...any) {
@@ -120,21 +121,32 @@ func (r *request) refusals() []refusal {
 	default:
 		add(version, "has the API version %q; expected %s", clip(version.Value), apiV1)
 	}
+	if version.Value != apiV1beta1 && r.SignerName.Value == "" {
+		add(r.SignerName, "names no signer; %s demands signerName", apiV1)
+	}
 	if r.served() {
 		return out
 	}
 	switch name := r.Name.Value; {
-	case name == "":
+	case name == "" && r.GenerateName.Value == "":
 		add(r.Name, "has no name")
-	case !validName.MatchString(name) || len(name) > maxName:
+	case name != "" && (!validName.MatchString(name) || len(name) > maxName):
 		add(r.Name, "has the name %q; expected lower-case letters, digits, dashes and dots, at most %d", clip(name), maxName)
 	}
-	if version.Value == apiV1beta1 {
-		return out
+	if version.Value != apiV1beta1 {
+		out = append(out, r.specRefusals()...)
+	}
+	return out
+}
+
+// specRefusals are those of the signer and the usages.
+func (r *request) specRefusals() []refusal {
+	var out []refusal
+	add := func(at parsers.Text, format string, args ...any) {
+		out = append(out, refusal{at: at.Origin, message: fmt.Sprintf(format, args...)})
 	}
 	switch signer := r.SignerName.Value; {
 	case signer == "":
-		add(r.SignerName, "names no signer; %s demands signerName", apiV1)
 	case strings.Count(signer, "/") != 1 || !strings.Contains(strings.Split(signer, "/")[0], "."):
 		add(r.SignerName, "has the signerName %q; expected DOMAIN/PATH", clip(signer))
 	case signer == signerLegacy:
@@ -324,6 +336,15 @@ func checkRequestNames(p *pass) {
 }
 
 func checkRequestRequestor(p *pass) {
+	for _, r := range p.each(func(r *request) bool { return !r.served() && len(r.Requestor) > 0 }) {
+		var fields []string
+		for _, at := range r.Requestor {
+			fields = append(fields, at.Field)
+		}
+		p.reportRequest(r, finding{severity: Info, at: r.Requestor[0], message: "sets " + strings.Join(fields, ", ") +
+			", which the API server ignores: it fills in who hands the object in. Groups that the certificate is to have stand in the request itself, as organizations",
+			remedy: remedy{"# leave them out; a group is asked for with openssl req -new -subj /O=GROUP/CN=USER"}})
+	}
 	for _, r := range p.each(func(r *request) bool { return isDecoded(r) && r.Username.Value != "" }) {
 		severity, why := r.impersonation()
 		if why == "" {
@@ -358,25 +379,71 @@ func (r *request) impersonation() (Severity, string) {
 }
 
 func checkRequestAddresses(p *pass) {
-	for _, r := range p.each(func(r *request) bool { return isBuiltin(r) && r.rules.SANs == SANHosts }) {
-		node := strings.TrimPrefix(r.PKCS10.Subject.CommonName, nodeNamePrefix)
-		known, ok := p.requests.nodes[node]
-		if !ok {
-			p.unjudged("the addresses of the node are not known; give its Node object as well: kubectl get csr,nodes -o yaml")
+	serving := func(r *request) bool { return isBuiltin(r) && r.rules.SANs == SANHosts }
+	claims := p.requests.claims(serving)
+	for _, r := range p.each(serving) {
+		node := r.node()
+		f := finding{at: r.Content}
+		if known, ok := p.requests.nodes[node]; ok {
+			if others := r.hostsBut(func(name string) bool {
+				return strings.EqualFold(name, node) || slices.ContainsFunc(known, func(k string) bool { return sameHost(k, name) })
+			}); len(others) > 0 {
+				f.message = fmt.Sprintf("asks for %s, which the Node %s does not have; it has %s", listOr(clipAll(others), "none"), clip(node), listOr(clipAll(known), "no address"))
+				p.reportRequest(r, f)
+			}
 			continue
 		}
-		var others []string
-		dns, ips, _ := alternativeNames(r)
-		for _, name := range slices.Concat(dns, ips) {
-			if !strings.EqualFold(name, node) && !slices.ContainsFunc(known, func(k string) bool { return sameHost(k, name) }) {
-				others = append(others, name)
-			}
-		}
-		if len(others) > 0 {
-			p.reportRequest(r, finding{at: r.Content, message: fmt.Sprintf("asks for %s, which the Node %s does not have; it has %s",
-				listOr(clipAll(others), "none"), clip(node), listOr(clipAll(known), "no address"))})
+		p.unjudged("the addresses of the node are not known; give its Node object as well: kubectl get csr,nodes -o yaml")
+		if others := r.hostsBut(func(name string) bool { return isOwnName(node, name) && len(claims[strings.ToLower(name)]) < 2 }); len(others) > 0 {
+			f.severity = Warning
+			f.message = fmt.Sprintf("asks for %s, which is not the node's own by its form, or which is another node's too; without the Node %s nobody can tell", listOr(clipAll(others), "none"), clip(node))
+			f.remedy = remedy{"# give its Node object as well: kubectl get csr,nodes -o yaml"}
+			p.reportRequest(r, f)
 		}
 	}
+}
+
+// node is the name of the node that a kubelet's request is for.
+func (r *request) node() string {
+	return strings.TrimPrefix(r.PKCS10.Subject.CommonName, nodeNamePrefix)
+}
+
+// hostsBut lists the DNS names and addresses of a request but those that fit.
+func (r *request) hostsBut(fits func(name string) bool) []string {
+	dns, ips, _ := alternativeNames(r)
+	return slices.DeleteFunc(slices.Concat(dns, ips), fits)
+}
+
+// claims are the nodes that have a name or address, or for which it is asked, by
+// it in lower case.
+func (s *requestSet) claims(keep func(*request) bool) map[string]map[string]bool {
+	out := map[string]map[string]bool{}
+	add := func(node string, names []string) {
+		for _, name := range names {
+			name = strings.ToLower(name)
+			if out[name] == nil {
+				out[name] = map[string]bool{}
+			}
+			out[name][node] = true
+		}
+	}
+	for node, names := range s.nodes {
+		add(node, names)
+	}
+	for _, r := range s.list {
+		if keep(r) {
+			add(r.node(), r.hostsBut(func(string) bool { return false }))
+		}
+	}
+	return out
+}
+
+// isOwnName reports whether a name may be a node's own, as far as it shows: an
+// address, or the name of the node with or without a domain. Cloud providers give
+// a node other names as well, which its Node object tells.
+func isOwnName(node, name string) bool {
+	node, name = strings.ToLower(node), strings.ToLower(name)
+	return parsers.IsAddress(name) || name == node || strings.HasPrefix(name, node+".") || strings.HasPrefix(node, name+".")
 }
 
 // The bounds of a lifetime (kubernetes pkg/apis/certificates/validation/validation.go)

@@ -606,10 +606,10 @@ var roster = []Check{
 		run:     checkRequestDecodes,
 	},
 	{
-		ID: "csr/refused", Severity: Warning, scope: scopeRequests,
+		ID: "csr/refused", Severity: Critical, scope: scopeRequests,
 		Summary: "the API server refuses an object like this",
 		Why:     "kubectl apply fails, or the cluster has ceased to serve such objects.",
-		Example: "apiVersion: certificates.k8s.io/v1beta1, which is gone since Kubernetes 1.22; no signerName; a usage misspelt.",
+		Example: "No signerName; a usage misspelt; the fields of spec at the top level, because their indentation was lost.",
 		Remedy:  "Correct the manifest.",
 		Source:  "kubernetes pkg/apis/certificates/validation/validation.go; " + sourceCSR,
 		run:     checkRequestAccepted,
@@ -680,7 +680,7 @@ var roster = []Check{
 	{
 		ID: "csr/requestor", Severity: Warning, scope: scopeRequests,
 		Summary: "somebody asks for a certificate in the name of somebody else",
-		Why:     "Approving it lets the requestor act as the other. An administrator may do so on purpose; a node never does.",
+		Why:     "Approving it lets the requestor act as the other. An administrator may do so on purpose; a node never does. A manifest cannot say who asks: the API server ignores its username and groups.",
 		Example: "system:node:worker-1 asks for system:node:worker-2.",
 		Remedy:  "Deny it, unless you know why.",
 		Source:  "kubernetes plugin/pkg/admission/noderestriction; " + sourceCSR,
@@ -689,7 +689,7 @@ var roster = []Check{
 	{
 		ID: "csr/addresses", Severity: Critical, scope: scopeRequests,
 		Summary: "a kubelet's serving request has a name or address that its Node does not have",
-		Why:     "With the certificate the node could answer for somebody else.",
+		Why:     "With the certificate the node could answer for somebody else. Without its Node object a name that is not the node's own by its form is a warning.",
 		Example: "A node adds the address of the API server to its own.",
 		Remedy:  "Deny it; compare with kubectl get node NAME -o jsonpath='{.status.addresses}'.",
 		Source:  sourceBootstrap,

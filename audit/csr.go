@@ -23,7 +23,8 @@ type Request struct {
 	Created time.Time `json:"created,omitzero"`
 	// Signer is spec.signerName, or what v1beta1 made of its absence.
 	Signer string `json:"signer"`
-	// Username and Groups are the requestor's, set by the API server.
+	// Username and Groups are the requestor's, set by the API server; empty for
+	// what no API server has seen, whatever stands there.
 	Username string   `json:"username"`
 	Groups   []string `json:"groups"`
 	// Condition is in the words of kubectl: "Pending", "Approved,Issued"; empty
@@ -138,6 +139,9 @@ const (
 )
 
 func newRequest(q parsers.Request) *request {
+	if !q.Stored {
+		q.Username, q.Groups = parsers.Text{}, nil // whoever hands it in is the requestor
+	}
 	r := &request{Request: q, field: "CertificateSigningRequest " + q.Name.Value, signer: q.SignerName.Value, usages: values(q.Usages), groups: values(q.Groups)}
 	if q.Bare {
 		r.field = "CERTIFICATE REQUEST"
@@ -166,9 +170,9 @@ func values(texts []parsers.Text) []string {
 	return out
 }
 
-// served reports whether the API server has taken the request, so that its
+// served reports whether an API server has taken the request, so that its
 // requestor and its condition mean something.
-func (r *request) served() bool { return !r.Created.IsZero() || r.Username.Value != "" }
+func (r *request) served() bool { return r.Stored }
 
 func (r *request) condition(kind string) (parsers.Condition, bool) {
 	i := slices.IndexFunc(r.Conditions, func(c parsers.Condition) bool { return c.Type == kind })

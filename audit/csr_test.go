@@ -26,9 +26,10 @@ type requestObject struct {
 	version, name, signer, user string
 	groups, usages              []string
 	seconds, created            string
-	// manifest leaves out what the API server adds.
-	manifest bool
-	spec     fixtures.RequestSpec
+	// manifest leaves out what the API server adds; byHand puts in the requestor all
+	// the same, and generated has the API server make the name.
+	manifest, byHand, generated bool
+	spec                        fixtures.RequestSpec
 	// request replaces what is made of spec.
 	request string
 	status  string
@@ -53,6 +54,9 @@ func (o requestObject) yaml() string {
 		o.usages = []string{"client auth"}
 	}
 	text := fmt.Sprintf("---\napiVersion: %s\nkind: CertificateSigningRequest\nmetadata:\n  name: %q\n", o.version, o.name)
+	if o.generated {
+		text = strings.Replace(text, "  name: ", "  generateName: ", 1)
+	}
 	if !o.manifest {
 		text += fmt.Sprintf("  creationTimestamp: %q\n", o.created)
 	}
@@ -66,7 +70,7 @@ func (o requestObject) yaml() string {
 	if o.seconds != "" {
 		text += "  expirationSeconds: " + o.seconds + "\n"
 	}
-	if !o.manifest {
+	if !o.manifest || o.byHand {
 		text += fmt.Sprintf("  username: %q\n  groups: [%s]\n", o.user, strings.Join(append(o.groups, `"system:authenticated"`), ", "))
 	}
 	if o.status != "" {
@@ -187,17 +191,28 @@ func TestRequests(t *testing.T) {
 		{name: "v1beta1", object: requestObject{manifest: true, version: "certificates.k8s.io/v1beta1", signer: "-", usages: []string{}}, want: []string{
 			"warning csr/refused jane: has the API version certificates.k8s.io/v1beta1, which no cluster serves since Kubernetes 1.22; certificates.k8s.io/v1 demands signerName and usages"}},
 		{name: "a misspelt version", object: requestObject{manifest: true, version: "certificates.k8s.metadatastemio/v1"}, want: []string{
-			`warning csr/refused jane: has the API version "certificates.k8s.metadatastemio/v1"; expected certificates.k8s.io/v1`}},
+			`critical csr/refused jane: has the API version "certificates.k8s.metadatastemio/v1"; expected certificates.k8s.io/v1`}},
 		{name: "a bad name, no signer, no usages", object: requestObject{manifest: true, name: "my_user", signer: "-", usages: []string{}}, want: []string{
-			"warning csr/refused my_user: asks for no usages; certificates.k8s.io/v1 demands at least one",
-			"warning csr/refused my_user: names no signer; certificates.k8s.io/v1 demands signerName",
-			`warning csr/refused my_user: has the name "my_user"; expected lower-case letters, digits, dashes and dots, at most 253`}},
+			"critical csr/refused my_user: asks for no usages; certificates.k8s.io/v1 demands at least one",
+			"critical csr/refused my_user: names no signer; certificates.k8s.io/v1 demands signerName",
+			`critical csr/refused my_user: has the name "my_user"; expected lower-case letters, digits, dashes and dots, at most 253`}},
 		{name: "usages misspelt and twice", object: requestObject{manifest: true, signer: "example.com/own", usages: []string{"key enciphement", "client auth", "client auth"}}, want: []string{
-			`warning csr/refused jane: asks for the usage "client auth" twice`,
-			`warning csr/refused jane: asks for the usage "key enciphement", which does not exist`}},
-		{name: "no domain", object: requestObject{manifest: true, signer: "own"}, want: []string{`warning csr/refused jane: has the signerName "own"; expected DOMAIN/PATH`}},
+			`critical csr/refused jane: asks for the usage "client auth" twice`,
+			`critical csr/refused jane: asks for the usage "key enciphement", which does not exist`}},
+		{name: "no domain", object: requestObject{manifest: true, signer: "own"}, want: []string{`critical csr/refused jane: has the signerName "own"; expected DOMAIN/PATH`}},
 		{name: "legacy in v1", object: requestObject{manifest: true, signer: "kubernetes.io/legacy-unknown"}, want: []string{
-			"warning csr/refused jane: names the signer kubernetes.io/legacy-unknown, to which no object of certificates.k8s.io/v1 may be sent"}},
+			"critical csr/refused jane: names the signer kubernetes.io/legacy-unknown, to which no object of certificates.k8s.io/v1 may be sent"}},
+		{name: "a generated name", object: requestObject{manifest: true, generated: true}},
+		{name: "a requestor by hand", object: requestObject{manifest: true, byHand: true, user: "kubernetes-admin", groups: masters}, want: []string{
+			"info csr/requestor jane: sets spec.username, spec.groups, which the API server ignores: it fills in who hands the object in. Groups that the certificate is to have stand in the request itself, as organizations"}},
+		{name: "a requestor by hand and no signer", object: requestObject{manifest: true, byHand: true, user: "kubernetes-admin", signer: "-"}, want: []string{
+			"critical csr/refused jane: names no signer; certificates.k8s.io/v1 demands signerName",
+			"info csr/requestor jane: sets spec.username, spec.groups, which the API server ignores: it fills in who hands the object in. Groups that the certificate is to have stand in the request itself, as organizations"}},
+		{name: "no signer, and a time of creation", object: requestObject{signer: "-"}, want: []string{
+			"critical csr/refused jane: names no signer; certificates.k8s.io/v1 demands signerName"}},
+		{name: "without its time of creation", object: requestObject{manifest: true, byHand: true, user: "john", status: approved}, want: []string{
+			"warning csr/not-issued jane: was approved on 2026-11-23 11:51 UTC and has no certificate; kube-controller-manager does not sign: it does not run, its --controllers leave the signer out, or it has no signing key",
+			`warning csr/requestor jane: "john" asks for a certificate of "jane"; expected the user itself`}},
 		{name: "altered", object: requestObject{request: altered(t)}, want: []string{
 			"critical csr/signature jane: the signature was not made with the key of the request (x509: ECDSA verification failure)"}},
 		{name: "weak", object: requestObject{spec: fixtures.RequestSpec{KeyAlgorithm: fixtures.RSA1024}}, want: []string{
@@ -250,10 +265,16 @@ func TestRequests(t *testing.T) {
 		{name: "an address of another", object: servingRequest(requestObject{spec: fixtures.RequestSpec{DNSNames: []string{"WORKER-1", "kubernetes.default"}, IPs: []string{"::ffff:192.0.2.21", "192.0.2.1"}}}), more: workerNode, want: []string{
 			`critical csr/addresses csr-worker-1: asks for "kubernetes.default", "192.0.2.1", which the Node worker-1 does not have; it has "192.0.2.21", "worker-1"`}},
 
+		{name: "an address of its own without its Node", object: servingRequest(requestObject{spec: fixtures.RequestSpec{DNSNames: []string{"worker-1", "worker-1.example.org"}, IPs: []string{"192.0.2.21"}}})},
+		{name: "a name of another without its Node", object: servingRequest(requestObject{spec: fixtures.RequestSpec{DNSNames: []string{"worker-1", "worker-2"}, IPs: []string{"192.0.2.21"}}}), want: []string{
+			`warning csr/addresses csr-worker-1: asks for "worker-2", which is not the node's own by its form, or which is another node's too; without the Node worker-1 nobody can tell`}},
+		{name: "an address of another whose Node there is", object: servingRequest(requestObject{spec: fixtures.RequestSpec{DNSNames: []string{"worker-1"}, IPs: []string{"192.0.2.22"}}}),
+			more: strings.NewReplacer("worker-1", "worker-2", "192.0.2.21", "192.0.2.22").Replace(workerNode), want: []string{
+				`warning csr/addresses csr-worker-1: asks for "192.0.2.22", which is not the node's own by its form, or which is another node's too; without the Node worker-1 nobody can tell`}},
 		{name: "too short", object: requestObject{seconds: "60"}, want: []string{"warning csr/lifetime jane: asks for 1 minute; the API server takes no less than 600 seconds"}},
 		{name: "too long", object: requestObject{seconds: "86400000"}, want: []string{"warning csr/lifetime jane: asks for 1000 days; expected at most 365 days"}},
 		{name: "no number", object: requestObject{seconds: "soon"}, want: []string{
-			"warning csr/refused jane: spec.expirationSeconds is no number of seconds that fits 32 bits"}},
+			"critical csr/refused jane: spec.expirationSeconds is no number of seconds that fits 32 bits"}},
 		{name: "pending", object: requestObject{created: "2026-11-23T09:00:00Z"}, want: []string{
 			"warning csr/pending jane: waits for 3 hours, since 2026-11-23 09:00 UTC; somebody has to approve it"}},
 		{name: "pending for days", object: requestObject{signer: "example.com/own", created: "2026-11-20T09:00:00Z"}, want: []string{
@@ -533,7 +554,7 @@ func TestGatherRequests(t *testing.T) {
 		got = append(got, fmt.Sprintf("problem %s: %s", p.Origin.Path, p.Detail))
 	}
 	want := []string{"request a/b/jane.csr", "request a/jane.yaml", "node a/b/node.yaml",
-		"problem a/b/broken.yaml: is neither YAML nor JSON: found a tab character that violates indentation",
+		"problem a/b/broken.yaml: is neither YAML nor JSON: found a tab character that violates indentation; line 2 begins with a tab; YAML wants spaces",
 		"problem other.yaml: holds no certificate signing request among its 1 objects"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

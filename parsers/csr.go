@@ -45,11 +45,21 @@ type Request struct {
 	Bare       bool
 	APIVersion Text
 	Name       Text
+	// GenerateName is what the API server makes a name of where there is none.
+	GenerateName Text
+	// Stored: an API server has taken the object. It alone writes the UID, the
+	// versions and the time of creation, and lets nobody hand in a status.
+	Stored bool
 	// Created is when the API server took the object; zero in a manifest.
-	Created           time.Time
-	SignerName        Text
+	Created    time.Time
+	SignerName Text
+	// Username and Groups are those of the requestor, and Requestor is where these
+	// and the others of spec.username, uid, groups and extra stand. The API server
+	// fills them in and ignores what a manifest says (kubernetes
+	// pkg/registry/certificates/certificates/strategy.go PrepareForCreate).
 	Username          Text
 	Groups            []Text
+	Requestor         []Origin
 	Usages            []Text
 	ExpirationSeconds Text
 	Conditions        []Condition
@@ -206,16 +216,14 @@ func requestOf(d Document) Request {
 	r := Request{APIVersion: d.First("apiVersion")}
 	it := d.item(&r.Problems)
 	r.Origin = it.origin()
-	if metadata, ok := it.mapping("metadata"); ok {
-		r.Name = metadata.textOf("name")
+	if metadata, ok := it.section("metadata", "name", "generateName"); ok {
+		r.Name, r.GenerateName = metadata.textOf("name"), metadata.textOf("generateName")
 		r.Created = metadata.textOf("creationTimestamp").Time()
+		r.Stored = !r.Created.IsZero() || given(metadata, "uid", "resourceVersion")
 	}
-	if spec, ok := it.mapping("spec"); ok {
-		r.SignerName = spec.textOf("signerName")
-		r.Username = spec.textOf("username")
-		r.Groups = spec.texts("groups")
-		r.Usages = spec.texts("usages")
-		r.ExpirationSeconds = spec.textOf("expirationSeconds")
+	spec, ok := it.section("spec", "request", "signerName", "usages", "expirationSeconds")
+	if ok {
+		r.addSpec(spec)
 		r.addContent(it.origin(), spec.textOf("request"))
 	} else {
 		r.addContent(it.origin(), Text{})
@@ -225,6 +233,7 @@ func requestOf(d Document) Request {
 			r.addCondition(c)
 		}
 		r.Certificate = embedded(status, "certificate")
+		r.Stored = r.Stored || given(status, "conditions", "certificate")
 	}
 	if s := r.ExpirationSeconds; !s.IsZero() {
 		if _, err := strconv.ParseInt(s.Value, 10, 32); err != nil {
@@ -232,6 +241,61 @@ func requestOf(d Document) Request {
 		}
 	}
 	return r
+}
+
+func (r *Request) addSpec(spec item) {
+	r.SignerName = spec.textOf("signerName")
+	r.Username = spec.textOf("username")
+	r.Groups = spec.texts("groups")
+	r.Usages = spec.texts("usages")
+	r.ExpirationSeconds = spec.textOf("expirationSeconds")
+	for _, key := range []string{"username", "uid", "groups", "extra"} {
+		if field, ok := spec.get(key); ok {
+			r.Requestor = append(r.Requestor, field.origin())
+		}
+	}
+}
+
+// section returns a mapping of an object. Where it is empty and its fields stand
+// beside it, or inside of metadata, their indentation was lost: that is a
+// problem, and what stands there is returned all the same.
+func (it item) section(key string, fields ...string) (item, bool) {
+	if own, ok := it.get(key); ok {
+		return own, own.isMapping()
+	}
+	places := []item{it}
+	if metadata, ok := it.get("metadata"); ok {
+		if deeper, ok := metadata.get(key); ok {
+			places = append(places, deeper)
+		}
+		places = append(places, metadata)
+	}
+	for _, place := range places {
+		var lost []item
+		for _, field := range fields {
+			if found, ok := place.get(field); ok {
+				lost = append(lost, found)
+			}
+		}
+		if len(lost) > 0 {
+			lost[0].problem(KindSyntax, fmt.Sprintf("stands outside of %s, where nobody looks for it%s: the indentation is lost; expected %s.%s",
+				key, alsoLost(lost[1:]), key, fields[slices.IndexFunc(fields, func(f string) bool { return strings.HasSuffix(lost[0].field, f) })]))
+			return place, true
+		}
+	}
+	return item{}, false
+}
+
+// alsoLost names more fields of which the same is true.
+func alsoLost(more []item) string {
+	var names []string
+	for _, it := range more {
+		names = append(names, it.field)
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return " (" + strings.Join(names, ", ") + " as well)"
 }
 
 // addCondition adds a condition that holds. Those of v1beta1 had no status, and

@@ -15,6 +15,32 @@ import (
 	"certaudit/parsers"
 )
 
+// Who has seen an object, and who is said to have asked.
+func TestRequestor(t *testing.T) {
+	for _, tt := range []struct {
+		text   string
+		stored bool
+		fields string
+	}{
+		{"spec: {signerName: a/b}", false, ""},
+		{"metadata: {creationTimestamp: null}\nspec: {username: a, groups: [b], uid: c, extra: {d: [e]}}\nstatus: {}", false, "spec.username spec.uid spec.groups spec.extra"},
+		{"metadata: {creationTimestamp: \"2026-11-23T06:34:09Z\"}\nspec: {username: a}", true, "spec.username"},
+		{"metadata: {uid: a}", true, ""},
+		{"metadata: {resourceVersion: \"1\"}", true, ""},
+		{"status: {conditions: [{type: Denied}]}", true, ""},
+		{"status: {certificate: LS0t}", true, ""},
+	} {
+		r := parsers.ParseRequests("-", []byte("kind: CertificateSigningRequest\n"+tt.text)).Requests[0]
+		var fields []string
+		for _, at := range r.Requestor {
+			fields = append(fields, at.Field)
+		}
+		if got := strings.Join(fields, " "); r.Stored != tt.stored || got != tt.fields {
+			t.Errorf("%s: stored %v, requestor in %q, want %v, %q", tt.text, r.Stored, got, tt.stored, tt.fields)
+		}
+	}
+}
+
 // told is a request in one line, and below it what is wrong with it.
 func told(r parsers.Request) []string {
 	subject, certificates := "-", ""
@@ -108,6 +134,14 @@ func TestParseRequests(t *testing.T) {
 	}{
 		{"nothing", "", []string{"problem 0: empty is empty"}},
 		{"an object", object(once), []string{plain}},
+		{"fields of spec and metadata at the top level", strings.ReplaceAll(strings.Replace(object(once)+"  usages: [client auth]\n", "{name: jane}", "\nname: jane", 1), "\n  ", "\n"), []string{
+			"1 jane |  |  | CN=jane | client auth | ",
+			"  4 name: stands outside of metadata, where nobody looks for it: the indentation is lost; expected metadata.name",
+			"  6 request: stands outside of spec, where nobody looks for it (usages as well): the indentation is lost; expected spec.request"}},
+		{"spec inside of metadata", strings.Replace(strings.ReplaceAll(object(once), "\nspec:\n", "\n  spec:\n  "), "{name: jane}", "\n  name: jane", 1), []string{plain,
+			"  6 metadata.spec.request: stands outside of spec, where nobody looks for it: the indentation is lost; expected spec.request"}},
+		{"fields of spec inside of metadata", strings.Replace(strings.Replace(object(once), "\nspec:\n", "\n", 1), "{name: jane}", "\n  name: jane", 1), []string{plain,
+			"  5 metadata.request: stands outside of spec, where nobody looks for it: the indentation is lost; expected spec.request"}},
 		{"line breaks in the base64", object("|\n    " + once[:76] + "\n    " + once[76:]), []string{plain}},
 		{"blanks in the base64", object(once[:76] + "\n    " + once[76:]), []string{plain, fault("has blanks inside of the base64, as YAML makes of its lines; encode with base64 -w0")}},
 		{"PEM as it is", object("|\n    " + strings.ReplaceAll(jane, "\n", "\n    ")), []string{plain, fault("holds PEM as it is, and the field takes base64 of it")}},
