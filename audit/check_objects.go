@@ -332,9 +332,7 @@ func (n *node) fileBundles() map[string]bundle {
 // with its key is the same CA.
 func (p *pass) drift(ref inventory.Reference, copied, original bundle) {
 	lacking, extra := without(original.certs, copied.certs), without(copied.certs, original.certs)
-	f := finding{component: ref.Component, at: ref.Origin, sha256: ref.Embedded.Certificates[0].SHA256(),
-		remedy: remedy{"# once the CA's file is right on every control-plane node, restart what publishes the copy:"}}
-	f.remedy = append(f.remedy, p.restartComponent(publisher(ref))...)
+	f := finding{component: ref.Component, at: ref.Origin, sha256: ref.Embedded.Certificates[0].SHA256(), remedy: p.republish(ref, original)}
 	switch {
 	case len(lacking) == len(original.certs):
 		f.severity = Critical
@@ -350,12 +348,23 @@ func (p *pass) drift(ref inventory.Reference, copied, original bundle) {
 	p.report(f)
 }
 
-// publisher is the component that writes a copy.
-func publisher(ref inventory.Reference) string {
-	if strings.HasSuffix(ref.Component, "/extension-apiserver-authentication") {
-		return "kube-apiserver"
+// clusterInfo is the object that nodes which join read the CA from.
+const clusterInfo = "ConfigMap kube-public/cluster-info"
+
+// republish returns what brings a copy of a CA up to date. Nothing but kubeadm
+// init writes the kubeconfig of cluster-info: the bootstrap signer of
+// kube-controller-manager only adds signatures to it (kubernetes
+// cmd/kubeadm/app/phases/bootstraptoken/clusterinfo, pkg/controller/bootstrap/bootstrapsigner.go).
+func (p *pass) republish(ref inventory.Reference, original bundle) remedy {
+	publisher := "kube-controller-manager"
+	switch {
+	case ref.Component == clusterInfo:
+		return remedy{"# nothing updates it. Put the CA of " + original.place.Path + " into its certificate-authority-data, as base64 -w0 prints it:",
+			"kubectl -n kube-public edit configmap cluster-info"}
+	case strings.HasSuffix(ref.Component, "/extension-apiserver-authentication"):
+		publisher = "kube-apiserver"
 	}
-	return "kube-controller-manager"
+	return append(remedy{"# once the CA's file is right on every control-plane node, restart what publishes the copy:"}, p.restartComponent(publisher)...)
 }
 
 // staleBundle reports a bundle with a CA that is called like one of the

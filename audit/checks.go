@@ -564,7 +564,7 @@ var roster = []Check{
 		Summary: "a copy of the cluster's CA in an object differs from the CA",
 		Why:     "Pods and joining nodes verify with the copy: they refuse the API server, or trust a CA that is gone.",
 		Example: "The CA was replaced on the nodes, and kube-controller-manager was not restarted to publish it.",
-		Remedy:  "Restart the component that publishes the copy, or change it.",
+		Remedy:  "Restart the component that publishes the copy. Nothing publishes that of cluster-info: change it by hand.",
 		Source:  sourceRotateCA,
 		run:     checkDrift,
 	},
