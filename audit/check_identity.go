@@ -94,6 +94,7 @@ func (n *node) sharesCA(e *entry) bool {
 func (e *entry) isFirst() bool { return e.index == 0 }
 
 func checkOrganizationMissing(p *pass) {
+	p.unbound()
 	for e := range p.decoded((*entry).isLeaf) {
 		for _, w := range p.wants(e, FactOrganization) {
 			p.examine()

@@ -20,6 +20,10 @@ func checkKeyMismatch(p *pass) {
 				continue
 			}
 			p.examine()
+			if key.PublicKeySHA256 == e.cert.PublicKeySHA256() && e.cert.Index > 0 && e.object == "" {
+				p.reportEntry(e, finding{severity: e.role.soften(Critical), message: behindIssuers(e.cert.Index, len(e.all)), remedy: remedy{chainOrder}})
+				break
+			}
 			if key.PublicKeySHA256 == e.cert.PublicKeySHA256() || e.role.isCA() && holdsKey(e.chain(), key) {
 				continue
 			}
@@ -34,6 +38,14 @@ func checkKeyMismatch(p *pass) {
 		}
 	}
 }
+
+// behindIssuers says that a leaf is not the first certificate of its chain.
+func behindIssuers(index, all int) string {
+	return fmt.Sprintf("the leaf, to which the key belongs, is certificate %d of %d; expected it first, then each issuer behind what it signed: a server holds its key against the first one and does not start", index+1, all)
+}
+
+// chainOrder is what to do about a chain in the wrong order.
+const chainOrder = "# put the leaf first, then the certificate of each issuer behind what it signed; the root need not be there"
 
 // isSigningPair reports whether the controller-manager signs with a pair:
 // chain/signing-bundle judges it.

@@ -63,7 +63,9 @@ func (s tlsSecret) leaf() *x509.Certificate { return s.certs[0] }
 
 func (s tlsSecret) sum() string { return parsers.Fingerprint(s.leaf()) }
 
-// tlsSecrets lists the Secrets that hold a leaf beside its key.
+// tlsSecrets lists the Secrets that hold what a server presents: a leaf, or under
+// tls.crt a certificate that is a CA as well, as openssl makes those that sign
+// themselves.
 func (n *node) tlsSecrets() []tlsSecret {
 	holders := n.byHolder()
 	var out []tlsSecret
@@ -74,7 +76,7 @@ func (n *node) tlsSecrets() []tlsSecret {
 		s := tlsSecret{Object: o}
 		for _, ref := range holders[o.Holder()] {
 			switch {
-			case ref.Holds == inventory.HoldsCertificate && len(ref.Embedded.Certificates) > 0 && len(s.certs) == 0:
+			case (ref.Holds == inventory.HoldsCertificate || ref.Holds == inventory.HoldsBundle && inventory.FieldKey(ref.Origin.Field) == "tls.crt") && len(ref.Embedded.Certificates) > 0 && len(s.certs) == 0:
 				s.ref, s.certs = ref, bundleOf(n.inv, ref).certs
 			case inventory.FieldKey(ref.Origin.Field) == "ca.crt":
 				s.ca = bundleOf(n.inv, ref).certs
@@ -87,8 +89,9 @@ func (n *node) tlsSecrets() []tlsSecret {
 	return out
 }
 
-// targets calls each for every service that the API server verifies with a
-// bundle in view.
+// targets calls each for every service that the API server verifies, with the
+// bundle that it is verified with, which has no certificates where there is none or
+// none that can be read.
 func (p *node) targets(each func(o inventory.Object, t inventory.Target, b bundle, secrets []tlsSecret)) {
 	bundles := map[parsers.Origin]bundle{}
 	for _, ref := range p.inv.References {
@@ -102,19 +105,35 @@ func (p *node) targets(each func(o inventory.Object, t inventory.Target, b bundl
 	}
 	for _, o := range p.inv.Objects {
 		for _, t := range o.Targets {
-			if b := bundles[t.Bundle]; !t.Unverified && t.Bundle != (parsers.Origin{}) && len(b.certs) > 0 {
-				each(o, t, b, spaces[t.Namespace])
+			if !t.Unverified {
+				t.Injected = p.injectedFrom(t)
+				each(o, t, bundles[t.Bundle], spaces[t.Namespace])
 			}
 		}
 	}
 }
 
+// injectedFrom is the label of the Secret that a bundle is filled in from: for a
+// Certificate of cert-manager's in view, that which it is kept in.
+func (n *node) injectedFrom(t inventory.Target) string {
+	for _, o := range n.inv.Objects {
+		if t.Injected != "" && o.Asks != nil && o.Label() == t.Injected {
+			return inventory.ObjectLabel("Secret", o.Namespace, o.Asks.Secret)
+		}
+	}
+	return t.Injected
+}
+
 // targetWords name a target in an object.
 func targetWords(t inventory.Target) string {
-	if t.Name == "" {
-		return "service " + t.Namespace + "/" + t.Service
+	called := "service " + t.Namespace + "/" + t.Service
+	if t.Host != "" {
+		called = "host " + t.Host
 	}
-	return fmt.Sprintf("webhook %q (service %s/%s)", t.Name, t.Namespace, t.Service)
+	if t.Name == "" {
+		return called
+	}
+	return fmt.Sprintf("webhook %q (%s)", t.Name, called)
 }
 
 // targetImpact is what a target that cannot be called is worth.
@@ -127,13 +146,14 @@ func targetImpact(t inventory.Target) Severity {
 
 func checkCABundle(p *pass) {
 	p.targets(func(o inventory.Object, t inventory.Target, b bundle, secrets []tlsSecret) {
-		var named []tlsSecret
-		for _, s := range secrets {
-			if s.leaf().VerifyHostname(t.DNSName()) == nil {
-				named = append(named, s)
-			}
-		}
-		if len(named) == 0 {
+		named := slices.DeleteFunc(slices.Clone(secrets), func(s tlsSecret) bool { return s.leaf().VerifyHostname(t.DNSName()) != nil })
+		switch {
+		case t.Bundle == (parsers.Origin{}):
+			p.withoutBundle(o, t, secrets)
+			return
+		case len(b.certs) == 0:
+			return // files/malformed or input/undecodable
+		case len(named) == 0:
 			p.unjudged("no Secret in view holds the certificate of %s", t.DNSName())
 			return
 		}
@@ -146,6 +166,38 @@ func checkCABundle(p *pass) {
 			message: fmt.Sprintf("the caBundle of %s holds %s, which does not verify the certificate in %s for %s: it is issued by %q; expected its CA", targetWords(t), listOr(b.names(), "nothing"), s.Label(), t.DNSName(), issuerName(s.leaf())),
 			remedy:  remedy{"# put the CA that issued the certificate of " + s.Label() + " into this caBundle"}})
 	})
+}
+
+// withoutBundle judges a service that the API server verifies with the roots of
+// the system it runs on, since the object gives it nothing else.
+func (p *pass) withoutBundle(o inventory.Object, t inventory.Target, secrets []tlsSecret) {
+	injection := ""
+	if t.Injector != "" {
+		injection = fmt.Sprintf("; %s says that it is to be filled in, so that its injector has not run", t.Injector)
+	}
+	s, sure := servingSecret(t, bundle{}, secrets, p.now)
+	if !sure || !isPrivate(t, *s) {
+		p.unjudged("%s of %s has no caBundle, so that the API server verifies %s with the roots of its system%s; its certificate is not in view, or of a CA that may be among them",
+			targetWords(t), o.Label(), t.DNSName(), injection)
+		return
+	}
+	p.examine()
+	f := finding{severity: targetImpact(t), component: o.Label(), at: t.Origin, sha256: s.sum(),
+		message: fmt.Sprintf("%s has no caBundle, so that the API server verifies it with the roots of its system, and the certificate in %s for it is of a private CA, %q%s; expected that CA in the caBundle",
+			targetWords(t), s.Label(), issuerName(s.leaf()), injection),
+		remedy: remedy{"# put the CA that issued the certificate of " + s.Label() + " into the caBundle"}}
+	if t.Injector != "" {
+		f.remedy = remedy{"# look why the injector does not fill in the caBundle: " + t.Injector + " names what it should come from"}
+	}
+	p.report(f)
+}
+
+// isPrivate reports whether the certificate that a target serves with is of a CA
+// that no system knows: it signed itself, is to be injected, or is valid for the
+// name of a service, for which public CAs may not issue (CA/Browser Forum,
+// Baseline Requirements 4.2.2: internal names).
+func isPrivate(t inventory.Target, s tlsSecret) bool {
+	return isSelfSigned(s.leaf()) || t.Injector != "" || t.Service != "" && s.leaf().VerifyHostname(t.DNSName()) == nil
 }
 
 func checkServiceName(p *pass) {
@@ -177,7 +229,7 @@ func servingSecret(t inventory.Target, b bundle, secrets []tlsSecret, now time.T
 		switch {
 		case s.leaf().VerifyHostname(t.DNSName()) == nil, t.Injected != "" && t.Injected == s.Label():
 			return &secrets[i], true
-		case found == nil && strings.HasPrefix(s.Name, t.Service) && verify(s.leaf(), s.certs[1:], b, now) == nil:
+		case found == nil && len(b.certs) > 0 && t.Service != "" && strings.HasPrefix(s.Name, t.Service) && verify(s.leaf(), s.certs[1:], b, now) == nil:
 			found = &secrets[i]
 		}
 	}
@@ -187,6 +239,11 @@ func servingSecret(t inventory.Target, b bundle, secrets []tlsSecret, now time.T
 func checkObjectChain(p *pass) {
 	authorities := p.authoritiesByName()
 	for _, s := range p.tlsSecrets() {
+		if index := s.ref.Embedded.Certificates[0].Index; index > 0 {
+			p.examine()
+			p.report(finding{severity: Critical, component: s.Label(), at: s.ref.Origin, sha256: s.sum(), message: behindIssuers(index, len(s.certs)), remedy: remedy{chainOrder}})
+			continue
+		}
 		if isSelfSigned(s.leaf()) {
 			continue
 		}

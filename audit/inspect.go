@@ -180,7 +180,9 @@ func (i *Inspection) objects(data []byte) {
 	}
 	for _, ref := range inv.References {
 		if ref.Embedded != nil && ref.Holds != inventory.HoldsPrivateKey || ref.Embedded != nil && len(ref.Embedded.Certificates) == 0 {
-			i.add(ref.Component, *ref.Embedded)
+			m := *ref.Embedded
+			m.Certificates = slices.SortedFunc(slices.Values(m.Certificates), func(a, b parsers.Certificate) int { return cmp.Compare(a.Index, b.Index) })
+			i.add(ref.Component, m)
 		}
 	}
 	for _, r := range parsers.ParseRequests(i.Source, data).Requests {

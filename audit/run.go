@@ -144,6 +144,7 @@ func (e *entry) row(node string) Certificate {
 		return c
 	}
 	x := e.cert.Certificate
+	c.Index = e.cert.Index
 	c.CommonName, c.Issuer = x.Subject.CommonName, issuerName(x)
 	c.Organizations = append(c.Organizations, x.Subject.Organization...)
 	c.DNSNames = append(c.DNSNames, x.DNSNames...)

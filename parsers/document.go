@@ -447,6 +447,9 @@ type Item struct{ item }
 // Text returns the scalar that stands there, or the zero Text.
 func (i Item) Text() Text { return i.text() }
 
+// Field is the concrete path of the place, "webhooks[0].clientConfig".
+func (i Item) Field() string { return i.field }
+
 func (d Document) item(problems *[]Problem) item { return item{d.path, d.node, "", problems} }
 
 // item is a node with its path. Shape errors go to problems, unless it is nil.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"path"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -37,6 +38,17 @@ type Object struct {
 	// Settings of a component's configuration that the object carries, by the name
 	// of the field or of the flag that says the same.
 	Settings map[string]parsers.Text `json:"settings,omitempty"`
+	// Clusters are those of the kubeconfigs that stand in its fields.
+	Clusters []parsers.KubeCluster `json:"clusters,omitempty"`
+	// Binding is what a ClusterRoleBinding binds; nil for any other object.
+	Binding *Binding `json:"binding,omitempty"`
+}
+
+// Binding gives a role of the whole cluster to users and groups.
+type Binding struct {
+	Role string `json:"role"`
+	// Subjects are written "User jane", "Group system:masters".
+	Subjects []string `json:"subjects,omitempty"`
 }
 
 // What kubeadm's configuration says of etcd.
@@ -55,7 +67,11 @@ type Target struct {
 	Origin    parsers.Origin `json:"origin"`
 	Namespace string         `json:"namespace"`
 	Service   string         `json:"service"`
-	// Bundle is the field with the CA that it is verified with; zero for none.
+	// Host is that of the URL which is called in place of a service; "" for none.
+	// Namespace and Service are set where it is the name of one.
+	Host string `json:"host,omitempty"`
+	// Bundle is the field with the CA that it is verified with; zero for none,
+	// which means the system's roots of the API server.
 	Bundle parsers.Origin `json:"bundle,omitzero"`
 	// Optional: a call that fails is passed over (failurePolicy Ignore).
 	Optional bool `json:"optional,omitempty"`
@@ -64,11 +80,19 @@ type Target struct {
 	// Injected names the Secret or the cert-manager Certificate that the bundle is
 	// kept equal to: "Secret ns/name"; empty for none.
 	Injected string `json:"injected,omitempty"`
+	// Injector is the annotation because of which something else fills in the
+	// bundle; empty for none.
+	Injector string `json:"injector,omitempty"`
 }
 
 // DNSName is how the API server calls a service (k8s.io/apiserver
 // pkg/util/webhook, kubernetes staging kube-aggregator).
-func (t Target) DNSName() string { return t.Service + "." + t.Namespace + ".svc" }
+func (t Target) DNSName() string {
+	if t.Host != "" {
+		return t.Host
+	}
+	return t.Service + "." + t.Namespace + ".svc"
+}
 
 // Asks is what an object wants a certificate to be.
 type Asks struct {
@@ -208,16 +232,22 @@ func (s *scanner) object(name string, d parsers.Document) {
 	fields := d.Scalars()
 	before := len(s.inv.References)
 	for _, t := range fields {
-		s.field(o, t)
+		s.field(&o, t)
 	}
 	if read := objectReaders[o.Kind]; read != nil {
 		read(&o, d, byField(fields))
 	}
-	isTLS := o.Type == "kubernetes.io/tls" || o.Kind == "Secret" && len(s.inv.References) > before
-	if isTLS || len(o.Targets) > 0 || o.Asks != nil || len(o.Settings) > 0 {
+	if o.Kind == "Secret" {
+		leavesFirst(o, s.inv.References[before:])
+	}
+	isTLS := o.Type == typeTLS || o.Kind == "Secret" && len(s.inv.References) > before
+	if isTLS || len(o.Targets) > 0 || o.Asks != nil || len(o.Settings)+len(o.Clusters) > 0 || o.Binding != nil {
 		s.inv.Objects = append(s.inv.Objects, o)
 	}
 }
+
+// typeTLS is the type of Secrets that hold a certificate beside its key.
+const typeTLS = "kubernetes.io/tls"
 
 // fieldTexts are the scalars of an object by their field.
 type fieldTexts map[string]parsers.Text
@@ -233,7 +263,7 @@ func byField(texts []parsers.Text) fieldTexts {
 // field adds what a field holds, if that is certificates, keys or a kubeconfig.
 // Of the metadata nothing is taken: kubectl's last-applied-configuration says
 // once more what the object said before.
-func (s *scanner) field(o Object, t parsers.Text) {
+func (s *scanner) field(o *Object, t parsers.Text) {
 	if strings.HasPrefix(t.Origin.Field, "metadata.") || t.Value == "" {
 		return
 	}
@@ -243,10 +273,12 @@ func (s *scanner) field(o Object, t parsers.Text) {
 	case err != nil:
 		s.lost(o.Label(), parsers.Problem{Origin: t.Origin, Kind: parsers.KindSyntax, Detail: err.Error()})
 	case data == nil:
+	case !isNamed(t.Origin.Field) && !slices.Contains(bundleKeys, FieldKey(t.Origin.Field)) && !pemLine.Match(data) && bytes.Contains(data, []byte(pemBegin)) && !isKubeconfig(data):
+		s.noted(o.Label(), parsers.Problem{Origin: t.Origin, Kind: parsers.KindUnsupported, Detail: "holds PEM inside of other text; it was not judged"})
 	case isKubeconfig(data):
 		s.nested(o, t.Origin, data)
 	default:
-		s.embedded(o, t.Origin, data)
+		s.embedded(*o, t.Origin, data)
 	}
 }
 
@@ -259,13 +291,24 @@ func isBase64Field(kind, field string) bool {
 		field == "caBundle" || strings.HasSuffix(field, ".caBundle")
 }
 
+// pemBegin opens a block of PEM, which is one only at the start of its line.
+const pemBegin = "-----BEGIN "
+
+var pemLine = regexp.MustCompile(`(?m)^` + pemBegin)
+
+// isNamed reports whether a field is called as what holds nothing but certificates
+// or keys.
+func isNamed(field string) bool {
+	key := FieldKey(field)
+	return slices.Contains(materialSuffixes, path.Ext(key)) || key == "caBundle"
+}
+
 // fieldData returns the bytes that a field holds, nil where they are neither
 // certificates nor keys nor a kubeconfig. The error never repeats them.
 func fieldData(kind string, t parsers.Text) ([]byte, error) {
-	key := FieldKey(t.Origin.Field)
-	named := slices.Contains(materialSuffixes, path.Ext(key)) || key == "caBundle"
+	named := isNamed(t.Origin.Field)
 	switch {
-	case strings.Contains(t.Value, "-----BEGIN "):
+	case strings.Contains(t.Value, pemBegin):
 		return []byte(t.Value), nil
 	case !isBase64Field(kind, t.Origin.Field):
 		if kind == "ConfigMap" && (named || isKubeconfig([]byte(t.Value))) {
@@ -281,7 +324,7 @@ func fieldData(kind string, t parsers.Text) ([]byte, error) {
 			return nil, nil
 		}
 		return nil, fmt.Errorf("is not base64, as it should be: %w", err)
-	case named, bytes.Contains(data, []byte("-----BEGIN ")), isKubeconfig(data):
+	case named, bytes.Contains(data, []byte(pemBegin)), isKubeconfig(data):
 		return data, nil
 	}
 	clear(data)
@@ -298,9 +341,12 @@ func FieldKey(field string) string {
 	return field[strings.LastIndexByte(field, '.')+1:]
 }
 
-// isKubeconfig reports whether a text looks like a kubeconfig, or a template of one.
+// isKubeconfig reports whether a text looks like a kubeconfig, or a template of one:
+// with certificates, or with the three parts that each has.
 func isKubeconfig(data []byte) bool {
-	return bytes.Contains(data, []byte("certificate-authority-data")) || bytes.Contains(data, []byte("client-certificate-data"))
+	has := func(word string) bool { return bytes.Contains(data, []byte(word)) }
+	return has("certificate-authority-data") || has("client-certificate-data") ||
+		has("clusters") && has("contexts") && has("current-context") && has("Config")
 }
 
 // pemOf returns the PEM text in a scalar that may be base64 of it, or nil.
@@ -357,11 +403,16 @@ func (s *scanner) shared(m parsers.Material) parsers.Material {
 }
 
 // nested adds a kubeconfig that stands in a field.
-func (s *scanner) nested(o Object, at parsers.Origin, data []byte) {
+func (s *scanner) nested(o *Object, at parsers.Origin, data []byte) {
 	docs, problems := parsers.ParseDocuments(at.Path, data)
 	for _, p := range problems {
 		p.Origin = at
-		s.lost(o.Label(), p)
+		if strings.Contains(FieldKey(at.Field), "kubeconfig") {
+			s.lost(o.Label(), p)
+			continue
+		}
+		p.Kind, p.Detail = parsers.KindUnsupported, "speaks of a kubeconfig and holds none that can be read: "+p.Detail
+		s.noted(o.Label(), p)
 	}
 	for _, d := range docs {
 		k, ok := d.Kubeconfig()
@@ -372,16 +423,32 @@ func (s *scanner) nested(o Object, at parsers.Origin, data []byte) {
 			p.Origin = inside(at, p.Origin)
 			s.lost(o.Label(), p)
 		}
+		for _, c := range k.Clusters {
+			o.Clusters = append(o.Clusters, nestedCluster(at, c))
+		}
 		before := len(s.inv.References)
 		s.kubeconfigUsers(o.Label(), at, k)
 		for i := before; i < len(s.inv.References); i++ {
 			ref := &s.inv.References[i]
 			ref.Object = o.Label()
-			if ref.Holds == HoldsBundle && copyOf(o, at.Field) != "" {
-				ref.CopyOf, ref.Role = copyOf(o, at.Field), RoleOtherCA
+			if ref.Holds == HoldsBundle && copyOf(*o, at.Field) != "" {
+				ref.CopyOf, ref.Role = copyOf(*o, at.Field), RoleOtherCA
 			}
 		}
 	}
+}
+
+// nestedCluster is a cluster of a kubeconfig that stands in a field, with the
+// places in the stream.
+func nestedCluster(at parsers.Origin, c parsers.KubeCluster) parsers.KubeCluster {
+	c.Origin, c.Server.Origin = inside(at, c.Origin), inside(at, c.Server.Origin)
+	if c.CAFile.Value != "" {
+		c.CAFile.Origin = inside(at, c.CAFile.Origin)
+	}
+	if !c.CAData.IsZero() {
+		c.CAData = parsers.Embedded{Origin: inside(at, c.CAData.Origin)} // the reference holds it
+	}
+	return c
 }
 
 // inside is the place of something in a document that stands in a field. Lines
@@ -468,51 +535,81 @@ var objectReaders = map[string]func(*Object, parsers.Document, fieldTexts){
 	"CustomResourceDefinition":       readConversion,
 	"Certificate":                    readCertManager,
 	"PodCertificateRequest":          readPodCertificate,
+	"ClusterRoleBinding":             readBinding,
 }
 
 func readWebhooks(o *Object, d parsers.Document, f fieldTexts) {
-	for _, service := range d.Find("webhooks[].clientConfig.service.name") {
-		hook, _ := strings.CutSuffix(service.Origin.Field, ".clientConfig.service.name")
-		t := targetOf(service, hook+".clientConfig", f)
-		t.Name = f[hook+".name"].Value
-		t.Optional = f[hook+".failurePolicy"].Value == "Ignore"
-		o.Targets = append(o.Targets, t)
+	for _, config := range d.At("webhooks[].clientConfig") {
+		hook, _ := strings.CutSuffix(config.Field(), ".clientConfig")
+		for _, t := range targetsOf(hook+".clientConfig", f) {
+			t.Name = f[hook+".name"].Value
+			t.Optional = f[hook+".failurePolicy"].Value == "Ignore"
+			o.Targets = append(o.Targets, t)
+		}
 	}
 }
 
-func readAPIService(o *Object, d parsers.Document, f fieldTexts) {
-	for _, service := range d.Find("spec.service.name") {
-		t := targetOf(service, "spec", f)
+func readAPIService(o *Object, _ parsers.Document, f fieldTexts) {
+	for _, t := range targetsOf("spec", f) {
 		t.Unverified = parsers.IsTrue(f["spec.insecureSkipTLSVerify"].Value)
 		o.Targets = append(o.Targets, t)
 	}
 }
 
 // readConversion reads apiextensions.k8s.io/v1 and, until 1.22, v1beta1.
-func readConversion(o *Object, d parsers.Document, f fieldTexts) {
+func readConversion(o *Object, _ parsers.Document, f fieldTexts) {
 	for _, prefix := range []string{"spec.conversion.webhook.clientConfig", "spec.conversion.webhookClientConfig"} {
-		for _, service := range d.Find(prefix + ".service.name") {
-			o.Targets = append(o.Targets, targetOf(service, prefix, f))
-		}
+		o.Targets = append(o.Targets, targetsOf(prefix, f)...)
 	}
 }
 
-// The annotations that say what cert-manager's CA injector puts into a caBundle
-// (cert-manager.io/docs/concepts/ca-injector).
-const (
-	injectFromCertificate = `metadata.annotations["cert-manager.io/inject-ca-from"]`
-	injectFromSecret      = `metadata.annotations["cert-manager.io/inject-ca-from-secret"]`
-)
+// injectors are the annotations by which a controller is told to fill in a
+// caBundle; source is what the value of the annotation names, "" for nothing. Sources:
+// cert-manager.io/docs/concepts/ca-injector, openshift/service-ca-operator.
+var injectors = []struct{ annotation, source string }{
+	{"cert-manager.io/inject-ca-from", "Certificate"},
+	{"cert-manager.io/inject-ca-from-secret", "Secret"},
+	{"cert-manager.io/inject-apiserver-ca", ""},
+	{"service.beta.openshift.io/inject-cabundle", ""},
+}
 
-func targetOf(service parsers.Text, prefix string, f fieldTexts) Target {
-	t := Target{Origin: service.Origin, Service: service.Value, Namespace: f[prefix+".service.namespace"].Value, Bundle: f[prefix+".caBundle"].Origin}
-	switch {
-	case f[injectFromCertificate].Value != "":
-		t.Injected = "Certificate " + f[injectFromCertificate].Value
-	case f[injectFromSecret].Value != "":
-		t.Injected = "Secret " + f[injectFromSecret].Value
+// targetsOf returns the service, or the host of a URL, that a part of an object
+// has the API server call.
+func targetsOf(prefix string, f fieldTexts) []Target {
+	t := Target{}
+	switch service, url := f[prefix+".service.name"], f[prefix+".url"]; {
+	case service.Value != "":
+		t.Origin, t.Service, t.Namespace = service.Origin, service.Value, f[prefix+".service.namespace"].Value
+	case url.Value != "":
+		t.Origin, t.Host = url.Origin, parsers.HostOf(url.Value)
+		if labels := strings.Split(t.Host, "."); len(labels) > 2 && labels[2] == "svc" {
+			t.Service, t.Namespace = labels[0], labels[1]
+		}
+	default:
+		return nil
 	}
-	return t
+	if bundle := f[prefix+".caBundle"]; bundle.Value != "" {
+		t.Bundle = bundle.Origin
+	}
+	for _, i := range injectors {
+		value := f[fmt.Sprintf("metadata.annotations[%q]", i.annotation)].Value
+		if value == "" || value == "false" || t.Injector != "" {
+			continue
+		}
+		t.Injector = i.annotation
+		if i.source != "" {
+			t.Injected = i.source + " " + value
+		}
+	}
+	return []Target{t}
+}
+
+func readBinding(o *Object, d parsers.Document, f fieldTexts) {
+	o.Binding = &Binding{Role: f["roleRef.name"].Value}
+	for _, name := range d.Find("subjects[].name") {
+		kind := f[strings.TrimSuffix(name.Origin.Field, "name")+"kind"].Value
+		o.Binding.Subjects = append(o.Binding.Subjects, kind+" "+name.Value)
+	}
 }
 
 // readConfigMap reads the configurations that kubeadm keeps in the cluster.

@@ -254,6 +254,7 @@ func fileReferences(component string, m parsers.Material, ref Reference) []Refer
 
 // pair joins certificates and keys that lie beside each other under one name.
 func (s *scanner) pair() {
+	s.filesLeafFirst()
 	for i := range s.inv.References {
 		if ref := &s.inv.References[i]; ref.Component == ComponentFile && ref.Path != "" && ref.Holds != HoldsBundle {
 			ref.Pair = stem(ref.Path)
