@@ -247,13 +247,17 @@ func (p *pass) access(a access, e *entry, bindings []inventory.Object) {
 		p.unjudged("%s has the ClusterRole %s, of which is not known whether it is enough", userWords(e.cert.Certificate), unknown)
 		return
 	}
-	f := finding{severity: a.impact, reference: "kubernetes#138957; https://kubernetes.io/docs/reference/access-authn-authz/rbac/",
-		message: fmt.Sprintf("no ClusterRoleBinding gives %s the ClusterRole %s: %s; expected %s", userWords(e.cert.Certificate), joinOr(a.roles), a.lacking, a.binding)}
-	subject := command("--user=%s", e.cert.Subject.CommonName)
-	if a.role == inventory.RoleAdmin {
-		subject = command("--group=%s", groupAdmins)
+	role, subject := a.roles[0], command("--user=%s", e.cert.Subject.CommonName)
+	if slices.Contains(e.cert.Subject.Organization, groupAdmins) {
+		a.binding, role, subject = "kubeadm:cluster-admins", "cluster-admin", command("--group=%s", groupAdmins)
 	}
-	f.remedy = remedy{command("kubectl create clusterrolebinding %s --clusterrole=%s ", a.binding, a.roles[0]) + subject}
+	if i := slices.IndexFunc(p.findings, func(f Finding) bool { return strings.HasSuffix(f.Message, "; expected "+a.binding) }); i >= 0 {
+		p.findings[i].Message = strings.TrimSuffix(p.findings[i].Message, "; expected "+a.binding) + "; " + a.lacking + "; expected " + a.binding
+		return // one binding is missing
+	}
+	f := finding{severity: a.impact,
+		message: fmt.Sprintf("no ClusterRoleBinding gives %s the ClusterRole %s: %s; expected %s", userWords(e.cert.Certificate), joinOr(a.roles), a.lacking, a.binding),
+		remedy:  remedy{command("kubectl create clusterrolebinding %s --clusterrole=%s ", a.binding, role) + subject}}
 	i := slices.IndexFunc(bindings, func(o inventory.Object) bool { return o.Name == a.binding })
 	if i < 0 {
 		p.reportEntry(e, f)

@@ -56,7 +56,7 @@ func checkNotACA(p *pass) {
 			what = "has no basic constraint CA:TRUE"
 		}
 		f := finding{message: fmt.Sprintf("stands in a CA's place and %s: nothing that it signed is accepted", what), remedy: p.reissue(e)}
-		if e.role.fallback {
+		if e.role.fallback || e.role.name == inventory.RoleFileCA && e.index > 0 {
 			// A server's own certificate among the roots is accepted as itself.
 			f.severity = Info
 			f.message = fmt.Sprintf("stands among the trusted certificates and %s: only it itself is accepted, nothing that it signed", what)
