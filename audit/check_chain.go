@@ -26,7 +26,9 @@ func (p *pass) issuanceOf(e *entry) (i issuance, ok bool) {
 	for _, r := range p.requirements(e.role.name, FactIssuer) {
 		b, found := bundleNamed(p.inv, r.Values)
 		if !found {
-			p.unjudged("no CA is in view that %s could be verified with", e.role.name)
+			if signers, _ := p.namesakes(e); len(signers) == 0 {
+				p.unjudged("no CA is in view that %s could be verified with", e.role.name)
+			}
 			continue
 		}
 		known, done := p.issuances[e]
@@ -80,9 +82,13 @@ func checkCAReplaced(p *pass) {
 // not known, or those that name the CA which was expected, or lead to it by a
 // chain that breaks a rule.
 func (p *pass) checkIssuer(expected bool) {
+	beside := p.secretsWithCA()
 	for e := range p.decoded((*entry).isLeaf) {
 		i, ok := p.issuanceOf(e)
 		if !ok {
+			if expected && (e.object == "" || !beside[e.object]) {
+				p.checkNamesakes(e)
+			}
 			continue
 		}
 		p.examine()
@@ -96,6 +102,55 @@ func (p *pass) checkIssuer(expected bool) {
 		message := fmt.Sprintf("%s%s; expected a signature by %s of %s", seen, p.realSigner(e), listOr(i.bundle.names(), "a CA"), i.bundle.place.Path)
 		p.reportEntry(e, finding{severity: e.role.soften(Critical), message: message, remedy: p.renew(e.role), reference: i.source})
 	}
+}
+
+// namesakes are the CAs in view that have the name of an entry's issuer: those that
+// signed it, and those that did not.
+func (n *nodeAudit) namesakes(e *entry) (signers, others []parsers.Certificate) {
+	for _, ca := range n.authoritiesByName()[string(e.cert.RawIssuer)] {
+		if n.verified(ca.Certificate, e.cert.Certificate) {
+			signers = append(signers, ca)
+		} else {
+			others = append(others, ca)
+		}
+	}
+	return signers, others
+}
+
+// checkNamesakes reports a certificate of which nothing says who should have signed
+// it, and that was signed by none of the CAs in view that are called like its issuer.
+func (p *pass) checkNamesakes(e *entry) {
+	if isSelfSigned(e.cert.Certificate) || weakSignatures[e.cert.SignatureAlgorithm] || e.role.name == inventory.RoleTokenVerifier {
+		return
+	}
+	signers, others := p.namesakes(e)
+	if len(signers)+len(others) == 0 || p.exhausted {
+		return
+	}
+	p.examine()
+	if len(signers) > 0 || slices.ContainsFunc(others, func(ca parsers.Certificate) bool { return !maySign(ca.Certificate) }) {
+		return // usage/not-a-ca tells of one that may not sign
+	}
+	var places []string
+	for _, ca := range others {
+		if at := strings.TrimSpace(where(ca.Origin) + " " + ca.Origin.Field); !slices.Contains(places, at) {
+			places = append(places, at)
+		}
+	}
+	p.reportEntry(e, finding{severity: e.role.soften(Warning), remedy: p.renew(e.role),
+		message: fmt.Sprintf("names %q as its issuer, but was not signed with the key of a CA of that name in view: %s; expected a signature by one of them", issuerName(e.cert.Certificate), strings.Join(clipAll(places), ", "))})
+}
+
+// secretsWithCA are the holders of the Secrets that keep a CA beside their
+// certificate: objects/chain holds the one against the other.
+func (n *node) secretsWithCA() map[string]bool {
+	out := map[string]bool{}
+	for _, r := range n.inv.References {
+		if strings.HasPrefix(r.Object, "Secret ") && inventory.FieldKey(r.Origin.Field) == "ca.crt" {
+			out[r.Holder()] = true
+		}
+	}
+	return out
 }
 
 // isForeign reports whether a bundle is to blame for not verifying an entry, and not

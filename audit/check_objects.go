@@ -258,7 +258,7 @@ func checkObjectChain(p *pass) {
 // chainFault says what is wrong with the chain of a Secret, "" for nothing.
 func (p *nodeAudit) chainFault(s tlsSecret, authorities map[string][]parsers.Certificate) (Severity, string) {
 	for i := 1; i < len(s.certs); i++ {
-		if !p.signed(s.certs[i], s.certs[i-1]) {
+		if !p.issued(s.certs[i], s.certs[i-1]) {
 			return Warning, fmt.Sprintf("certificate %d of %d, %q, did not sign the one in front of it, which %q issued; expected each to be followed by its issuer", i+1, len(s.certs), s.certs[i].Subject.CommonName, issuerName(s.certs[i-1]))
 		}
 	}
@@ -267,7 +267,7 @@ func (p *nodeAudit) chainFault(s tlsSecret, authorities map[string][]parsers.Cer
 		return "", ""
 	}
 	for _, ca := range s.ca {
-		if !p.signed(ca, last) {
+		if !p.issued(ca, last) {
 			continue
 		}
 		if !isSelfSigned(ca) {
@@ -279,7 +279,7 @@ func (p *nodeAudit) chainFault(s tlsSecret, authorities map[string][]parsers.Cer
 		return Warning, fmt.Sprintf("ca.crt holds %s, which did not sign the certificate that %q issued; expected its CA", listOr(bundle{certs: s.ca}.names(), "nothing"), issuerName(last))
 	}
 	for _, ca := range authorities[string(last.RawIssuer)] {
-		if !p.signed(ca.Certificate, last) {
+		if !p.issued(ca.Certificate, last) {
 			continue
 		}
 		if !isSelfSigned(ca.Certificate) {
@@ -287,16 +287,22 @@ func (p *nodeAudit) chainFault(s tlsSecret, authorities map[string][]parsers.Cer
 		}
 		return "", ""
 	}
+	if len(s.certs) == 1 && len(authorities[string(last.RawIssuer)]) > 0 {
+		return "", "" // chain/untrusted
+	}
 	return Info, fmt.Sprintf("is issued by %q, which is neither in tls.crt nor in ca.crt nor anywhere in view; whoever verifies it must have that certificate", issuerName(last))
 }
 
-// authoritiesByName are [node.authorities] by their subject.
-func (n *node) authoritiesByName() map[string][]parsers.Certificate {
-	out := map[string][]parsers.Certificate{}
-	for _, ca := range n.authorities() {
-		out[string(ca.RawSubject)] = append(out[string(ca.RawSubject)], ca)
+// authoritiesByName are [node.authorities] by their subject. The map is not to be
+// changed.
+func (n *nodeAudit) authoritiesByName() map[string][]parsers.Certificate {
+	if n.cas == nil {
+		n.cas = map[string][]parsers.Certificate{}
+		for _, ca := range n.authorities() {
+			n.cas[string(ca.RawSubject)] = append(n.cas[string(ca.RawSubject)], ca)
+		}
 	}
-	return out
+	return n.cas
 }
 
 func checkIncompleteSecret(p *pass) {

@@ -4,6 +4,8 @@ import (
 	"crypto/x509"
 	"iter"
 	"time"
+
+	"certaudit/parsers"
 )
 
 // nodeAudit is one run over one node: what the checks share.
@@ -13,6 +15,8 @@ type nodeAudit struct {
 	policy *Policy
 	// issuances remembers what verifying an entry gave.
 	issuances map[*entry]issuance
+	// cas are the CAs in view by their subject, once something asked for them.
+	cas map[string][]parsers.Certificate
 	signatures
 	// edges are the connections; earlier are the findings of the checks that
 	// ran before, which may explain why one is broken.

@@ -180,9 +180,17 @@ type signatures struct {
 
 // signed is [signers] for one CA, remembered.
 func (s *signatures) signed(ca, cert *x509.Certificate) bool {
-	if !couldSign(ca, cert) {
-		return false
-	}
+	return couldSign(ca, cert) && s.verified(ca, cert)
+}
+
+// issued is signed whatever key identifiers the two have: those of a CA that was
+// renewed with its key may differ, and crypto/x509 accepts what it signed before.
+func (s *signatures) issued(ca, cert *x509.Certificate) bool {
+	return bytes.Equal(ca.RawSubject, cert.RawIssuer) && s.verified(ca, cert)
+}
+
+// verified reports whether a CA made the signature of a certificate.
+func (s *signatures) verified(ca, cert *x509.Certificate) bool {
 	pair := [2]*x509.Certificate{ca, cert}
 	made, known := s.made[pair]
 	if known {
