@@ -292,7 +292,7 @@ func TestCacheOfPaths(t *testing.T) {
 	run := func() audited {
 		t.Helper()
 		before := c.Reads()
-		inv, err := c.GatherPaths([]string{"certs", "never.crt"})
+		_, inv, err := c.GatherPaths([]string{"certs", "never.crt"}, nil)
 		do(t, err)
 		return audited{c.run(inv, audit.Options{At: fixtures.Now}), c.Reads() - before}
 	}

@@ -132,5 +132,5 @@ func (n *node) isOwnHost(host string) bool {
 	if a, err := netip.ParseAddr(host); err == nil && a.IsLoopback() {
 		return true
 	}
-	return host == "localhost" || host != "" && (host == n.inv.AdvertiseAddress() || host == n.name)
+	return host == "localhost" || host != "" && (host == n.inv.AdvertiseAddress() || host == n.ownName())
 }

@@ -113,6 +113,10 @@ func checkMissing(p *pass) {
 		}
 		f := finding{severity: g.missingSeverity(), component: g.component(), at: g.at(), remedy: p.restore(g)}
 		switch {
+		case g.component() == inventory.ComponentKubeconfig:
+			f.severity = g.asKubeconfig()
+			f.message = "does not exist; it is named by " + g.namedBy()
+			f.remedy = remedy{"# restore the file, or correct the kubeconfig that names it"}
 		case g.unseen != "":
 			f.message = fmt.Sprintf("no volume brings this path into the container; it is named by %s", g.namedBy())
 			f.remedy = mountRemedy(path.Dir(g.path), g.first().Origin.Path)
@@ -142,6 +146,14 @@ func (g group) missingSeverity() Severity {
 		return Warning
 	}
 	return g.role().soften(Critical)
+
+// asKubeconfig is what a missing file is worth that kubeconfigs alone name: they are
+// of no use here, or meant for another machine.
+func (g group) asKubeconfig() Severity {
+	if slices.ContainsFunc(g.refs, func(r *inventory.Reference) bool { return !r.Elsewhere }) {
+		return Warning
+	}
+	return Info
 }
 
 // notJoined reports whether a missing file is the kubelet's kubeconfig while
@@ -196,6 +208,9 @@ func checkMalformed(p *pass) {
 		}
 		p.context(g)
 	}
+	for _, name := range sortedKeys(p.inv.Kubeconfigs) {
+		p.personalContext(name)
+	}
 	for i := range p.inv.References {
 		if ref := &p.inv.References[i]; ref.Embedded != nil {
 			p.examine()
@@ -220,6 +235,33 @@ func (p *pass) context(g group) {
 	}
 	p.report(finding{severity: g.role().soften(Critical), component: g.component(), at: at,
 		message: fmt.Sprintf("the current context is %q, and there is no such context with a cluster; %s cannot use the file", k.CurrentContext.Value, g.component()), remedy: p.restore(g)})
+}
+
+// personalContext reports a person's kubeconfig, or one that was found among files,
+// that has users and no context which says where they are used, or whose current
+// context is not there.
+func (p *pass) personalContext(name string) {
+	k := p.inv.Kubeconfigs[name]
+	component := inventory.ComponentKubeconfig
+	if ref, ok := p.inv.ReferenceTo(name, inventory.HoldsKubeconfig); ok {
+		if ref.Role != inventory.RoleUser {
+			return
+		}
+		component = ref.Component
+	}
+	f := finding{severity: Info, component: component, at: parsers.Origin{Path: name, Field: "contexts"},
+		remedy: remedy{command("kubectl config set-context NAME --kubeconfig=%s --cluster=CLUSTER --user=USER", name), command("kubectl config use-context NAME --kubeconfig=%s", name)}}
+	current := k.CurrentContext
+	switch {
+	case len(k.Users) > 0 && len(k.Contexts) == 0:
+		f.message = fmt.Sprintf("has %s and no context: kubectl uses none of them until one says for which cluster", plural(len(k.Users), "user"))
+	case current.Value != "" && !slices.ContainsFunc(k.Contexts, func(c parsers.KubeContext) bool { return c.Name == current.Value }) && len(k.Users) > 0:
+		f.at, f.remedy = current.Origin, remedy{command("kubectl config get-contexts --kubeconfig=%s", name), command("kubectl config use-context NAME --kubeconfig=%s", name)}
+		f.message = fmt.Sprintf("the current context is %q, and there is no such context; kubectl fails unless it is given one", clip(current.Value))
+	default:
+		return
+	}
+	p.report(f)
 }
 
 // malformed reports what is wrong in one file or field.

@@ -141,7 +141,7 @@ func (n *nodeAudit) kubeletEdges() []edge {
 	l := edge{role: *r, dialled: n.inv.Setting("kubelet", "node-ip").Origin}
 	host := n.kubeletHost()
 	l.Client, l.Server = "kube-apiserver", "kubelet"
-	if shown := cmp.Or(host, n.name); shown != "" {
+	if shown := cmp.Or(host, n.ownName()); shown != "" {
 		l.Address = "https://" + net.JoinHostPort(shown, cmp.Or(n.inv.Setting("kubelet", "port").Value, "10250"))
 	}
 	ca, hasCA := n.inv.ReferenceOf("kube-apiserver", "kubelet-certificate-authority")

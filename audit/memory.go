@@ -25,21 +25,23 @@ type remembered struct {
 // nodeKey is what a node depends on.
 type nodeKey struct {
 	inv       *inventory.Inventory
+	name      string
 	overrides Overrides
 	table     *Requirements
 	policy    *Policy
 }
 
-// node returns what an inventory shows and its rows as they were last, which are
+// node returns, under a name, what an inventory shows and its rows as they were last, which are
 // not to be changed: from memory where nothing that they depend on is another.
-func (m *Memory) node(inv *inventory.Inventory, o Options) remembered {
-	key := nodeKey{inv, o.Overrides, o.Requirements, o.Policy}
+func (m *Memory) node(inv *inventory.Inventory, name string, o Options) remembered {
+	key := nodeKey{inv, name, o.Overrides, o.Requirements, o.Policy}
 	if m != nil {
 		if i := slices.IndexFunc(m.nodes, func(r remembered) bool { return r.key == key }); i >= 0 {
 			return m.nodes[i]
 		}
 	}
 	n := newNode(inv, o)
+	n.name = name
 	return remembered{key, n, n.certificates()}
 }
 

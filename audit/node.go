@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"certaudit/audit/inventory"
 	"certaudit/parsers"
+	"cmp"
 	"slices"
 )
 
@@ -12,7 +13,8 @@ import (
 type node struct {
 	inv   *inventory.Inventory
 	facts nodeFacts
-	// name is the node's; "" for input that belongs to none.
+	// name is what the node is called in the result: its own name, else that of its
+	// folder; "" for input that belongs to none.
 	name    string
 	entries []*entry
 	// copies are the CAs of kubeconfigs that one of the entries shows.
@@ -42,15 +44,21 @@ func newNode(inv *inventory.Inventory, o Options) *node {
 	for _, r := range n.table.Select(n.facts.profile, n.facts.version.Value) {
 		n.reqs[r.Role] = append(n.reqs[r.Role], r)
 	}
-	if names := n.facts.values["nodeName"]; len(names) > 0 {
-		n.name = names[0]
-	}
+	n.name = cmp.Or(n.ownName(), inv.FolderName())
 	for _, ref := range inv.References {
 		if ref.Pair != "" && holdsPrivate(ref) {
 			n.privates[ref.Pair] = append(n.privates[ref.Pair], ref)
 		}
 	}
 	return n
+}
+
+// ownName is the name under which the node is registered; "" if it is not known.
+func (n *node) ownName() string {
+	if names := n.facts.values["nodeName"]; len(names) > 0 {
+		return names[0]
+	}
+	return ""
 }
 
 // certificates returns the rows of the entries, each with the status ok.
@@ -77,17 +85,13 @@ func ownOnly(inv *inventory.Inventory) (*inventory.Inventory, []string) {
 		if !ok || ref.Role != inventory.RoleUser || ref.Holds != inventory.HoldsKubeconfig {
 			continue
 		}
-		for _, c := range k.Contexts {
-			cluster, ok := k.Cluster(c.Cluster)
-			if !ok || !isOwnCluster(inv, cluster) {
-				if !slices.Contains(foreign, ref.Path) {
-					foreign = append(foreign, ref.Path)
-				}
-				continue
-			}
-			user, _ := k.User(c.User)
-			for _, at := range []parsers.Origin{cluster.CAFile.Origin, cluster.CAData.Origin,
-				user.CertificateFile.Origin, user.CertificateData.Origin, user.KeyFile.Origin, user.KeyData.Origin} {
+		pairs, isForeign := ownPairs(inv, k)
+		if isForeign && !slices.Contains(foreign, ref.Path) {
+			foreign = append(foreign, ref.Path)
+		}
+		for _, pair := range pairs {
+			for _, at := range []parsers.Origin{pair.cluster.CAFile.Origin, pair.cluster.CAData.Origin,
+				pair.user.CertificateFile.Origin, pair.user.CertificateData.Origin, pair.user.KeyFile.Origin, pair.user.KeyData.Origin} {
 				own[at] = true
 			}
 		}
@@ -101,6 +105,40 @@ func ownOnly(inv *inventory.Inventory) (*inventory.Inventory, []string) {
 	kept := *inv
 	kept.References = slices.DeleteFunc(slices.Clone(inv.References), other)
 	return &kept, foreign
+}
+
+// kubePair is a user of a kubeconfig and the cluster that it is for.
+type kubePair struct {
+	cluster parsers.KubeCluster
+	user    parsers.KubeUser
+}
+
+// ownPairs are the entries of a person's kubeconfig that are for the node's cluster:
+// those of its contexts or, where there is none, all, if no cluster in it is another.
+// foreign says that something in it is for another cluster.
+func ownPairs(inv *inventory.Inventory, k parsers.Kubeconfig) (own []kubePair, foreign bool) {
+	for _, c := range k.Contexts {
+		cluster, ok := k.Cluster(c.Cluster)
+		if !ok || !isOwnCluster(inv, cluster) {
+			foreign = true
+			continue
+		}
+		user, _ := k.User(c.User)
+		own = append(own, kubePair{cluster, user})
+	}
+	if len(k.Contexts) > 0 {
+		return own, foreign
+	}
+	for _, cluster := range k.Clusters {
+		if !isOwnCluster(inv, cluster) {
+			return nil, true
+		}
+		own = append(own, kubePair{cluster: cluster})
+	}
+	for _, user := range k.Users {
+		own = append(own, kubePair{user: user})
+	}
+	return own, false
 }
 
 // isOwnCluster reports whether a kubeconfig's cluster is the one that the node

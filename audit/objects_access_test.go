@@ -181,7 +181,7 @@ func besideNode(t *testing.T, n fixtures.Node, files map[string]string, objects 
 				t.Fatal(err)
 			}
 		}
-		inv, err = inventory.GatherPaths(workingFolder(t), slices.Sorted(maps.Keys(files)), nil)
+		_, inv, err = inventory.GatherPaths(workingFolder(t), slices.Sorted(maps.Keys(files)), nil, nil)
 	}
 	if err != nil {
 		t.Fatal(err)

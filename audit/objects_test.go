@@ -440,7 +440,7 @@ func TestLargeListFile(t *testing.T) {
 	if err := os.WriteFile(name, []byte(text.String()), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	inv, err := inventory.GatherPaths(workingFolder(t), []string{name}, nil)
+	_, inv, err := inventory.GatherPaths(workingFolder(t), []string{name}, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -28,7 +28,7 @@ type kubeadmFacts struct {
 // kubeadmFacts collects them; ok is false where one that matters is not known or
 // cannot be written.
 func (n *node) kubeadmFacts() (f kubeadmFacts, ok bool) {
-	f = kubeadmFacts{address: n.inv.AdvertiseAddress(), name: n.name, port: "6443", services: n.inv.Setting(inventory.APIServer, "service-cluster-ip-range").Value,
+	f = kubeadmFacts{address: n.inv.AdvertiseAddress(), name: n.ownName(), port: "6443", services: n.inv.Setting(inventory.APIServer, "service-cluster-ip-range").Value,
 		domain: first(n.facts.values["clusterDomain"]), cluster: "kubernetes", algorithm: "RSA-2048"}
 	if port := n.inv.Setting(inventory.APIServer, "secure-port").Value; port != "" {
 		f.port = port

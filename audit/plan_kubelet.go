@@ -116,9 +116,9 @@ func (p *planner) kubeletClientWork(at string, ask work) work {
 	case at != current && !p.inv.Files[current].Exists():
 		return ask // nothing rotates: it is a certificate like others
 	}
-	o := order{commonName: "system:node:" + p.name, organizations: []string{groupNodes}, usages: []string{usageClientAuth}, days: 365, algorithm: "RSA-2048", place: current}
+	o := order{commonName: "system:node:" + p.ownName(), organizations: []string{groupNodes}, usages: []string{usageClientAuth}, days: 365, algorithm: "RSA-2048", place: current}
 	o.caCert, o.caKey = p.clientCA()
-	if p.name == "" || !opensslValue(o.commonName) || o.caCert == "" {
+	if p.ownName() == "" || !opensslValue(o.commonName) || o.caCert == "" {
 		return ask
 	}
 	w := p.ordered(o, "a control-plane node that has the CA's key", ask, func(p *planner, o order, make maker, of work) {
@@ -166,6 +166,6 @@ func (p *planner) validClient(name string) bool {
 	}
 	c := m.Certificates[0]
 	_, trusted := p.signerFile(inventory.RoleKubernetesCA, c.Certificate)
-	return trusted && p.now.After(c.NotBefore) && p.now.Before(c.NotAfter) && c.Subject.CommonName == "system:node:"+p.name && slices.Contains(c.Subject.Organization, groupNodes) &&
+	return trusted && p.now.After(c.NotBefore) && p.now.Before(c.NotAfter) && c.Subject.CommonName == "system:node:"+p.ownName() && slices.Contains(c.Subject.Organization, groupNodes) &&
 		slices.ContainsFunc(m.Keys, func(k parsers.Key) bool { return k.Private && k.PublicKeySHA256 == c.PublicKeySHA256() })
 }

@@ -297,7 +297,7 @@ func TestGatherPaths(t *testing.T) {
 	}
 	t.Chdir(dir)
 	files := 0
-	inv, err := inventory.GatherPaths(workingFolder(t), []string{"."}, func(n int) { files = n })
+	_, inv, err := inventory.GatherPaths(workingFolder(t), []string{"."}, nil, func(n int) { files = n })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -321,7 +321,7 @@ func TestGatherPaths(t *testing.T) {
 	if files != 10 {
 		t.Errorf("%d files were told of, want 10", files)
 	}
-	if _, err := inventory.GatherPaths(workingFolder(t), []string{"nowhere"}, nil); err == nil || err.Error() != `"nowhere" does not exist` {
+	if _, _, err := inventory.GatherPaths(workingFolder(t), []string{"nowhere"}, nil, nil); err == nil || err.Error() != `"nowhere" does not exist` {
 		t.Errorf("a path that does not exist: %v", err)
 	}
 	if _, err := os.Stat(filepath.Join(dir, "loop")); err != nil {

@@ -4,6 +4,7 @@ import (
 	"certaudit/audit/inventory"
 	"cmp"
 	"crypto/x509"
+	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -45,8 +46,9 @@ func Run(inventories []*inventory.Inventory, o Options) Result {
 func Rerun(before *Memory, inventories []*inventory.Inventory, o Options) (Result, *Memory) {
 	var audits []*nodeAudit
 	r, after := newResult(o), &Memory{signed: map[[2]*x509.Certificate]bool{}}
-	for _, inv := range inventories {
-		known := before.node(inv, o)
+	names := nodeNames(inventories)
+	for i, inv := range inventories {
+		known := before.node(inv, names[i], o)
 		n := newNodeAudit(known.node, o, before.signatures())
 		r.addNode(n, known.rows)
 		audits = append(audits, n)
@@ -78,6 +80,24 @@ func (r *Result) planFor(n *nodeAudit) {
 
 // maxPlanned is how many findings are given a plan of their own each.
 const maxPlanned = 1000
+
+// nodeNames are what nodes are called in a result: none like another, except that
+// input which belongs to no node has no name. A second node of one name has its
+// folder behind it.
+func nodeNames(inventories []*inventory.Inventory) []string {
+	names := make([]string, len(inventories))
+	for i, inv := range inventories {
+		name := cmp.Or(nodeName(inv), inv.FolderName())
+		if name != "" && inv.Folder != "" && slices.Contains(names[:i], name) {
+			name = fmt.Sprintf("%s (%s)", name, inv.Folder)
+		}
+		for n, base := 2, name; name != "" && slices.Contains(names[:i], name); n++ {
+			name = fmt.Sprintf("%s #%d", base, n)
+		}
+		names[i] = name
+	}
+	return names
+}
 
 func newResult(o Options) Result {
 	return Result{Schema: Schema, At: o.At.UTC(), Nodes: []Node{}, Certificates: []Certificate{},

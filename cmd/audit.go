@@ -186,12 +186,15 @@ func (p *program) auditCommand() *cobra.Command {
 		Long: `Without a PATH, audit the node that the program runs on, or with --root the one
 whose files lie below a folder. With PATHs, audit these files, and folders with
 all below them, whatever they belong to: certificates, keys, kubeconfigs and
-Kubernetes objects, recognised by content; - is the standard input. With both
---root and PATHs, audit the node and hold the objects of its cluster against it.`,
+Kubernetes objects, recognised by content; - is the standard input. A folder that
+holds the etc/kubernetes or var/lib/kubelet of a node is audited as that node, and
+so is each such folder below it. With a node beside other PATHs, the objects of its
+cluster are held against it.`,
 		Example: `  sudo certaudit audit
   certaudit audit --root /backup/cp-1 --at 2027-01-31
   certaudit audit -o table -o json=audit.json --fail-on critical
   certaudit audit --config certaudit.yaml ./certs ./deploy
+  certaudit audit /backup/cp-1 /backup/cp-2
   kubectl get secrets,configmaps -A -o json | certaudit audit -
   kubectl get secrets,configmaps -A -o json | sudo certaudit audit --root / -`,
 		RunE: func(c *cobra.Command, args []string) error {
@@ -214,11 +217,11 @@ func (p *program) result(f auditFlags) (audit.Result, error) {
 	if err != nil {
 		return audit.Result{}, err
 	}
-	inv, err := p.gather(f, o.Policy)
+	inventories, err := p.gather(f, o.Policy)
 	if err != nil {
 		return audit.Result{}, err
 	}
-	return audit.Run([]*inventory.Inventory{inv}, o), nil
+	return audit.Run(inventories, o), nil
 }
 
 // examine audits a node and writes the reports.
@@ -232,65 +235,79 @@ func (p *program) examine(f auditFlags, lookup func(string) (report.Format, erro
 	if err != nil {
 		return audit.Result{}, err
 	}
-	inv, err := p.gather(f, o.Policy)
+	inventories, err := p.gather(f, o.Policy)
 	if err != nil {
 		return audit.Result{}, err
 	}
 	if f.probe {
-		inventory.Probe(context.Background(), inv)
+		inventory.Probe(context.Background(), inventories[0]) // the node's: auditCommand saw to that
 	}
-	r := audit.Run([]*inventory.Inventory{inv}, o)
+	r := audit.Run(inventories, o)
 	if err := outputs.write(r); err != nil {
 		return audit.Result{}, exit{exitIncomplete, err.Error()}
 	}
 	return r, nil
 }
 
-// gather reads the node, the paths that were given instead, or both.
-func (p *program) gather(f auditFlags, policy *audit.Policy) (*inventory.Inventory, error) {
-	var inv *inventory.Inventory
+// gather reads the node, the paths that were given instead, or both: the nodes first,
+// then what belongs to none. With a single node, or with those of one cluster, the
+// rest is judged together.
+func (p *program) gather(f auditFlags, policy *audit.Policy) ([]*inventory.Inventory, error) {
+	var nodes []*inventory.Inventory
+	var more []string
+	if policy != nil {
+		more = policy.Paths
+	}
 	if f.node || len(f.paths) == 0 {
-		var more []string
-		if policy != nil {
-			more = policy.Paths
-		}
-		var err error
-		if inv, err = inventory.Gather(f.root, more...); err != nil {
+		inv, err := inventory.Gather(f.root, more...)
+		if err != nil {
 			return nil, err
 		}
+		nodes = append(nodes, inv)
 	}
+	trees, rest, err := p.gatherPaths(f.paths, more)
+	nodes = append(nodes, trees...)
+	switch {
+	case err != nil || rest == nil:
+		return nodes, err
+	case len(nodes) == 1:
+		return nodes, nodes[0].Join(rest)
+	}
+	if server := inventory.ControlPlane(nodes); server != nil {
+		return nodes, server.Join(rest)
+	}
+	return append(nodes, rest), nil
+}
+
+// gatherPaths reads the paths, the standard input among them. rest is nil where there
+// are none, or nothing but nodes.
+func (p *program) gatherPaths(paths, more []string) (nodes []*inventory.Inventory, rest *inventory.Inventory, err error) {
 	var files []string
-	for i, name := range f.paths {
+	for i, name := range paths {
 		if name != stdinName {
 			files = append(files, name)
-		} else if slices.Index(f.paths, name) < i {
-			return nil, errors.New("the standard input can be read once only; give one -")
+		} else if slices.Index(paths, name) < i {
+			return nil, nil, errors.New("the standard input can be read once only; give one -")
 		}
-	}
-	add := func(more *inventory.Inventory, err error) error {
-		if err != nil || inv == nil {
-			inv = more
-			return err
-		}
-		return inv.Join(more)
 	}
 	tick, end := p.progress()
 	defer end()
 	if len(files) > 0 {
-		if err := add(inventory.GatherPaths(workingFolder(), files, tick)); err != nil {
-			return nil, err
+		if nodes, rest, err = inventory.GatherPaths(workingFolder(), files, more, tick); err != nil {
+			return nil, nil, err
 		}
 	}
-	if len(files) < len(f.paths) {
-		more, err := inventory.GatherObjects(stdinName, p.stdin, nil)
-		if err != nil {
-			return nil, exit{exitIncomplete, fmt.Sprintf("cannot read the standard input: %s", err)}
-		}
-		if err := add(more, nil); err != nil {
-			return nil, err
-		}
+	if len(files) == len(paths) {
+		return nodes, rest, nil
 	}
-	return inv, nil
+	objects, err := inventory.GatherObjects(stdinName, p.stdin, nil)
+	if err != nil {
+		return nil, nil, exit{exitIncomplete, fmt.Sprintf("cannot read the standard input: %s", err)}
+	}
+	if rest == nil {
+		return nodes, objects, nil
+	}
+	return nodes, rest, rest.Join(objects)
 }
 
 // workingFolder is the folder that relative paths start from; the root where the

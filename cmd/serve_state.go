@@ -26,7 +26,7 @@ type server struct {
 	log   *slog.Logger
 	now   func() time.Time
 	// gather reads what is audited; tests replace it.
-	gather func(*inventory.Cache, *audit.Policy) (*inventory.Inventory, error)
+	gather func(*inventory.Cache, *audit.Policy) ([]*inventory.Inventory, error)
 	// look is how often the files are looked at; lookEvery but in tests.
 	look time.Duration
 
@@ -59,15 +59,20 @@ type state struct {
 func newServer(f serveFlags, policy *audit.Policy, log *slog.Logger, now func() time.Time) *server {
 	s := &server{flags: f, log: log, now: now, look: lookEvery, policy: policy}
 	s.forget()
-	s.gather = func(c *inventory.Cache, policy *audit.Policy) (*inventory.Inventory, error) {
-		if len(f.paths) > 0 {
-			return c.GatherPaths(f.paths)
-		}
+	s.gather = func(c *inventory.Cache, policy *audit.Policy) ([]*inventory.Inventory, error) {
 		var more []string
 		if policy != nil {
 			more = policy.Paths
 		}
-		return c.Gather(f.root, more...)
+		if len(f.paths) > 0 {
+			nodes, rest, err := c.GatherPaths(f.paths, more)
+			if rest != nil {
+				nodes = append(nodes, rest)
+			}
+			return nodes, err
+		}
+		inv, err := c.Gather(f.root, more...)
+		return []*inventory.Inventory{inv}, err
 	}
 	s.publish()
 	return s
@@ -184,7 +189,7 @@ func (s *server) once() (r audit.Result, err error) {
 			err = fmt.Errorf("the audit panicked: %v; please report it with: %s", p, debug.Stack())
 		}
 	}()
-	inv, err := s.gather(s.cache, s.policy)
+	inventories, err := s.gather(s.cache, s.policy)
 	if err != nil {
 		return r, err
 	}
@@ -192,7 +197,7 @@ func (s *server) once() (r audit.Result, err error) {
 	if s.policy != nil && o.Profile == "" {
 		o.Profile = s.policy.Profile
 	}
-	r, s.memory = audit.Rerun(s.memory, []*inventory.Inventory{inv}, o)
+	r, s.memory = audit.Rerun(s.memory, inventories, o)
 	return r, nil
 }
 

@@ -228,7 +228,7 @@ func TestServeKeepsTheLastResult(t *testing.T) {
 	fail := make(chan any, 1)
 	r := startServer(t, serveNode(dir), newWatcher, func(s *server) {
 		gather := s.gather
-		s.gather = func(c *inventory.Cache, p *audit.Policy) (*inventory.Inventory, error) {
+		s.gather = func(c *inventory.Cache, p *audit.Policy) ([]*inventory.Inventory, error) {
 			select {
 			case cause := <-fail:
 				if err, isError := cause.(error); isError {
@@ -263,7 +263,7 @@ func TestServeWithoutAResult(t *testing.T) {
 	wait := make(chan struct{})
 	r := startServer(t, serveNode(controlPlane(t)), newWatcher, func(s *server) {
 		gather := s.gather
-		s.gather = func(c *inventory.Cache, p *audit.Policy) (*inventory.Inventory, error) {
+		s.gather = func(c *inventory.Cache, p *audit.Policy) ([]*inventory.Inventory, error) {
 			<-wait
 			return gather(c, p)
 		}

@@ -94,12 +94,22 @@ type namedItem struct {
 }
 
 // named returns the entries of one of the three lists, each name once. The body
-// of an entry may be absent, and is empty then.
+// of an entry may be absent, and is empty then. Two entries of which one has the
+// name alone and the next the body alone are one, with a dash too many.
 func named(it item, list, key string) []namedItem {
 	var out []namedItem
 	first := map[string]int{}
+	split := ""
 	for _, e := range it.mappings(list) {
+		_, hasName := e.get("name")
+		_, hasBody := e.get(key)
 		name := e.textOf("name").Value
+		if split != "" && hasBody && !hasName {
+			e.problem(KindSyntax, fmt.Sprintf("has no name, and the entry before it, %q, has no %s: there is a dash too many, and client-go takes them for two", split, key))
+			name, out = split, out[:len(out)-1]
+			delete(first, split)
+		}
+		split = ""
 		if line, twice := first[name]; twice {
 			e.problem(KindSyntax, fmt.Sprintf("the name %q is taken by the entry on line %d, and client-go refuses the file", name, line))
 			continue
@@ -111,6 +121,9 @@ func named(it item, list, key string) []namedItem {
 		}
 		if body.isMapping() {
 			out = append(out, namedItem{name, body})
+			if hasName && !hasBody {
+				split = name
+			}
 		}
 	}
 	return out

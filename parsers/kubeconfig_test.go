@@ -242,6 +242,10 @@ users: [{name: d}, {name: D}, {name: d}]
 				confProblem(6, "users[2]", `the name "d" is taken by the entry on line 6, and client-go refuses the file`),
 				confProblem(5, "contexts[1]", `the name "c" is taken by the entry on line 5, and client-go refuses the file`),
 			}},
+		{name: "a dash too many", text: "clusters:\n- name: a\n- cluster: {server: x}\nusers:\n- {name: a}\n- {name: b}\n- user: {}\n  name: c\n",
+			clusters: []KubeCluster{{Name: "a", Origin: conf(3, "clusters[1].cluster"), Server: confText(3, "clusters[1].cluster.server", "x")}},
+			users:    []KubeUser{{Name: "a", Origin: conf(5, "users[0].user")}, {Name: "b", Origin: conf(6, "users[1].user")}, {Name: "c", Origin: conf(7, "users[2].user")}},
+			problems: []Problem{confProblem(3, "clusters[1]", `has no name, and the entry before it, "a", has no cluster: there is a dash too many, and client-go takes them for two`)}},
 		{name: "data in the place of files", text: `users:
 - name: a
   user:

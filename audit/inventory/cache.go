@@ -31,6 +31,10 @@ type Cache struct {
 	// failed says that a run ended without an inventory since.
 	failed bool
 	reads  int
+	// trees are the caches of the nodes that lie below the paths, by their folder,
+	// and beside says that there are other files.
+	trees  map[string]*Cache
+	beside bool
 }
 
 // NewCache returns a cache of nothing. now is the clock that files are dated by,
@@ -73,7 +77,13 @@ func (m mark) alike(later mark) bool {
 }
 
 // Reads returns how many files have been read so far.
-func (c *Cache) Reads() int { return c.reads }
+func (c *Cache) Reads() int {
+	reads := c.reads
+	for _, tree := range c.trees {
+		reads += tree.Reads()
+	}
+	return reads
+}
 
 // Gather is [Gather] with what is remembered of the runs before.
 func (c *Cache) Gather(dir string, more ...string) (*Inventory, error) {
@@ -83,8 +93,37 @@ func (c *Cache) Gather(dir string, more ...string) (*Inventory, error) {
 // GatherPaths is [GatherPaths] with what is remembered of the runs before. A
 // path that does not exist is a problem of the inventory, not an error: it may
 // come back.
-func (c *Cache) GatherPaths(paths []string) (*Inventory, error) {
-	return c.run(volumeRoot(c.here), func(r *root) (*Inventory, error) { return gatherPaths(r, c.here, paths, nil, true) })
+func (c *Cache) GatherPaths(paths, more []string) (nodes []*Inventory, files *Inventory, err error) {
+	files, err = c.run(volumeRoot(c.here), func(r *root) (*Inventory, error) {
+		before := c.trees
+		c.trees = map[string]*Cache{}
+		s, err := gatherPaths(r, c.here, paths, nil, true, func(dir string) (*Inventory, error) {
+			c.trees[dir] = cmp.Or(before[dir], NewCache(c.now, c.here))
+			return c.trees[dir].Gather(dir, more...)
+		})
+		if err != nil {
+			return nil, err
+		}
+		c.beside = s.rest() != nil
+		return s.inv, nil
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, dir := range slices.Sorted(maps.Keys(c.trees)) {
+		inv, err := c.trees[dir].Gather(dir, more...)
+		if err != nil {
+			return nil, nil, err
+		}
+		inv.Folder = (&scanner{here: slashed(c.here)}).shown(slashed(dir))
+		if inv.showsNode() {
+			nodes = append(nodes, inv)
+		}
+	}
+	if len(nodes) > 0 && !c.beside {
+		return nodes, nil, nil
+	}
+	return nodes, files, nil
 }
 
 func (c *Cache) run(dir string, gather func(*root) (*Inventory, error)) (*Inventory, error) {
@@ -130,6 +169,11 @@ func (c *Cache) open(dir string) (*root, error) {
 func (c *Cache) Changed() bool {
 	if c.failed || c.inv == nil {
 		return true
+	}
+	for _, tree := range c.trees {
+		if tree.Changed() {
+			return true
+		}
 	}
 	r, err := c.open(c.dir)
 	if err != nil {
@@ -257,8 +301,11 @@ func (c *Cache) Folders() []string {
 			out = append(out, host)
 		}
 	}
+	for _, tree := range c.trees {
+		out = append(out, tree.Folders()...)
+	}
 	slices.Sort(out)
-	return out
+	return slices.Compact(out)
 }
 
 // addFolders adds a folder and those above it, in any of which a link may be

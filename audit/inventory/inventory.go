@@ -19,6 +19,9 @@ import (
 // It can be kept as JSON and judged elsewhere; it never holds a private key,
 // only the SHA-256 of its public half.
 type Inventory struct {
+	// Folder is that of the tree which was found at or below a path, as a reader
+	// knows it; "" for a node that was named as one.
+	Folder string `json:"folder,omitempty"`
 	// Hostname is the node's own name for itself; the zero Text if unknown.
 	Hostname   parsers.Text `json:"hostname,omitzero"`
 	Components []Component  `json:"components"`
@@ -58,6 +61,31 @@ type Inventory struct {
 	// Served is what [Probe] found; nil if it was not asked.
 	Served   []Served       `json:"served,omitempty"`
 	Problems []InputProblem `json:"problems"`
+}
+
+// ControlPlane returns the first of some nodes that has an API server, if all of
+// them belong to one cluster, as far as the keys of the CAs tell that their files
+// name as the cluster's; nil otherwise.
+func ControlPlane(nodes []*Inventory) *Inventory {
+	var first *Inventory
+	cluster := ""
+	for _, inv := range nodes {
+		if _, ok := inv.Component(APIServer); ok && first == nil {
+			first = inv
+		}
+		for _, ref := range inv.References {
+			certs := inv.Material(ref).Certificates
+			if ref.Role != RoleKubernetesCA || ref.Holds != HoldsBundle || len(certs) == 0 {
+				continue
+			}
+			key := certs[0].PublicKeySHA256()
+			if cluster != "" && cluster != key {
+				return nil
+			}
+			cluster = key
+		}
+	}
+	return first
 }
 
 // New returns the inventory of nothing.
@@ -111,6 +139,9 @@ type Reference struct {
 	CopyOf string `json:"copyOf,omitempty"`
 	// Optional: the file may be absent without anything being wrong.
 	Optional bool `json:"optional,omitempty"`
+	// Elsewhere: the file may be one of another machine, on which the file that names
+	// it is used.
+	Elsewhere bool `json:"elsewhere,omitempty"`
 	// Unmounted: the path lies in a container that no volume brings it into.
 	Unmounted bool `json:"unmounted,omitempty"`
 	// Guessed: the program, or what it needs the file for, is not known, and what

@@ -20,7 +20,8 @@ func (g *gatherer) kubeadm() {
 	}
 	for _, k := range kubeadmFiles {
 		name := g.inv.KubeadmPath(k)
-		if named[name] || !g.exists(name) && !(k.Required && g.kubeadmEtcd()) {
+		absent := !g.exists(name) && g.root.link(name) == "" // a link to nothing is there, and broken
+		if named[name] || absent && !(k.Required && g.kubeadmEtcd()) {
 			continue
 		}
 		g.known(k, name)
@@ -98,8 +99,8 @@ func (g *gatherer) distributions() {
 	}
 }
 
-// homes follows the copies of admin.conf in the users' homes. What is not
-// there, or may not be read, is nobody's fault.
+// homes follows the copies of admin.conf in the users' homes, and links to it. What
+// is not there, or may not be read, is nobody's fault.
 func (g *gatherer) homes() {
 	homes := []string{"/root"}
 	names, _ := g.root.list("/home")
@@ -108,7 +109,7 @@ func (g *gatherer) homes() {
 	}
 	for _, home := range homes {
 		name := path.Join(home, ".kube/config")
-		if f, _ := g.root.read(name); f.State != Readable {
+		if f, _ := g.root.read(name); f.State != Readable && f.State != DanglingLink && f.State != LinkLoop {
 			continue
 		}
 		g.optional(Reference{Component: "kubectl", Name: "~/.kube/config", Holds: HoldsKubeconfig, Role: RoleUser, Path: name})

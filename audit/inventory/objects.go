@@ -220,7 +220,8 @@ func (s *scanner) object(name string, d parsers.Document) {
 	if k, ok := d.Kubeconfig(); ok {
 		s.lost(ComponentFile, k.Problems...)
 		s.inv.Kubeconfigs[name] = k
-		s.kubeconfigUsers("kubeconfig", parsers.Origin{Path: name}, k)
+		s.kubeconfigUsers(ComponentKubeconfig, parsers.Origin{Path: name}, k)
+		s.kubeconfigFiles(name, k)
 		return
 	}
 	o := Object{Kind: d.Kind(), Namespace: d.First("metadata.namespace").Value, Name: d.First("metadata.name").Value,

@@ -23,13 +23,22 @@ const maxScanned = 200_000
 // host: relative paths start there, and what lies below it is shown relative to
 // it. progress, unless nil, is called with the number of files read so far. A
 // path that does not exist is an error, since somebody wrote it by hand.
-func GatherPaths(here string, paths []string, progress func(files int)) (*Inventory, error) {
+//
+// A folder that holds a node's etc/kubernetes or var/lib/kubelet is read as
+// [Gather] does, with more as there, and becomes one of the nodes, in the order in
+// which they were found. files are all others; nil where there are nodes and nothing
+// else.
+func GatherPaths(here string, paths, more []string, progress func(files int)) (nodes []*Inventory, files *Inventory, err error) {
 	r, err := openRoot(volumeRoot(here))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer r.close()
-	return gatherPaths(r, here, paths, progress, false)
+	s, err := gatherPaths(r, here, paths, progress, false, func(dir string) (*Inventory, error) { return Gather(dir, more...) })
+	if err != nil {
+		return nil, nil, err
+	}
+	return s.nodes, s.rest(), nil
 }
 
 // volumeRoot is the root folder of the volume that a path of the host lies on.
@@ -42,18 +51,19 @@ func slashed(name string) string {
 	return filepath.ToSlash(strings.TrimPrefix(name, filepath.VolumeName(name)))
 }
 
-// gatherPaths is GatherPaths below an open root. If lenient, a path that does not
-// exist is a problem of the inventory.
-func gatherPaths(r *root, here string, paths []string, progress func(int), lenient bool) (*Inventory, error) {
+// gatherPaths is GatherPaths below an open root, with what reads a node from a
+// folder of the host. If lenient, a path that does not exist is a problem of the
+// inventory.
+func gatherPaths(r *root, here string, paths []string, progress func(int), lenient bool, node func(dir string) (*Inventory, error)) (*scanner, error) {
 	s := newScanner(newGatherer(r), slashed(here))
-	s.progress = progress
+	s.progress, s.node = progress, node
 	for _, name := range paths {
 		if err := s.scanNamed(name, lenient); err != nil {
 			return nil, err
 		}
 	}
 	s.pair()
-	return s.inv, nil
+	return s, nil
 }
 
 // scanner looks at everything below some paths.
@@ -66,6 +76,14 @@ type scanner struct {
 	each func(name string, now mark, named bool)
 	// certificates are those of the objects by fingerprint.
 	certificates map[string]*x509.Certificate
+	// node reads a node from a folder of the host; nil where trees of nodes are
+	// folders like others. nodes are what it read.
+	node  func(dir string) (*Inventory, error)
+	nodes []*Inventory
+	// looked are the files that a node named already.
+	looked map[string]bool
+	// named says that somebody named the file that is read.
+	named bool
 }
 
 // newScanner returns a scanner for certificates, keys and objects. Paths below
@@ -133,7 +151,7 @@ func (s *scanner) scan(name string, named bool) {
 		}
 	case isDir && (f.Link == "" || named):
 		s.folder(name)
-	case isDir:
+	case isDir || s.looked[name]:
 	default:
 		s.files++
 		if s.progress != nil {
@@ -148,6 +166,9 @@ func (s *scanner) folder(dir string) {
 	if err != nil {
 		s.lose(dir, KindUnreadable, "cannot be listed: "+bareError(err))
 	}
+	if s.tree(dir, names) {
+		return
+	}
 	for _, n := range names {
 		if n != ".git" {
 			s.scan(path.Join(dir, n), false)
@@ -155,7 +176,8 @@ func (s *scanner) folder(dir string) {
 	}
 }
 
-func (s *scanner) file(name string, now mark, _ bool) {
+func (s *scanner) file(name string, now mark, named bool) {
+	s.named = named
 	if f, m, ok := s.root.cache.kept(name, s.shown(name), now); ok {
 		s.inv.Files[f.Path] = f
 		s.material(f.Path, m)
