@@ -431,14 +431,20 @@ func (p *pass) republish(ref inventory.Reference, original bundle) remedy {
 }
 
 // staleBundle reports a bundle with a CA that is called like one of the
-// cluster's and has another key.
+// cluster's and has another key. Secrets may keep what belongs to other clusters:
+// those of Cluster API hold the CAs and kubeconfigs of each, all called
+// "kubernetes".
 func (p *pass) staleBundle(ref inventory.Reference, b bundle, originals map[string]bundle) {
 	for _, role := range []string{inventory.RoleKubernetesCA, inventory.RoleFrontProxyCA} {
 		original := originals[role]
 		for _, ca := range without(b.certs, original.certs) {
 			if original.sameSubject(ca) && len(without(original.certs, b.certs)) == len(original.certs) {
 				p.examine()
-				p.report(finding{component: ref.Component, at: ref.Origin, sha256: parsers.Fingerprint(ca),
+				severity := Warning
+				if strings.HasPrefix(ref.Object, "Secret ") {
+					severity = Info
+				}
+				p.report(finding{severity: severity, component: ref.Component, at: ref.Origin, sha256: parsers.Fingerprint(ca),
 					message: fmt.Sprintf("holds a CA called %q, as the one of %s is, with another key: it is that of another cluster or of before a rotation", ca.Subject.CommonName, where(original.place)),
 					remedy:  remedy{"# put the CA of " + original.place.Path + " in its place"}})
 				return

@@ -11,8 +11,11 @@ import (
 	"certaudit/parsers"
 )
 
+// proxyConfig is the object that kubeadm's kube-proxy reads its kubeconfig from.
+const proxyConfig = "ConfigMap kube-system/kube-proxy"
+
 // The kubeconfigs in ConfigMaps that are this cluster's whatever stands in them.
-var ownKubeconfigs = []string{clusterInfo, "ConfigMap kube-system/kube-proxy"}
+var ownKubeconfigs = []string{clusterInfo, proxyConfig}
 
 // podCA is the file from which a pod takes the CA of its own cluster (kubernetes
 // plugin/pkg/admission/serviceaccount).
@@ -59,8 +62,10 @@ func (p *pass) objectCluster(o inventory.Object, c parsers.KubeCluster) {
 
 // objectServer reports a kubeconfig that no API server in view fits.
 func (p *pass) objectServer(o inventory.Object, c parsers.KubeCluster, trust bundle, host string, servers []credentials) {
-	f := finding{severity: Warning, component: o.Label(), at: c.Server.Origin,
-		remedy: remedy{kubectl("edit configmap", o), "# then restart what reads it, such as kubectl -n kube-system rollout restart daemonset kube-proxy"}}
+	f := finding{severity: Warning, component: o.Label(), at: c.Server.Origin, remedy: remedy{kubectl("edit configmap", o)}}
+	if o.Label() == proxyConfig {
+		f.remedy = append(f.remedy, "kubectl -n kube-system rollout restart daemonset kube-proxy")
+	}
 	if !slices.ContainsFunc(servers, func(s credentials) bool { return s.chain[0].VerifyHostname(host) == nil }) {
 		f.message = fmt.Sprintf("calls the API server at %s, which is not in its certificate in %s: that is for %s; expected one of these, or the certificate with this one",
 			host, servers[0].at.Path, listOr(sans(servers[0].chain[0]), "no name"))

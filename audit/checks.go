@@ -148,7 +148,7 @@ var roster = []Check{
 	{
 		ID: "chain/untrusted", Severity: Critical, scope: scopeNode,
 		Summary: "the issuer's name is right and the signature is not",
-		Why:     "Only the signature counts. kubeadm calls every CA \"kubernetes\", so names say nothing.",
+		Why:     "Only the signature counts. kubeadm calls every CA \"kubernetes\", so names say nothing. Where nothing says which CA should have signed a certificate, it is a warning that none in view with the issuer's name did.",
 		Example: "kubeadm reset and init made a new CA while old certificates were kept.",
 		Remedy:  "Issue it again by the CA of this cluster.",
 		Source:  "RFC 5280 6.1.3; " + sourceBest,
@@ -516,9 +516,9 @@ var roster = []Check{
 
 	{
 		ID: "objects/ca-bundle", Severity: Critical, scope: scopeObjects,
-		Summary: "a caBundle does not verify the certificate of the service that it is for",
-		Why:     "The API server refuses the webhook, conversion or extension API: requests fail, or with failurePolicy Ignore go through unchecked.",
-		Example: "The serving certificate was reissued by a new CA, and the caBundle was not changed.",
+		Summary: "a caBundle does not verify the certificate of the service that it is for, or there is none",
+		Why:     "The API server refuses the webhook, conversion or extension API: requests fail, or with failurePolicy Ignore go through unchecked. Without a caBundle it verifies with the roots of the system it runs on.",
+		Example: "The serving certificate was reissued by a new CA, and the caBundle was not changed; cert-manager.io/inject-ca-from is set, and the injector does not run.",
 		Remedy:  "Put the CA of the serving certificate into the caBundle.",
 		Source:  sourceWebhook,
 		run:     checkCABundle,
@@ -535,8 +535,8 @@ var roster = []Check{
 	{
 		ID: "objects/chain", Severity: Warning, scope: scopeObjects,
 		Summary: "the certificates of a Secret do not make a chain",
-		Why:     "A server sends what stands in tls.crt; a client that has only the root cannot bridge a gap.",
-		Example: "tls.crt holds the leaf alone, and an intermediate signed it.",
+		Why:     "A server sends what stands in tls.crt; a client that has only the root cannot bridge a gap. With another certificate in front of the leaf the server does not start, which is critical.",
+		Example: "tls.crt holds the leaf alone, and an intermediate signed it; or the root, the intermediate and the leaf, in this order.",
 		Remedy:  "Put the leaf, then each issuer behind what it signed, into tls.crt.",
 		Source:  "RFC 8446 4.4.2; " + sourceSecret,
 		run:     checkObjectChain,

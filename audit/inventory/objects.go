@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"path"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -274,8 +273,6 @@ func (s *scanner) field(o *Object, t parsers.Text) {
 	case err != nil:
 		s.lost(o.Label(), parsers.Problem{Origin: t.Origin, Kind: parsers.KindSyntax, Detail: err.Error()})
 	case data == nil:
-	case !isNamed(t.Origin.Field) && !slices.Contains(bundleKeys, FieldKey(t.Origin.Field)) && !pemLine.Match(data) && bytes.Contains(data, []byte(pemBegin)) && !isKubeconfig(data):
-		s.noted(o.Label(), parsers.Problem{Origin: t.Origin, Kind: parsers.KindUnsupported, Detail: "holds PEM inside of other text; it was not judged"})
 	case isKubeconfig(data):
 		s.nested(o, t.Origin, data)
 	default:
@@ -292,24 +289,13 @@ func isBase64Field(kind, field string) bool {
 		field == "caBundle" || strings.HasSuffix(field, ".caBundle")
 }
 
-// pemBegin opens a block of PEM, which is one only at the start of its line.
-const pemBegin = "-----BEGIN "
-
-var pemLine = regexp.MustCompile(`(?m)^` + pemBegin)
-
-// isNamed reports whether a field is called as what holds nothing but certificates
-// or keys.
-func isNamed(field string) bool {
-	key := FieldKey(field)
-	return slices.Contains(materialSuffixes, path.Ext(key)) || key == "caBundle"
-}
-
 // fieldData returns the bytes that a field holds, nil where they are neither
 // certificates nor keys nor a kubeconfig. The error never repeats them.
 func fieldData(kind string, t parsers.Text) ([]byte, error) {
-	named := isNamed(t.Origin.Field)
+	key := FieldKey(t.Origin.Field)
+	named := slices.Contains(materialSuffixes, path.Ext(key)) || key == "caBundle"
 	switch {
-	case strings.Contains(t.Value, pemBegin):
+	case strings.Contains(t.Value, "-----BEGIN "):
 		return []byte(t.Value), nil
 	case !isBase64Field(kind, t.Origin.Field):
 		if kind == "ConfigMap" && (named || isKubeconfig([]byte(t.Value))) {
@@ -325,7 +311,7 @@ func fieldData(kind string, t parsers.Text) ([]byte, error) {
 			return nil, nil
 		}
 		return nil, fmt.Errorf("is not base64, as it should be: %w", err)
-	case named, bytes.Contains(data, []byte(pemBegin)), isKubeconfig(data):
+	case named, bytes.Contains(data, []byte("-----BEGIN ")), isKubeconfig(data):
 		return data, nil
 	}
 	clear(data)
