@@ -94,9 +94,12 @@ func (n *node) sharesCA(e *entry) bool {
 func (e *entry) isFirst() bool { return e.index == 0 }
 
 func checkOrganizationMissing(p *pass) {
-	p.unbound()
 	for e := range p.decoded((*entry).isLeaf) {
-		for _, w := range p.wants(e, FactOrganization) {
+		rows := p.wants(e, FactOrganization)
+		if len(rows) == 0 {
+			p.unbound(e)
+		}
+		for _, w := range rows {
 			p.examine()
 			has := e.cert.Subject.Organization
 			if !slices.ContainsFunc(w.values, func(v string) bool { return slices.Contains(has, v) }) {

@@ -421,7 +421,7 @@ const clusterInfo = "ConfigMap kube-public/cluster-info"
 func (p *pass) republish(ref inventory.Reference, original bundle) remedy {
 	publisher := "kube-controller-manager"
 	switch {
-	case ref.Component == clusterInfo:
+	case ref.Object == clusterInfo:
 		return remedy{"# nothing updates it. Put the CA of " + original.place.Path + " into its certificate-authority-data, as base64 -w0 prints it:",
 			"kubectl -n kube-public edit configmap cluster-info"}
 	case strings.HasSuffix(ref.Component, "/extension-apiserver-authentication"):

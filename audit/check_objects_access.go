@@ -199,16 +199,15 @@ func (n *node) clusterBindings() (bindings []inventory.Object, whole bool) {
 	return bindings, whole
 }
 
-// unbound is said where the rights of the API server's kubelet client come from a
-// ClusterRoleBinding alone, and none is in view.
-func (p *pass) unbound() {
-	if _, whole := p.clusterBindings(); whole {
-		return // objects/rbac
+// unbound says of the API server's kubelet client that its rights come from a
+// ClusterRoleBinding alone, where none is in view.
+func (p *pass) unbound(e *entry) {
+	groups := e.cert.Subject.Organization
+	if e.role.name != inventory.RoleAPIServerKubelet || slices.Contains(groups, mastersGroup) || slices.Contains(groups, groupAdmins) {
+		return
 	}
-	for e := range p.decoded(func(e *entry) bool { return e.role.name == inventory.RoleAPIServerKubelet && e.index == 0 }) {
-		if groups := e.cert.Subject.Organization; !slices.Contains(groups, mastersGroup) && !slices.Contains(groups, groupAdmins) {
-			p.unjudged("%s is in no group that may call kubelets; whether the ClusterRoleBinding kubeadm:apiserver-kubelet-client, or another, lets it stands in the cluster: kubectl get clusterrolebindings -o json", userWords(e.cert.Certificate))
-		}
+	if _, whole := p.clusterBindings(); !whole { // else objects/rbac judges
+		p.unjudged("%s is in no group that may call kubelets, and the ClusterRoleBindings are not in view of which kubeadm:apiserver-kubelet-client, or another, lets it: kubectl get clusterrolebindings -o json", userWords(e.cert.Certificate))
 	}
 }
 

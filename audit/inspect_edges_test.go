@@ -99,7 +99,9 @@ func TestExpectEdges(t *testing.T) {
 			`warning identity/common-name: the common name is "front-proxy-client"; expected "kube-apiserver-kubelet-client"`,
 			`warning identity/organization-missing: the organizations are none; expected "kubeadm:cluster-admins" or "system:masters" among them`,
 		}},
-		{name: "another client, made by hand", text: frontProxy, role: "kube-apiserver/kubelet-client", profile: audit.ProfileGeneric},
+		{name: "another client, made by hand", text: frontProxy, role: "kube-apiserver/kubelet-client", profile: audit.ProfileGeneric, want: []string{
+			`the user "front-proxy-client" is in no group that may call kubelets, and the ClusterRoleBindings are not in view of which kubeadm:apiserver-kubelet-client, or another, lets it: kubectl get clusterrolebindings -o json`,
+		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			i := audit.Inspect("x", []byte(tt.text), noPassword, fixtures.Now)

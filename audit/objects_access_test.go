@@ -299,7 +299,7 @@ func TestBindings(t *testing.T) {
 	const client, api = "User kube-apiserver-kubelet-client", "system:kubelet-api-admin"
 	const fails = "logs, exec and port-forward fail, for the kubelets refuse the API server"
 	const none = `critical objects/rbac /etc/kubernetes/pki/apiserver-kubelet-client.crt:1 kube-apiserver kube-apiserver --kubelet-client-certificate: no ClusterRoleBinding gives the user "kube-apiserver-kubelet-client" the ClusterRole system:kubelet-api-admin or cluster-admin: ` + fails + "; expected kubeadm:apiserver-kubelet-client"
-	const unbound = `the user "kube-apiserver-kubelet-client" is in no group that may call kubelets; whether the ClusterRoleBinding kubeadm:apiserver-kubelet-client, or another, lets it stands in the cluster: kubectl get clusterrolebindings -o json`
+	const unbound = `the user "kube-apiserver-kubelet-client" is in no group that may call kubelets, and the ClusterRoleBindings are not in view of which kubeadm:apiserver-kubelet-client, or another, lets it: kubectl get clusterrolebindings -o json`
 	for _, tt := range []struct {
 		name, version string
 		objects       []string

@@ -39,7 +39,7 @@ func TestCacheDistrustsTheYoung(t *testing.T) {
 			reads := func() int {
 				t.Helper()
 				before := cache.Reads()
-				if _, err := cache.GatherPaths([]string{name}); err != nil {
+				if _, _, err := cache.GatherPaths([]string{name}, nil); err != nil {
 					t.Fatal(err)
 				}
 				return cache.Reads() - before
@@ -82,7 +82,7 @@ func TestCacheKeepsNothingYoung(t *testing.T) {
 	reads := func() int {
 		t.Helper()
 		before := cache.Reads()
-		if _, err := cache.GatherPaths([]string{dir}); err != nil {
+		if _, _, err := cache.GatherPaths([]string{dir}, nil); err != nil {
 			t.Fatal(err)
 		}
 		return cache.Reads() - before
