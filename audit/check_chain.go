@@ -83,7 +83,7 @@ func checkCAReplaced(p *pass) {
 // chain that breaks a rule.
 func (p *pass) checkIssuer(expected bool) {
 	beside := p.secretsWithCA()
-	for e := range p.decoded((*entry).isLeaf) {
+	for e := range p.decoded(func(e *entry) bool { return e.isLeaf() || e.isAmongCAs() }) {
 		i, ok := p.issuanceOf(e)
 		if !ok {
 			if expected && (e.object == "" || !beside[e.object]) {
@@ -151,6 +151,12 @@ func (n *node) secretsWithCA() map[string]bool {
 		}
 	}
 	return out
+}
+
+// isAmongCAs reports whether an entry is a leaf behind a CA in a file of which
+// nothing says what it is for.
+func (e *entry) isAmongCAs() bool {
+	return e.role.name == inventory.RoleFileCA && e.index > 0 && !e.cert.IsCA && e.cert.BasicConstraintsValid
 }
 
 // isForeign reports whether a bundle is to blame for not verifying an entry, and not

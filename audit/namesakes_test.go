@@ -50,6 +50,9 @@ func TestNamesakes(t *testing.T) {
 		{"none of its name", map[string]string{"web.crt": leaf("old", nil), "ca.crt": ca("other")}, nil},
 		{"an intermediate that is sent along", map[string]string{"web.crt": leaf("new-sub", nil) + ca("new-sub"), "ca.crt": ca("old"), "sub.crt": ca("sub")}, nil},
 		{"another intermediate that is sent along", map[string]string{"web.crt": leaf("new-sub", nil) + ca("sub"), "ca.crt": ca("old")}, []string{refused("sub", "web.crt:12")}},
+		{"another of its name in front of it", map[string]string{"web.crt": ca(fixtures.CA) + leaf("old", nil)}, []string{
+			refused("kubernetes", "web.crt:1"),
+			"info usage/not-a-ca web.crt file : stands among the trusted certificates and has no basic constraint CA:TRUE: only it itself is accepted, nothing that it signed"}},
 		{"a signature that Go refuses", map[string]string{"web.crt": leaf("old", func(s *fixtures.Spec) { s.SignatureAlgorithm = x509.ECDSAWithSHA1 }), "ca.crt": ca(fixtures.CA)}, []string{
 			"critical keys/weak-signature web.crt file : is signed with ECDSA-SHA1, which Go programs refuse; expected SHA-256 or better"}},
 		{"a CA that may not sign", map[string]string{"web.crt": leaf("unable", nil), "ca.crt": ca("unable")}, []string{

@@ -134,6 +134,8 @@ func TestChainOrder(t *testing.T) {
 			`critical objects/chain -:1 Secret prod/a data["tls.crt"]: ` + behind(2, 3)}, []string{"Server deep 1", "CA web-sub 0", "CA web-ca 2"}},
 		{"under another name", secretObject("a", "Opaque", "server.pem", root+sub+leaf, "server-key.pem", key), []string{
 			`critical objects/chain -:1 Secret prod/a data["server.pem"]: ` + behind(3, 3)}, []string{"Server deep 2", "CA web-ca 0", "CA web-sub 1"}},
+		{"of a name unlike its key's", secretObject("a", "Opaque", "cert.pem", root+sub+leaf, "key.pem", key), []string{
+			`critical objects/chain -:1 Secret prod/a data["cert.pem"]: ` + behind(3, 3)}, []string{"Server deep 2", "CA web-ca 0", "CA web-sub 1"}},
 		{"in one field with the key", secretObject("a", "Opaque", "server.pem", root+sub+leaf+key), []string{
 			`critical objects/chain -:1 Secret prod/a data["server.pem"]: ` + behind(3, 3)}, []string{"Server deep 2", "CA web-ca 0", "CA web-sub 1"}},
 		{"without its key", secretObject("a", tlsType, "tls.crt", root+sub+leaf), []string{
@@ -143,6 +145,8 @@ func TestChainOrder(t *testing.T) {
 		{"in order", secretObject("a", tlsType, "tls.crt", leaf+sub+root, "tls.key", key), nil, []string{"Server deep 0", "CA web-sub 1", "CA web-ca 2"}},
 		{"what others are verified with", secretObject("a", "Opaque", "ca.crt", root+sub+leaf, "tls.crt", leaf+sub, "tls.key", key), []string{
 			`info usage/not-a-ca -:1 Secret prod/a data["ca.crt"]: ` + among}, []string{"CA web-ca 0", "CA web-sub 1", "CA deep 2", "Server deep 0", "CA web-sub 1"}},
+		{"what others are verified with, under another name", secretObject("a", "Opaque", "truststore.pem", root+leaf, "cert.pem", leaf+sub, "key.pem", key), []string{
+			`info usage/not-a-ca -:1 Secret prod/a data["truststore.pem"]: ` + among}, []string{"CA web-ca 0", "CA deep 1", "Server deep 0", "CA web-sub 1"}},
 		{"what others are verified with, in a ConfigMap", configMap("a", "trust", "bundle.pem", root+sub+leaf), []string{
 			`info usage/not-a-ca -:1 ConfigMap a/trust data["bundle.pem"]: ` + among}, []string{"CA web-ca 0", "CA web-sub 1", "CA deep 2"}},
 		{"a CA with its key", secretObject("a", tlsType, "tls.crt", sub+root, "tls.key", string(m.c.Node["/x/web-sub.key"].Data)), nil, []string{"CA web-sub 0", "CA web-ca 1"}},

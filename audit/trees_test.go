@@ -231,6 +231,8 @@ func TestKubeconfigsAmongFiles(t *testing.T) {
 			paths: []string{"d"}, rows: []string{"d/ca.crt kubernetes", "d/admin.crt kubernetes-admin"}},
 		{name: "above it", files: map[string]string{"d/e/config": text("../ca.crt", "../admin.crt", "../admin.key"), "d/ca.crt": ca, "d/admin.crt": file("/admin.crt"), "d/admin.key": file("/admin.key")},
 			paths: []string{"d/e"}, rows: []string{"d/ca.crt kubernetes", "d/admin.crt kubernetes-admin"}},
+		{name: "that does not say what it is", files: map[string]string{"config": strings.TrimPrefix(text("ca.crt", "admin.crt", "admin.key"), "apiVersion: v1\nkind: Config\n"), "ca.crt": ca, "admin.crt": file("/admin.crt"), "admin.key": file("/admin.key")},
+			paths: []string{"config"}, rows: []string{"ca.crt kubernetes", "admin.crt kubernetes-admin"}},
 		{name: "expired", files: map[string]string{"config": text("ca.crt", "john.crt", "john.key"), "ca.crt": ca, "john.crt": file("/john.crt"), "john.key": file("/john.key")},
 			paths: []string{"config"}, rows: []string{"ca.crt kubernetes", "john.crt john"}, want: []string{
 				"critical validity/expired john.crt kubeconfig " + certField + ": expired on 2026-11-23 11:00 UTC, 60 minutes ago; it must be renewed"}},

@@ -109,11 +109,20 @@ func (g *gatherer) homes() {
 	}
 	for _, home := range homes {
 		name := path.Join(home, ".kube/config")
-		if f, _ := g.root.read(name); f.State != Readable && f.State != DanglingLink && f.State != LinkLoop {
+		if f, _ := g.root.read(name); f.State != Readable && !(f.State == DanglingLink && isKubeadmConf(home, f.Link)) {
 			continue
 		}
 		g.optional(Reference{Component: "kubectl", Name: "~/.kube/config", Holds: HoldsKubeconfig, Role: RoleUser, Path: name})
 	}
+}
+
+// isKubeadmConf reports whether a link in a user's folder leads to a kubeconfig of
+// kubeadm's, which is part of every tree. Others may just not have been copied.
+func isKubeadmConf(home, link string) bool {
+	if !path.IsAbs(link) {
+		link = path.Join(home, ".kube", link)
+	}
+	return path.Dir(path.Clean(link)) == DefaultKubeconfigDir
 }
 
 // materialSuffixes are those of files that are worth a word when nobody names

@@ -1,6 +1,7 @@
 package inventory
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"path"
@@ -93,4 +94,11 @@ func isInPod(name string) bool {
 		}
 	}
 	return false
+}
+
+// isBareKubeconfig reports whether a text looks like a kubeconfig that does not say
+// so: kind and apiVersion may be left out (client-go tools/clientcmd/api/latest).
+func isBareKubeconfig(data []byte) bool {
+	has := func(word string) bool { return bytes.Contains(data, []byte(word)) }
+	return (has("clusters") || has("users")) && (has("certificate-authority") || has("client-certificate"))
 }

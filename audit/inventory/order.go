@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"path"
+	"regexp"
 	"slices"
 
 	"certaudit/parsers"
@@ -17,18 +18,39 @@ func leavesFirst(o Object, refs []Reference) {
 		if ref.Embedded == nil || ref.Holds != HoldsBundle || slices.Contains(bundleKeys, key) {
 			continue
 		}
-		var keys []parsers.Key
-		for _, other := range refs {
-			if other.Pair == ref.Pair && other.Embedded != nil {
-				keys = append(keys, other.Embedded.Keys...)
-			}
+		isPair := func(other Reference) bool { return other.Pair == ref.Pair }
+		leaf := leafBehindCA(ref.Embedded.Certificates, keysOf(refs, isPair), o.Type == typeTLS && key == "tls.crt")
+		if leaf == 0 && !trustName.MatchString(key) {
+			leaf = leafBehindCA(ref.Embedded.Certificates, keysOf(refs, func(other Reference) bool { return !leads(refs, other) }), false)
 		}
-		isChain := o.Type == typeTLS && key == "tls.crt"
-		if leaf := leafBehindCA(ref.Embedded.Certificates, keys, isChain); leaf > 0 {
+		if leaf > 0 {
 			ref.Embedded.Certificates = leafFirst(ref.Embedded.Certificates, leaf)
 			ref.Holds, ref.Role = HoldsCertificate, RoleFileLeaf
 		}
 	}
+}
+
+// trustName matches the names of fields that may hold what others are verified with.
+var trustName = regexp.MustCompile(`(?i)\bca\b|trust|root|bundle`)
+
+// keysOf are the private keys of some references.
+func keysOf(refs []Reference, of func(Reference) bool) []parsers.Key {
+	var keys []parsers.Key
+	for _, ref := range refs {
+		if ref.Embedded != nil && of(ref) {
+			keys = append(keys, ref.Embedded.Keys...)
+		}
+	}
+	return keys
+}
+
+// leads reports whether a field begins with the certificate that a key belongs to.
+func leads(refs []Reference, key Reference) bool {
+	return slices.ContainsFunc(refs, func(ref Reference) bool {
+		return ref.Embedded != nil && len(ref.Embedded.Certificates) > 0 && slices.ContainsFunc(key.Embedded.Keys, func(k parsers.Key) bool {
+			return k.PublicKeySHA256 == ref.Embedded.Certificates[0].PublicKeySHA256()
+		})
+	})
 }
 
 // leafBehindCA returns the index of the leaf of a chain that begins with a CA: the

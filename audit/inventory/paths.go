@@ -192,7 +192,7 @@ func (s *scanner) file(name string, now mark, named bool) {
 	case f.State == Readable && isMaterial(name, data):
 		s.inv.Files[f.Path] = f
 		s.material(f.Path, parsers.ParseMaterial(parsers.Origin{Path: f.Path}, data))
-	case f.State == Readable && IsObject(data):
+	case f.State == Readable && (IsObject(data) || named && isBareKubeconfig(data)):
 		s.inv.Files[f.Path] = f
 		_ = s.objects(f.Path, bytes.NewReader(data)) // memory can always be read
 	case f.State == TooLarge && slices.Contains(objectSuffixes, path.Ext(name)):
