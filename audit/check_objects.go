@@ -93,12 +93,7 @@ func (n *node) tlsSecrets() []tlsSecret {
 // bundle that it is verified with, which has no certificates where there is none or
 // none that can be read.
 func (p *node) targets(each func(o inventory.Object, t inventory.Target, b bundle, secrets []tlsSecret)) {
-	bundles := map[parsers.Origin]bundle{}
-	for _, ref := range p.inv.References {
-		if ref.Embedded != nil && ref.Holds == inventory.HoldsBundle {
-			bundles[ref.Origin] = bundleOf(p.inv, ref)
-		}
-	}
+	bundles := p.embeddedBundles()
 	spaces := map[string][]tlsSecret{}
 	for _, s := range p.tlsSecrets() {
 		spaces[s.Namespace] = append(spaces[s.Namespace], s)
@@ -111,6 +106,18 @@ func (p *node) targets(each func(o inventory.Object, t inventory.Target, b bundl
 			}
 		}
 	}
+}
+
+// embeddedBundles are what fields hold that others are verified with, by their
+// places.
+func (n *node) embeddedBundles() map[parsers.Origin]bundle {
+	bundles := map[parsers.Origin]bundle{}
+	for _, ref := range n.inv.References {
+		if ref.Embedded != nil && ref.Holds == inventory.HoldsBundle {
+			bundles[ref.Origin] = bundleOf(n.inv, ref)
+		}
+	}
+	return bundles
 }
 
 // injectedFrom is the label of the Secret that a bundle is filled in from: for a

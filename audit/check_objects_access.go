@@ -24,17 +24,24 @@ const podCA = "/var/run/secrets/kubernetes.io/serviceaccount/ca.crt"
 // checkObjectKubeconfig holds the kubeconfigs in ConfigMaps against what the API
 // server presents.
 func checkObjectKubeconfig(p *pass) {
+	seen, bundles := 0, p.embeddedBundles()
 	for _, o := range p.inv.Objects {
 		if o.Kind != "ConfigMap" {
 			continue
 		}
 		for _, c := range o.Clusters {
-			p.objectCluster(o, c)
+			if seen++; seen > maxContexts {
+				p.unjudged("of the clusters in kubeconfigs of ConfigMaps only %d were judged", maxContexts)
+				return
+			}
+			p.objectCluster(o, c, bundles[c.CAData.Origin])
 		}
 	}
 }
 
-func (p *pass) objectCluster(o inventory.Object, c parsers.KubeCluster) {
+// objectCluster judges a cluster of a kubeconfig in an object. trust is what it
+// embeds of CAs, which may be nothing.
+func (p *pass) objectCluster(o inventory.Object, c parsers.KubeCluster, trust bundle) {
 	host := parsers.HostOf(c.Server.Value)
 	if c.TLSServerName.Value != "" {
 		host = c.TLSServerName.Value
@@ -51,7 +58,6 @@ func (p *pass) objectCluster(o inventory.Object, c parsers.KubeCluster) {
 		p.unjudged("the API server's certificate is not in view, so that the kubeconfigs in ConfigMaps were not held against it")
 		return
 	}
-	trust := p.objectTrust(c)
 	if !p.isOwnObject(o, c, trust, host, servers) {
 		p.unjudged("the kubeconfig in %s is of another cluster, as far as can be seen", o.Label())
 		return
@@ -115,15 +121,6 @@ func (p *pass) apiServers(host string) []credentials {
 		}
 	}
 	return out
-}
-
-// objectTrust is what a kubeconfig in an object verifies with, as far as it embeds
-// that.
-func (n *node) objectTrust(c parsers.KubeCluster) bundle {
-	if ref, ok := n.inv.ReferenceAt(c.CAData.Origin); ok {
-		return bundleOf(n.inv, ref)
-	}
-	return bundle{}
 }
 
 // isOwnObject reports whether a kubeconfig in a ConfigMap is for the cluster whose

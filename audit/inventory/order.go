@@ -12,19 +12,25 @@ import (
 // and takes them for what they are. [parsers.Certificate.Index] still tells the
 // order of the field.
 func leavesFirst(o Object, refs []Reference) {
+	isChain := func(ref Reference) bool {
+		return ref.Embedded != nil && ref.Holds == HoldsBundle && len(ref.Embedded.Certificates) > 1 && !slices.Contains(bundleKeys, FieldKey(ref.Origin.Field))
+	}
+	if !slices.ContainsFunc(refs, isChain) {
+		return
+	}
+	paired, single := secretKeys(refs)
 	for i := range refs {
 		ref := &refs[i]
-		key := FieldKey(ref.Origin.Field)
-		if ref.Embedded == nil || ref.Holds != HoldsBundle || slices.Contains(bundleKeys, key) {
+		if !isChain(*ref) {
 			continue
 		}
-		isPair := func(other Reference) bool { return other.Pair == ref.Pair }
-		leaf := leafBehindCA(ref.Embedded.Certificates, keysOf(refs, isPair), o.Type == typeTLS && key == "tls.crt")
+		certs, key := ref.Embedded.Certificates, FieldKey(ref.Origin.Field)
+		leaf := leafBehindCA(certs, paired[ref.Pair], o.Type == typeTLS && key == "tls.crt")
 		if leaf == 0 && !trustName.MatchString(key) {
-			leaf = leafBehindCA(ref.Embedded.Certificates, keysOf(refs, func(other Reference) bool { return !leads(refs, other) }), false)
+			leaf = leafBehindCA(certs, single, false)
 		}
 		if leaf > 0 {
-			ref.Embedded.Certificates = leafFirst(ref.Embedded.Certificates, leaf)
+			ref.Embedded.Certificates = leafFirst(certs, leaf)
 			ref.Holds, ref.Role = HoldsCertificate, RoleFileLeaf
 		}
 	}
@@ -33,32 +39,41 @@ func leavesFirst(o Object, refs []Reference) {
 // trustName matches the names of fields that may hold what others are verified with.
 var trustName = regexp.MustCompile(`(?i)\bca\b|trust|root|bundle`)
 
-// keysOf are the private keys of some references.
-func keysOf(refs []Reference, of func(Reference) bool) []parsers.Key {
-	var keys []parsers.Key
+// keySet are private keys by the SHA-256 of their public halves.
+type keySet map[string]bool
+
+// secretKeys are the private keys of a Secret by their pairs, and those of which no
+// field begins with the certificate.
+func secretKeys(refs []Reference) (paired map[string]keySet, single keySet) {
+	paired, single = map[string]keySet{}, keySet{}
 	for _, ref := range refs {
-		if ref.Embedded != nil && of(ref) {
-			keys = append(keys, ref.Embedded.Keys...)
+		if ref.Embedded == nil {
+			continue
+		}
+		for _, k := range ref.Embedded.Keys {
+			if !k.Private {
+				continue
+			}
+			if paired[ref.Pair] == nil {
+				paired[ref.Pair] = keySet{}
+			}
+			paired[ref.Pair][k.PublicKeySHA256], single[k.PublicKeySHA256] = true, true
 		}
 	}
-	return keys
-}
-
-// leads reports whether a field begins with the certificate that a key belongs to.
-func leads(refs []Reference, key Reference) bool {
-	return slices.ContainsFunc(refs, func(ref Reference) bool {
-		return ref.Embedded != nil && len(ref.Embedded.Certificates) > 0 && slices.ContainsFunc(key.Embedded.Keys, func(k parsers.Key) bool {
-			return k.PublicKeySHA256 == ref.Embedded.Certificates[0].PublicKeySHA256()
-		})
-	})
+	for _, ref := range refs {
+		if ref.Embedded != nil && len(ref.Embedded.Certificates) > 0 {
+			delete(single, ref.Embedded.Certificates[0].PublicKeySHA256())
+		}
+	}
+	return paired, single
 }
 
 // leafBehindCA returns the index of the leaf of a chain that begins with a CA: the
 // certificate that one of the keys belongs to or, where none is to be seen and the
 // certificates are known to be a chain, the only one that is no CA. It is 0 for any
 // other certificates: what others are verified with may hold a server's own.
-func leafBehindCA(certs []parsers.Certificate, keys []parsers.Key, isChain bool) int {
-	if len(certs) < 2 || !certs[0].IsCA {
+func leafBehindCA(certs []parsers.Certificate, keys keySet, isChain bool) int {
+	if len(certs) < 2 || !certs[0].IsCA || len(keys) == 0 && !isChain {
 		return 0
 	}
 	var leaves []int
@@ -67,7 +82,7 @@ func leafBehindCA(certs []parsers.Certificate, keys []parsers.Key, isChain bool)
 			continue
 		}
 		leaves = append(leaves, i)
-		if slices.ContainsFunc(keys, func(k parsers.Key) bool { return k.Private && k.PublicKeySHA256 == c.PublicKeySHA256() }) {
+		if keys[c.PublicKeySHA256()] {
 			return i
 		}
 	}
@@ -85,10 +100,18 @@ func leafFirst(certs []parsers.Certificate, leaf int) []parsers.Certificate {
 
 // filesLeafFirst is [leavesFirst] for the files that lie beside their keys.
 func (s *scanner) filesLeafFirst() {
-	keys := map[string][]parsers.Key{}
+	keys := map[string]keySet{}
 	for _, ref := range s.inv.References {
-		if ref.Component == ComponentFile && ref.Holds == HoldsPrivateKey && ref.Path != "" {
-			keys[stem(ref.Path)] = append(keys[stem(ref.Path)], s.inv.Materials[ref.Path].Keys...)
+		if ref.Component != ComponentFile || ref.Holds != HoldsPrivateKey || ref.Path == "" {
+			continue
+		}
+		for _, k := range s.inv.Materials[ref.Path].Keys {
+			if name := stem(ref.Path); k.Private {
+				if keys[name] == nil {
+					keys[name] = keySet{}
+				}
+				keys[name][k.PublicKeySHA256] = true
+			}
 		}
 	}
 	for i := range s.inv.References {
