@@ -42,7 +42,7 @@ func TestPathEdges(t *testing.T) {
 		{name: "a file of something else", path: "empty/a.txt"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			inv, err := inventory.GatherPaths(dir, []string{filepath.FromSlash(tt.path)}, nil)
+			_, inv, err := inventory.GatherPaths(dir, []string{filepath.FromSlash(tt.path)}, nil, nil)
 			do(t, err)
 			r := audit.Run([]*inventory.Inventory{inv}, audit.Options{At: fixtures.Now})
 			compare(t, tt.want, told(r))
