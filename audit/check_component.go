@@ -45,9 +45,13 @@ type missingComponent struct{ component, evidence string }
 
 // missingComponents are those of the control plane that the node shows signs of
 // and that nothing starts. A manifest that could not be read may be the one that
-// does, and is reported in its place.
+// does, and is reported in its place. A folder of files in which nothing starts
+// anything is a copy of some of a node's.
 func (n *node) missingComponents() []missingComponent {
 	var missing []missingComponent
+	if n.inv.Folder != "" && len(n.inv.Components) == 0 {
+		return nil
+	}
 	for _, c := range []struct {
 		component string
 		evidence  func() string

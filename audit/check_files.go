@@ -146,6 +146,7 @@ func (g group) missingSeverity() Severity {
 		return Warning
 	}
 	return g.role().soften(Critical)
+}
 
 // asKubeconfig is what a missing file is worth that kubeconfigs alone name: they are
 // of no use here, or meant for another machine.
