@@ -376,7 +376,9 @@ func (n *node) doubtfulDomain(e *entry) finding {
 	if domain == "" || !slices.Equal(n.missingHosts(e), []string{serviceName + domain}) {
 		return finding{}
 	}
-	i := slices.IndexFunc(e.cert.DNSNames, func(name string) bool { return strings.HasPrefix(name, serviceName) })
+	i := slices.IndexFunc(e.cert.DNSNames, func(name string) bool {
+		return strings.HasPrefix(name, serviceName) && name != serviceName+"cluster" // as the documentation has it beside the full name
+	})
 	if i < 0 {
 		return finding{}
 	}

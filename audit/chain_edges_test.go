@@ -148,7 +148,7 @@ func TestOrganizationEdges(t *testing.T) {
 		}},
 		{name: "client of kubelets of 1.28", change: in(kubeletClient, "system:masters")},
 		{name: "client of etcd of a group", change: in(etcdClient, "developers"), want: []string{
-			`info identity/organization-extra /etc/kubernetes/pki/apiserver-etcd-client.crt kube-apiserver --etcd-certfile: has the organization "developers", which kube-apiserver/etcd-client does not need; expected none`,
+			`info identity/organization-extra /etc/kubernetes/pki/apiserver-etcd-client.crt kube-apiserver --etcd-certfile: has the organization "developers", which kube-apiserver/etcd-client does not need; expected none; etcd reads no groups`,
 		}},
 		{name: "client of etcd of the masters", change: in(etcdClient, "system:masters"), want: []string{
 			`info identity/organization-extra /etc/kubernetes/pki/apiserver-etcd-client.crt kube-apiserver --etcd-certfile: has the organization "system:masters" of an earlier Kubernetes version, which a renewal copies; new certificates come without it`,

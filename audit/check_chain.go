@@ -1,7 +1,6 @@
 package audit
 
 import (
-	"bytes"
 	"certaudit/audit/inventory"
 	"crypto/x509"
 	"encoding/hex"
@@ -26,7 +25,7 @@ func (p *pass) issuanceOf(e *entry) (i issuance, ok bool) {
 	for _, r := range p.requirements(e.role.name, FactIssuer) {
 		b, found := bundleNamed(p.inv, r.Values)
 		if !found {
-			if signers, _ := p.namesakes(e); len(signers) == 0 {
+			if signers, others := p.namesakes(e); len(signers)+len(others) == 0 {
 				p.unjudged("no CA is in view that %s could be verified with", e.role.name)
 			}
 			continue
@@ -43,30 +42,7 @@ func (p *pass) issuanceOf(e *entry) (i issuance, ok bool) {
 
 func checkWrongIssuer(p *pass) { p.checkIssuer(false) }
 
-func checkUntrusted(p *pass) {
-	p.checkIssuer(true)
-	p.checkStrangersIssuer()
-}
-
-// checkStrangersIssuer reports certificates of programs that are not known which
-// name a CA in view as their issuer and that it did not sign: mostly the CA was
-// replaced, and they were not. It may be another CA of the same name that is not in
-// view, hence a warning.
-func (p *pass) checkStrangersIssuer() {
-	cas := p.authoritiesByName()
-	for e := range p.decoded((*entry).isLeaf) {
-		named := cas[string(e.cert.RawIssuer)]
-		if !e.ofStranger() || len(named) == 0 || bytes.Equal(e.cert.RawIssuer, e.cert.RawSubject) {
-			continue
-		}
-		p.examine()
-		if slices.ContainsFunc(named, func(ca parsers.Certificate) bool { return p.signed(ca.Certificate, e.cert.Certificate) }) {
-			continue
-		}
-		p.reportEntry(e, finding{severity: Warning, remedy: p.renew(e.role),
-			message: fmt.Sprintf("names %q as its issuer, but was not signed with that CA's key; expected a signature by %q of %s", issuerName(e.cert.Certificate), named[0].Subject.CommonName, named[0].Origin.Path)})
-	}
-}
+func checkUntrusted(p *pass) { p.checkIssuer(true) }
 
 // checkCAReplaced counts the files that could hold another CA: [nodeAudit.replacedCAs]
 // tells it from what checkUntrusted and checkWrongIssuer find.
@@ -353,13 +329,43 @@ func checkRotation(p *pass) {
 	reported := map[string]bool{}
 	for e := range p.decoded(func(e *entry) bool { return e.index == 0 && clusterCAs[e.role.name] && len(e.all) > 1 }) {
 		p.examine()
-		if reported[e.place.Path] {
+		if reported[e.place.Path] || p.isChain(e) {
 			continue
 		}
 		reported[e.place.Path] = true
 		p.reportEntry(e, finding{severity: Info, message: p.rotationState(e),
 			remedy: remedy{"# once nothing needs the old CA, remove it from the bundle and from the kubeconfigs: https://kubernetes.io/docs/tasks/tls/manual-rotation-of-ca-certificates/"}})
 	}
+}
+
+// maxDepth is how many CAs one above the other somebody may have.
+const maxDepth = 16
+
+// isChain reports whether a bundle is one CA with those that it leads to: each was
+// signed by another of them, or is the one root. The CA of before a rotation and the
+// one of after it are two, also where one has signed the other or both have one key.
+func (n *nodeAudit) isChain(e *entry) bool {
+	all := append([]*x509.Certificate{e.cert.Certificate}, e.chain()...)
+	if len(all) > maxDepth {
+		return false
+	}
+	keys, lowest, roots := map[string]bool{}, map[string]bool{}, map[string]bool{}
+	for _, ca := range all {
+		key := string(ca.RawSubjectPublicKeyInfo)
+		if keys[key] {
+			return false
+		}
+		keys[key] = true
+		if n.signed(ca, ca) {
+			roots[key] = true
+		}
+		if !slices.ContainsFunc(all, func(below *x509.Certificate) bool {
+			return string(below.RawSubjectPublicKeyInfo) != key && n.signed(ca, below)
+		}) {
+			lowest[key] = true
+		}
+	}
+	return len(lowest) == 1 && len(roots) < 2
 }
 
 // clusterCAs are the roles of the CAs that a kubeadm cluster is made of.
@@ -371,6 +377,11 @@ func (n *nodeAudit) rotationState(e *entry) string {
 	var parts []string
 	for _, ca := range append([]*x509.Certificate{e.cert.Certificate}, e.chain()...) {
 		var users []string
+		for _, below := range append([]*x509.Certificate{e.cert.Certificate}, e.chain()...)[:min(len(e.all), maxDepth)] {
+			if string(below.RawSubjectPublicKeyInfo) != string(ca.RawSubjectPublicKeyInfo) && n.signed(ca, below) {
+				users = append(users, fmt.Sprintf("%q", below.Subject.CommonName))
+			}
+		}
 		for leaf := range n.decoded((*entry).isLeaf) {
 			if name := leaf.role.name; n.signed(ca, leaf.cert.Certificate) && !slices.Contains(users, name) {
 				users = append(users, name)

@@ -59,7 +59,7 @@ func (n *node) missingComponents() []missingComponent {
 		{inventory.APIServer, n.apiServerEvidence}, {inventory.ControllerManager, func() string { return n.kubeadmEvidence("controller-manager.conf") }},
 		{inventory.Scheduler, func() string { return n.kubeadmEvidence("scheduler.conf") }}, {inventory.Etcd, n.etcdEvidence},
 	} {
-		if _, there := n.inv.Component(c.component); there || n.mayBeUnread(c.component) {
+		if _, there := n.inv.Component(c.component); there || mayBeUnread(n.inv, c.component) {
 			continue
 		}
 		if evidence := c.evidence(); evidence != "" {
@@ -71,20 +71,20 @@ func (n *node) missingComponents() []missingComponent {
 
 // isUnread reports whether something goes by the name of a component and was not
 // read.
-func (n *node) isUnread(component string) bool {
-	return slices.ContainsFunc(n.inv.Problems, func(p inventory.InputProblem) bool {
+func isUnread(inv *inventory.Inventory, component string) bool {
+	return slices.ContainsFunc(inv.Problems, func(p inventory.InputProblem) bool {
 		return p.Kind == inventory.KindComponent && p.Component == component
 	})
 }
 
 // mayBeUnread reports whether something that was not read is called as a
 // component is, or is a manifest that is called in no such way.
-func (n *node) mayBeUnread(component string) bool {
-	return slices.ContainsFunc(n.inv.Problems, func(p inventory.InputProblem) bool {
+func mayBeUnread(inv *inventory.Inventory, component string) bool {
+	return slices.ContainsFunc(inv.Problems, func(p inventory.InputProblem) bool {
 		dir, base := path.Split(p.Origin.Path)
 		stem, _, _ := strings.Cut(base, ".")
 		stem = strings.TrimSuffix(stem, "-pod")
-		isManifest := path.Clean(dir) == n.inv.ManifestDir || p.Origin.Path == n.inv.ManifestDir
+		isManifest := path.Clean(dir) == inv.ManifestDir || p.Origin.Path == inv.ManifestDir
 		return p.Lost && (p.Component == component || isManifest && (stem == component || !inventory.IsProgram(stem)))
 	})
 }

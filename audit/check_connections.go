@@ -25,6 +25,9 @@ func (h verification) explainedBy(f Finding) bool {
 	if h.unset.flag != "" && h.verdict == VerdictBroken && (parsers.Origin{Path: f.Path, Line: f.Line, Field: f.Field}) == h.unset.at {
 		return true
 	}
+	if h.served != "" && f.Check == "served/differs" && f.Path == h.served {
+		return h.verdict == VerdictBroken
+	}
 	elsewhere := h.certificates[f.SHA256] && !strings.Contains(f.Field, "certificate-authority") // a copy matters to its own kubeconfig alone
 	return h.verdict == VerdictBroken && slices.Contains(explains[h.fault], f.Check) && (slices.Contains(h.paths, f.Path) || elsewhere)
 }
@@ -107,6 +110,20 @@ func checkConnectionIdentity(p *pass) {
 		if p.unexplained(e.authorization) {
 			p.reportEdge(e, e.authorization, remedy{"# have the server accept this name, or reissue the client's certificate"})
 		}
+	}
+}
+
+func checkAddress(p *pass) {
+	for _, e := range p.edges {
+		if e.Address != "" {
+			p.examine()
+		}
+		if e.doubt == "" || e.serverSide.fault == faultName {
+			continue
+		}
+		component, _, _ := strings.Cut(e.Client, " ")
+		p.report(finding{component: component, at: e.dialled, message: e.Client + " " + e.doubt,
+			remedy: append(remedy{"# correct the address in " + e.dialled.Path + " if nothing answers there, or another node does"}, p.restartComponent(component)...)})
 	}
 }
 

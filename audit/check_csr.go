@@ -327,8 +327,19 @@ func checkRequestUsages(p *pass) {
 
 func checkRequestSubject(p *pass) {
 	p.bySigner(isBuiltin, func(r *request) (parsers.Origin, []string) {
-		return r.Content, r.rules.subjectFaults(r.PKCS10.Subject.CommonName, r.PKCS10.Subject.Organization)
+		return r.Content, r.rules.subjectFaults(r.PKCS10.Subject)
 	})
+}
+
+func checkRequestUnits(p *pass) {
+	for _, r := range p.each(isDecoded) {
+		subject := r.PKCS10.Subject
+		told := r.rules.Node && !slices.Equal(subject.Organization, []string{groupNodes}) // by csr/subject
+		if misplaced := misplacedGroups(subject); len(misplaced) > 0 && !told {
+			p.reportRequest(r, finding{at: r.Content, message: fmt.Sprintf("asks for OU=%s, and groups are read from O alone, which is %s; expected O=%s, if the group is to be had",
+				strings.Join(quoted(clipAll(misplaced)), ", OU="), listOr(clipAll(subject.Organization), "empty"), strings.Join(quoted(clipAll(misplaced)), ", O="))})
+		}
+	}
 }
 
 func checkRequestNames(p *pass) {

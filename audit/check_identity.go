@@ -1,8 +1,11 @@
 package audit
 
 import (
+	"certaudit/audit/inventory"
 	"crypto/x509"
+	"crypto/x509/pkix"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -65,6 +68,10 @@ var placeholderWords = map[string]string{
 	"etcdClientHosts":  "the host of etcd's client URL",
 	"etcdPeerHosts":    "the host of etcd's peer URL",
 	"etcdClientUsage":  "etcd's calls to itself",
+	// Nobody in view calls etcd by these.
+	"etcdSpareHosts":     "the host of etcd's client URL, which nothing on this node calls",
+	"etcdSparePeerHosts": "the host of etcd's peer URL, which no other member calls",
+	"kubeletHosts":       "how the API server calls the kubelet",
 }
 
 func checkCommonName(p *pass) {
@@ -104,10 +111,68 @@ func checkOrganizationMissing(p *pass) {
 			has := e.cert.Subject.Organization
 			if !slices.ContainsFunc(w.values, func(v string) bool { return slices.Contains(has, v) }) {
 				p.reportEntry(e, finding{severity: w.Severity, reference: w.Source, remedy: p.reissue(e),
-					message: fmt.Sprintf("the organizations are %s; expected %s among them", listOr(has, "none"), joinOr(quoted(w.values)))})
+					message: fmt.Sprintf("the organizations are %s; expected %s among them%s", listOr(has, "none"), joinOr(quoted(w.values)), misplacedWords(e.cert.Subject))})
 			}
 		}
 	}
+}
+
+// groupName matches what has the form of a group of Kubernetes or of one that is
+// mapped to it, "system:masters".
+var groupName = regexp.MustCompile(`^[A-Za-z0-9][\w.-]*(:[\w.-]+)+$`)
+
+// misplacedGroups are the organizational units of a subject that have the form of
+// a group and are none of its organizations, from which alone groups are read
+// (k8s.io/apiserver pkg/authentication/request/x509 CommonNameUserConversion).
+func misplacedGroups(subject pkix.Name) []string {
+	var out []string
+	for _, unit := range subject.OrganizationalUnit {
+		if groupName.MatchString(unit) && !slices.Contains(subject.Organization, unit) && !slices.Contains(out, unit) {
+			out = append(out, unit)
+		}
+	}
+	return out
+}
+
+// misplacedWords say that groups stand where nobody reads them; "" for none.
+func misplacedWords(subject pkix.Name) string {
+	misplaced := misplacedGroups(subject)
+	if len(misplaced) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("; %s in OU is no group, for groups are read from O alone", listOr(clipAll(misplaced), ""))
+}
+
+func checkOrganizationalUnit(p *pass) {
+	for e := range p.decoded(func(e *entry) bool { return e.isLeaf() && e.hasGroups() }) {
+		p.examine()
+		misplaced := misplacedGroups(e.cert.Subject)
+		if len(misplaced) == 0 || p.reportedMissing(e) {
+			continue
+		}
+		p.reportEntry(e, finding{remedy: p.reissue(e), message: fmt.Sprintf("has OU=%s, and groups are read from O alone, which is %s; expected %s",
+			strings.Join(quoted(clipAll(misplaced)), ", OU="), listOr(e.cert.Subject.Organization, "empty"), "O="+strings.Join(quoted(clipAll(misplaced)), ", O="))})
+	}
+}
+
+// hasGroups reports whether the organizations of an entry are groups to whom it
+// is shown: to API servers and kubelets, and to those that are not in view.
+func (e *entry) hasGroups() bool {
+	switch e.role.kind {
+	case typeToAPI, typeToKubelet, typeClient:
+		return true
+	case typeByUsage:
+		return unrestricted(e.cert.Certificate) || slices.Contains(e.cert.ExtKeyUsage, x509.ExtKeyUsageClientAuth)
+	}
+	return false
+}
+
+// reportedMissing reports whether a finding says of an entry that it lacks an
+// organization, and with it where that stands instead.
+func (p *pass) reportedMissing(e *entry) bool {
+	return slices.ContainsFunc(p.earlier, func(f Finding) bool {
+		return f.Check == "identity/organization-missing" && f.Path == e.place.Path && f.SHA256 == e.cert.SHA256()
+	})
 }
 
 // mastersGroup may do everything, and no RBAC rule can take that back.
@@ -155,6 +220,9 @@ func (p *pass) extraOrganization(e *entry, o string, rows []wanted) {
 	}
 	f := finding{severity: p.extraSeverity(e, o), remedy: p.reissue(e),
 		message: fmt.Sprintf("has the organization %q, which %s does not need; %s", o, e.role.name, p.expectedOrganizations(rows))}
+	if why := p.powerless(e); why != "" {
+		f.severity, f.message = Info, f.message+"; "+why
+	}
 	if legacy != "" {
 		f.severity, f.reference = Info, legacy
 		f.message = fmt.Sprintf("has the organization %q of an earlier Kubernetes version, which a renewal copies; new certificates come without it", o)
@@ -175,13 +243,29 @@ func (p *node) expectedOrganizations(rows []wanted) string {
 	return "expected " + joinOr(quoted(values))
 }
 
-// extraSeverity follows what the group may do. etcd looks at no organization.
-// A group that only this cluster's own rules know is worth a warning where
-// kubeadm issues the certificates, which gives none of them.
+// powerless says why the groups of a certificate give nobody more rights than the
+// holder of its key has without them; "" if they may.
+func (p *pass) powerless(e *entry) string {
+	switch clients, inView := bundleNamed(p.inv, []string{"kube-apiserver --client-ca-file"}); {
+	case e.role.name == inventory.RoleAPIServerServing || e.role.name == inventory.RoleAPIServerSNI:
+		return "whoever has the API server's own key may do everything anyway, and until the certificate ends also as a client"
+	case e.role.kind == typeToEtcd:
+		return "etcd reads no groups"
+	case !inView:
+		return ""
+	case !unrestricted(e.cert.Certificate) && !slices.Contains(e.cert.ExtKeyUsage, x509.ExtKeyUsageClientAuth):
+		return "it is for servers alone, and nobody takes it for a client's"
+	case isUnknownAuthority(verify(e.cert.Certificate, e.chain(), clients, p.now)):
+		return "no API server takes it for a client's: its CA is not in " + clients.place.Path
+	}
+	return ""
+}
+
+// extraSeverity follows what the group may do. A group that only this cluster's
+// own rules know is worth a warning where kubeadm issues the certificates, which
+// gives none of them.
 func (p *node) extraSeverity(e *entry, o string) Severity {
 	switch {
-	case e.role.kind == typeToEtcd:
-		return Info
 	case o == mastersGroup:
 		return Critical
 	case strings.HasPrefix(o, "system:") || p.facts.profile == ProfileKubeadm:
@@ -192,33 +276,108 @@ func (p *node) extraSeverity(e *entry, o string) Severity {
 
 func checkSANMissing(p *pass) {
 	for e := range p.decoded((*entry).isLeaf) {
-		var missing []string
-		asked := map[string]bool{}
-		f := finding{severity: Info}
 		rows := p.wants(e, FactDNSName, FactIPAddress)
-		for _, w := range rows {
-			for _, host := range w.values {
-				if e.cert.VerifyHostname(host) == nil {
-					continue
-				}
-				if !asked[host] {
-					missing = append(missing, sanWords(host, w.why[host]))
-				}
-				asked[host] = true
-				if severity := w.severityOr(Critical); f.reference == "" || severity.Rank() > f.severity.Rank() {
-					f.severity, f.reference = severity, w.Source
-				}
-			}
-		}
-		if len(rows) > 0 {
+		f, missing := p.missingNames(e, rows)
+		severity, why := p.unmatched(e)
+		if len(rows) > 0 || why != "" {
 			p.examine()
 		}
-		if len(missing) > 0 {
+		switch {
+		case len(missing) > 0:
 			f.message = fmt.Sprintf("lacks %s; it has %s", strings.Join(missing, ", "), listOr(sans(e.cert.Certificate), "no alternative names"))
-			f.remedy = p.reissue(e)
-			p.reportEntry(e, f)
+		case why != "":
+			f.message, f.reference = why, sourceNoNames
+		default:
+			continue
+		}
+		if why != "" && severity.Rank() > f.severity.Rank() {
+			f.severity = severity
+		}
+		f.remedy = p.reissue(e)
+		p.reportEntry(e, f)
+	}
+}
+
+// missingNames are the names and addresses that the requirements ask of a
+// certificate and that it does not have, with the worst that follows from one.
+func (p *pass) missingNames(e *entry, rows []wanted) (f finding, missing []string) {
+	f.severity = Info
+	asked := map[string]bool{}
+	for _, w := range rows {
+		for _, host := range w.values {
+			if e.cert.VerifyHostname(host) == nil || p.answeredApart(e, host) {
+				continue
+			}
+			if !asked[host] {
+				missing = append(missing, sanWords(host, w.why[host]))
+			}
+			asked[host] = true
+			if severity := w.severityOr(Critical); f.reference == "" || severity.Rank() > f.severity.Rank() {
+				f.severity, f.reference = severity, w.Source
+			}
 		}
 	}
+	return f, missing
+}
+
+// answeredApart reports whether the API server shows those who call it by a name
+// another certificate than the default one, and that has the name.
+func (n *node) answeredApart(e *entry, host string) bool {
+	if e.role.name != inventory.RoleAPIServerServing {
+		return false
+	}
+	_, apart := n.inv.SNIReference(host)
+	return apart && holdsName(n.inv, host)
+}
+
+const sourceNoNames = "https://go.dev/doc/go1.15#commonname; RFC 6125"
+
+// unmatched says why a serving certificate is refused by whatever host its server
+// is called, and what that is worth; "" if it may fit one, or nobody verifies it.
+func (n *node) unmatched(e *entry) (Severity, string) {
+	severity, byAddress := n.matchless(e.role.name)
+	if severity == "" {
+		return "", ""
+	}
+	return severity, matchesNoHost(e.cert.Certificate, byAddress)
+}
+
+// matchless says what it is worth if nobody accepts a certificate of a role as a
+// server's; "" where nobody looks at it. byAddress says that its server is called
+// by an address.
+func (n *node) matchless(role string) (severity Severity, byAddress bool) {
+	switch role {
+	case inventory.RoleAPIServerServing, inventory.RoleAPIServerSNI:
+		return Critical, false
+	case inventory.RoleEtcdServing:
+		return n.speaksTLS("listen-client-urls", Critical), false
+	case inventory.RoleEtcdPeer:
+		if isAlone(n.inv) {
+			return n.speaksTLS("listen-peer-urls", Warning), false
+		}
+		return n.speaksTLS("listen-peer-urls", Critical), false
+	case inventory.RoleKubeletServing:
+		if _, ok := kubeletVerifier(n.inv); ok {
+			dialled, _ := kubeletTarget(n.inv, n.ownName())
+			return Critical, dialled.byAddress
+		}
+		if _, ok := n.inv.Component(inventory.APIServer); ok {
+			return "", false
+		}
+		return Info, false // the API servers are elsewhere
+	case inventory.RoleControllerServe, inventory.RoleSchedulerServe:
+		return Info, false // nothing of Kubernetes verifies them, and monitoring may
+	}
+	return "", false
+}
+
+// speaksTLS is a severity if the etcd of this node serves with TLS at one of some
+// URLs.
+func (n *node) speaksTLS(flag string, severity Severity) Severity {
+	if strings.Contains(n.inv.Setting(inventory.Etcd, flag).Value, "https://") {
+		return severity
+	}
+	return ""
 }
 
 func sanWords(host, why string) string {

@@ -38,6 +38,10 @@ func reloadWords(component string) string {
 
 func checkServedUnreachable(p *pass) {
 	for _, s := range p.inv.Served {
+		if s.Undialled {
+			p.unjudged("%s was not asked at %s, which means the node that was copied or is not an address of this machine: --probe=anywhere asks from here", s.Component, s.Where())
+			continue
+		}
 		p.examine()
 		if s.Error != "" {
 			p.report(finding{component: s.Component, at: parsers.Origin{Path: s.Path, Field: s.Component + " at " + s.Where()},

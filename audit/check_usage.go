@@ -2,6 +2,8 @@ package audit
 
 import (
 	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
 	"fmt"
 	"slices"
 	"strings"
@@ -33,6 +35,67 @@ func checkExtendedKeyUsage(p *pass) {
 			}
 		}
 	}
+}
+
+func checkKeyUsage(p *pass) {
+	for e := range p.decoded((*entry).isForTLS) {
+		p.examine()
+		severity, message := keyUsageFault(e.cert.Certificate)
+		if message != "" {
+			p.reportEntry(e, finding{severity: e.role.soften(severity), message: message, remedy: p.reissue(e)})
+		}
+	}
+}
+
+// isForTLS reports whether an entry is shown in handshakes: all that components
+// present are, and of other certificates those that say so.
+func (e *entry) isForTLS() bool {
+	switch e.role.kind {
+	case typeCA, typeVerifier:
+		return false
+	case typeByUsage:
+		return e.index == 0 && !unrestricted(e.cert.Certificate) && (slices.Contains(e.cert.ExtKeyUsage, x509.ExtKeyUsageServerAuth) || slices.Contains(e.cert.ExtKeyUsage, x509.ExtKeyUsageClientAuth))
+	}
+	return e.index == 0
+}
+
+var oidKeyUsage = asn1.ObjectIdentifier{2, 5, 29, 15}
+
+// keyUsageFault says why programs refuse a certificate for the usage of its key; ""
+// if none does. Handshakes of today sign with the key (RFC 8446 4.4.2.2); that of an
+// RSA key may also be encrypted to, as long as both ends speak TLS 1.2 without
+// ECDHE. Go does not look; OpenSSL wants one of the two of a server and the signature
+// of a client (crypto/x509/v3_purp.c), Java the signature (sun.security.validator
+// EndEntityChecker).
+func keyUsageFault(x *x509.Certificate) (Severity, string) {
+	restricted := slices.ContainsFunc(x.Extensions, func(e pkix.Extension) bool { return e.Id.Equal(oidKeyUsage) })
+	if !restricted || x.KeyUsage&x509.KeyUsageDigitalSignature != 0 {
+		return "", ""
+	}
+	have := listOr(keyUsages(x.KeyUsage), "none")
+	if x.PublicKeyAlgorithm == x509.RSA && x.KeyUsage&x509.KeyUsageKeyEncipherment != 0 {
+		return Info, fmt.Sprintf("the key usages are %s; expected %q as well: Java and others sign with the key in every handshake and refuse it, Go and OpenSSL do not", have, usageSignature)
+	}
+	who := "OpenSSL, curl, Python and Java refuse it"
+	if x.KeyUsage&(x509.KeyUsageKeyEncipherment|x509.KeyUsageKeyAgreement) != 0 {
+		who = "Java refuses it, and OpenSSL with TLS 1.2"
+	}
+	return Warning, fmt.Sprintf("the key usages are %s; expected %q: Go programs do not look, and %s", have, usageSignature, who)
+}
+
+// keyUsageNames are the words of the Certificates API for the bits of a key usage,
+// from the first on.
+var keyUsageNames = []string{usageSignature, "content commitment", usageEncipher, "data encipherment", "key agreement", usageCertSigning, "crl sign",
+	"encipher only", "decipher only"}
+
+func keyUsages(usage x509.KeyUsage) []string {
+	var out []string
+	for i, name := range keyUsageNames {
+		if usage&(1<<i) != 0 {
+			out = append(out, name)
+		}
+	}
+	return out
 }
 
 // unrestricted reports whether a certificate may be used for any purpose: the

@@ -29,8 +29,12 @@ func checkExpired(p *pass) {
 		if !e.expired(p.now) {
 			continue
 		}
-		f := finding{severity: e.role.soften(Critical), remedy: p.renewAt(e),
+		f := finding{severity: p.softenDates(e, Critical), remedy: p.renewAt(e),
 			message: fmt.Sprintf("expired on %s, %s ago; it must be renewed", instant(e.cert.NotAfter), roughly(p.now.Sub(e.cert.NotAfter)))}
+		if f.severity == Info && e.role.name == inventory.RoleKubeletSelf {
+			f.message = fmt.Sprintf("expired on %s, %s ago; nothing here verifies what the kubelet made for itself", instant(e.cert.NotAfter), roughly(p.now.Sub(e.cert.NotAfter)))
+			f.remedy = remedy{"# nothing fails because of it; the kubelet makes another one at its start once both kubelet.crt and kubelet.key are gone"}
+		}
 		if p.superseded(e) {
 			f.severity = Info
 			f.message = fmt.Sprintf("expired on %s; a valid CA stands beside it and nothing needs this one", instant(e.cert.NotAfter))
@@ -74,6 +78,19 @@ func (n *nodeAudit) renewAt(e *entry) remedy {
 	return n.renew(e.role)
 }
 
+// softenDates lowers the severity of dates that are wrong by as much as they matter
+// less. The kubelet never renews the certificate that it made for itself, so that
+// those of every older cluster are over, and only who verifies kubelets looks.
+func (n *node) softenDates(e *entry, s Severity) Severity {
+	if e.role.name != inventory.RoleKubeletSelf {
+		return e.role.soften(s)
+	}
+	if _, verified := kubeletVerifier(n.inv); verified {
+		return s
+	}
+	return Info
+}
+
 func (e *entry) expired(now time.Time) bool { return now.After(e.cert.NotAfter) }
 
 // superseded reports whether a CA of a bundle could be left out: another one of
@@ -110,7 +127,7 @@ func checkExpiring(p *pass) {
 		if severity == "" {
 			continue
 		}
-		f := finding{severity: e.role.soften(severity), remedy: p.renewAt(e),
+		f := finding{severity: p.softenDates(e, severity), remedy: p.renewAt(e),
 			message: fmt.Sprintf("expires on %s, in %s; renew it before", instant(e.cert.NotAfter), roughly(e.cert.NotAfter.Sub(p.now)))}
 		if p.superseded(e) {
 			f.severity = Info
@@ -189,7 +206,7 @@ func checkNotYetValid(p *pass) {
 	for e := range p.decoded(anyEntry) {
 		p.examine()
 		if e.cert.NotBefore.After(p.now.Add(clockSkew)) {
-			p.reportEntry(e, finding{severity: e.role.soften(Critical),
+			p.reportEntry(e, finding{severity: p.softenDates(e, Critical),
 				message: fmt.Sprintf("is not valid before %s, in %s", instant(e.cert.NotBefore), roughly(e.cert.NotBefore.Sub(p.now))),
 				remedy:  append(remedy{"# see whether this node's clock is right (timedatectl); if it is, the issuer's was not:"}, p.renew(e.role)...)})
 		}

@@ -6,11 +6,11 @@ import (
 	"crypto/x509"
 	"fmt"
 	"net"
-	"net/netip"
 	"net/url"
 	"path"
 	"slices"
 	"strings"
+	"time"
 
 	"certaudit/parsers"
 )
@@ -62,9 +62,19 @@ func (n *nodeAudit) kubeconfigEdge(k parsers.Kubeconfig, context parsers.KubeCon
 	user, _ := k.User(context.User)
 	l := edge{role: *r, dialled: cluster.Server.Origin}
 	l.Client, l.Server, l.Address = clientName(r, ref, context), "kube-apiserver", cluster.Server.Value
-	host := cmp.Or(cluster.TLSServerName.Value, parsers.HostOf(cluster.Server.Value))
+	host := hostOf(cluster)
 	server, clients := n.apiServer(host), n.apiServerClients(host)
-	l.serverSide = verifyServer(server, n.serverTrust(cluster, server), host, n.now)
+	trust := n.serverTrust(cluster, server)
+	l.serverSide = verifyServer(server, trust, to(host), n.now)
+	if server.unseen && l.serverSide.verdict == VerdictUnknown {
+		l.serverSide = n.verifyCluster(trust, l.serverSide)
+	}
+	if isFormer(n.inv, n.facts.profile, host) {
+		l.doubt = fmt.Sprintf("calls %s, and the API server of this node gives out %s: it looks like an address that the node had before", host, n.inv.AdvertiseAddress())
+		if l.serverSide.fault == faultName {
+			l.serverSide.reason += "; the API server gives out " + n.inv.AdvertiseAddress()
+		}
+	}
 	offered := n.userCredentials(user, r)
 	if (offered.none || clients.refuses) && (user.TokenAuth || user.Exec) {
 		l.clientSide, l.authorization = verification{verdict: VerdictNone, reason: "the client shows a token"}, verification{verdict: VerdictNone}
@@ -73,6 +83,29 @@ func (n *nodeAudit) kubeconfigEdge(k parsers.Kubeconfig, context parsers.KubeCon
 	l.clientSide = verifyClient(offered, clients, n.now)
 	l.authorization, l.Identity = n.identify(r, offered), identityOf(offered)
 	return l, true
+}
+
+// verifyCluster judges what a client verifies an API server with that is not in
+// view: kubeadm's have their certificates of the CA of the node's ca.crt.
+func (n *node) verifyCluster(trust anchors, otherwise verification) verification {
+	own, ok := bundleNamed(n.inv, []string{"kube-controller-manager --root-ca-file", "kubeadm ca.crt", "kube-apiserver --client-ca-file", "kubelet --client-ca-file"})
+	if !ok || n.facts.profile != ProfileKubeadm || len(trust.certs) == 0 || related(trust.certs, own.certs) {
+		return otherwise
+	}
+	return verification{verdict: VerdictBroken, fault: faultUntrusted, at: trust.at, paths: trust.paths,
+		reason: fmt.Sprintf("the client trusts %s alone, and the CA of %s is %s", described(trust.certs), own.place.Path, described(own.certs))}
+}
+
+// related reports whether a certificate of one bundle has a key of the other, or
+// signed one of it.
+func related(a, b []*x509.Certificate) bool {
+	if sharedKey(a, b) != nil {
+		return true
+	}
+	signs := func(cas, certs []*x509.Certificate) bool {
+		return slices.ContainsFunc(certs, func(c *x509.Certificate) bool { return len(signers(c, cas)) > 0 })
+	}
+	return signs(a, b) || signs(b, a)
 }
 
 // clientName is the component, or, for a person's file, the file and context.
@@ -98,7 +131,7 @@ func (n *nodeAudit) podEdges() []edge {
 	}
 	l := edge{dialled: n.inv.Setting("kube-apiserver", "service-cluster-ip-range").Origin}
 	l.Client, l.Server, l.Address = "pods", "kube-apiserver", (&url.URL{Scheme: "https", Host: bracketed(hosts[0])}).String()
-	l.serverSide = verifyServer(n.apiServer(hosts[0]), trust, hosts[0], n.now)
+	l.serverSide = verifyServer(n.apiServer(hosts[0]), trust, to(hosts[0]), n.now)
 	l.clientSide, l.authorization = verification{verdict: VerdictNone, reason: "the client shows a token"}, verification{verdict: VerdictNone}
 	return []edge{l}
 }
@@ -138,18 +171,18 @@ func (n *nodeAudit) kubeletEdges() []edge {
 		return nil
 	}
 	r := roleNamed(inventory.RoleAPIServerKubelet)
-	l := edge{role: *r, dialled: n.inv.Setting("kubelet", "node-ip").Origin}
-	host := n.kubeletHost()
+	dialled, at := kubeletTarget(n.inv, n.ownName())
+	l := edge{role: *r, dialled: at}
 	l.Client, l.Server = "kube-apiserver", "kubelet"
-	if shown := cmp.Or(host, n.ownName()); shown != "" {
+	if shown := cmp.Or(dialled.host, n.ownName()); shown != "" {
 		l.Address = "https://" + net.JoinHostPort(shown, cmp.Or(n.inv.Setting("kubelet", "port").Value, "10250"))
 	}
-	ca, hasCA := n.inv.ReferenceOf("kube-apiserver", "kubelet-certificate-authority")
+	ca, hasCA := kubeletVerifier(n.inv)
 	trust := n.trustedBy(ca, hasCA, "--kubelet-certificate-authority is not set: the API server does not verify kubelets")
 	if whole, reason := isWhole(n.inv, server); !hasCA && !whole {
 		trust = anchors{unseen: true, reason: reason}
 	}
-	l.serverSide = verifyServer(n.kubeletServer(), trust, host, n.now)
+	l.serverSide = verifyServer(n.kubeletServer(), trust, dialled, n.now)
 	cert, hasCert := n.inv.ReferenceOf("kube-apiserver", "kubelet-client-certificate")
 	offered := n.presentedBy(cert, hasCert)
 	if !hasCert {
@@ -206,25 +239,15 @@ func (n *node) anonymousKubelet() verification {
 	return verification{verdict: VerdictUnknown, reason: "and what those may do is in the cluster"}
 }
 
-// kubeletHost is the first address that the kubelet is told to register; "" if
-// it finds one itself, as it also does for an unspecified address.
-func (n *node) kubeletHost() string {
-	first, _, _ := strings.Cut(n.inv.Setting("kubelet", "node-ip").Value, ",")
-	if a, err := netip.ParseAddr(strings.TrimSpace(first)); err == nil && !a.IsUnspecified() {
-		return a.String()
-	}
-	return ""
-}
-
 // kubeletServer is what the kubelet of this node serves.
 func (n *node) kubeletServer() credentials {
 	for _, ref := range n.inv.References {
 		if ref.Component == "kubelet" && ref.Holds == inventory.HoldsCertificate && (ref.Role == inventory.RoleKubeletServing || ref.Role == inventory.RoleKubeletSelf) {
 			c := n.presentedBy(ref, true)
 			if ref.Optional && !n.inv.Files[ref.Path].Exists() && ref.Role == inventory.RoleKubeletSelf {
-				return credentials{unseen: true}
+				c = credentials{unseen: true}
 			}
-			return c
+			return n.asServed(c, inventory.Kubelet, ref, "")
 		}
 	}
 	return credentials{unseen: true}
@@ -256,7 +279,7 @@ func (n *nodeAudit) frontProxyEdges() []edge {
 // signingEdges says whether what the controller-manager signs is accepted by the
 // API server. Nobody sends intermediates along, so the API server's bundle must
 // hold the very certificate that signs.
-func (n *node) signingEdges() []edge {
+func (n *nodeAudit) signingEdges() []edge {
 	var edges []edge
 	seen := map[string]bool{}
 	for _, ref := range n.inv.References {
@@ -277,7 +300,7 @@ func (n *node) signingEdges() []edge {
 // server.
 func signsClients(flag string) bool { return !strings.Contains(flag, "kubelet-serving") }
 
-func (n *node) signerTrusted(ref inventory.Reference) verification {
+func (n *nodeAudit) signerTrusted(ref inventory.Reference) verification {
 	a := n.apiServerClients("")
 	c := n.presentedBy(ref, true)
 	h := verification{verdict: VerdictBroken, at: parsers.Origin{Path: ref.Path, Field: ref.Label()}, paths: slices.Concat(c.paths, a.paths)}
@@ -294,15 +317,31 @@ func (n *node) signerTrusted(ref inventory.Reference) verification {
 		return verification{verdict: VerdictUnknown, reason: a.reason}
 	case c.missing != "" || a.missing != "":
 		h.fault, h.reason = faultAbsent, cmp.Or(c.missing, a.missing)
-	case !slices.ContainsFunc(a.certs, func(ca *x509.Certificate) bool {
-		return string(ca.RawSubject) == string(c.chain[0].RawSubject) && string(ca.RawSubjectPublicKeyInfo) == string(c.chain[0].RawSubjectPublicKeyInfo)
-	}):
-		h.fault = faultUntrusted
-		h.reason = fmt.Sprintf("the CA that signs is not in %s: the API server accepts nothing that it signs", a.at.Path)
 	default:
-		h.verdict = VerdictOK
+		h.verifySigner(c.chain[0], a, n.now)
 	}
 	return h
+}
+
+// verifySigner judges whether what a certificate signs verifies with a bundle: it
+// must be in it, for nobody sends it along, and there it must be a CA, within its
+// dates.
+func (h *verification) verifySigner(signer *x509.Certificate, a anchors, now time.Time) {
+	h.fault = faultUntrusted
+	h.reason = fmt.Sprintf("the CA that signs is not in %s: the API server accepts nothing that it signs", a.at.Path)
+	for _, ca := range a.certs {
+		switch {
+		case string(ca.RawSubject) != string(signer.RawSubject) || string(ca.RawSubjectPublicKeyInfo) != string(signer.RawSubjectPublicKeyInfo):
+		case !maySign(ca):
+			h.reason = fmt.Sprintf("the certificate that signs may not do so by what stands in %s: the API server accepts nothing that it signs", a.at.Path)
+		case now.Before(ca.NotBefore) || now.After(ca.NotAfter):
+			h.fault = faultTime
+			h.reason = fmt.Sprintf("the CA that signs is out of its dates in %s: the API server accepts nothing that it signs", a.at.Path)
+		default:
+			h.verdict, h.fault, h.reason = VerdictOK, "", ""
+			return
+		}
+	}
 }
 
 // tokenEdges says whether the tokens of service accounts are accepted.
@@ -353,7 +392,7 @@ func (n *nodeAudit) outboundEdges() []edge {
 			u, _ := k.User(context.User)
 			l := edge{role: *roleNamed(inventory.RoleOutbound), dialled: c.Server.Origin}
 			l.Client, l.Server, l.Address = ref.Component, path.Base(ref.Path)+" "+c.Name, c.Server.Value
-			l.serverSide = verifyServer(credentials{unseen: true}, n.serverTrust(c, credentials{unseen: true}), parsers.HostOf(c.Server.Value), n.now)
+			l.serverSide = verifyServer(credentials{unseen: true}, n.serverTrust(c, credentials{unseen: true}), to(parsers.HostOf(c.Server.Value)), n.now)
 			l.clientSide, l.authorization = verification{verdict: VerdictNone}, verification{verdict: VerdictNone}
 			if offered := n.userCredentials(u, &l.role); !offered.none {
 				l.clientSide = verifyClient(offered, anchors{unseen: true, reason: "the server is not in view"}, n.now)
@@ -370,7 +409,7 @@ func (n *nodeAudit) outboundEdges() []edge {
 		if ok {
 			trust = n.trustedBy(ca, true, "")
 		}
-		l.serverSide = verifyServer(credentials{unseen: true}, trust, parsers.HostOf(issuer.Value), n.now)
+		l.serverSide = verifyServer(credentials{unseen: true}, trust, to(parsers.HostOf(issuer.Value)), n.now)
 		l.clientSide, l.authorization = verification{verdict: VerdictNone}, verification{verdict: VerdictNone}
 		edges = append(edges, l)
 	}

@@ -155,8 +155,8 @@ func (n *node) userCredentials(u parsers.KubeUser, r *role) credentials {
 // apiServer says what this node's API server presents to those who dial a host.
 func (n *node) apiServer(host string) credentials {
 	server, _ := n.inv.Component("kube-apiserver")
-	if !n.isOwnServer(host) {
-		return credentials{unseen: true}
+	if why := elsewhere(n.inv, n.facts.profile, host); why != "" {
+		return credentials{unseen: true, reason: why}
 	}
 	for _, pair := range n.inv.SNIPairs() {
 		if c := n.presentedBy(pair.Ref, true); c.missing != "" {
@@ -175,43 +175,38 @@ func (n *node) apiServer(host string) credentials {
 	} else if !ok {
 		c = credentials{at: u.at, unset: u, generated: "--tls-cert-file is not set: the API server generates a certificate at its start, which nobody can verify"}
 	}
-	if ref, ok := n.inv.SNIReference(host); ok && c.missing == "" {
-		return n.presentedBy(ref, true)
+	if sni, ok := n.inv.SNIReference(host); ok && c.missing == "" {
+		ref, c = sni, n.presentedBy(sni, true)
 	}
-	return c
+	return n.asServed(c, inventory.APIServer, ref, host)
 }
 
-// isOwnServer reports whether those who dial a host may reach the API server of
-// this node: it runs, and the host is no other member of the control plane.
-func (n *node) isOwnServer(host string) bool {
-	if _, ok := n.inv.Component("kube-apiserver"); !ok {
-		return false
+// asServed is what a server was seen to show to those who dial a host, if that is
+// another certificate than the one of its file; else what its files hold.
+func (n *node) asServed(c credentials, component string, ref inventory.Reference, host string) credentials {
+	var shown *inventory.Served
+	for i, s := range n.inv.Served {
+		if s.Component != component || s.Path != ref.Path || s.Reference != ref.Name || len(s.Certificates) == 0 {
+			continue
+		}
+		if shown == nil || n.inv.SameHost(parsers.HostOf("//"+s.Address), host) {
+			shown = &n.inv.Served[i]
+		}
 	}
-	members, _ := bounded(n.inv.EtcdMembers(), maxListed)
-	own := n.inv.Setting("etcd", "initial-advertise-peer-urls").Value
-	return isAmong(own, host) || !slices.ContainsFunc(members, func(member string) bool {
-		_, address, _ := strings.Cut(member, "=")
-		return host != "" && parsers.HostOf(address) == host
-	})
-}
-
-// unseenServer says why a server at a host cannot be seen: it is elsewhere, or it
-// is here, and what starts it was not read.
-func (n *node) unseenServer(component, words, host string) string {
-	_, read := n.inv.Component(component)
-	switch {
-	case !read && n.isUnread(component):
-		return "what starts " + words + " was not read"
-	case !read && n.isOwnHost(host):
-		return "what listens there on this node was not read"
+	if shown == nil || len(c.chain) > 0 && c.missing == "" && parsers.Fingerprint(c.chain[0]) == shown.Certificates[0].SHA256() {
+		return c
 	}
-	return words + " is not on this node"
+	out := credentials{at: parsers.Origin{Path: ref.Path, Field: component + " at " + shown.Where()}, served: shown.Where()}
+	for _, cert := range shown.Certificates {
+		out.chain = append(out.chain, cert.Certificate)
+	}
+	return out
 }
 
 // apiServerClients is what this node's API server verifies clients with.
 func (n *node) apiServerClients(host string) anchors {
-	if !n.isOwnServer(host) {
-		return anchors{unseen: true, reason: n.unseenServer(inventory.APIServer, "the API server", host)}
+	if why := elsewhere(n.inv, n.facts.profile, host); why != "" {
+		return anchors{unseen: true, reason: why}
 	}
 	ref, ok := n.inv.ReferenceOf("kube-apiserver", "client-ca-file")
 	if ok {

@@ -3,6 +3,7 @@ package audit
 import (
 	"certaudit/audit/inventory"
 	"certaudit/parsers"
+	"cmp"
 	"crypto/x509"
 	"fmt"
 	"net/netip"
@@ -15,9 +16,12 @@ import (
 func (n *nodeAudit) etcdEdges() []edge {
 	var edges []edge
 	listed, left := bounded(n.inv.EtcdServers(), maxListed)
-	for _, u := range listed {
+	for i, u := range listed {
 		l := n.etcdEdge("kube-apiserver", u.Value, "etcd-cafile", "etcd-certfile", roleNamed(inventory.RoleAPIServerEtcd))
 		l.dialled = u.Origin
+		if i == 0 {
+			l.doubt = n.etcdPassedBy(listed)
+		}
 		edges = append(edges, l)
 	}
 	edges = append(edges, more("kube-apiserver", "etcd", left, n.inv.Setting("kube-apiserver", "etcd-servers").Origin)...)
@@ -29,11 +33,32 @@ func (n *nodeAudit) etcdEdges() []edge {
 			trust, ok = n.inv.ReferenceOf("etcd", "trusted-ca-file")
 		}
 		if ok && l.serverSide.verdict == VerdictUnverified {
-			l.serverSide = verifyServer(n.etcdServer("127.0.0.1"), n.trustedBy(trust, true, ""), "127.0.0.1", n.now)
+			l.serverSide = verifyServer(n.etcdServer("127.0.0.1"), n.trustedBy(trust, true, ""), to("127.0.0.1"), n.now)
 		}
 		edges = append(edges, l)
 	}
 	return append(edges, n.gatewayEdges()...)
+}
+
+// etcdPassedBy says that none of the addresses that the API server calls is one of
+// the etcd beside it; "" if one is, or leads to another member, or may lead to
+// it: a name that etcd's certificate holds is one by which it is called.
+func (n *node) etcdPassedBy(urls []parsers.Text) string {
+	if _, runs := n.inv.Component(inventory.Etcd); !runs {
+		return ""
+	}
+	serving, _ := n.inv.ReferenceOf("etcd", "cert-file")
+	certs := n.inv.Material(serving).Certificates
+	var hosts []string
+	for _, u := range urls {
+		host := parsers.HostOf(u.Value)
+		if host == "" || listensAt(n.inv, host) || isMember(n.inv, host) || len(certs) > 0 && certs[0].VerifyHostname(host) == nil && !n.inv.IsLoopback(host) {
+			return ""
+		}
+		hosts = append(hosts, host)
+	}
+	return fmt.Sprintf("calls etcd at %s, and neither in the addresses nor in the certificate of the etcd of this node is one of these: it listens at %s and gives out %s", joinOr(hosts),
+		cmp.Or(n.inv.Setting("etcd", "listen-client-urls").Value, "no address that is known"), cmp.Or(n.inv.Setting("etcd", "advertise-client-urls").Value, "none"))
 }
 
 // gatewayEdges is the connection of etcd's JSON gateway to etcd itself: it does
@@ -112,7 +137,7 @@ func (n *nodeAudit) etcdEdge(component, address, caFlag, certFlag string, r *rol
 		offered.unset, offered.at = u, u.at
 	}
 	l.authorization, l.Identity = n.identify(r, offered), identityOf(offered)
-	if n.isOwnEtcd(host) {
+	if etcdElsewhere(n.inv, host) == "" {
 		l.authorization = n.allowed(clientNames, offered, l.authorization)
 		if spoken, known := n.plainEtcd(host); known && spoken != isPlain(address) {
 			l.serverSide = verification{verdict: VerdictBroken, fault: faultAbsent, reason: "etcd speaks " + protocol(spoken) + " there, and the client " + protocol(isPlain(address))}
@@ -135,7 +160,7 @@ func (n *nodeAudit) etcdEdge(component, address, caFlag, certFlag string, r *rol
 	case !hasCA && component == inventory.APIServer:
 		trust = n.rootsWithout(component, caFlag, hostRoots, server)
 	}
-	l.serverSide = verifyServer(server, trust, host, n.now)
+	l.serverSide = verifyServer(server, trust, to(host), n.now)
 	l.clientSide = verifyClient(offered, clients, n.now)
 	return l
 }
@@ -153,35 +178,33 @@ func protocol(plain bool) string {
 // plainEtcd reports whether the etcd of this node speaks no TLS at a host. known is
 // false where none of the URLs that it listens at is of the host.
 func (n *node) plainEtcd(host string) (plain, known bool) {
-	for u := range strings.SplitSeq(n.etcdListens(), ",") {
+	for u := range strings.SplitSeq(etcdListens(n.inv), ",") {
 		listens := parsers.HostOf(u)
 		a, err := netip.ParseAddr(listens)
-		if listens == host || err == nil && a.IsUnspecified() || isLoopback(listens) && isLoopback(host) && !known {
+		if n.inv.SameHost(listens, host) || err == nil && a.IsUnspecified() || n.inv.IsLoopback(listens) && n.inv.IsLoopback(host) && !known {
 			plain, known = isPlain(strings.TrimSpace(u)), true
 		}
 	}
 	return plain, known
 }
 
-// etcdListens are the URLs that the etcd of this node serves clients at: the default
+// etcdListens are the URLs at which the etcd of this node serves clients: the default
 // where none are set.
-func (n *node) etcdListens() string {
-	c, _ := n.inv.Component(inventory.Etcd)
-	if whole, _ := isWhole(n.inv, c); !whole {
+func etcdListens(inv *inventory.Inventory) string {
+	c, _ := inv.Component(inventory.Etcd)
+	if whole, _ := isWhole(inv, c); !whole {
 		return c.Setting("listen-client-urls").Value
 	}
 	return c.InEffect("listen-client-urls")
 }
 
-// isLoopback reports whether a host leads to the machine itself.
-func isLoopback(host string) bool { return host == "localhost" || host == "127.0.0.1" || host == "::1" }
-
 // etcdServer is what the etcd that listens at a host presents.
 func (n *node) etcdServer(host string) credentials {
-	if !n.isOwnEtcd(host) {
-		return credentials{unseen: true}
+	if why := etcdElsewhere(n.inv, host); why != "" {
+		return credentials{unseen: true, reason: why}
 	}
-	return n.etcdPresents("cert-file", "auto-tls")
+	ref, _ := n.inv.ReferenceOf(inventory.Etcd, "cert-file")
+	return n.asServed(n.etcdPresents("cert-file", "auto-tls"), inventory.Etcd, ref, host)
 }
 
 // etcdPresents is what the etcd of this node serves with; it makes a certificate itself
@@ -199,28 +222,42 @@ func (n *node) etcdPresents(certFlag, autoFlag string) credentials {
 	return c
 }
 
-func (n *node) isOwnEtcd(host string) bool {
-	if _, ok := n.inv.Component("etcd"); !ok {
-		return false
+// etcdElsewhere says why those who dial a host do not reach the etcd of this node;
+// "" where they do.
+func etcdElsewhere(inv *inventory.Inventory, host string) string {
+	_, runs := inv.Component(inventory.Etcd)
+	addresses, at := inv.Resolve(host)
+	switch {
+	case listensAt(inv, host):
+		return ""
+	case !runs && isUnread(inv, inventory.Etcd):
+		return "what starts etcd was not read"
+	case !runs && host != "" && inv.IsOwn(host):
+		return fmt.Sprintf("what listens at %s on this node is not known", host)
+	case !runs:
+		return "etcd is not on this node"
+	case isMember(inv, host):
+		return fmt.Sprintf("%s is another member of etcd", host)
+	case len(addresses) == 0:
+		return fmt.Sprintf("whether %s is this node only the DNS can tell", host)
 	}
-	return isAmong(n.inv.Setting("etcd", "listen-client-urls").Value, host) || isAmong(n.inv.Setting("etcd", "advertise-client-urls").Value, host) || isLoopback(host)
+	not := fmt.Sprintf("the etcd of this node does not listen at %s", host)
+	if at != (parsers.Origin{}) {
+		not += fmt.Sprintf(", which is %s by %s", joinOr(texts(addresses)), where(at))
+	}
+	return not
 }
 
-// isAmong reports whether one of some URLs, with or without TLS, has a host.
-func isAmong(urls, host string) bool {
-	for u := range strings.SplitSeq(urls, ",") {
-		if host != "" && parsers.HostOf(u) == host {
-			return true
-		}
-	}
-	return false
+// isMember reports whether a host is that of another member of this node's etcd.
+func isMember(inv *inventory.Inventory, host string) bool {
+	return slices.ContainsFunc(otherMembers(inv), func(member string) bool { return inv.SameHost(member, host) })
 }
 
 // etcdClients is what the etcd that listens at a host verifies a client with. It
 // demands certificates as soon as it has a CA (etcd client/pkg/transport).
 func (n *node) etcdClients(host string, offered credentials) anchors {
-	if !n.isOwnEtcd(host) {
-		return anchors{unseen: true, reason: n.unseenServer(inventory.Etcd, "etcd", host)}
+	if why := etcdElsewhere(n.inv, host); why != "" {
+		return anchors{unseen: true, reason: why}
 	}
 	return n.etcdDemands("trusted-ca-file", "client-cert-auth", "etcd accepts clients without a certificate", offered)
 }
@@ -240,7 +277,7 @@ func (n *nodeAudit) peerEdges() []edge {
 	if _, ok := n.inv.Component("etcd"); !ok {
 		return nil
 	}
-	own := n.inv.Setting("etcd", "initial-advertise-peer-urls").Value
+	own := inventory.URLHosts(n.inv.Setting("etcd", "initial-advertise-peer-urls").Value)
 	var edges []edge
 	cluster := n.inv.Setting("etcd", "initial-cluster")
 	members, left := bounded(n.inv.EtcdMembers(), maxListed)
@@ -254,9 +291,10 @@ func (n *nodeAudit) peerEdges() []edge {
 		l.Client, l.Server, l.Address = "etcd", "etcd peer "+name, address
 		offered, peer := n.peerClient(), credentials{unseen: true}
 		clients := n.etcdDemands("peer-trusted-ca-file", "peer-client-cert-auth", "etcd accepts peers without a certificate", offered)
-		if isAmong(own, host) {
+		if slices.ContainsFunc(own, func(o string) bool { return n.inv.SameHost(o, host) }) {
 			l.Client, l.Server = "etcd peers", "etcd"
-			peer = n.etcdPresents("peer-cert-file", "peer-auto-tls")
+			cert, _ := n.inv.ReferenceOf(inventory.Etcd, "peer-cert-file")
+			peer = n.asServed(n.etcdPresents("peer-cert-file", "peer-auto-tls"), inventory.Etcd, cert, host)
 		} else {
 			clients = anchors{unseen: true, reason: "the other member is not on this node"}
 		}
@@ -265,7 +303,7 @@ func (n *nodeAudit) peerEdges() []edge {
 			trust = anchors{none: true, reason: noTLS}
 			clients = trust
 		}
-		l.serverSide = verifyServer(peer, trust, host, n.now)
+		l.serverSide = verifyServer(peer, trust, to(host), n.now)
 		l.clientSide = verifyClient(offered, clients, n.now)
 		l.authorization, l.Identity = n.allowed(peerNames, offered, verification{verdict: VerdictOK}), identityOf(offered)
 		edges = append(edges, l)

@@ -61,6 +61,9 @@ type verification struct {
 	// elsewhere, whose findings could explain the fault.
 	paths        []string
 	certificates map[string]bool
+	// served is the file of another certificate than the one that was shown and
+	// judged; "" where the files were.
+	served string
 	// at is where the fix starts.
 	at parsers.Origin
 	// presented is the certificate that was refused; nil for none.
@@ -97,6 +100,9 @@ type edge struct {
 	role role
 	// dialled is where the address stands.
 	dialled parsers.Origin
+	// doubt says why the address may not be the server's although nothing shows it;
+	// "" for no doubt.
+	doubt string
 }
 
 // credentials are what one end presents: a chain, leaf first.
@@ -113,6 +119,9 @@ type credentials struct {
 	reason string
 	// unset is the flag that would name the certificate; the zero one for none.
 	unset unsetFlag
+	// served says where the end was seen to show the chain, which is not what its
+	// file holds; "" where the chain is the file's.
+	served string
 }
 
 // anchors are what one end verifies with.
@@ -170,13 +179,47 @@ func (l *edge) finish(node string) {
 // label names the connection in other findings.
 func (l edge) label() string { return l.Client + " -> " + l.Server }
 
-// verifyServer judges how a client verifies the server it dials.
-func verifyServer(c credentials, a anchors, host string, now time.Time) verification {
-	h := verifyEnd("server", c, a, host, x509.ExtKeyUsageServerAuth, now)
-	if host == "" && h.verdict == VerdictOK {
-		return verification{verdict: VerdictUnknown, reason: "the server's certificate is trusted; which host is dialled is not known"}
+// destination is the host that a client dials; "" where that is not known. Then
+// byAddress says that it is one of the server's addresses.
+type destination struct {
+	host      string
+	byAddress bool
+}
+
+// to is a host that is known, or "".
+func to(host string) destination { return destination{host: host} }
+
+// verifyServer judges how a client verifies the server that it dials.
+func verifyServer(c credentials, a anchors, dialled destination, now time.Time) verification {
+	h := verifyEnd("server", c, a, dialled.host, x509.ExtKeyUsageServerAuth, now)
+	if dialled.host != "" || h.verdict != VerdictOK {
+		return h
 	}
-	return h
+	if why := matchesNoHost(c.chain[0], dialled.byAddress); why != "" {
+		h.verdict, h.fault, h.at, h.reason = VerdictBroken, faultName, c.at, fmt.Sprintf("%s %s", c.words("server"), why)
+		return h
+	}
+	return verification{verdict: VerdictUnknown, reason: "the server's certificate is trusted; which host is dialled is not known"}
+}
+
+// matchesNoHost says why a certificate is refused whatever host is dialled, or, if
+// that is known, whatever address; "" if it may fit one.
+func matchesNoHost(x *x509.Certificate, byAddress bool) string {
+	switch {
+	case len(x.DNSNames)+len(x.IPAddresses) == 0:
+		return "has no alternative names, so that no host matches it: Go programs look at no common name since Go 1.15"
+	case byAddress && len(x.IPAddresses) == 0:
+		return "has no address among its alternative names, and is dialled by address"
+	}
+	return ""
+}
+
+// words name what an end shows.
+func (c credentials) words(end string) string {
+	if c.served != "" {
+		return "what is served at " + c.served
+	}
+	return "the " + end + "'s certificate"
 }
 
 // verifyClient judges how a server verifies a client.
@@ -186,6 +229,9 @@ func verifyClient(c credentials, a anchors, now time.Time) verification {
 
 func verifyEnd(end string, c credentials, a anchors, host string, usage x509.ExtKeyUsage, now time.Time) verification {
 	h := verification{verdict: VerdictBroken, paths: slices.Concat(c.paths, a.paths), at: a.at}
+	if c.served != "" {
+		h.paths, h.served = a.paths, c.at.Path
+	}
 	switch {
 	case c.missing != "":
 		h.fault, h.reason, h.at, h.paths, h.unset = faultAbsent, c.missing, c.at, c.paths, c.unset
@@ -222,14 +268,14 @@ func (h *verification) judge(end string, c credentials, roots []*x509.Certificat
 	_, err := c.chain[0].Verify(opts)
 	switch {
 	case err != nil:
-		h.fault, h.reason = faultOf(err), fmt.Sprintf("the %s's certificate: %s", end, err)
+		h.fault, h.reason = faultOf(err), fmt.Sprintf("%s: %s", c.words(end), err)
 		opts.DNSName = ""
 		if _, deeper := c.chain[0].Verify(opts); h.fault == faultName && deeper != nil {
 			// Another name would not do: the name is only what is looked at first.
 			h.fault, h.reason = faultOf(deeper), fmt.Sprintf("%s; %s", h.reason, deeper)
 		}
 	case !usableKey(c.chain[0].PublicKey):
-		h.fault, h.reason = faultKey, fmt.Sprintf("the %s's certificate: TLS has no use for a key of the type %s", end, cmp.Or(keyAlgorithm(c.chain[0]), "unknown to Go"))
+		h.fault, h.reason = faultKey, fmt.Sprintf("%s: TLS has no use for a key of the type %s", c.words(end), cmp.Or(keyAlgorithm(c.chain[0]), "unknown to Go"))
 	default:
 		h.verdict = VerdictOK
 		return

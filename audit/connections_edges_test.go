@@ -95,7 +95,9 @@ func TestEtcdListens(t *testing.T) {
 		{name: "at an address of another machine", about: about, change: etcdListens("https://127.0.0.1:2379", "https://192.0.2.12:2379"), want: []string{
 			"unknown: kube-apiserver -> etcd https://192.0.2.12:2379 unknown/unknown",
 			"    kube-apiserver-etcd-client",
-			"    the server is not in view; etcd is not on this node",
+			"    the etcd of this node does not listen at 192.0.2.12",
+			"warning connections/address, kube-apiserver, at /etc/kubernetes/manifests/kube-apiserver.yaml:24 --etcd-servers",
+			"    kube-apiserver calls etcd at 192.0.2.12, and neither in the addresses nor in the certificate of the etcd of this node is one of these: it listens at https://127.0.0.1:2379 and gives out https://192.0.2.11:2379",
 		}},
 		{name: "at an address that it only gives out", about: about, change: etcdListens("https://127.0.0.1:2379", "https://192.0.2.11:2379"), want: []string{
 			"ok: kube-apiserver -> etcd https://192.0.2.11:2379 ok/ok",
@@ -264,7 +266,7 @@ func TestServerEdges(t *testing.T) {
 		{name: "is another member", about: about, change: both(members("https", "192.0.2.11", "192.0.2.12"), dials("192.0.2.12")), want: []string{
 			"unknown: kube-scheduler -> kube-apiserver https://192.0.2.12:6443 unknown/unknown",
 			"    system:kube-scheduler",
-			"    the server is not in view; the API server is not on this node",
+			"    192.0.2.12 is another member of the control plane",
 		}},
 		{name: "stale CA in a file that others may read", about: about, change: both(namesake, trusts("namesake"), mode(scheduler, 0o644)), want: []string{
 			"broken: kube-scheduler -> kube-apiserver https://192.0.2.11:6443 broken/ok",
@@ -534,7 +536,7 @@ func TestEtcdEdges(t *testing.T) {
 		}, want: []string{
 			"unknown: kube-apiserver -> etcd https://127.0.0.1:2379 unknown/unknown",
 			"    kube-apiserver-etcd-client",
-			"    the server is not in view; what listens there on this node was not read",
+			"    what listens at 127.0.0.1 on this node is not known",
 		}},
 	})
 }

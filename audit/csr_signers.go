@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"crypto/x509/pkix"
 	"fmt"
 	"slices"
 	"strings"
@@ -135,8 +136,9 @@ func (s Signer) usageFaults(asked []string) []string {
 }
 
 // subjectFaults says what is wrong with a subject.
-func (s Signer) subjectFaults(commonName string, organizations []string) []string {
+func (s Signer) subjectFaults(subject pkix.Name) []string {
 	var faults []string
+	commonName, organizations := subject.CommonName, subject.Organization
 	switch {
 	case !s.Node && s.Client && commonName == "":
 		faults = append(faults, "has no common name, from which the API server takes the user: with the certificate one is nobody")
@@ -144,7 +146,7 @@ func (s Signer) subjectFaults(commonName string, organizations []string) []strin
 		faults = append(faults, fmt.Sprintf("has the common name %q; expected %sNAME", clip(commonName), nodeNamePrefix))
 	}
 	if s.Node && !slices.Equal(organizations, []string{groupNodes}) {
-		faults = append(faults, fmt.Sprintf("has the organizations %s; expected %q alone", listOr(clipAll(organizations), "none"), groupNodes))
+		faults = append(faults, fmt.Sprintf("has the organizations %s; expected %q alone%s", listOr(clipAll(organizations), "none"), groupNodes, misplacedWords(subject)))
 	}
 	return faults
 }
@@ -185,7 +187,7 @@ func defaultSigner(r *request) string {
 		if s.Name == signerServing {
 			purpose = usageServerAuth
 		}
-		if s.Node && kubeletUsages(purpose, r.usages) && len(s.subjectFaults(r.PKCS10.Subject.CommonName, r.PKCS10.Subject.Organization)) == 0 && len(s.sanFaults(r)) == 0 {
+		if s.Node && kubeletUsages(purpose, r.usages) && len(s.subjectFaults(r.PKCS10.Subject)) == 0 && len(s.sanFaults(r)) == 0 {
 			return s.Name
 		}
 	}

@@ -239,6 +239,12 @@ func TestRequests(t *testing.T) {
 		{name: "a CA of another signer", object: requestObject{signer: "example.com/own", spec: fixtures.RequestSpec{IsCA: true}}, want: []string{
 			"warning csr/privileged jane: asks to become a CA, with which more certificates could be signed"}},
 
+		{name: "a group in OU", object: requestObject{spec: fixtures.RequestSpec{Units: []string{"IT", "system:masters"}}}, want: []string{
+			`warning csr/organizational-unit jane: asks for OU="system:masters", and groups are read from O alone, which is empty; expected O="system:masters", if the group is to be had`}},
+		{name: "a group in OU and in O", object: requestObject{signer: "example.com/own", spec: fixtures.RequestSpec{Organizations: []string{"team:blue"}, Units: []string{"team:blue"}}}},
+		{name: "a kubelet's group in OU", object: kubeletRequest(requestObject{spec: fixtures.RequestSpec{Organizations: []string{}, Units: []string{"system:nodes"}}}), want: []string{
+			`critical csr/subject csr-worker-1: has the organizations none; expected "system:nodes" alone; "system:nodes" in OU is no group, for groups are read from O alone`}},
+
 		{name: "server auth", object: requestObject{usages: []string{"digital signature", "server auth"}}, want: []string{
 			`critical csr/usages jane: lacks "client auth"; asks for "server auth"; kubernetes.io/kube-apiserver-client signs for "client auth", and at most "digital signature", "key encipherment" with it`}},
 		{name: "a kubelet without digital signature", object: kubeletRequest(requestObject{usages: []string{"client auth"}}), want: []string{

@@ -2,6 +2,7 @@ package audit
 
 import (
 	"certaudit/audit/inventory"
+	"cmp"
 	"fmt"
 	"net/netip"
 	"path"
@@ -40,22 +41,20 @@ func (o Overrides) Validate() error {
 }
 
 func factsOf(inv *inventory.Inventory, o Overrides) nodeFacts {
-	f := nodeFacts{version: versionOf(inv), profile: profileOf(inv), values: map[string][]string{}}
-	if o.KubernetesVersion != "" {
-		f.version, f.stated = parsers.Text{Value: canonicalVersion(o.KubernetesVersion)}, true
-	}
+	f := nodeFacts{version: o.version(inv), stated: o.KubernetesVersion != "", profile: profileOf(inv), values: map[string][]string{}}
 	if o.Profile != "" {
 		f.profile = o.Profile
 	}
-	f.set("nodeName", nodeName(inv))
-	f.set("clusterDomain", clusterDomain(inv))
+	f.set("nodeName", nodeName(inv, f.version.Value))
+	f.set("clusterDomain", clusterDomain(inv, f.profile))
 	f.set("serviceIP", serviceIP(inv))
 	f.set("advertiseAddress", inv.AdvertiseAddress())
 	f.set("allowedNames", parsers.List(inv.Setting("kube-apiserver", "requestheader-allowed-names").Value)...)
-	f.values["serverHosts"] = serverHosts(inv, f.values)
-	f.values["etcdClientHosts"] = etcdClientHosts(inv)
-	f.values["etcdPeerHosts"] = parsers.HostsOf(inv.Setting("etcd", "initial-advertise-peer-urls").Value)
+	f.values["serverHosts"] = serverHosts(inv, f.profile)
+	f.values["etcdClientHosts"], f.values["etcdSpareHosts"] = etcdClientHosts(inv)
+	f.values["etcdPeerHosts"], f.values["etcdSparePeerHosts"] = etcdPeerHosts(inv)
 	f.values["etcdClientUsage"] = etcdClientUsage(inv)
+	f.setKubeletHosts(inv)
 	return f
 }
 
@@ -66,6 +65,17 @@ func (f nodeFacts) set(name string, values ...string) {
 			f.values[name] = append(f.values[name], v)
 		}
 	}
+}
+
+// setKubeletHosts keeps how the API server calls the kubelet, and nothing where it
+// does not verify it.
+func (f nodeFacts) setKubeletHosts(inv *inventory.Inventory) {
+	if _, verified := kubeletVerifier(inv); !verified {
+		f.values["kubeletHosts"] = nil
+		return
+	}
+	dialled, _ := kubeletTarget(inv, strings.Join(f.values["nodeName"], ""))
+	f.set("kubeletHosts", dialled.host)
 }
 
 // expand replaces the placeholders of a requirement's value. known is false if
@@ -81,6 +91,14 @@ func (f nodeFacts) expand(value string) (values []string, known bool) {
 		values = append(values, before+r+after)
 	}
 	return values, known
+}
+
+// version is the stated version, else the one that an inventory shows.
+func (o Overrides) version(inv *inventory.Inventory) parsers.Text {
+	if o.KubernetesVersion != "" {
+		return parsers.Text{Value: canonicalVersion(o.KubernetesVersion)}
+	}
+	return versionOf(inv)
 }
 
 // versionOf reads the version from the tag of the first control-plane image
@@ -104,9 +122,13 @@ func profileOf(inv *inventory.Inventory) string {
 
 // nodeName is the name under which the kubelet registers the node: the one it
 // is given, else the one kubeadm wrote down, else the host's. An in-tree cloud
-// provider chooses its own, which no file says.
-func nodeName(inv *inventory.Inventory) string {
-	if name := strings.TrimSpace(inv.Setting("kubelet", "hostname-override").Value); name != "" {
+// provider chooses its own, which no file says, whatever the kubelet is given
+// (kubernetes pkg/kubelet/kubelet.go getNodeName; #54482).
+func nodeName(inv *inventory.Inventory, version string) string {
+	cloud := inv.Setting("kubelet", "cloud-provider").Value
+	inTree := cloud != "" && cloud != "external"
+	overrides := !inTree || version != "" && !inTreeClouds.holds(version)
+	if name := strings.TrimSpace(inv.Setting("kubelet", "hostname-override").Value); name != "" && overrides {
 		return strings.ToLower(name) // k8s.io/component-helpers/node/util GetHostname
 	}
 	for _, u := range inv.Kubeconfigs[kubeletConfPath(inv)].Users {
@@ -117,7 +139,7 @@ func nodeName(inv *inventory.Inventory) string {
 	if name := inv.Setting("etcd", "name").Value; name != "" && inv.Kubeadm != (parsers.Origin{}) {
 		return name
 	}
-	if cloud := inv.Setting("kubelet", "cloud-provider").Value; cloud != "" && cloud != "external" {
+	if inTree {
 		return ""
 	}
 	if c, _ := inv.Component("kubelet"); c.Assumed {
@@ -125,6 +147,10 @@ func nodeName(inv *inventory.Inventory) string {
 	}
 	return inv.Hostname.Value
 }
+
+// inTreeClouds are the versions whose kubelet has cloud providers of its own
+// (website blog/2024/05/20/completing-cloud-provider-migration).
+var inTreeClouds = Interval{Until: "1.31"}
 
 func kubeletConfPath(inv *inventory.Inventory) string {
 	return path.Clean("/" + inv.Setting("kubelet", "kubeconfig").Value)
@@ -135,9 +161,10 @@ func kubeletConfPath(inv *inventory.Inventory) string {
 const defaultDomain = "cluster.local"
 
 // clusterDomain is the kubelet's, else the one in the issuer of service account
-// tokens as kubeadm writes it, else the default; "" where the kubelet's or the API
+// tokens as kubeadm writes it, else, of a node made by hand, that of the name in the
+// API server's certificate, else the default; "" where the kubelet's or the API
 // server's settings could not be read as a whole.
-func clusterDomain(inv *inventory.Inventory) string {
+func clusterDomain(inv *inventory.Inventory, profile string) string {
 	if d := inv.Setting("kubelet", "cluster-domain").Value; d != "" {
 		return strings.TrimSuffix(d, ".")
 	}
@@ -151,7 +178,25 @@ func clusterDomain(inv *inventory.Inventory) string {
 			return ""
 		}
 	}
+	if profile == ProfileGeneric {
+		return cmp.Or(certifiedDomain(inv), defaultDomain)
+	}
 	return defaultDomain
+}
+
+// certifiedDomain is that of the name in the API server's certificate; "" if it has
+// none. "cluster" alone is a slip of the documentation's (website
+// setup/best-practices/certificates).
+func certifiedDomain(inv *inventory.Inventory) string {
+	ref, _ := inv.ReferenceOf(inventory.APIServer, "tls-cert-file")
+	for _, c := range inv.Material(ref).Certificates {
+		for _, name := range c.DNSNames {
+			if domain, ok := strings.CutPrefix(name, "kubernetes.default.svc."); ok && domain != "cluster" {
+				return domain
+			}
+		}
+	}
+	return ""
 }
 
 // serviceIP is the first address of the first service range, also with dual
@@ -185,70 +230,6 @@ func serviceRanges(value string) (ranges []netip.Prefix, ok bool) {
 		ranges = append(ranges, prefix.Masked())
 	}
 	return ranges, true
-}
-
-// serverHosts are the names by which the kubeconfigs of this node call the API
-// server that runs on it. One that calls another member of the control plane
-// says nothing of this one's certificate.
-func serverHosts(inv *inventory.Inventory, known map[string][]string) []string {
-	others := otherMembers(inv)
-	var hosts []string
-	for _, ref := range inv.References {
-		if ref.Holds != inventory.HoldsKubeconfig || !callsOwnServer[ref.Role] {
-			continue
-		}
-		cluster, _, ok := inv.Kubeconfigs[ref.Path].Current()
-		if !ok || cluster.InsecureSkipTLSVerify {
-			continue
-		}
-		host := parsers.HostOf(cluster.Server.Value)
-		if cluster.TLSServerName.Value != "" {
-			host = cluster.TLSServerName.Value
-		}
-		if _, apart := inv.SNIReference(host); apart {
-			continue // another certificate is served to who calls it so
-		}
-		if host != "" && !slices.Contains(others, host) && !slices.Contains(hosts, host) {
-			hosts = append(hosts, host)
-		}
-	}
-	slices.Sort(hosts)
-	return hosts
-}
-
-// callsOwnServer are the roles whose kubeconfigs lead to this node's API server
-// or to the balancer in front of all of them.
-var callsOwnServer = map[string]bool{inventory.RoleAdmin: true, inventory.RoleSuperAdmin: true, inventory.RoleControllerClient: true,
-	inventory.RoleSchedulerClient: true, inventory.RoleKubeletClient: true}
-
-// otherMembers are the hosts of the etcd members that are not this one.
-func otherMembers(inv *inventory.Inventory) []string {
-	own := parsers.HostsOf(inv.Setting("etcd", "initial-advertise-peer-urls").Value)
-	var others []string
-	for member := range strings.SplitSeq(inv.Setting("etcd", "initial-cluster").Value, ",") {
-		_, u, _ := strings.Cut(member, "=")
-		if host := parsers.HostOf(u); host != "" && !slices.Contains(own, host) {
-			others = append(others, host)
-		}
-	}
-	return others
-}
-
-// etcdClientHosts are the names by which the members and the API server of this
-// node call its etcd.
-func etcdClientHosts(inv *inventory.Inventory) []string {
-	hosts := parsers.HostsOf(inv.Setting("etcd", "advertise-client-urls").Value)
-	listens := parsers.HostsOf(inv.Setting("etcd", "listen-client-urls").Value)
-	var dialled []string
-	for _, u := range inv.EtcdServers() {
-		dialled = append(dialled, u.Value)
-	}
-	for _, h := range parsers.HostsOf(strings.Join(dialled, ",")) {
-		if slices.Contains(listens, h) && !slices.Contains(hosts, h) {
-			hosts = append(hosts, h)
-		}
-	}
-	return hosts
 }
 
 // etcdClientUsage is demanded of etcd's serving certificate while etcd demands

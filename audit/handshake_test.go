@@ -164,6 +164,48 @@ func toEtcd(n fixtures.Node) dialogue {
 	}
 }
 
+// toKubelet is the dialogue of the API server with the kubelet beside it, set up as
+// kubernetes pkg/kubelet/client and cmd/kubelet/app do. Where nothing else is given
+// the API server calls the address, which no file need say.
+func toKubelet(n fixtures.Node) dialogue {
+	const config = "/var/lib/kubelet/config.yaml"
+	var k struct {
+		Certificate    string `yaml:"tlsCertFile"`
+		Key            string `yaml:"tlsPrivateKeyFile"`
+		Authentication struct {
+			X509 struct {
+				CA string `yaml:"clientCAFile"`
+			} `yaml:"x509"`
+		} `yaml:"authentication"`
+	}
+	if err := yaml.Unmarshal(n[config].Data, &k); err != nil {
+		panic(err)
+	}
+	file := func(name string) []byte { return n[flagOf(n, "kube-apiserver", name)].Data }
+	host := "192.0.2.11"
+	if kinds := flagOf(n, "kube-apiserver", "kubelet-preferred-address-types"); strings.HasPrefix(kinds, "Hostname") {
+		host = strings.TrimSpace(string(n["/etc/hostname"].Data))
+	}
+	return dialogue{
+		address: "https://" + net.JoinHostPort(host, "10250"),
+		identify: func() (*tls.Config, error) {
+			return pairOf(n, cmp.Or(k.Certificate, kubeletPKI+"/kubelet.crt"), cmp.Or(k.Key, kubeletPKI+"/kubelet.key"))
+		},
+		admit: func() (*tls.Config, error) { return demanding(n, k.Authentication.X509.CA) },
+		trust: func() (*tls.Config, error) {
+			if flagOf(n, "kube-apiserver", "kubelet-certificate-authority") == "" {
+				return &tls.Config{InsecureSkipVerify: true}, nil
+			}
+			pool, err := strictPool(file("kubelet-certificate-authority"))
+			return &tls.Config{RootCAs: pool}, err
+		},
+		present: func() (*tls.Certificate, error) {
+			pair, err := tls.X509KeyPair(file("kubelet-client-certificate"), file("kubelet-client-key"))
+			return &pair, err
+		},
+	}
+}
+
 func pairOf(n fixtures.Node, cert, key string) (*tls.Config, error) {
 	pair, err := tls.X509KeyPair(n[cert].Data, n[key].Data)
 	return &tls.Config{Certificates: []tls.Certificate{pair}}, err
@@ -642,6 +684,13 @@ func TestHandshakesWithAPIServer(t *testing.T) {
 		{name: "IPv6 missing", change: dials("2001:db8::12"), server: refused, client: accepted},
 		{name: "wildcard in the certificate", options: fixtures.Options{ExtraSANs: []string{"*." + domain}}, change: dials("api." + domain), server: accepted, client: accepted},
 		{name: "wildcard one label short", options: fixtures.Options{ExtraSANs: []string{"*." + domain}}, change: dials("a.api." + domain), server: refused, client: accepted},
+		{name: "key usages that do not fit", change: both(spec(serving, func(s *fixtures.Spec) { s.KeyUsage = x509.KeyUsageContentCommitment }), spec(scheduler, func(s *fixtures.Spec) { s.KeyUsage = x509.KeyUsageContentCommitment })), server: accepted, client: accepted},
+		{name: "an address that the node had, in its certificate still", options: fixtures.Options{ExtraSANs: []string{"192.0.2.7"}}, change: dials("192.0.2.7"), server: accepted, client: accepted},
+		{name: "an address that the node had", change: dials("192.0.2.7"), server: refused, client: accepted},
+		{name: "a name of /etc/hosts", options: fixtures.Options{ExtraSANs: []string{"api." + domain}}, change: both(hosts("192.0.2.11 api."+domain), dials("api."+domain)), server: accepted, client: accepted},
+		{name: "a name of /etc/hosts that is missing", change: both(hosts("192.0.2.11 api."+domain), dials("api."+domain)), server: refused, client: accepted},
+		{name: "the loopback", options: fixtures.Options{ExtraSANs: []string{"127.0.0.1"}}, change: dials("127.0.0.1"), server: accepted, client: accepted},
+		{name: "the loopback is missing", change: dials("localhost"), server: refused, client: accepted},
 		{name: "common name alone", change: spec(serving, func(s *fixtures.Spec) { s.CommonName, s.DNSNames, s.IPs = "192.0.2.11", nil, nil }), server: refused, client: accepted},
 		{name: "common name alone, DNS", change: both(spec(serving, func(s *fixtures.Spec) { s.CommonName, s.DNSNames, s.IPs = "kubernetes", nil, nil }), dials("kubernetes")), server: refused, client: accepted},
 
@@ -835,6 +884,14 @@ func TestHandshakesWithEtcd(t *testing.T) {
 		{name: "intermediates sent", change: both(sub, signer(etcdServing, "sub"), behind(etcdServing+".crt", "sub"), signer(etcdClient, "sub"), behind(etcdClient+".crt", "sub")), server: accepted, client: accepted},
 		{name: "intermediate in the bundle", change: both(sub, signer(etcdServing, "sub"), signer(etcdClient, "sub"), behind(pki+"/etcd/ca.crt", "sub")), server: accepted, client: accepted},
 		{name: "both CAs in the bundle", change: both(namesake, signer(etcdClient, "namesake"), behind(pki+"/etcd/ca.crt", "namesake")), server: accepted, client: accepted},
+		{name: "no alternative name", change: nameless(etcdServing), server: refused, client: accepted},
+		{name: "the common name is the host", change: both(nameless(etcdServing), spec(etcdServing, func(s *fixtures.Spec) { s.CommonName = "127.0.0.1" })), server: refused, client: accepted},
+		{name: "a name of /etc/hosts", change: both(hosts("192.0.2.11 etcd-1"), flag("etcd-servers", "https://127.0.0.1:2379", "https://etcd-1:2379"),
+			spec(etcdServing, func(s *fixtures.Spec) { s.DNSNames = append(s.DNSNames, "etcd-1") })), server: accepted, client: accepted},
+		{name: "a name of /etc/hosts that is missing", change: both(hosts("192.0.2.11 etcd-1"), flag("etcd-servers", "https://127.0.0.1:2379", "https://etcd-1:2379")), server: refused, client: accepted},
+		{name: "another address of the loopback", change: dialled("https://127.0.0.2:2379"), server: refused, client: accepted},
+		{name: "key usages that do not fit", change: both(spec(etcdServing, func(s *fixtures.Spec) { s.KeyUsage = x509.KeyUsageContentCommitment }), spec(etcdClient, func(s *fixtures.Spec) { s.KeyUsage = x509.KeyUsageKeyEncipherment })), server: accepted, client: accepted},
+		{name: "groups in OU", change: spec(etcdClient, func(s *fixtures.Spec) { s.Units = []string{"system:masters"} }), server: accepted, client: accepted},
 		{name: "server's key is another", change: func(c *fixtures.Cluster) { c.WriteKey(etcdServing+".key", "another") }, server: refused, client: accepted},
 		{name: "client's key is another", change: func(c *fixtures.Cluster) { c.WriteKey(etcdClient+".key", "another") }, server: accepted, client: refused},
 		{name: "client's certificate is missing", change: remove(etcdClient + ".crt"), server: accepted, client: refused},
@@ -848,4 +905,78 @@ func TestHandshakesWithEtcd(t *testing.T) {
 		}, server: refused, client: accepted},
 		{name: "bundle is missing", change: remove(pki + "/etcd/ca.crt"), server: refused, client: refused},
 	})
+}
+
+// The names by which kubelets are called, the usages of keys that Go does not look
+// at, and signers that are none.
+func TestHandshakesWithKubelet(t *testing.T) {
+	serving := kubeletPKI + "/serving"
+	usage := func(base string, u x509.KeyUsage) func(*fixtures.Cluster) {
+		return spec(base, func(s *fixtures.Spec) { s.KeyUsage = u })
+	}
+	called := both(strict, nodeIP("192.0.2.11"))
+	byName := both(strict, preferred("Hostname,InternalIP"))
+	compareHandshakes(t, "kube-apiserver", "kubelet", toKubelet, []handshake{
+		{name: "as kubeadm makes it", change: nodeIP("192.0.2.11"), server: unverified, client: accepted},
+		{name: "verified", change: both(called, kubeletServes([]string{"cp-1"}, []string{"192.0.2.11"})), server: accepted, client: accepted},
+		{name: "verified, by the name's address in /etc/hosts", change: both(strict, hosts("192.0.2.11 cp-1"), kubeletServes(nil, []string{"192.0.2.11"})), server: accepted, client: accepted},
+		{name: "verified, the name's address in /etc/hosts is missing", change: both(strict, hosts("192.0.2.11 cp-1"), kubeletServes([]string{"cp-1"}, []string{"192.0.2.12"})), server: refused, client: accepted},
+		{name: "no alternative name", change: both(called, kubeletServes(nil, nil)), server: refused, client: accepted},
+		{name: "the common name is the node's", change: both(byName, kubeletServes(nil, nil), spec(serving, func(s *fixtures.Spec) { s.CommonName = "cp-1" })), server: refused, client: accepted},
+		{name: "names alone, called by its address", change: both(called, kubeletServes([]string{"cp-1"}, nil)), server: refused, client: accepted},
+		{name: "names alone, called by its name", change: both(byName, kubeletServes([]string{"cp-1"}, nil)), server: accepted, client: accepted},
+		{name: "addresses alone, called by its name", change: both(byName, kubeletServes(nil, []string{"192.0.2.11"})), server: refused, client: accepted},
+		{name: "made by the kubelet itself", change: called, server: refused, client: accepted},
+		{name: "made by the kubelet itself, and over", change: both(called, spec(kubeletPKI+"/kubelet", over)), server: refused, client: accepted},
+		{name: "made by the kubelet itself, and over, not verified", change: both(nodeIP("192.0.2.11"), spec(kubeletPKI+"/kubelet", over)), server: unverified, client: accepted},
+		{name: "the server's key may not sign", change: both(called, kubeletServes([]string{"cp-1"}, []string{"192.0.2.11"}), usage(serving, x509.KeyUsageContentCommitment)), server: accepted, client: accepted},
+		{name: "the client's key may not sign", change: both(called, kubeletServes([]string{"cp-1"}, []string{"192.0.2.11"}), usage(pki+"/apiserver-kubelet-client", x509.KeyUsageKeyEncipherment)), server: accepted, client: accepted},
+		{name: "the kubelet trusts another CA", change: both(nodeIP("192.0.2.11"), other, verifies("/var/lib/kubelet/other.crt", "other"),
+			replace(kubeletConfig, "clientCAFile: "+pki+"/ca.crt", "clientCAFile: /var/lib/kubelet/other.crt")), server: unverified, client: refused},
+		{name: "the CA says CA:FALSE", change: both(called, kubeletServes([]string{"cp-1"}, []string{"192.0.2.11"}), clusterCA(func(x *x509.Certificate) { x.IsCA = false })), server: refused, client: refused},
+	})
+}
+
+// An API server that is not in view has its certificate of the CA of ca.crt: what
+// kubelet.conf trusts accepts it or not, whoever made the two.
+func TestHandshakesOfWorkers(t *testing.T) {
+	if testing.Short() {
+		t.Skip("makes a handshake for every configuration")
+	}
+	fresh := authority("fresh", fixtures.Spec{CommonName: "kubernetes", NotBefore: fixtures.Now.Add(-day)})
+	renewed := authority("renewed", fixtures.Spec{CommonName: "kubernetes", KeyName: "ca/" + fixtures.CA, NotBefore: fixtures.Now.Add(-day)})
+	for _, row := range []struct {
+		name string
+		// make makes CAs; own is that of ca.crt, and trusted those of kubelet.conf.
+		make    func(*fixtures.Cluster)
+		own     string
+		trusted []string
+		want    string
+	}{
+		{"as kubeadm makes it", fresh, fixtures.CA, []string{fixtures.CA}, audit.VerdictUnknown},
+		{"the old CA", fresh, "fresh", []string{fixtures.CA}, refused},
+		{"the old CA and the new one", fresh, "fresh", []string{fixtures.CA, "fresh"}, audit.VerdictUnknown},
+		{"the CA before it was renewed with its key", renewed, "renewed", []string{fixtures.CA}, audit.VerdictUnknown},
+		{"another CA", other, fixtures.CA, []string{"other"}, refused},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			c := fixtures.Worker(fixtures.Options{})
+			row.make(c)
+			old := c.CertificatePEM(fixtures.CA)
+			c.Node[pki+"/ca.crt"] = fixtures.File{Mode: 0o644, Data: c.CertificatePEM(row.own)}
+			c.Reissue(kubeletClient, func(s *fixtures.Spec) { s.Signer = row.own })
+			c.Node.Replace(etc+"/kubelet.conf", encodedPEM(old), encodedPEM(bundle(c, row.trusted)))
+			got := connection(t, auditNode(t, c.Node, audit.Options{}), "kubelet", "kube-apiserver")
+			if got.ServerTrust != row.want {
+				t.Errorf("the audit says %s (%s); expected %s", got.ServerTrust, got.Reason, row.want)
+			}
+			c.Issue("/server", fixtures.Spec{CommonName: "kube-apiserver", IPs: []string{"192.0.2.11"}, Usages: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}, Signer: row.own})
+			server := must(pairOf(c.Node, "/server.crt", "/server.key"))
+			client := &tls.Config{RootCAs: must(strictPool(bundle(c, row.trusted)))}
+			if err, _ := talk(t, got.Address, client, server); (err != nil) != (row.want == refused) {
+				t.Errorf("the audit says %s; the handshake says %v", got.ServerTrust, err)
+			}
+		})
+	}
 }

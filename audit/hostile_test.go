@@ -231,6 +231,7 @@ func TestManyBytes(t *testing.T) {
 		"warning input/undecodable /etc/kubernetes/manifests/large-4.yaml: is empty",
 		"warning input/undecodable /etc/kubernetes/manifests/large-5.yaml: is empty",
 		"warning input/unreadable /etc/kubernetes/manifests/large-6.yaml: was not read: the files before it hold more than 16 MiB; what it holds was not judged",
+		"info input/unreadable /etc/hosts: was not read: the files before it hold more than 16 MiB; what it holds was not judged",
 		"info input/unreadable /etc/kubernetes/admin.conf kubeadm admin.conf: was not read: the files before it hold more than 16 MiB; what it holds was not judged",
 		"info input/unreadable /etc/kubernetes/pki/etcd/ca.key kubeadm etcd/ca.key: was not read: the files before it hold more than 16 MiB; what it holds was not judged",
 		"info input/unreadable /etc/kubernetes/pki/etcd/healthcheck-client.crt kubeadm etcd/healthcheck-client.crt: was not read: the files before it hold more than 16 MiB; what it holds was not judged",

@@ -25,7 +25,7 @@ func TestEtcdHosts(t *testing.T) {
 			`critical identity/san-missing /etc/kubernetes/pki/etcd/server.crt etcd --cert-file: lacks "198.51.100.7" (the host of etcd's client URL); it has "cp-1", "localhost", "127.0.0.1", "192.0.2.11", "::1"`,
 		}},
 		{name: "gives out a name", change: replace(etcdManifest, "--advertise-client-urls=https://192.0.2.11:2379", "--advertise-client-urls=https://etcd-1.example.com:2379"), want: []string{
-			`critical identity/san-missing /etc/kubernetes/pki/etcd/server.crt etcd --cert-file: lacks "etcd-1.example.com" (the host of etcd's client URL); it has "cp-1", "localhost", "127.0.0.1", "192.0.2.11", "::1"`,
+			`warning identity/san-missing /etc/kubernetes/pki/etcd/server.crt etcd --cert-file: lacks "etcd-1.example.com" (the host of etcd's client URL, which nothing on this node calls); it has "cp-1", "localhost", "127.0.0.1", "192.0.2.11", "::1"`,
 		}},
 		{name: "gives out a name without TLS", change: replace(etcdManifest, "--advertise-client-urls=https://192.0.2.11:2379", "--advertise-client-urls=http://etcd-1.example.com:2379")},
 		{name: "gives out an unspecified address", change: replace(etcdManifest, "--advertise-client-urls=https://192.0.2.11:2379", "--advertise-client-urls=https://0.0.0.0:2379")},
@@ -43,9 +43,10 @@ func TestServerHosts(t *testing.T) {
 	second := replace(etcdManifest, "--initial-cluster=cp-1=https://192.0.2.11:2380", "--initial-cluster=cp-1=https://192.0.2.11:2380,cp-2=https://192.0.2.12:2380")
 	testEdges(t, fixtures.ControlPlane, []edge{
 		{name: "another member of the control plane", change: both(second, replace(scheduler, "192.0.2.11:6443", "192.0.2.12:6443"))},
-		{name: "an address that is no member's", change: both(second, replace(scheduler, "192.0.2.11:6443", "192.0.2.13:6443")), want: []string{
+		{name: "an address that is no member's, and that the administrator calls", change: both(second, replace(etc+"/admin.conf", "192.0.2.11:6443", "192.0.2.13:6443")), want: []string{
 			`critical identity/san-missing /etc/kubernetes/pki/apiserver.crt kube-apiserver --tls-cert-file: lacks "192.0.2.13" (the server that a kubeconfig calls); it has "cp-1", "kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local", "10.96.0.1", "192.0.2.11"`,
 		}},
+		{name: "an address that is no member's, and that the scheduler alone calls", change: both(second, replace(scheduler, "192.0.2.11:6443", "192.0.2.13:6443"))}, // connections/server-name
 		{name: "this member by the address of its peers", change: both(second, addresses(without("192.0.2.11"))), want: []string{
 			`critical identity/san-missing /etc/kubernetes/pki/apiserver.crt kube-apiserver --tls-cert-file: lacks "192.0.2.11" (the server that a kubeconfig calls); it has "cp-1", "kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local", "10.96.0.1"`,
 		}},

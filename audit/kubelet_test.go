@@ -188,6 +188,8 @@ func TestKubelet(t *testing.T) {
 			"kubelet cert-dir -> certificate /var/lib/kubelet/pki/kubelet.crt (readable)",
 			"kubelet cert-dir -> private-key /var/lib/kubelet/pki/kubelet.key (readable)",
 			"critical files/malformed /etc/ca.crt kubelet authentication.x509.clientCAFile: holds nothing",
+			"not-applicable chain/wrong-issuer: no CA is in view that kubelet/client could be verified with",
+			"not-applicable chain/untrusted: no CA is in view that kubelet/client could be verified with",
 		}},
 		{name: "relative paths", change: byHand(map[string]string{
 			unit:                       "[Service]\nExecStart=/opt/kubelet --config=/etc/kubelet/config.yaml\n",

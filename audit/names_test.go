@@ -39,6 +39,7 @@ var namings = map[string]naming{
 	"inEffect":         {component: 0, flags: []int{1}},
 	"etcdEdge":         {component: 0, flags: []int{2, 3}},
 	"etcdDemands":      {component: noArgument, of: inventory.Etcd, flags: []int{0, 1}},
+	"speaksTLS":        {component: noArgument, of: inventory.Etcd, flags: []int{0}},
 	"certPath":         {component: noArgument, of: kubeadmComponent, flags: []int{0}},
 	"Flag":             {component: noArgument, flags: []int{0}},
 	"FlagAll":          {component: noArgument, flags: []int{0}},

@@ -42,6 +42,9 @@ func newNode(inv *inventory.Inventory, o Options) *node {
 		}
 	}
 	for _, r := range n.table.Select(n.facts.profile, n.facts.version.Value) {
+		if n.facts.profile == ProfileKubeadm && !inv.KubeadmEtcd() && isEtcdOfKubeadm(r) {
+			continue // whoever runs etcd may call its certificates anything
+		}
 		n.reqs[r.Role] = append(n.reqs[r.Role], r)
 	}
 	n.name = cmp.Or(n.ownName(), inv.FolderName())
@@ -59,6 +62,13 @@ func (n *node) ownName() string {
 		return names[0]
 	}
 	return ""
+}
+
+// isEtcdOfKubeadm reports whether a requirement is about what kubeadm issues for an
+// etcd of its own.
+func isEtcdOfKubeadm(r Requirement) bool {
+	k, made := inventory.KubeadmFileOf(r.Role)
+	return made && k.Etcd && len(r.Profiles) > 0
 }
 
 // certificates returns the rows of the entries, each with the status ok.

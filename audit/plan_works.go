@@ -38,7 +38,7 @@ var renewedBy = []string{"validity/expired", "validity/expiring", "validity/not-
 
 // reissuedBy are the checks of what a certificate from the configuration fixes.
 var reissuedBy = []string{"identity/common-name", "identity/organization-missing", "identity/organization-extra", "identity/san-missing",
-	"usage/extended-key-usage", "files/missing", "files/malformed"}
+	"usage/extended-key-usage", "usage/key-usage", "files/missing", "files/malformed"}
 
 // works returns what fixes the findings at warning or above that are not waived.
 func (p *planner) works(findings []Finding) []work {

@@ -47,7 +47,7 @@ func probed(t *testing.T, ctx context.Context, address string, change func(fixtu
 	if err != nil {
 		t.Fatal(err)
 	}
-	inventory.Probe(ctx, inv)
+	inventory.Probe(ctx, inv, func(inventory.Endpoint) bool { return true })
 	var found []audit.Finding
 	for _, f := range audit.Run([]*inventory.Inventory{inv}, audit.Options{At: fixtures.Now}).Findings {
 		if strings.HasPrefix(f.Check, "served/") {

@@ -46,7 +46,7 @@ func Run(inventories []*inventory.Inventory, o Options) Result {
 func Rerun(before *Memory, inventories []*inventory.Inventory, o Options) (Result, *Memory) {
 	var audits []*nodeAudit
 	r, after := newResult(o), &Memory{signed: map[[2]*x509.Certificate]bool{}}
-	names := nodeNames(inventories)
+	names := nodeNames(inventories, o.Overrides)
 	for i, inv := range inventories {
 		known := before.node(inv, names[i], o)
 		n := newNodeAudit(known.node, o, before.signatures())
@@ -84,10 +84,10 @@ const maxPlanned = 1000
 // nodeNames are what nodes are called in a result: none like another, except that
 // input which belongs to no node has no name. A second node of one name has its
 // folder behind it.
-func nodeNames(inventories []*inventory.Inventory) []string {
+func nodeNames(inventories []*inventory.Inventory, o Overrides) []string {
 	names := make([]string, len(inventories))
 	for i, inv := range inventories {
-		name := cmp.Or(nodeName(inv), inv.FolderName())
+		name := cmp.Or(nodeName(inv, o.version(inv).Value), inv.FolderName())
 		if name != "" && inv.Folder != "" && slices.Contains(names[:i], name) {
 			name = fmt.Sprintf("%s (%s)", name, inv.Folder)
 		}

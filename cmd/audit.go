@@ -2,7 +2,6 @@ package cmd
 
 import (
 	"certaudit/audit/inventory"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -23,7 +22,7 @@ import (
 // auditFlags are the flags that every command which audits takes.
 type auditFlags struct {
 	root      string
-	probe     bool
+	probe     string
 	at        string
 	outputs   []string
 	failOn    string
@@ -46,7 +45,9 @@ var failOnValues = []string{string(audit.Info), string(audit.Warning), string(au
 func (f *auditFlags) register(c *cobra.Command, formats []report.Format) {
 	flags := c.Flags()
 	flags.StringVar(&f.root, "root", "/", "audit the node whose file system lies below `DIR`; links are followed inside it")
-	flags.BoolVar(&f.probe, "probe", false, "connect to the endpoints that the configuration names, and compare what they serve with the files")
+	flags.StringVar(&f.probe, "probe", "", "connect to the endpoints that the configuration names, and judge by what they serve; `WHERE` is here (if not given), which leaves out what a copied node means by addresses that are not this machine's, or anywhere")
+	flags.Lookup("probe").NoOptDefVal = probeHere
+	complete(c, "probe", []string{probeHere, probeAnywhere})
 	flags.StringVar(&f.overrides.KubernetesVersion, "kubernetes-version", "", "judge by the requirements of this `VERSION` (default: from the image tags)")
 	flags.StringVar(&f.overrides.Profile, "profile", "", "judge by the requirements of this `PROFILE` (default: from what is found): "+strings.Join(audit.Profiles(), ", "))
 	complete(c, "profile", audit.Profiles())
@@ -88,6 +89,9 @@ func (f *auditFlags) options(now time.Time) (audit.Options, error) {
 	}
 	if !slices.Contains(failOnValues, f.failOn) {
 		return audit.Options{}, fmt.Errorf("unknown severity %q; --fail-on takes %s", f.failOn, strings.Join(failOnValues, ", "))
+	}
+	if !slices.Contains([]string{"", probeHere, probeAnywhere}, f.probe) {
+		return audit.Options{}, fmt.Errorf("unknown value %q; --probe takes %s or %s, as --probe=%s", f.probe, probeHere, probeAnywhere, probeAnywhere)
 	}
 	o := audit.Options{At: at, Overrides: f.overrides}
 	if err := f.overrides.Validate(); err != nil {
@@ -200,7 +204,7 @@ cluster are held against it.`,
 		RunE: func(c *cobra.Command, args []string) error {
 			f.paths = args
 			f.node = len(args) == 0 || c.Flags().Changed("root")
-			if f.probe && !f.node {
+			if f.probe != "" && !f.node {
 				return errors.New("--probe needs a node: give --root beside the PATHs")
 			}
 			return p.audit(f)
@@ -239,8 +243,8 @@ func (p *program) examine(f auditFlags, lookup func(string) (report.Format, erro
 	if err != nil {
 		return audit.Result{}, err
 	}
-	if f.probe {
-		inventory.Probe(context.Background(), inventories[0]) // the node's: auditCommand saw to that
+	if f.probe != "" {
+		p.ask(f, inventories[0]) // the node's: auditCommand saw to that
 	}
 	r := audit.Run(inventories, o)
 	if err := outputs.write(r); err != nil {

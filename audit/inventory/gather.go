@@ -48,6 +48,7 @@ func gatherNode(r *root, more []string) *Inventory {
 	g.homes()
 	newScanner(g, "").scanAll(more)
 	g.hostRoots()
+	g.hosts()
 	g.folders()
 	g.newestRotated()
 	g.processes()

@@ -23,9 +23,14 @@ type Inventory struct {
 	// knows it; "" for a node that was named as one.
 	Folder string `json:"folder,omitempty"`
 	// Hostname is the node's own name for itself; the zero Text if unknown.
-	Hostname   parsers.Text `json:"hostname,omitzero"`
-	Components []Component  `json:"components"`
-	References []Reference  `json:"references"`
+	Hostname parsers.Text `json:"hostname,omitzero"`
+	// Hosts are the lines of /etc/hosts for the names that the rest speaks of.
+	Hosts []parsers.HostEntry `json:"hosts,omitempty"`
+	// BootID is that of the kernel whose proc file system lies in the root; empty in
+	// a tree that was copied.
+	BootID     string      `json:"bootID,omitempty"`
+	Components []Component `json:"components"`
+	References []Reference `json:"references"`
 	// Files holds every path that was looked at.
 	Files map[string]File `json:"files"`
 	// Materials holds the certificates and keys of the files that have any.

@@ -1,6 +1,7 @@
 package inventory
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"path"
@@ -21,32 +22,30 @@ func (g *gatherer) kubeadm() {
 	for _, k := range kubeadmFiles {
 		name := g.inv.KubeadmPath(k)
 		absent := !g.exists(name) && g.root.link(name) == "" // a link to nothing is there, and broken
-		if named[name] || absent && !(k.Required && g.kubeadmEtcd()) {
+		if named[name] || g.inv.isLeftOver(k, named) || absent && !(k.Required && g.inv.runsEtcd()) {
 			continue
 		}
 		g.known(k, name)
 	}
 }
 
-// certificatesDir is where most of the files lie that the components of the
-// control plane name as kubeadm names them.
+// certificatesDir is the folder in which most of the files that components name are
+// called as kubeadm calls them.
 func (g *gatherer) certificatesDir() string {
-	best, votes := defaultCertificatesDir, map[string]int{}
-	seen := map[string]bool{}
+	named, seen := map[string]int{}, map[string]bool{}
 	for _, r := range g.inv.References {
-		if r.Component != APIServer && r.Component != ControllerManager && r.Component != Etcd || seen[r.Path] {
-			continue
-		}
-		seen[r.Path] = true
-		for _, k := range kubeadmFiles {
-			if dir, ok := strings.CutSuffix(r.Path, "/"+k.Path); ok && k.Holds != HoldsKubeconfig && path.Base(dir) != "etcd" {
-				if votes[dir]++; votes[dir] > votes[best] {
-					best = dir
-				}
-			}
+		if dir, ok := kubeadmDir(r.Path); ok && IsProgram(r.Component) && !seen[r.Path] {
+			named[dir]++
+			seen[r.Path] = true
 		}
 	}
-	return best
+	most := defaultCertificatesDir
+	for _, dir := range slices.Sorted(maps.Keys(named)) {
+		if named[dir] > named[most] {
+			most = dir
+		}
+	}
+	return most
 }
 
 // etcdDataDir is kubeadm's, and the default of most (cmd/kubeadm/app/apis/kubeadm/v1beta4).
@@ -59,10 +58,49 @@ func (g *gatherer) etcdData() {
 	}
 }
 
-// kubeadmEtcd reports whether an etcd of kubeadm's runs on the node.
-func (g *gatherer) kubeadmEtcd() bool {
-	c, ok := g.inv.Component("etcd")
-	return ok && path.Dir(c.Origin.Path) == g.inv.ManifestDir && g.inv.Kubeadm != (parsers.Origin{})
+// kubeadmDir is the folder that a file is in whose path in it is that of one of
+// kubeadm's; of several the outer one, for etcd/ca.crt is not the cluster's ca.crt.
+func kubeadmDir(name string) (dir string, ok bool) {
+	for _, k := range kubeadmFiles {
+		if d, is := strings.CutSuffix(name, "/"+k.Path); is && k.Holds != HoldsKubeconfig && (!ok || len(d) < len(dir)) {
+			dir, ok = d, true
+		}
+	}
+	return cmp.Or(dir, "/"), ok
+}
+
+// KubeadmEtcd reports whether kubeadm runs etcd on the node: its manifest is among
+// those of kubeadm's, or, where it cannot be seen, the API server calls an etcd on
+// the node all the same.
+func (inv *Inventory) KubeadmEtcd() bool {
+	if inv.Kubeadm == (parsers.Origin{}) {
+		return false
+	}
+	if c, ok := inv.Component(Etcd); ok {
+		return path.Dir(c.Origin.Path) == inv.ManifestDir
+	}
+	servers := inv.EtcdServers()
+	return len(servers) == 0 || slices.ContainsFunc(servers, func(u parsers.Text) bool { return inv.IsLoopback(parsers.HostOf(u.Value)) })
+}
+
+// isLeftOver reports whether a file that no component names is not kubeadm's
+// although it is called so: it lies beside an API server that somebody set up by
+// hand, or is for etcd, and kubeadm runs none. Kubeconfigs are there for people, and
+// the key of a CA that is named is not left over.
+func (inv *Inventory) isLeftOver(k KubeadmFile, named map[string]bool) bool {
+	_, runs := inv.Component(APIServer)
+	byHand := runs && inv.Kubeadm == (parsers.Origin{})
+	other := k.Etcd && inv.Kubeadm != (parsers.Origin{}) && !inv.KubeadmEtcd()
+	if !byHand && !other || k.Holds == HoldsKubeconfig {
+		return false
+	}
+	return k.Holds != HoldsSignerKey || !named[path.Join(inv.CertificatesDir, k.Pair)]
+}
+
+// runsEtcd reports whether an etcd of kubeadm's runs on the node.
+func (inv *Inventory) runsEtcd() bool {
+	_, runs := inv.Component(Etcd)
+	return runs && inv.KubeadmEtcd()
 }
 
 func (g *gatherer) known(k KubeadmFile, name string) {

@@ -117,7 +117,7 @@ func TestEndpoints(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var got []string
-			for _, e := range gathered(t, tt.change).endpoints() {
+			for _, e := range gathered(t, tt.change).Endpoints() {
 				got = append(got, fmt.Sprintf("%s %s %s", e.Component, e.Where(), strings.TrimPrefix(strings.TrimPrefix(e.Path, pki+"/"), KubeletCertDir+"/")))
 			}
 			if diff := cmp.Diff(tt.want, got); diff != "" {

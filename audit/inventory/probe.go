@@ -1,7 +1,6 @@
 package inventory
 
 import (
-	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -30,6 +29,8 @@ type Served struct {
 	Certificates []parsers.Certificate `json:"certificates,omitempty"`
 	// Error says why there are none, in words.
 	Error string `json:"error,omitempty"`
+	// Undialled says that the endpoint was left out.
+	Undialled bool `json:"undialled,omitempty"`
 }
 
 // Endpoint is a place where a component of the node listens with TLS.
@@ -44,6 +45,9 @@ type Endpoint struct {
 	Reference string `json:"reference,omitempty"`
 	// Path is the file of that certificate.
 	Path string `json:"path,omitempty"`
+	// OnNode says that the address means the node itself, whichever that is: it is on
+	// the loopback, or stands for all. One that the API server gives out is for others.
+	OnNode bool `json:"onNode,omitempty"`
 }
 
 // Where is the address, and the name that was asked for.
@@ -54,16 +58,21 @@ func (e Endpoint) Where() string {
 	return fmt.Sprintf("%s (%s)", e.Address, e.ServerName)
 }
 
-// Probe connects to the endpoints that the inventory's configuration names, all
-// at once, and records in it what each serves. It sends a handshake and nothing
-// beyond, shows no certificate of its own, and verifies nothing. It returns when all
-// have answered or timed out, at the latest when ctx ends.
-func Probe(ctx context.Context, inv *Inventory) {
-	endpoints := inv.endpoints()
+// Probe connects to those of the endpoints that the inventory's configuration
+// names for which dials is true, all at once, and records in it what each serves. It
+// sends a handshake and nothing beyond, shows no certificate of its own, and
+// verifies nothing. It returns when all have answered or timed out, at the latest
+// when ctx ends.
+func Probe(ctx context.Context, inv *Inventory, dials func(Endpoint) bool) {
+	endpoints := inv.Endpoints()
 	inv.Served = make([]Served, len(endpoints))
 	var all sync.WaitGroup
 	for i, e := range endpoints {
-		all.Go(func() { inv.Served[i] = probe(ctx, e) })
+		if dials(e) {
+			all.Go(func() { inv.Served[i] = probe(ctx, e) })
+		} else {
+			inv.Served[i] = Served{Endpoint: e, Undialled: true}
+		}
 	}
 	all.Wait()
 }
@@ -129,8 +138,9 @@ func Unreachable(err error, timeout time.Duration) string {
 	return "the handshake failed: " + err.Error()
 }
 
-// endpoints lists where the node's components listen with TLS, each once.
-func (inv *Inventory) endpoints() []Endpoint {
+// Endpoints lists where the node's components listen with TLS, each once, in the
+// order of the components.
+func (inv *Inventory) Endpoints() []Endpoint {
 	var out []Endpoint
 	add := func(e Endpoint) {
 		if !slices.Contains(out, e) && len(out) < maxEndpoints {
@@ -142,8 +152,8 @@ func (inv *Inventory) endpoints() []Endpoint {
 			continue
 		}
 		for _, l := range p.Listeners {
-			for _, address := range inv.listensAt(p.Name, l) {
-				e := inv.presents(Endpoint{Component: p.Name, Address: address, Reference: l.Certificate})
+			for _, e := range inv.listensAt(p.Name, l) {
+				e = inv.presents(e)
 				add(e)
 				for _, sni := range inv.sniEndpoints(e) {
 					add(sni)
@@ -156,12 +166,12 @@ func (inv *Inventory) endpoints() []Endpoint {
 
 // listensAt are the addresses at which a listener of a component can be reached;
 // none where it is switched off.
-func (inv *Inventory) listensAt(component string, l Listener) []string {
+func (inv *Inventory) listensAt(component string, l Listener) []Endpoint {
 	if l.URLs != "" {
-		var out []string
+		var out []Endpoint
 		for u := range strings.SplitSeq(inv.Setting(component, l.URLs).Value, ",") {
 			if address, ok := strings.CutPrefix(strings.TrimSpace(u), "https://"); ok {
-				out = append(out, dialable(address))
+				out = append(out, inv.dialable(component, l, strings.TrimSuffix(address, "/")))
 			}
 		}
 		return out
@@ -171,25 +181,29 @@ func (inv *Inventory) listensAt(component string, l Listener) []string {
 		return nil
 	}
 	host := inv.inEffect(component, l.Address)
-	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() || host == "" {
-		host = "127.0.0.1"
-		if component == APIServer {
-			host = cmp.Or(inv.AdvertiseAddress(), host)
-		}
+	everywhere := host == ""
+	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
+		everywhere = true
 	}
-	return []string{net.JoinHostPort(host, port)}
+	if advertised := inv.AdvertiseAddress(); everywhere && component == APIServer && advertised != "" {
+		return []Endpoint{{Component: component, Address: net.JoinHostPort(advertised, port), Reference: l.Certificate}}
+	}
+	return []Endpoint{inv.dialable(component, l, net.JoinHostPort(host, port))}
 }
 
-// dialable replaces an unspecified address by one that can be dialled.
-func dialable(address string) string {
-	host, port, err := net.SplitHostPort(strings.TrimSuffix(address, "/"))
+// dialable is the endpoint of a listener at host:port, with an unspecified address
+// replaced by one that can be dialled.
+func (inv *Inventory) dialable(component string, l Listener, address string) Endpoint {
+	e := Endpoint{Component: component, Address: address, Reference: l.Certificate}
+	host, port, err := net.SplitHostPort(address)
 	if err != nil {
-		return address
+		return e
 	}
-	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
-		host = "127.0.0.1"
+	e.OnNode = host == "" || inv.IsLoopback(host)
+	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() || host == "" {
+		e.Address = net.JoinHostPort("127.0.0.1", port)
 	}
-	return net.JoinHostPort(host, port)
+	return e
 }
 
 // presents fills in the file that an endpoint should serve.

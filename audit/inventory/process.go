@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -22,8 +23,15 @@ const ticksPerSecond = 100
 // maxCommand is how much of a program's name the kernel keeps (proc(5), comm).
 const maxCommand = 15
 
+// bootIDFile differs from boot to boot, and so from machine to machine (random(4)).
+const bootIDFile = "proc/sys/kernel/random/boot_id"
+
+// bootID matches what stands in it: a UUID.
+var bootID = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
+
 // processes finds the running components, if the root has a proc file system.
 func (g *gatherer) processes() {
+	g.inv.BootID = g.root.bootID()
 	_, stat := g.root.read("/proc/stat")
 	boot := bootTime(string(stat))
 	if boot.IsZero() {
@@ -46,6 +54,29 @@ func (g *gatherer) processes() {
 			g.inv.Processes = append(g.inv.Processes, Process{component, pid, started})
 		}
 	}
+}
+
+// bootID returns that of the kernel whose proc file system lies in the root, or "".
+func (r *root) bootID() string {
+	if id := strings.TrimSpace(r.small(bootIDFile)); bootID.MatchString(id) {
+		return id
+	}
+	return ""
+}
+
+// RunsHere reports whether the kernel whose proc file system lies in a node's tree is
+// this machine's: the root of the host, seen from a container. It reads this
+// machine's own proc file system.
+func (inv *Inventory) RunsHere() bool {
+	if inv.BootID == "" {
+		return false
+	}
+	own, err := openRoot("/")
+	if err != nil {
+		return false
+	}
+	defer own.close()
+	return own.bootID() == inv.BootID
 }
 
 // componentOf returns the component of a name as the kernel keeps it, or "".
