@@ -55,12 +55,6 @@ type entryKey struct {
 // isLeaf reports whether the entry is a certificate that is presented.
 func (e *entry) isLeaf() bool { return !e.role.isCA() && e.index == 0 }
 
-// ofStranger reports whether programs name the certificate of which it is not
-// known what they need it for, and nothing else does.
-func (e *entry) ofStranger() bool {
-	return len(e.refs) > 0 && !slices.ContainsFunc(e.refs, func(r *inventory.Reference) bool { return !r.Guessed })
-}
-
 // entriesOf lists what the table shows: every certificate that something names, in
 // each of its roles, sorted; and the copies of CAs in kubeconfigs that another entry
 // shows already. The component of one is that of its first reference.
