@@ -266,7 +266,7 @@ func (n *nodeAudit) refusedBy(place parsers.Origin) (refused []*entry, all int) 
 		}
 		seen[e.cert.SHA256()] = true
 		all++
-		if isUnknownAuthority(i.err) && !i.bundle.holdsKeyOf(e.cert.Certificate) {
+		if isUnknownAuthority(i.err) && !n.holdsKeyOf(i.bundle, e.cert.Certificate) {
 			refused = append(refused, e)
 		}
 	}

@@ -135,11 +135,14 @@ func (c Check) runOn(n *nodeAudit) (findings []Finding, o Outcome) {
 			findings, o = p.findings, p.outcome()
 		}
 	}()
-	n.exhausted = false
+	n.exhausted, n.passed = false, ""
 	c.run(p)
-	if n.exhausted {
+	if n.passed != "" {
+		p.unjudged("%s", n.passed)
+	}
+	if n.exhausted || n.cut && strings.HasPrefix(c.ID, "connections/") {
 		p.lost = true
-		p.unjudged("more than %d signatures would have to be checked", maxSignatures)
+		p.unjudged(spentWords)
 	}
 	return p.findings, p.outcome()
 }

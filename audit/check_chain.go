@@ -32,7 +32,7 @@ func (p *pass) issuanceOf(e *entry) (i issuance, ok bool) {
 		}
 		known, done := p.issuances[e]
 		if !done {
-			known = issuance{b, verify(e.cert.Certificate, e.chain(), b, p.now), r.Source}
+			known = issuance{b, p.verify(e.cert.Certificate, e.chain(), b, p.now), r.Source}
 			p.issuances[e] = known
 		}
 		return known, true
@@ -67,8 +67,12 @@ func (p *pass) checkIssuer(expected bool) {
 			}
 			continue
 		}
+		if isUnverified(i.err) {
+			p.unjudged("%s", i.err)
+			continue
+		}
 		p.examine()
-		if i.err == nil || refusedAlgorithm(i.err) || (i.bundle.sameName(e.cert.Certificate) || !isUnknownAuthority(i.err)) != expected || i.bundle.holdsKeyOf(e.cert.Certificate) || p.isForeign(i.bundle, e) {
+		if i.err == nil || refusedAlgorithm(i.err) || (i.bundle.sameName(e.cert.Certificate) || !isUnknownAuthority(i.err)) != expected || p.holdsKeyOf(i.bundle, e.cert.Certificate) || p.isForeign(i.bundle, e) {
 			continue
 		}
 		seen := fmt.Sprintf("is issued by %q", issuerName(e.cert.Certificate))
@@ -84,7 +88,7 @@ func (p *pass) checkIssuer(expected bool) {
 // signed it, and those that did not.
 func (n *nodeAudit) namesakes(e *entry) (signers, others []parsers.Certificate) {
 	for _, ca := range n.authoritiesByName()[string(e.cert.RawIssuer)] {
-		if n.verified(ca.Certificate, e.cert.Certificate) {
+		if n.maybeIssued(ca.Certificate, e.cert.Certificate) {
 			signers = append(signers, ca)
 		} else {
 			others = append(others, ca)
@@ -96,7 +100,7 @@ func (n *nodeAudit) namesakes(e *entry) (signers, others []parsers.Certificate) 
 // checkNamesakes reports a certificate of which nothing says who should have signed
 // it, and that was signed by none of the CAs in view that are called like its issuer.
 func (p *pass) checkNamesakes(e *entry) {
-	if isSelfSigned(e.cert.Certificate) || weakSignatures[e.cert.SignatureAlgorithm] || e.role.name == inventory.RoleTokenVerifier {
+	if p.selfSigned(e.cert.Certificate) || weakSignatures[e.cert.SignatureAlgorithm] || e.role.name == inventory.RoleTokenVerifier {
 		return
 	}
 	signers, others := p.namesakes(e)
@@ -176,9 +180,13 @@ func isUnknownAuthority(err error) bool {
 // holdsKeyOf reports whether a certificate of the bundle has the key that made
 // a signature. If it does not verify all the same, the fault is the CA's and
 // usage/not-a-ca or keys/weak-signature names it.
-func (b bundle) holdsKeyOf(c *x509.Certificate) bool {
+func (s *signatures) holdsKeyOf(b bundle, c *x509.Certificate) bool {
 	return slices.ContainsFunc(b.certs, func(ca *x509.Certificate) bool {
-		return !maySign(ca) && ca.CheckSignature(c.SignatureAlgorithm, c.RawTBSCertificate, c.Signature) == nil
+		made, known := false, true
+		if !maySign(ca) {
+			made, known = s.plain(ca, c)
+		}
+		return made || !known
 	})
 }
 
@@ -292,7 +300,7 @@ func checkDuplicateSerial(p *pass) {
 	first := map[numbered]*entry{}
 	reported := map[string]bool{}
 	keys := map[*x509.Certificate]string{}
-	for e := range p.decoded(func(e *entry) bool { return !isSelfSigned(e.cert.Certificate) }) {
+	for e := range p.decoded(func(e *entry) bool { return !p.selfSigned(e.cert.Certificate) }) {
 		p.examine()
 		key := numbered{p.issuerKey(e.cert.Certificate, cas, keys), string(e.cert.SerialNumber.Bytes())}
 		old, taken := first[key]

@@ -1,7 +1,6 @@
 package audit
 
 import (
-	"crypto/rsa"
 	"crypto/x509"
 	"encoding/asn1"
 	"fmt"
@@ -169,19 +168,11 @@ func (r *request) specRefusals() []refusal {
 	return out
 }
 
-// maxVerifiedBits bounds the work of one signature; crypto/tls takes no larger
-// key of RSA either way.
-const maxVerifiedBits = 16384
-
 func checkRequestSignature(p *pass) {
 	for _, r := range p.each(isDecoded) {
 		x := r.PKCS10
-		if key, ok := x.PublicKey.(*rsa.PublicKey); ok && key.N.BitLen() > maxVerifiedBits {
-			p.unjudged("a key of more than %d bits is not computed with", maxVerifiedBits)
-			continue
-		}
-		if x.PublicKey == nil {
-			continue // csr/weak-key tells
+		if x.PublicKey == nil || !p.mayVerify(x.PublicKey) {
+			continue // csr/weak-key tells, or the pass
 		}
 		if err := x.CheckSignature(); err != nil {
 			p.reportRequest(r, finding{at: r.Content, message: fmt.Sprintf("the signature was not made with the key of the request (%s)", err)})

@@ -90,8 +90,13 @@ func checkIssuedBy(p *pass) {
 		}
 		all := r.Certificate.Material.Certificates
 		chain := (&entry{all: all[:min(len(all), maxIssuedChain)]}).chain()
-		if p.signedByAny(roots, all[0].Certificate) || len(chain) > 0 && verify(all[0].Certificate, chain, bundle{certs: roots}, p.now) == nil {
+		if slices.ContainsFunc(roots, func(ca *x509.Certificate) bool { return p.maybeSigned(ca, all[0].Certificate) }) {
 			continue
+		}
+		if len(chain) > 0 {
+			if err := p.verify(all[0].Certificate, chain, bundle{certs: roots}, p.now); err == nil || isUnverified(err) {
+				continue
+			}
 		}
 		p.reportIssued(r, finding{message: fmt.Sprintf("the certificate was issued by %q and not signed by %s", clip(issuerName(all[0].Certificate)), label)})
 	}

@@ -60,6 +60,11 @@ func (g group) required() bool {
 	return slices.ContainsFunc(g.refs, func(r *inventory.Reference) bool { return !r.Optional })
 }
 
+// unclaimed reports whether no component is known to read the file as Go does.
+func (g group) unclaimed() bool {
+	return !slices.ContainsFunc(g.refs, func(r *inventory.Reference) bool { return !r.Unclaimed })
+}
+
 // byStrangers reports whether nothing names the file whose meaning is known.
 func (g group) byStrangers() bool {
 	return !slices.ContainsFunc(g.refs, func(r *inventory.Reference) bool { return !r.Guessed })
@@ -181,8 +186,12 @@ func checkDanglingLink(p *pass) {
 			p.examine()
 		}
 		if g.file.State == inventory.DanglingLink || g.file.State == inventory.LinkLoop {
-			p.report(finding{severity: g.missingSeverity(), component: g.component(), at: g.at(),
-				message: fmt.Sprintf("%s; it is named by %s", g.file.Reason, g.namedBy()), remedy: p.relink(g)})
+			f := finding{severity: g.missingSeverity(), component: g.component(), at: g.at(),
+				message: fmt.Sprintf("%s; it is named by %s", g.file.Reason, g.namedBy()), remedy: p.relink(g)}
+			if !g.required() {
+				f.severity = Warning // nothing would be amiss if there were no link
+			}
+			p.report(f)
 		}
 	}
 }
@@ -269,13 +278,29 @@ func (p *pass) personalContext(name string) {
 func (p *pass) malformed(g group, m parsers.Material) {
 	reported := false
 	for _, problem := range m.Problems {
+		if inventory.Foreign(problem) && g.unclaimed() {
+			reported = true // input/unsupported tells
+			continue
+		}
 		f := finding{severity: g.role().soften(Critical), component: g.component(), at: problem.Origin, message: problem.Detail, remedy: p.restore(g)}
+		if title, _ := mend(problem.Detail); title != "" {
+			f.remedy = remedy{"# " + title + " the file"}
+		} else if strings.Contains(problem.Detail, wrappedBase64) {
+			f.remedy = remedy{"# write the value on one line, as base64 -w 0 prints it"}
+		}
 		if problem.Kind == parsers.KindCertificate {
 			f.message = "holds a certificate that Go, and so every component, refuses: " + problem.Detail
 		}
 		switch {
+		case inventory.Foreign(problem) && g.byStrangers(): // what its program reads is not known
+			f.severity = Info
+			f.message += "; it was not judged"
+			reported = true
 		case problem.Kind == parsers.KindUnsupported && len(m.Certificates)+len(m.Keys) > 0:
 			f.severity = Info
+		case problem.Kind == parsers.KindUnsupported:
+			f.message = fmt.Sprintf("%s; expected %s in PEM for %s", problem.Detail, holdingWords[g.first().Holds], g.namedBy())
+			reported = true
 		case problem.Kind == parsers.KindEncrypted:
 			f.remedy = remedy{"# no component asks for a passphrase: decrypt the key with openssl pkey"}
 			reported = true
@@ -297,6 +322,27 @@ func (p *pass) malformed(g group, m parsers.Material) {
 			return
 		}
 	}
+}
+
+// mends are the sed scripts that mend a file in place, by what is said of it; they
+// stand in double quotes.
+var mends = []struct{ seen, title, script string }{
+	{"byte order mark", "take the byte order mark out of", `s/^$(printf '\357\273\277')//`},
+	{"the BEGIN line is indented", "take the indentation out of", `s/^[[:blank:]]*//`},
+	{"without a line break", "break the line between the blocks of", `s/----------BEGIN /-----\n-----BEGIN /g`},
+}
+
+// wrappedBase64 is what parsers say of base64 in several lines.
+const wrappedBase64 = "base64 that was wrapped into lines"
+
+// mend returns what mends a file in place, if its damage is one of those.
+func mend(detail string) (title, script string) {
+	for _, m := range mends {
+		if strings.Contains(detail, m.seen) {
+			return m.title, m.script
+		}
+	}
+	return "", ""
 }
 
 // holdingWords say what a reference should lead to.

@@ -255,7 +255,7 @@ func (p *pass) powerless(e *entry) string {
 		return ""
 	case !unrestricted(e.cert.Certificate) && !slices.Contains(e.cert.ExtKeyUsage, x509.ExtKeyUsageClientAuth):
 		return "it is for servers alone, and nobody takes it for a client's"
-	case isUnknownAuthority(verify(e.cert.Certificate, e.chain(), clients, p.now)):
+	case isUnknownAuthority(p.verify(e.cert.Certificate, e.chain(), clients, p.now)):
 		return "no API server takes it for a client's: its CA is not in " + clients.place.Path
 	}
 	return ""

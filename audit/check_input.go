@@ -1,43 +1,100 @@
 package audit
 
 import (
-	"certaudit/audit/inventory"
+	"cmp"
 	"fmt"
 	"path"
+	"slices"
+	"strings"
 
+	"certaudit/audit/inventory"
 	"certaudit/parsers"
 )
 
+// unread is a file or folder of which nothing is known.
+type unread struct {
+	component string
+	at        parsers.Origin
+	reason    string
+	denied    bool
+}
+
 func checkUnreadable(p *pass) {
-	reported := map[string]bool{}
-	unreadable := func(component string, at parsers.Origin, reason string) {
-		if reported[at.Path] {
-			return
-		}
-		reported[at.Path] = true
+	var denied []unread
+	all := p.unreadable()
+	for _, u := range all {
 		p.lost = true
-		p.report(finding{severity: p.unreadSeverity(at.Path), component: component, at: at, message: reason + "; what it holds was not judged",
-			remedy: remedy{command("# run as root if it is a matter of rights; ls -l %s tells what it is", at.Path)}})
+		if u.denied {
+			denied = append(denied, u)
+			continue
+		}
+		p.report(finding{severity: p.unreadSeverity(u.at.Path), component: u.component, at: u.at, message: u.reason + "; what it holds was not judged",
+			remedy: remedy{command("ls -ld %s", u.at.Path)}})
 	}
-	named := map[string]bool{}
+	if len(denied) > 0 {
+		p.reportDenied(denied)
+	}
+	switch len(all) {
+	case 0:
+	case 1:
+		p.unjudged("1 file or folder could not be read")
+	default:
+		p.unjudged("%d files and folders could not be read", len(all))
+	}
+}
+
+// unreadable lists what could not be read, each once, by path.
+func (p *pass) unreadable() []unread {
+	var out []unread
+	seen := map[string]bool{}
+	add := func(u unread) {
+		if !seen[u.at.Path] {
+			seen[u.at.Path] = true
+			out = append(out, u)
+		}
+	}
 	for _, g := range p.groups {
 		p.examine()
 		switch g.file.State {
 		case inventory.NotRegular, inventory.TooLarge:
-			named[g.path] = true // files/malformed tells
+			seen[g.path] = true // files/malformed tells
 		case inventory.Unreadable:
-			unreadable(g.component(), g.at(), g.file.Reason)
+			add(unread{g.component(), g.at(), g.file.Reason, g.file.Denied()})
 		}
 	}
 	for _, problem := range p.inv.Problems {
-		if problem.Kind == inventory.KindUnreadable && !named[problem.Origin.Path] {
+		if problem.Kind == inventory.KindUnreadable {
 			p.examine()
-			unreadable(problem.Component, problem.Origin, problem.Detail)
+			add(unread{problem.Component, problem.Origin, problem.Detail, problem.Denied()})
 		}
 	}
-	if p.lost {
-		p.unjudged("some files could not be read")
+	slices.SortStableFunc(out, func(a, b unread) int { return cmp.Compare(a.at.Path, b.at.Path) })
+	return out
+}
+
+// maxDenied is how many files are named that this user may not read.
+const maxDenied = 3
+
+// reportDenied says once what want of rights kept from being judged: the place of
+// the finding is the first of all.
+func (p *pass) reportDenied(denied []unread) {
+	f := finding{at: parsers.Origin{Path: denied[0].at.Path}, remedy: remedy{"# run the audit as root"}}
+	if len(denied) == 1 {
+		f.component, f.at = denied[0].component, denied[0].at
+		f.message = fmt.Sprintf("%s; what it holds was not judged, and the audit is incomplete: run it as root", denied[0].reason)
+	} else {
+		first, more := bounded(denied, maxDenied)
+		var names []string
+		for _, u := range first {
+			names = append(names, u.at.Path)
+		}
+		list := strings.Join(names, ", ")
+		if more > 0 {
+			list = fmt.Sprintf("%s and %d more", list, more)
+		}
+		f.message = fmt.Sprintf("%d files and folders may not be read by this user: %s; what they hold was not judged, and the audit is incomplete: run it as root", len(denied), list)
 	}
+	p.report(f)
 }
 
 // unreadSeverity is a warning for what may start a component of the control plane:

@@ -4,6 +4,7 @@ import (
 	"certaudit/audit/inventory"
 	"fmt"
 	"path"
+	"slices"
 
 	"certaudit/parsers"
 )
@@ -21,13 +22,33 @@ func checkEmbeddedClient(p *pass) {
 			continue
 		}
 		p.examine()
-		if _, user, ok := k.Current(); ok && !user.CertificateData.IsZero() {
-			current := path.Join(inventory.KubeletCertDir, "kubelet-client-current.pem")
-			p.report(finding{component: "kubelet", at: user.CertificateData.Origin,
-				message: fmt.Sprintf("embeds the client certificate, which the rotation never updates; expected client-certificate: %s", current),
-				remedy:  remedy{fmt.Sprintf("# in %s name %s in place of the embedded certificate and key", ref.Path, current)}})
+		if _, user, ok := k.Current(); ok {
+			p.reportUnrotated(ref, user)
 		}
 	}
+}
+
+// reportUnrotated reports a kubelet's kubeconfig with a client certificate that
+// the rotation does not renew: it writes kubelet-client-current.pem, and at its
+// start the kubelet asks the kubeconfig (kubernetes/kubernetes#71825,
+// kubernetes/kubeadm#1317).
+func (p *pass) reportUnrotated(ref inventory.Reference, user parsers.KubeUser) {
+	c, _ := p.inv.Component("kubelet")
+	current := path.Join(c.CertDir(), "kubelet-client-current.pem")
+	f, fields := finding{component: "kubelet"}, "client-certificate-data and client-key-data"
+	switch named := parsers.ResolvePath(ref.Path, user.CertificateFile.Value); {
+	case !user.CertificateData.IsZero():
+		f.at = user.CertificateData.Origin
+		f.message = fmt.Sprintf("embeds the client certificate, which the rotation never updates; expected client-certificate: %s", current)
+	case named != "" && named != current && p.inv.Files[named].Resolved != p.inv.Files[current].Resolved && slices.Contains(p.inv.Folders[path.Dir(current)], path.Base(current)):
+		f.at, fields = user.CertificateFile.Origin, "client-certificate and client-key"
+		f.message = fmt.Sprintf("names %s, which the rotation never updates: it renews %s; expected client-certificate: %s", named, path.Base(current), current)
+	default:
+		return
+	}
+	f.remedy = remedy{fmt.Sprintf("# in %s replace %s by", ref.Path, fields),
+		"#   client-certificate: " + current, "#   client-key: " + current, "systemctl restart kubelet"}
+	p.report(f)
 }
 
 func checkLink(p *pass) {

@@ -165,7 +165,10 @@ func checkCABundle(p *pass) {
 			return
 		}
 		p.examine()
-		if slices.ContainsFunc(named, func(s tlsSecret) bool { return verify(s.leaf(), s.certs[1:], b, p.now) == nil }) {
+		if slices.ContainsFunc(named, func(s tlsSecret) bool {
+			err := p.verify(s.leaf(), s.certs[1:], b, p.now)
+			return err == nil || isUnverified(err)
+		}) {
 			return
 		}
 		s := named[0]
@@ -182,8 +185,8 @@ func (p *pass) withoutBundle(o inventory.Object, t inventory.Target, secrets []t
 	if t.Injector != "" {
 		injection = fmt.Sprintf("; %s says that it is to be filled in, so that its injector has not run", t.Injector)
 	}
-	s, sure := servingSecret(t, bundle{}, secrets, p.now)
-	if !sure || !isPrivate(t, *s) {
+	s, sure := p.servingSecret(t, bundle{}, secrets)
+	if !sure || !p.isPrivate(t, *s) {
 		p.unjudged("%s of %s has no caBundle, so that the API server verifies %s with the roots of its system%s; its certificate is not in view, or of a CA that may be among them",
 			targetWords(t), o.Label(), t.DNSName(), injection)
 		return
@@ -203,13 +206,13 @@ func (p *pass) withoutBundle(o inventory.Object, t inventory.Target, secrets []t
 // that no system knows: it signed itself, is to be injected, or is valid for the
 // name of a service, for which public CAs may not issue (CA/Browser Forum,
 // Baseline Requirements 4.2.2: internal names).
-func isPrivate(t inventory.Target, s tlsSecret) bool {
-	return isSelfSigned(s.leaf()) || t.Injector != "" || t.Service != "" && s.leaf().VerifyHostname(t.DNSName()) == nil
+func (p *pass) isPrivate(t inventory.Target, s tlsSecret) bool {
+	return p.selfSigned(s.leaf()) || t.Injector != "" || t.Service != "" && s.leaf().VerifyHostname(t.DNSName()) == nil
 }
 
 func checkServiceName(p *pass) {
 	p.targets(func(o inventory.Object, t inventory.Target, b bundle, secrets []tlsSecret) {
-		s, sure := servingSecret(t, b, secrets, p.now)
+		s, sure := p.servingSecret(t, b, secrets)
 		if s == nil {
 			return
 		}
@@ -231,12 +234,12 @@ func checkServiceName(p *pass) {
 // has its name, the one that the caBundle is injected from, or the one that
 // the caBundle verifies and is called after the service. It is sure of the first
 // two.
-func servingSecret(t inventory.Target, b bundle, secrets []tlsSecret, now time.Time) (found *tlsSecret, sure bool) {
+func (p *nodeAudit) servingSecret(t inventory.Target, b bundle, secrets []tlsSecret) (found *tlsSecret, sure bool) {
 	for i, s := range secrets {
 		switch {
 		case s.leaf().VerifyHostname(t.DNSName()) == nil, t.Injected != "" && t.Injected == s.Label():
 			return &secrets[i], true
-		case found == nil && len(b.certs) > 0 && t.Service != "" && strings.HasPrefix(s.Name, t.Service) && verify(s.leaf(), s.certs[1:], b, now) == nil:
+		case found == nil && len(b.certs) > 0 && t.Service != "" && strings.HasPrefix(s.Name, t.Service) && p.verify(s.leaf(), s.certs[1:], b, p.now) == nil:
 			found = &secrets[i]
 		}
 	}
@@ -251,7 +254,7 @@ func checkObjectChain(p *pass) {
 			p.report(finding{severity: Critical, component: s.Label(), at: s.ref.Origin, sha256: s.sum(), message: behindIssuers(index, len(s.certs)), remedy: remedy{chainOrder}})
 			continue
 		}
-		if isSelfSigned(s.leaf()) {
+		if p.selfSigned(s.leaf()) {
 			continue
 		}
 		p.examine()
@@ -265,19 +268,19 @@ func checkObjectChain(p *pass) {
 // chainFault says what is wrong with the chain of a Secret, "" for nothing.
 func (p *nodeAudit) chainFault(s tlsSecret, authorities map[string][]parsers.Certificate) (Severity, string) {
 	for i := 1; i < len(s.certs); i++ {
-		if !p.issued(s.certs[i], s.certs[i-1]) {
+		if !p.maybeIssued(s.certs[i], s.certs[i-1]) {
 			return Warning, fmt.Sprintf("certificate %d of %d, %q, did not sign the one in front of it, which %q issued; expected each to be followed by its issuer", i+1, len(s.certs), s.certs[i].Subject.CommonName, issuerName(s.certs[i-1]))
 		}
 	}
 	last := s.certs[len(s.certs)-1]
-	if isSelfSigned(last) {
+	if p.selfSigned(last) {
 		return "", ""
 	}
 	for _, ca := range s.ca {
-		if !p.issued(ca, last) {
+		if !p.maybeIssued(ca, last) {
 			continue
 		}
-		if !isSelfSigned(ca) {
+		if !p.selfSigned(ca) {
 			return Warning, fmt.Sprintf("the intermediate %q stands in ca.crt alone, so that the server does not send it; expected it in tls.crt", ca.Subject.CommonName)
 		}
 		return "", ""
@@ -286,10 +289,10 @@ func (p *nodeAudit) chainFault(s tlsSecret, authorities map[string][]parsers.Cer
 		return Warning, fmt.Sprintf("ca.crt holds %s, which did not sign the certificate that %q issued; expected its CA", listOr(bundle{certs: s.ca}.names(), "nothing"), issuerName(last))
 	}
 	for _, ca := range authorities[string(last.RawIssuer)] {
-		if !p.issued(ca.Certificate, last) {
+		if !p.maybeIssued(ca.Certificate, last) {
 			continue
 		}
-		if !isSelfSigned(ca.Certificate) {
+		if !p.selfSigned(ca.Certificate) {
 			return Warning, fmt.Sprintf("the intermediate %q signed it and is not in tls.crt, so that the server does not send it; it stands in %s", ca.Subject.CommonName, ca.Origin.Path)
 		}
 		return "", ""

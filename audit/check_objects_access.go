@@ -79,7 +79,10 @@ func (p *pass) objectServer(o inventory.Object, c parsers.KubeCluster, trust bun
 		p.report(f)
 		return
 	}
-	trusted := func(s credentials) bool { return verify(s.chain[0], s.chain[1:], trust, p.now) == nil }
+	trusted := func(s credentials) bool {
+		err := p.verify(s.chain[0], s.chain[1:], trust, p.now)
+		return err == nil || isUnverified(err)
+	}
 	if len(trust.certs) == 0 || slices.ContainsFunc(servers, trusted) || p.saidAt(trust.place) {
 		return
 	}
@@ -132,7 +135,7 @@ func (p *pass) isOwnObject(o inventory.Object, c parsers.KubeCluster, trust bund
 		return true
 	}
 	return slices.ContainsFunc(servers, func(s credentials) bool {
-		return len(trust.certs) > 0 && (verify(s.chain[0], s.chain[1:], trust, p.now) == nil || isUnique(host) && s.chain[0].VerifyHostname(host) == nil)
+		return len(trust.certs) > 0 && (p.verify(s.chain[0], s.chain[1:], trust, p.now) == nil || isUnique(host) && s.chain[0].VerifyHostname(host) == nil)
 	})
 }
 

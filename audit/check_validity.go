@@ -110,7 +110,7 @@ func (n *nodeAudit) superseded(e *entry) bool {
 		return false
 	}
 	for leaf := range n.decoded((*entry).isLeaf) {
-		if n.signed(e.cert.Certificate, leaf.cert.Certificate) && !slices.ContainsFunc(longer, func(ca *x509.Certificate) bool { return n.signed(ca, leaf.cert.Certificate) }) {
+		if n.maybeSigned(e.cert.Certificate, leaf.cert.Certificate) && !slices.ContainsFunc(longer, func(ca *x509.Certificate) bool { return n.signed(ca, leaf.cert.Certificate) }) {
 			return false
 		}
 	}

@@ -304,9 +304,9 @@ var roster = []Check{
 	{
 		ID: "files/malformed", Severity: Critical, scope: scopeNode,
 		Summary: "a file cannot be parsed, wholly or in one block",
-		Why:     "Some readers fail, others pass over the block in silence and miss a CA.",
-		Example: "A certificate was pasted into a bundle and lost a line.",
-		Remedy:  "Restore the file.",
+		Why:     "Some readers fail, others pass over the block in silence and miss a CA. What encoding/pem reads is what components read: they do not read key stores, keys with a passphrase, or a block that does not begin its line.",
+		Example: "A certificate was pasted into a bundle and lost a line; an editor wrote a byte order mark; --tls-cert-file names PKCS#12.",
+		Remedy:  "Correct the file where the message says what is wrong with it, else restore it.",
 		Source:  "RFC 7468; encoding/pem",
 		run:     checkMalformed,
 	},
@@ -359,9 +359,9 @@ var roster = []Check{
 
 	{
 		ID: "kubelet/embedded-client", Severity: Warning, scope: scopeNode,
-		Summary: "kubelet.conf embeds a certificate that rotation never updates",
-		Why:     "The kubelet rotates a file beside it; a year later the embedded one has expired and the kubelet does not start again.",
-		Example: "kubeadm init before 1.17, or a kubelet.conf made by kubeadm kubeconfig user.",
+		Summary: "kubelet.conf embeds or names a certificate that rotation never updates",
+		Why:     "The kubelet rotates a file beside it; a year later the one in kubelet.conf has expired and the kubelet does not start again.",
+		Example: "kubeadm init before 1.17, a kubelet.conf made by kubeadm kubeconfig user, or one that names kubelet-client.crt.",
 		Remedy:  "Name kubelet-client-current.pem in kubelet.conf.",
 		Source:  "https://kubernetes.io/docs/setup/production-environment/tools/kubeadm/troubleshooting-kubeadm/#kubelet-client-cert",
 		run:     checkEmbeddedClient,
@@ -489,7 +489,7 @@ var roster = []Check{
 	{
 		ID: "input/unreadable", Severity: Info, scope: scopeNode | scopeRequests,
 		Summary: "a file or folder could not be read",
-		Why:     "What it holds was not judged; the audit is incomplete. A static pod's manifest that cannot be read is a warning.",
+		Why:     "What it holds was not judged; the audit is incomplete. A static pod's manifest that cannot be read is a warning. All that want of rights keeps from being read is one finding.",
 		Example: "The audit runs without root's rights.",
 		Remedy:  "Run as root.",
 		Source:  sourceBest,
@@ -507,9 +507,9 @@ var roster = []Check{
 	{
 		ID: "input/unsupported", Severity: Info, scope: scopeNode | scopeRequests,
 		Summary: "something well-formed is not understood here",
-		Why:     "It was not judged.",
-		Example: "A volume of the API server's that is no hostPath.",
-		Remedy:  "Look at it by hand.",
+		Why:     "It was not judged, or only its certificates were. It is a fault only where a component is to read it: files/malformed.",
+		Example: "A volume of the API server's that is no hostPath; a PKCS#12 key store, a revocation list or a key of SSH in a folder that is audited.",
+		Remedy:  "Look at it by hand; certaudit inspect opens key stores with their password.",
 		Source:  sourceStaticPod,
 		run:     checkUnsupported,
 	},

@@ -65,7 +65,7 @@ func (n *nodeAudit) kubeconfigEdge(k parsers.Kubeconfig, context parsers.KubeCon
 	host := hostOf(cluster)
 	server, clients := n.apiServer(host), n.apiServerClients(host)
 	trust := n.serverTrust(cluster, server)
-	l.serverSide = verifyServer(server, trust, to(host), n.now)
+	l.serverSide = n.verifyServer(server, trust, to(host))
 	if server.unseen && l.serverSide.verdict == VerdictUnknown {
 		l.serverSide = n.verifyCluster(trust, l.serverSide)
 	}
@@ -80,16 +80,16 @@ func (n *nodeAudit) kubeconfigEdge(k parsers.Kubeconfig, context parsers.KubeCon
 		l.clientSide, l.authorization = verification{verdict: VerdictNone, reason: "the client shows a token"}, verification{verdict: VerdictNone}
 		return l, true
 	}
-	l.clientSide = verifyClient(offered, clients, n.now)
+	l.clientSide = n.verifyClient(offered, clients)
 	l.authorization, l.Identity = n.identify(r, offered), identityOf(offered)
 	return l, true
 }
 
 // verifyCluster judges what a client verifies an API server with that is not in
 // view: kubeadm's have their certificates of the CA of the node's ca.crt.
-func (n *node) verifyCluster(trust anchors, otherwise verification) verification {
+func (n *nodeAudit) verifyCluster(trust anchors, otherwise verification) verification {
 	own, ok := bundleNamed(n.inv, []string{"kube-controller-manager --root-ca-file", "kubeadm ca.crt", "kube-apiserver --client-ca-file", "kubelet --client-ca-file"})
-	if !ok || n.facts.profile != ProfileKubeadm || len(trust.certs) == 0 || related(trust.certs, own.certs) {
+	if !ok || n.facts.profile != ProfileKubeadm || len(trust.certs) == 0 || n.related(trust.certs, own.certs) {
 		return otherwise
 	}
 	return verification{verdict: VerdictBroken, fault: faultUntrusted, at: trust.at, paths: trust.paths,
@@ -97,13 +97,15 @@ func (n *node) verifyCluster(trust anchors, otherwise verification) verification
 }
 
 // related reports whether a certificate of one bundle has a key of the other, or
-// signed one of it.
-func related(a, b []*x509.Certificate) bool {
+// signed one of it, or may have.
+func (n *nodeAudit) related(a, b []*x509.Certificate) bool {
 	if sharedKey(a, b) != nil {
 		return true
 	}
 	signs := func(cas, certs []*x509.Certificate) bool {
-		return slices.ContainsFunc(certs, func(c *x509.Certificate) bool { return len(signers(c, cas)) > 0 })
+		return slices.ContainsFunc(certs, func(c *x509.Certificate) bool {
+			return slices.ContainsFunc(cas, func(ca *x509.Certificate) bool { return n.maybeSigned(ca, c) })
+		})
 	}
 	return signs(a, b) || signs(b, a)
 }
@@ -131,7 +133,7 @@ func (n *nodeAudit) podEdges() []edge {
 	}
 	l := edge{dialled: n.inv.Setting("kube-apiserver", "service-cluster-ip-range").Origin}
 	l.Client, l.Server, l.Address = "pods", "kube-apiserver", (&url.URL{Scheme: "https", Host: bracketed(hosts[0])}).String()
-	l.serverSide = verifyServer(n.apiServer(hosts[0]), trust, to(hosts[0]), n.now)
+	l.serverSide = n.verifyServer(n.apiServer(hosts[0]), trust, to(hosts[0]))
 	l.clientSide, l.authorization = verification{verdict: VerdictNone, reason: "the client shows a token"}, verification{verdict: VerdictNone}
 	return []edge{l}
 }
@@ -182,7 +184,7 @@ func (n *nodeAudit) kubeletEdges() []edge {
 	if whole, reason := isWhole(n.inv, server); !hasCA && !whole {
 		trust = anchors{unseen: true, reason: reason}
 	}
-	l.serverSide = verifyServer(n.kubeletServer(), trust, dialled, n.now)
+	l.serverSide = n.verifyServer(n.kubeletServer(), trust, dialled)
 	cert, hasCert := n.inv.ReferenceOf("kube-apiserver", "kubelet-client-certificate")
 	offered := n.presentedBy(cert, hasCert)
 	if !hasCert {
@@ -198,7 +200,7 @@ func (n *nodeAudit) kubeletEdges() []edge {
 func (n *nodeAudit) kubeletTakes(offered credentials) verification {
 	ref, verifies := n.inv.ReferenceOf(inventory.Kubelet, "client-ca-file")
 	if verifies && !offered.none {
-		return verifyClient(offered, n.trustedBy(ref, true, ""), n.now)
+		return n.verifyClient(offered, n.trustedBy(ref, true, ""))
 	}
 	u := n.unset(inventory.Kubelet, "client-ca-file")
 	if verifies {
@@ -271,7 +273,7 @@ func (n *nodeAudit) frontProxyEdges() []edge {
 		trust = n.refusing(inventory.APIServer, "requestheader-client-ca-file", "--requestheader-client-ca-file is not set: extension API servers do not believe the API server for whom it speaks")
 		l.role.impact = Warning // there may be none of them
 	}
-	l.clientSide = verifyClient(offered, trust, n.now)
+	l.clientSide = n.verifyClient(offered, trust)
 	l.authorization, l.Identity = n.identify(r, offered), identityOf(offered)
 	return []edge{l}
 }
@@ -392,10 +394,10 @@ func (n *nodeAudit) outboundEdges() []edge {
 			u, _ := k.User(context.User)
 			l := edge{role: *roleNamed(inventory.RoleOutbound), dialled: c.Server.Origin}
 			l.Client, l.Server, l.Address = ref.Component, path.Base(ref.Path)+" "+c.Name, c.Server.Value
-			l.serverSide = verifyServer(credentials{unseen: true}, n.serverTrust(c, credentials{unseen: true}), to(parsers.HostOf(c.Server.Value)), n.now)
+			l.serverSide = n.verifyServer(credentials{unseen: true}, n.serverTrust(c, credentials{unseen: true}), to(parsers.HostOf(c.Server.Value)))
 			l.clientSide, l.authorization = verification{verdict: VerdictNone}, verification{verdict: VerdictNone}
 			if offered := n.userCredentials(u, &l.role); !offered.none {
-				l.clientSide = verifyClient(offered, anchors{unseen: true, reason: "the server is not in view"}, n.now)
+				l.clientSide = n.verifyClient(offered, anchors{unseen: true, reason: "the server is not in view"})
 				l.Identity = identityOf(offered)
 			}
 			edges = append(edges, l)
@@ -409,7 +411,7 @@ func (n *nodeAudit) outboundEdges() []edge {
 		if ok {
 			trust = n.trustedBy(ca, true, "")
 		}
-		l.serverSide = verifyServer(credentials{unseen: true}, trust, to(parsers.HostOf(issuer.Value)), n.now)
+		l.serverSide = n.verifyServer(credentials{unseen: true}, trust, to(parsers.HostOf(issuer.Value)))
 		l.clientSide, l.authorization = verification{verdict: VerdictNone}, verification{verdict: VerdictNone}
 		edges = append(edges, l)
 	}

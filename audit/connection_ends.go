@@ -113,7 +113,7 @@ func (n *node) trustedBy(ref inventory.Reference, ok bool, absent string) anchor
 }
 
 // serverTrust is what a kubeconfig verifies a server with.
-func (n *node) serverTrust(c parsers.KubeCluster, server credentials) anchors {
+func (n *nodeAudit) serverTrust(c parsers.KubeCluster, server credentials) anchors {
 	hasData, hasFile := !c.CAData.IsZero(), c.CAFile.Value != ""
 	switch {
 	case c.InsecureSkipTLSVerify && (hasData || hasFile):
@@ -253,7 +253,7 @@ func (n *node) otherHalf(ref inventory.Reference) unsetFlag {
 }
 
 // rootsWithout are what an end verifies with that no flag gives a CA.
-func (n *node) rootsWithout(component, flag, reason string, c credentials) anchors {
+func (n *nodeAudit) rootsWithout(component, flag, reason string, c credentials) anchors {
 	u := n.unset(component, flag)
 	if u.flag == "" {
 		return anchors{unseen: true, reason: reason}
@@ -264,7 +264,7 @@ func (n *node) rootsWithout(component, flag, reason string, c credentials) ancho
 // hostAnchors are the host's root certificates, which an end verifies with that is
 // given no others. Those are not looked at one by one: what it verifies is refused if
 // a CA in view signed it that is not among them.
-func (n *node) hostAnchors(c credentials, reason string, at parsers.Origin, u unsetFlag) anchors {
+func (n *nodeAudit) hostAnchors(c credentials, reason string, at parsers.Origin, u unsetFlag) anchors {
 	ca, private := n.privateCA(c)
 	if !private {
 		return anchors{unseen: true, reason: reason}
@@ -274,12 +274,12 @@ func (n *node) hostAnchors(c credentials, reason string, at parsers.Origin, u un
 
 // privateCA returns the root in view that signed what an end presents, unless it is
 // one of the host's.
-func (n *node) privateCA(c credentials) (*entry, bool) {
+func (n *nodeAudit) privateCA(c credentials) (*entry, bool) {
 	for e := range n.decoded(func(e *entry) bool { return e.role.isCA() && e.role.name != inventory.RoleIntermediate }) {
-		if !isSelfSigned(e.cert.Certificate) || slices.Contains(n.inv.HostRoots, e.cert.SHA256()) {
+		if !n.selfSigned(e.cert.Certificate) || slices.Contains(n.inv.HostRoots, e.cert.SHA256()) {
 			continue
 		}
-		if slices.ContainsFunc(c.chain, func(x *x509.Certificate) bool { return len(signers(x, []*x509.Certificate{e.cert.Certificate})) > 0 }) {
+		if slices.ContainsFunc(c.chain, func(x *x509.Certificate) bool { return n.signed(e.cert.Certificate, x) }) {
 			return e, true
 		}
 	}

@@ -33,7 +33,7 @@ func (n *nodeAudit) etcdEdges() []edge {
 			trust, ok = n.inv.ReferenceOf("etcd", "trusted-ca-file")
 		}
 		if ok && l.serverSide.verdict == VerdictUnverified {
-			l.serverSide = verifyServer(n.etcdServer("127.0.0.1"), n.trustedBy(trust, true, ""), to("127.0.0.1"), n.now)
+			l.serverSide = n.verifyServer(n.etcdServer("127.0.0.1"), n.trustedBy(trust, true, ""), to("127.0.0.1"))
 		}
 		edges = append(edges, l)
 	}
@@ -79,7 +79,7 @@ func (n *nodeAudit) gatewayEdges() []edge {
 	l.Client, l.Server = "etcd gateway", "etcd"
 	offered := n.presentedBy(serving, true)
 	l.serverSide = verification{verdict: VerdictUnverified, reason: "etcd does not verify itself"}
-	l.clientSide = verifyClient(offered, n.trustedBy(trust, true, ""), n.now)
+	l.clientSide = n.verifyClient(offered, n.trustedBy(trust, true, ""))
 	l.authorization, l.Identity = n.gatewayIdentity(), identityOf(offered)
 	return []edge{l}
 }
@@ -160,8 +160,8 @@ func (n *nodeAudit) etcdEdge(component, address, caFlag, certFlag string, r *rol
 	case !hasCA && component == inventory.APIServer:
 		trust = n.rootsWithout(component, caFlag, hostRoots, server)
 	}
-	l.serverSide = verifyServer(server, trust, to(host), n.now)
-	l.clientSide = verifyClient(offered, clients, n.now)
+	l.serverSide = n.verifyServer(server, trust, to(host))
+	l.clientSide = n.verifyClient(offered, clients)
 	return l
 }
 
@@ -235,7 +235,7 @@ func etcdElsewhere(inv *inventory.Inventory, host string) string {
 	case !runs && host != "" && inv.IsOwn(host):
 		return fmt.Sprintf("what listens at %s on this node is not known", host)
 	case !runs:
-		return "etcd is not on this node"
+		return notHere(inv, "etcd")
 	case isMember(inv, host):
 		return fmt.Sprintf("%s is another member of etcd", host)
 	case len(addresses) == 0:
@@ -255,7 +255,7 @@ func isMember(inv *inventory.Inventory, host string) bool {
 
 // etcdClients is what the etcd that listens at a host verifies a client with. It
 // demands certificates as soon as it has a CA (etcd client/pkg/transport).
-func (n *node) etcdClients(host string, offered credentials) anchors {
+func (n *nodeAudit) etcdClients(host string, offered credentials) anchors {
 	if why := etcdElsewhere(n.inv, host); why != "" {
 		return anchors{unseen: true, reason: why}
 	}
@@ -264,7 +264,7 @@ func (n *node) etcdClients(host string, offered credentials) anchors {
 
 // etcdDemands is what etcd verifies those with who call it. Without a CA of its
 // own it takes the host's, if it is to demand certificates.
-func (n *node) etcdDemands(caFlag, authFlag, absent string, offered credentials) anchors {
+func (n *nodeAudit) etcdDemands(caFlag, authFlag, absent string, offered credentials) anchors {
 	ref, ok := n.inv.ReferenceOf("etcd", caFlag)
 	if !ok && isOn(n.inv.Setting("etcd", authFlag)) {
 		return n.rootsWithout(inventory.Etcd, caFlag, "etcd verifies with the host's root certificates", offered)
@@ -303,8 +303,8 @@ func (n *nodeAudit) peerEdges() []edge {
 			trust = anchors{none: true, reason: noTLS}
 			clients = trust
 		}
-		l.serverSide = verifyServer(peer, trust, to(host), n.now)
-		l.clientSide = verifyClient(offered, clients, n.now)
+		l.serverSide = n.verifyServer(peer, trust, to(host))
+		l.clientSide = n.verifyClient(offered, clients)
 		l.authorization, l.Identity = n.allowed(peerNames, offered, verification{verdict: VerdictOK}), identityOf(offered)
 		edges = append(edges, l)
 	}
@@ -312,7 +312,7 @@ func (n *nodeAudit) peerEdges() []edge {
 }
 
 // peerTrust is what a member verifies a peer with that it calls.
-func (n *node) peerTrust(peer credentials) anchors {
+func (n *nodeAudit) peerTrust(peer credentials) anchors {
 	ref, ok := n.inv.ReferenceOf("etcd", "peer-trusted-ca-file")
 	if !ok {
 		return n.rootsWithout(inventory.Etcd, "peer-trusted-ca-file", hostRoots, peer)

@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"certaudit/parsers"
 )
@@ -190,8 +189,8 @@ type destination struct {
 func to(host string) destination { return destination{host: host} }
 
 // verifyServer judges how a client verifies the server that it dials.
-func verifyServer(c credentials, a anchors, dialled destination, now time.Time) verification {
-	h := verifyEnd("server", c, a, dialled.host, x509.ExtKeyUsageServerAuth, now)
+func (n *nodeAudit) verifyServer(c credentials, a anchors, dialled destination) verification {
+	h := n.verifyEnd("server", c, a, dialled.host, x509.ExtKeyUsageServerAuth)
 	if dialled.host != "" || h.verdict != VerdictOK {
 		return h
 	}
@@ -223,11 +222,11 @@ func (c credentials) words(end string) string {
 }
 
 // verifyClient judges how a server verifies a client.
-func verifyClient(c credentials, a anchors, now time.Time) verification {
-	return verifyEnd("client", c, a, "", x509.ExtKeyUsageClientAuth, now)
+func (n *nodeAudit) verifyClient(c credentials, a anchors) verification {
+	return n.verifyEnd("client", c, a, "", x509.ExtKeyUsageClientAuth)
 }
 
-func verifyEnd(end string, c credentials, a anchors, host string, usage x509.ExtKeyUsage, now time.Time) verification {
+func (n *nodeAudit) verifyEnd(end string, c credentials, a anchors, host string, usage x509.ExtKeyUsage) verification {
 	h := verification{verdict: VerdictBroken, paths: slices.Concat(c.paths, a.paths), at: a.at}
 	if c.served != "" {
 		h.paths, h.served = a.paths, c.at.Path
@@ -244,7 +243,7 @@ func verifyEnd(end string, c credentials, a anchors, host string, usage x509.Ext
 	case c.generated != "":
 		h.fault, h.reason, h.at, h.unset = faultUntrusted, c.generated, c.at, c.unset
 	case len(c.chain) > 0 && a.unseen:
-		h.judge(end, c, c.chain[:1], host, usage, now)
+		n.judge(&h, end, c, c.chain[:1], host, usage)
 		if h.verdict == VerdictOK {
 			h.verdict, h.reason = VerdictUnknown, a.reason
 		}
@@ -256,21 +255,23 @@ func verifyEnd(end string, c credentials, a anchors, host string, usage x509.Ext
 			h.reason = c.unset.name() + " is not set: " + h.reason
 		}
 	default:
-		h.judge(end, c, a.certs, host, usage, now)
+		n.judge(&h, end, c, a.certs, host, usage)
 	}
 	return h
 }
 
 // judge lets crypto/x509 decide, and what crypto/tls demands beyond it.
-func (h *verification) judge(end string, c credentials, roots []*x509.Certificate, host string, usage x509.ExtKeyUsage, now time.Time) {
-	opts := x509.VerifyOptions{DNSName: host, Roots: pool(roots), Intermediates: pool(c.chain[1:]),
-		CurrentTime: now, KeyUsages: []x509.ExtKeyUsage{usage}}
-	_, err := c.chain[0].Verify(opts)
+func (n *nodeAudit) judge(h *verification, end string, c credentials, roots []*x509.Certificate, host string, usage x509.ExtKeyUsage) {
+	opts := x509.VerifyOptions{DNSName: host, CurrentTime: n.now, KeyUsages: []x509.ExtKeyUsage{usage}}
+	err := n.build(c.chain[0], c.chain[1:], roots, opts)
 	switch {
+	case isUnverified(err):
+		h.verdict, h.reason = VerdictUnknown, fmt.Sprintf("the %s's certificate: %s", end, err)
+		return
 	case err != nil:
 		h.fault, h.reason = faultOf(err), fmt.Sprintf("%s: %s", c.words(end), err)
 		opts.DNSName = ""
-		if _, deeper := c.chain[0].Verify(opts); h.fault == faultName && deeper != nil {
+		if deeper := n.build(c.chain[0], c.chain[1:], roots, opts); h.fault == faultName && deeper != nil && !isUnverified(deeper) {
 			// Another name would not do: the name is only what is looked at first.
 			h.fault, h.reason = faultOf(deeper), fmt.Sprintf("%s; %s", h.reason, deeper)
 		}

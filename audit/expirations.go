@@ -165,7 +165,7 @@ func (n *node) openError(name string) error {
 	case inventory.Missing, inventory.DanglingLink, "":
 		return fmt.Errorf("open %s: no such file or directory", name)
 	case inventory.Unreadable:
-		if f.Denied {
+		if f.Denied() {
 			return fmt.Errorf("open %s: permission denied", name)
 		}
 		return fmt.Errorf("%s %s", name, f.Reason)
@@ -324,8 +324,7 @@ func (n *nodeAudit) externalLeaf(stem, words string, ca parsers.Certificate) err
 	for _, c := range certs[1:] {
 		between = append(between, c.Certificate)
 	}
-	_, err = certs[0].Verify(x509.VerifyOptions{Roots: pool([]*x509.Certificate{ca.Certificate}), Intermediates: pool(between),
-		CurrentTime: n.now, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}})
+	err = n.build(certs[0].Certificate, between, []*x509.Certificate{ca.Certificate}, x509.VerifyOptions{CurrentTime: n.now, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}})
 	if err != nil {
 		return fmt.Errorf("certificate %s is not signed by corresponding CA: %w", words, err)
 	}

@@ -127,7 +127,8 @@ func TestMalformedEdges(t *testing.T) {
 	hook := webhook("https://hook.example.com", "    certificate-authority: ca.crt\n", "")
 	testEdges(t, fixtures.ControlPlane, []edge{
 		{name: "nothing but what Go does not read", change: put(serving+".crt", trusted), want: []string{
-			`critical files/malformed /etc/kubernetes/pki/apiserver.crt kube-apiserver --tls-cert-file: "TRUSTED CERTIFICATE" block: Go and Kubernetes read certificates from "CERTIFICATE" blocks only`,
+			`critical files/malformed /etc/kubernetes/pki/apiserver.crt kube-apiserver --tls-cert-file: "TRUSTED CERTIFICATE" block: Go and Kubernetes read certificates from "CERTIFICATE" blocks only; ` +
+				`expected a certificate in PEM for kube-apiserver --tls-cert-file (/etc/kubernetes/manifests/kube-apiserver.yaml:40)`,
 		}},
 		{name: "what Go does not read behind a certificate", change: func(c *fixtures.Cluster) { c.Node.Append(serving+".crt", []byte(trusted)) }, want: []string{
 			`info files/malformed /etc/kubernetes/pki/apiserver.crt kube-apiserver --tls-cert-file: "TRUSTED CERTIFICATE" block: Go and Kubernetes read certificates from "CERTIFICATE" blocks only`,

@@ -101,6 +101,41 @@ func TestFileInPlace(t *testing.T) {
 	}
 }
 
+// TestNotRoot: a user who may read nothing but the certificates gets one finding
+// that says so, no missing file, and kubeadm's error in place of its table.
+func TestNotRoot(t *testing.T) {
+	c := fixtures.ControlPlane(fixtures.Options{})
+	for _, name := range c.Node.Paths() {
+		if f := c.Node[name]; f.Link == "" && !strings.HasSuffix(name, ".crt") {
+			c.Node.Chmod(name, 0)
+		}
+	}
+	var r audit.Result
+	if err := fixtures.WithoutCapabilities(func() { r = auditNode(t, c.Node, audit.Options{}) }); err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, f := range r.Findings {
+		switch f.Check {
+		case "input/unreadable":
+			n++
+			want := "26 files and folders may not be read by this user: /etc/kubernetes/admin.conf, /etc/kubernetes/controller-manager.conf, /etc/kubernetes/kubelet.conf and 23 more; " +
+				"what they hold was not judged, and the audit is incomplete: run it as root"
+			if f.Message != want || f.Severity != audit.Info || f.Remedy != "# run the audit as root" {
+				t.Errorf("got %+v, want the message %q", f, want)
+			}
+		case "files/missing", "files/malformed", "keys/mismatch":
+			t.Errorf("what may not be read is reported: %+v", f)
+		}
+	}
+	if n != 1 || !r.Summary.Incomplete {
+		t.Errorf("%d findings, incomplete %v; want one, and an audit that is incomplete", n, r.Summary.Incomplete)
+	}
+	if node := r.Nodes[0]; node.ExpirationError != "failed to load kubeConfig file /etc/kubernetes/admin.conf: open /etc/kubernetes/admin.conf: permission denied" || node.Expirations != nil {
+		t.Errorf("got the rows %v and the error %q", node.Expirations, node.ExpirationError)
+	}
+}
+
 func TestUnreadable(t *testing.T) {
 	c := fixtures.ControlPlane(fixtures.Options{})
 	c.Node.Chmod(pki+"/apiserver.key", 0)
@@ -116,9 +151,9 @@ func TestUnreadable(t *testing.T) {
 		}
 	}
 	want := []string{
-		"warning input/unreadable /etc/kubernetes/manifests/etcd.yaml: may not be read by this user; what it holds was not judged",
-		"info input/unreadable /etc/kubernetes/pki/apiserver.key kube-apiserver --tls-private-key-file: may not be read by this user; what it holds was not judged",
-		"incomplete input/unreadable: some files could not be read",
+		"info input/unreadable /etc/kubernetes/manifests/etcd.yaml: 2 files and folders may not be read by this user: /etc/kubernetes/manifests/etcd.yaml, /etc/kubernetes/pki/apiserver.key; " +
+			"what they hold was not judged, and the audit is incomplete: run it as root",
+		"incomplete input/unreadable: 2 files and folders could not be read",
 	}
 	if diff := gocmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

@@ -238,7 +238,7 @@ func TestManyBytes(t *testing.T) {
 		"info input/unreadable /etc/kubernetes/pki/etcd/healthcheck-client.key kubeadm etcd/healthcheck-client.key: was not read: the files before it hold more than 16 MiB; what it holds was not judged",
 		"info input/unreadable /etc/kubernetes/pki/front-proxy-ca.key kubeadm front-proxy-ca.key: was not read: the files before it hold more than 16 MiB; what it holds was not judged",
 		"info input/unreadable /etc/kubernetes/super-admin.conf kubeadm super-admin.conf: was not read: the files before it hold more than 16 MiB; what it holds was not judged",
-		"incomplete input/unreadable: some files could not be read",
+		"incomplete input/unreadable: 8 files and folders could not be read",
 		"incomplete input/undecodable: some input could not be understood",
 	}
 	if diff := gocmp.Diff(want, told(auditNode(t, c.Node, audit.Options{}))); diff != "" {

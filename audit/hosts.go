@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"net/netip"
+	"path"
 	"slices"
 	"strings"
 
@@ -79,7 +80,7 @@ func elsewhere(inv *inventory.Inventory, profile, host string) string {
 	case !runs && host != "" && inv.IsOwn(host):
 		return fmt.Sprintf("what listens at %s on this node is not known", host)
 	case !runs:
-		return "the API server is not on this node"
+		return notHere(inv, "the API server")
 	case host == "" || inv.IsOwn(host):
 		return ""
 	}
@@ -91,6 +92,17 @@ func elsewhere(inv *inventory.Inventory, profile, host string) string {
 		return "" // the DNS may say anything, and kubeadm's kubeconfigs lead here or to the balancer
 	}
 	return fmt.Sprintf("%s is %s by %s, which nothing here gives to this node", host, joinOr(texts(addresses)), where(at))
+}
+
+// notHere says that an end is not on the node or, where what would start it could
+// not be read, that nobody knows.
+func notHere(inv *inventory.Inventory, what string) string {
+	for _, p := range inv.Problems {
+		if p.Kind == inventory.KindUnreadable && (p.Origin.Path == inv.ManifestDir || path.Dir(p.Origin.Path) == inv.ManifestDir) {
+			return fmt.Sprintf("whether %s is on this node cannot be told: %s %s", what, p.Origin.Path, p.Detail)
+		}
+	}
+	return what + " is not on this node"
 }
 
 // holdsName reports whether the API server of this node shows a certificate with

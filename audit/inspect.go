@@ -46,6 +46,7 @@ type Inspection struct {
 
 	certificates []parsers.Certificate // the one of each item, or the zero Certificate
 	keys         []parsers.Key
+	made         signatures
 }
 
 // The kinds of an [Item].
@@ -128,7 +129,7 @@ type Session struct {
 
 func newInspection(source string, at time.Time) *Inspection {
 	return &Inspection{Schema: InspectionSchema, At: at.UTC(), Source: source, Items: []Item{}, Chains: []Chain{},
-		Problems: []parsers.Problem{}, Findings: []Finding{}, Unjudged: []string{}}
+		Problems: []parsers.Problem{}, Findings: []Finding{}, Unjudged: []string{}, made: newSignatures(0, nil)}
 }
 
 // MaxInspected is how many bytes of a file or stream [Inspect] takes.
@@ -210,6 +211,9 @@ func (i *Inspection) bare(at parsers.Origin, data []byte) {
 	m := parsers.ParseMaterial(at, data)
 	m.Problems = slices.DeleteFunc(m.Problems, func(p parsers.Problem) bool { return reported[p.Origin] })
 	i.add("", m)
+	for _, part := range parsers.ParseFound(at, data, nil)[1:] {
+		i.add(part.Part, part.Material)
+	}
 }
 
 // add adds what material holds.
@@ -251,7 +255,7 @@ func (i *Inspection) certificate(holder string, c parsers.Certificate) Item {
 		PublicKeySHA256:    c.PublicKeySHA256(),
 		SignatureAlgorithm: c.SignatureAlgorithm.String(), SHA256: c.SHA256(), SHA1: hex.EncodeToString(sum[:]),
 		Purposes: purposesOf(c.Certificate), IsCA: c.BasicConstraintsValid && c.IsCA,
-		SubjectKeyID: hex.EncodeToString(c.SubjectKeyId), AuthorityKeyID: hex.EncodeToString(c.AuthorityKeyId), SelfSigned: isSelfSigned(c.Certificate)}
+		SubjectKeyID: hex.EncodeToString(c.SubjectKeyId), AuthorityKeyID: hex.EncodeToString(c.AuthorityKeyId), SelfSigned: i.made.selfSigned(c.Certificate)}
 	if item.IsCA && (c.MaxPathLen > 0 || c.MaxPathLenZero) {
 		item.MaxPathLen = &c.MaxPathLen
 	}
@@ -278,7 +282,7 @@ func (i *Inspection) request(holder string, r parsers.Request, prefix string) {
 		IPAddresses: texts(x.IPAddresses), EmailAddresses: x.EmailAddresses, URIs: texts(x.URIs),
 		KeyAlgorithm:    cmp.Or(parsers.KeyAlgorithm(x.PublicKey), x.PublicKeyAlgorithm.String()),
 		PublicKeySHA256: parsers.PublicKeySum(x.RawSubjectPublicKeyInfo), SignatureAlgorithm: x.SignatureAlgorithm.String(),
-		SignatureValid: x.CheckSignature() == nil}
+		SignatureValid: x.PublicKey != nil && i.made.mayVerify(x.PublicKey) && x.CheckSignature() == nil}
 	i.put(blank(item), parsers.Certificate{}, parsers.Key{})
 }
 
@@ -328,7 +332,6 @@ func (i *Inspection) relate() {
 			names[subject] = append(names[subject], n)
 		}
 	}
-	made := signatures{made: map[[2]*x509.Certificate]bool{}}
 	signed := map[int]bool{}
 	for n := range i.Items {
 		item := &i.Items[n]
@@ -339,7 +342,7 @@ func (i *Inspection) relate() {
 			continue
 		}
 		for _, ca := range names[string(i.certificates[n].RawIssuer)] {
-			if ca != n && made.signed(i.certificates[ca].Certificate, i.certificates[n].Certificate) {
+			if ca != n && i.made.signed(i.certificates[ca].Certificate, i.certificates[n].Certificate) {
 				item.IssuedBy = ca
 				signed[ca] = true
 				break
@@ -350,6 +353,9 @@ func (i *Inspection) relate() {
 		if item.Kind == ItemCertificate && !signed[n] {
 			i.Chains = append(i.Chains, i.chainFrom(n))
 		}
+	}
+	for _, why := range i.made.left() {
+		i.Problems = append(i.Problems, parsers.Problem{Origin: parsers.Origin{Path: i.Source}, Kind: parsers.KindLimit, Detail: why})
 	}
 }
 
@@ -489,26 +495,24 @@ func InspectEndpoint(ctx context.Context, address, serverName string, roots []*x
 	}
 	i.add("", parsers.Material{Certificates: certs})
 	if len(certs) > 0 {
-		s.verify(certs, roots, i.At)
+		s.verify(&i.made, certs, roots, i.At)
 	}
 	i.relate()
 	return i
 }
 
 // verify fills in what crypto/x509 says of the host name and of the chain.
-func (s *Session) verify(certs []parsers.Certificate, roots []*x509.Certificate, at time.Time) {
+func (s *Session) verify(made *signatures, certs []parsers.Certificate, roots []*x509.Certificate, at time.Time) {
 	leaf := certs[0].Certificate
 	if err := leaf.VerifyHostname(s.ServerName); err != nil {
 		s.NameError = err.Error()
 	}
-	o := x509.VerifyOptions{Intermediates: x509.NewCertPool(), CurrentTime: at, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}}
+	var between []*x509.Certificate
 	for _, c := range certs[1:] {
-		o.Intermediates.AddCert(c.Certificate)
+		between = append(between, c.Certificate)
 	}
-	if roots != nil {
-		o.Roots = pool(roots)
-	}
-	if _, err := leaf.Verify(o); err != nil {
+	o := x509.VerifyOptions{CurrentTime: at, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}}
+	if err := made.buildTo(leaf, between, roots, o, roots == nil); err != nil {
 		s.ChainError = err.Error()
 	}
 }

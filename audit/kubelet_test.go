@@ -102,7 +102,7 @@ func TestKubelet(t *testing.T) {
 			"critical validity/expired /etc/kubernetes/kubelet.conf users[0].user.client-certificate-data: expired on 2026-11-22 12:00 UTC, 24 hours ago; it must be renewed",
 			"info input/unreadable /var/lib/kubelet: does not exist, and neither do the kubelet's units: they were not copied with the tree; what it holds was not judged",
 			"not-applicable identity/common-name: the node's name is not known, so the commonName of kubelet/client was not held against it",
-			"incomplete input/unreadable: some files could not be read",
+			"incomplete input/unreadable: 1 file or folder could not be read",
 		}},
 		{name: "nothing but its folder", change: both(byHand(nil), remove(etc+"/kubelet.conf")), want: []string{
 			"unit ",

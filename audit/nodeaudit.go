@@ -24,15 +24,18 @@ type nodeAudit struct {
 	// flags are what is wrong with the flags of the components.
 	flags   flagFaults
 	earlier []Finding
+	// cut says that not all edges could be verified.
+	cut bool
 	// requests are what [RunRequests] judges; nil in [Run].
 	requests *requestSet
 }
 
 func newNodeAudit(n *node, o Options, known map[[2]*x509.Certificate]bool) *nodeAudit {
 	a := &nodeAudit{node: n, now: o.At, policy: o.Policy, issuances: map[*entry]issuance{},
-		signatures: signatures{made: map[[2]*x509.Certificate]bool{}, before: known, extra: signaturesPerObject * len(n.inv.Objects)}}
+		signatures: newSignatures(len(n.inv.Objects), known)}
 	a.checkAhead()
 	a.edges = a.connections()
+	a.cut = a.exhausted
 	a.flags = a.flagFaults()
 	return a
 }

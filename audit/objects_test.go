@@ -141,7 +141,7 @@ func TestObjects(t *testing.T) {
 		{"copy that differs", []string{configMap("a", "kube-root-ca.crt", "ca.crt", k8s), configMap("b", "kube-root-ca.crt", "ca.crt", k8s+old)},
 			[]string{fmt.Sprintf("info objects/drift -:2 ConfigMap b/kube-root-ca.crt data[\"ca.crt\"]: holds \"kubernetes\" (serial %s), which is no longer in -:1", serialOf(t, old))}},
 		{"no base64", []string{`{"kind": "Secret", "metadata": {"name": "a", "namespace": "prod"}, "data": {"tls.crt": "<base64>"}}`},
-			[]string{`warning input/undecodable -:1 Secret prod/a data["tls.crt"]: is not base64, as it should be: illegal base64 data at input byte 0`}},
+			[]string{`warning input/undecodable -:1 Secret prod/a data["tls.crt"]: is not base64: illegal base64 data at input byte 0`}},
 		{"empty caBundle", []string{webhookObject("\n", "")},
 			[]string{`critical files/malformed -:2 ValidatingWebhookConfiguration guard webhooks[0].clientConfig.caBundle: holds nothing`}},
 		{"kubelet-config", []string{configMap("kube-system", "kubelet-config", "kubelet", "kind: KubeletConfiguration\nrotateCertificates: false\n")}, []string{

@@ -80,18 +80,22 @@ func (p *planner) keepWork(f Finding) work {
 }
 
 // repointWork has kubelet.conf name the file that the rotation keeps, in place of
-// the pair that it embeds (website setup/production-environment/tools/kubeadm/
+// the pair that it embeds, or names elsewhere (website setup/production-environment/tools/kubeadm/
 // troubleshooting-kubeadm, "Kubelet client certificate rotation fails").
 func (p *planner) repointWork(f Finding, ask work) work {
 	_, user, ok := p.inv.Kubeconfigs[f.Path].Current()
 	current := p.currentPEM()
-	if !ok || user.CertificateData.IsZero() || user.KeyData.IsZero() || !p.inv.Files[current].Exists() {
+	cert, key, suffix := user.CertificateData.Origin.Line, user.KeyData.Origin.Line, "-data"
+	if user.CertificateData.IsZero() && user.KeyData.IsZero() {
+		cert, key, suffix = user.CertificateFile.Origin.Line, user.KeyFile.Origin.Line, ""
+	}
+	if !ok || cert == key || cert == 0 || key == 0 || !p.inv.Files[current].Exists() {
 		return ask
 	}
 	return work{key: "repoint " + f.Path, steps: func(p *planner, of work) bool {
 		p.edit(f.Path, of, map[int]string{
-			user.CertificateData.Origin.Line: `s|client-certificate-data: .*|client-certificate: ` + current + `|`,
-			user.KeyData.Origin.Line:         `s|client-key-data: .*|client-key: ` + current + `|`,
+			cert: `s|client-certificate` + suffix + `: .*|client-certificate: ` + current + `|`,
+			key:  `s|client-key` + suffix + `: .*|client-key: ` + current + `|`,
 		})
 		p.restart(inventory.Kubelet)
 		return true

@@ -153,6 +153,7 @@ type repair struct {
 // repairs are tried in their order: the first that has steps for a finding fixes it.
 var repairs = []repair{
 	{[]string{"files/permissions"}, func(p *planner, f Finding, _ *entry, ask work) work { return p.chmodWork(f, ask) }},
+	{[]string{"files/malformed"}, func(p *planner, f Finding, _ *entry, ask work) work { return p.mendWork(f, ask) }},
 	{[]string{"files/malformed"}, func(p *planner, f Finding, _ *entry, ask work) work { return p.swapWork(f, ask) }},
 	{[]string{"chain/ca-replaced", "files/malformed", "files/missing"}, func(p *planner, f Finding, _ *entry, ask work) work { return p.restoreCAWork(f, ask) }},
 	{[]string{"files/missing"}, func(p *planner, f Finding, _ *entry, ask work) work { return p.publicKeyWork(f, ask) }},
@@ -265,6 +266,31 @@ func (n *node) refsTo(name string) []*inventory.Reference {
 		}
 	}
 	return nil
+}
+
+// mendWork mends a file in place, which is no reason for another.
+func (p *planner) mendWork(f Finding, ask work) work {
+	if strings.Contains(f.Message, wrappedBase64) {
+		return work{key: "unwrap " + f.Label(), steps: func(p *planner, of work) bool {
+			p.add(PhaseAsk, of, f.Path+": "+ask.ask)
+			return true
+		}}
+	}
+	title, script := mend(f.Message)
+	if title == "" || len(p.refsTo(f.Path)) == 0 {
+		return ask
+	}
+	return work{key: "mend " + f.Path, steps: func(p *planner, of work) bool {
+		file := target(p.inv.Files[f.Path])
+		made := p.stageFor(path.Dir(file), of).path(path.Base(file))
+		p.needs("sed")
+		p.changes(file)
+		p.add(PhaseMake, of, title+" a copy of "+file, "cp -p -- "+words(file, made), fmt.Sprintf(`sed -i "%s" %s`, script, words(made)))
+		p.add(PhaseCheck, of, "see that the copy of "+file+" is changed", fmt.Sprintf(`[ "$(cksum < %s)" != "$(cksum < %s)" ]`, words(file), words(made)))
+		p.add(PhasePlace, of, "put the changed "+file+" in place", "mv -f -- "+words(made, file))
+		p.restartReaders(f.Path)
+		return true
+	}}
 }
 
 // moveOutWork moves a second manifest out of the folder of static pods.

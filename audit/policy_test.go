@@ -190,6 +190,28 @@ func FuzzParsePolicy(f *testing.F) {
 	})
 }
 
+// FuzzParseBaseline: what is read is written and read again alike.
+func FuzzParseBaseline(f *testing.F) {
+	f.Add([]byte(`{"schema":"certaudit-baseline/v1","findings":[{"fingerprint":"a","severity":"info","check":"c","node":"n","path":"p"}]}`))
+	f.Add([]byte(`{"schema":"certaudit-baseline/v1","findings":[{]}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		b, err := audit.ParseBaseline(data)
+		if (b == nil) == (err == nil) {
+			t.Fatalf("baseline %v, error %v", b, err)
+		}
+		if err != nil {
+			return
+		}
+		again, err := json.Marshal(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if back, err := audit.ParseBaseline(again); err != nil || len(back.Findings) != len(b.Findings) {
+			t.Errorf("%s: %v", again, err)
+		}
+	})
+}
+
 func TestBaseline(t *testing.T) {
 	known := func(name string) *audit.Baseline {
 		data, err := json.Marshal(audit.NewBaseline(auditNode(t, scenario(t, name), audit.Options{})))

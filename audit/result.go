@@ -247,6 +247,9 @@ type Summary struct {
 	Known  int `json:"known"`
 	// NextExpiry is the earliest notAfter that is still to come; zero for none.
 	NextExpiry time.Time `json:"nextExpiry,omitzero"`
+	// Incomplete: something could not be read or judged as a whole, as the outcomes
+	// say.
+	Incomplete bool `json:"incomplete,omitempty"`
 }
 
 // AtOrAbove counts the findings at or above severity s that count for the gate.
@@ -263,12 +266,7 @@ func (r Result) AtOrAbove(s Severity) int {
 // Incomplete reports whether something could not be read or judged as a whole,
 // or whether there was nothing to examine.
 func (r Result) Incomplete() bool {
-	for _, o := range r.Outcomes {
-		if o.State == Incomplete {
-			return true
-		}
-	}
-	return len(r.Certificates)+len(r.Requests) == 0
+	return slices.ContainsFunc(r.Outcomes, func(o Outcome) bool { return o.State == Incomplete }) || len(r.Certificates)+len(r.Requests) == 0
 }
 
 // place is what a finding and a row have in common when the one is about the

@@ -199,7 +199,7 @@ func compareFindings(a, b Finding) int {
 }
 
 func summarize(r Result) Summary {
-	s := Summary{Requests: len(r.Requests)}
+	s := Summary{Requests: len(r.Requests), Incomplete: r.Incomplete()}
 	for _, c := range r.Certificates {
 		if c.SHA256 == "" {
 			continue

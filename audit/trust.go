@@ -8,6 +8,7 @@ import (
 	"maps"
 	"path"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -82,21 +83,20 @@ func bundleOf(inv *inventory.Inventory, ref inventory.Reference) bundle {
 // of a bundle. Expiry is a matter of its own, so the certificates are given any
 // instant at which they were all valid; where there is none, a direct signature
 // decides. Any other fault of a chain, such as a name that the CA may not sign
-// for, is no matter of time and stands. The nil error means that there is a chain.
-func verify(cert *x509.Certificate, chain []*x509.Certificate, b bundle, now time.Time) error {
-	opts := x509.VerifyOptions{Roots: pool(b.certs), Intermediates: pool(chain), KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}}
+// for, is no matter of time and stands. The nil error means that there is a
+// chain; one that [isUnverified] knows, that it was not looked for.
+func (s *signatures) verify(cert *x509.Certificate, chain []*x509.Certificate, b bundle, now time.Time) error {
 	var fault error
 	for _, at := range instants(cert, chain, b.certs, now) {
-		opts.CurrentTime = at
-		_, err := cert.Verify(opts)
-		if err == nil {
-			return nil
+		err := s.build(cert, chain, b.certs, x509.VerifyOptions{CurrentTime: at, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}})
+		if err == nil || isUnverified(err) {
+			return err
 		}
 		if fault == nil || isExpiry(fault) {
 			fault = err
 		}
 	}
-	if isExpiry(fault) && len(signers(cert, b.certs)) > 0 {
+	if isExpiry(fault) && slices.ContainsFunc(b.certs, func(ca *x509.Certificate) bool { return s.signed(ca, cert) }) {
 		return nil
 	}
 	return fault
@@ -132,18 +132,6 @@ func pool(certs []*x509.Certificate) *x509.CertPool {
 	return p
 }
 
-// signers returns those of the candidates that a chain can lead to from a
-// certificate: those that have the issuer's name and made the signature.
-func signers(cert *x509.Certificate, candidates []*x509.Certificate) []*x509.Certificate {
-	var out []*x509.Certificate
-	for _, ca := range candidates {
-		if couldSign(ca, cert) && cert.CheckSignatureFrom(ca) == nil {
-			out = append(out, ca)
-		}
-	}
-	return out
-}
-
 // couldSign saves the work of checking a signature where the names or the key
 // identifiers exclude each other.
 func couldSign(ca, cert *x509.Certificate) bool {
@@ -159,54 +147,6 @@ func maySign(ca *x509.Certificate) bool {
 	return !errors.As(new(x509.Certificate).CheckSignatureFrom(ca), &refused)
 }
 
-// maxSignatures bounds the signatures that are checked for one node. The largest
-// honest one, a host's whole bundle of public roots, takes a few hundred.
-const maxSignatures = 20_000
-
-// signaturesPerObject is how many more there may be for each object: a list of
-// all Secrets of a cluster has many.
-const signaturesPerObject = 4
-
-// signatures remembers which certificate signed which.
-type signatures struct {
-	// extra is added to maxSignatures.
-	extra int
-	made  map[[2]*x509.Certificate]bool
-	// before holds those of an earlier run.
-	before map[[2]*x509.Certificate]bool
-	// exhausted says that maxSignatures were not enough.
-	exhausted bool
-}
-
-// signed is [signers] for one CA, remembered.
-func (s *signatures) signed(ca, cert *x509.Certificate) bool {
-	return couldSign(ca, cert) && s.verified(ca, cert)
-}
-
-// issued is signed whatever key identifiers the two have: those of a CA that was
-// renewed with its key may differ, and crypto/x509 accepts what it signed before.
-func (s *signatures) issued(ca, cert *x509.Certificate) bool {
-	return bytes.Equal(ca.RawSubject, cert.RawIssuer) && s.verified(ca, cert)
-}
-
-// verified reports whether a CA made the signature of a certificate.
-func (s *signatures) verified(ca, cert *x509.Certificate) bool {
-	pair := [2]*x509.Certificate{ca, cert}
-	made, known := s.made[pair]
-	if known {
-		return made
-	}
-	if len(s.made) >= maxSignatures+s.extra {
-		s.exhausted = true
-		return false
-	}
-	if made, known = s.before[pair]; !known {
-		made = cert.CheckSignatureFrom(ca) == nil
-	}
-	s.made[pair] = made
-	return made
-}
-
 // aheadFrom is how many certificates make it worth while to check signatures on
 // all processors.
 const aheadFrom = 200
@@ -219,11 +159,15 @@ func (n *nodeAudit) checkAhead() {
 		return
 	}
 	var pairs [][2]*x509.Certificate
+	units := 0
 	cas := n.authoritiesByName()
 	for e := range n.decoded((*entry).isLeaf) {
 		for _, ca := range cas[string(e.cert.RawIssuer)] {
 			pair := [2]*x509.Certificate{ca.Certificate, e.cert.Certificate}
-			if _, known := n.before[pair]; !known && couldSign(pair[0], pair[1]) && len(pairs) < maxSignatures {
+			if _, known := n.before[pair]; known || !couldSign(pair[0], pair[1]) || tooCostly(ca.PublicKey) != "" {
+				continue
+			}
+			if units += cost(ca.PublicKey); units <= maxWork+n.extra {
 				pairs = append(pairs, pair)
 			}
 		}
@@ -264,11 +208,6 @@ func (b bundle) sameName(cert *x509.Certificate) bool {
 		}
 	}
 	return false
-}
-
-// isSelfSigned reports whether a certificate signed itself.
-func isSelfSigned(cert *x509.Certificate) bool {
-	return bytes.Equal(cert.RawSubject, cert.RawIssuer) && cert.CheckSignature(cert.SignatureAlgorithm, cert.RawTBSCertificate, cert.Signature) == nil
 }
 
 // refusedAlgorithm reports whether Go would not even look at the signature.

@@ -263,7 +263,7 @@ func (p *program) gather(f auditFlags, policy *audit.Policy) ([]*inventory.Inven
 		more = policy.Paths
 	}
 	if f.node || len(f.paths) == 0 {
-		inv, err := inventory.Gather(f.root, more...)
+		inv, err := p.clock().Gather(f.root, more...)
 		if err != nil {
 			return nil, err
 		}
@@ -297,7 +297,7 @@ func (p *program) gatherPaths(paths, more []string) (nodes []*inventory.Inventor
 	tick, end := p.progress()
 	defer end()
 	if len(files) > 0 {
-		if nodes, rest, err = inventory.GatherPaths(workingFolder(), files, more, tick); err != nil {
+		if nodes, rest, err = p.clock().GatherPaths(workingFolder(), files, more, tick); err != nil {
 			return nil, nil, err
 		}
 	}

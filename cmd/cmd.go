@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"certaudit/audit/inventory"
 	"certaudit/report"
 )
 
@@ -41,6 +42,12 @@ type program struct {
 	stdout, stderr io.Writer
 	now            func() time.Time
 }
+
+// pause waits before a second look at files; tests do not.
+var pause = time.Sleep
+
+// clock is for a second look at what was changed a moment ago.
+func (p *program) clock() inventory.Clock { return inventory.Clock{Now: p.now, Wait: pause} }
 
 // Main runs the program with its arguments (without the program's name) and
 // returns the exit code: 0 for success, 1 for findings at or above --fail-on,

@@ -14,6 +14,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	cmd.DoNotPause()
 	testscript.Main(m, map[string]func(){
 		"certaudit": func() {
 			code := cmd.Main(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)

@@ -369,7 +369,7 @@ func decodePEM(data []byte) (*x509.CertificateRequest, string) {
 			request, fault := decodeBlock(c)
 			return request, join2(fmt.Sprintf("has the PEM label %q; the API server takes only %q", requestLabels[1], requestLabels[0]), fault)
 		case string(label) != requestLabels[0]:
-			return nil, "holds no request: " + describe(label)
+			return nil, "holds no request: " + describe(string(label))
 		}
 		return decodeBlock(c)
 	}

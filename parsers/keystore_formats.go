@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"encoding/binary"
 	"errors"
+	"strings"
 
 	"github.com/pavlo-v-chernykh/keystore-go/v4"
 	"software.sslmate.com/src/go-pkcs12"
@@ -99,9 +100,16 @@ func parseJKS(at Origin, data []byte, password string) Material {
 	return m
 }
 
-// wholeJKS walks the lengths of a store, so that none of them makes a reader
-// allocate more than there is (sun.security.provider.JavaKeyStore).
-func wholeJKS(data []byte) bool {
+// wholeJKS reports whether no length in a store leads past its end, so that none
+// makes a reader allocate more than there is.
+func wholeJKS(data []byte) bool { return walkJKS(data, func(string, bool, [][]byte) {}) }
+
+// walkJKS calls each for the entries of a store in their order: with the
+// certificates in DER, and whether a private key stands beside them. It reports
+// false where a length leads past the end, or an entry is of another kind.
+//
+// Source: sun.security.provider.JavaKeyStore.
+func walkJKS(data []byte, each func(alias string, key bool, chain [][]byte)) bool {
 	ok := true
 	take := func(n uint64) []byte {
 		if n > uint64(len(data)) {
@@ -118,24 +126,37 @@ func wholeJKS(data []byte) bool {
 	}
 	take(4) // magic
 	version := number(4)
-	certificate := func() {
+	certificate := func() []byte {
 		if version == 2 {
 			take(number(2)) // type
 		}
-		take(number(4))
+		return take(number(4))
 	}
 	for entries := number(4); ok && entries > 0; entries-- {
 		tag := number(4)
-		take(number(2)) // alias
-		take(8)         // date
-		if tag == 2 {   // trusted certificate
-			certificate()
-			continue
+		alias := strings.ToValidUTF8(string(take(number(2))), "\ufffd")
+		take(8) // date
+		var chain [][]byte
+		switch tag {
+		case jksKey:
+			take(number(4))
+			for n := number(4); ok && n > 0; n-- {
+				chain = append(chain, certificate())
+			}
+		case jksTrusted:
+			chain = append(chain, certificate())
+		default:
+			return false
 		}
-		take(number(4)) // key
-		for chain := number(4); ok && chain > 0; chain-- {
-			certificate()
+		if ok {
+			each(alias, tag == jksKey, chain)
 		}
 	}
 	return ok
 }
+
+// The kinds of entry of a Java key store; JCEKS has more.
+const (
+	jksKey     = 1
+	jksTrusted = 2
+)

@@ -46,7 +46,7 @@ func stores(t testing.TB) (p12, trust, jks, pkcs8 []byte) {
 	if pkcs8, err = x509.MarshalPKCS8PrivateKey(key); err != nil {
 		t.Fatal(err)
 	}
-	store := keystore.New()
+	store := keystore.New(keystore.WithOrderedAliases())
 	chain := []keystore.Certificate{{Type: "X509", Content: der}}
 	for alias, password := range map[string]string{"a": "secret", "b": "other"} {
 		if err := store.SetPrivateKeyEntry(alias, keystore.PrivateKeyEntry{CreationTime: time.Unix(0, 0), PrivateKey: pkcs8, CertificateChain: chain}, []byte(password)); err != nil {

@@ -217,9 +217,21 @@ func notData(value string, err error) string {
 	case strings.ContainsAny(value, "<>${}"):
 		return "is a placeholder, not base64"
 	case err != nil:
-		return "is not base64: " + err.Error()
+		return NotBase64(value, err)
 	}
 	return ""
+}
+
+// NotBase64 says why a field that should be base64 cannot be decoded; err is that
+// of decoding it. It never repeats the field.
+func NotBase64(value string, err error) string {
+	if whole := strings.Fields(value); len(whole) > 1 {
+		if data, broken := base64.StdEncoding.DecodeString(strings.Join(whole, "")); broken == nil {
+			clear(data)
+			return "is base64 that was wrapped into lines, which YAML joins with blanks; expected all of it on one line"
+		}
+	}
+	return "is not base64: " + err.Error()
 }
 
 // Current returns the cluster and user of the current context; false where the

@@ -292,7 +292,7 @@ func TestEmbedded(t *testing.T) {
 		{"line breaks", "|\n      " + data[:half] + "\n      " + data[half:], sound},
 		{"escaped line breaks", `"` + data[:half] + `\r\n` + data[half:] + `\n"`, sound},
 		{"folded", ">\n      " + data[:half] + "\n      " + data[half:],
-			brokenData(at, KindSyntax, "is not base64: illegal base64 data at input byte 392")},
+			brokenData(at, KindSyntax, "is base64 that was wrapped into lines, which YAML joins with blanks; expected all of it on one line")},
 		{"base64 of DER", base64.StdEncoding.EncodeToString(testFile(t, "certificate.der")), sound},
 		{"base64 of base64", base64.StdEncoding.EncodeToString([]byte(data)),
 			brokenData(at, KindSyntax, "is base64 of a PEM file; decode it once more")},

@@ -2,6 +2,7 @@ package parsers
 
 import (
 	"bytes"
+	"cmp"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
@@ -135,12 +136,10 @@ func KeyAlgorithm(pub any) string {
 // data, and is the origin of everything in it. Data is not changed.
 func ParseMaterial(at Origin, data []byte) Material {
 	var m Material
-	blocks := 0
+	blocks, mentions := 0, 0
+	joined := false // the block before ends where this one begins
 	for c := range candidates(data) {
-		here := at
-		if at.Line == 0 {
-			here.Line = c.line
-		}
+		here := at.on(c.line)
 		if blocks++; blocks > maxBlocks {
 			m.problem(here, KindLimit, "more than %d PEM blocks; the rest is not read", maxBlocks)
 			break
@@ -149,16 +148,44 @@ func ParseMaterial(at Origin, data []byte) Material {
 			m.problem(here, KindLimit, "PEM block of more than %d bytes; it and the rest are not read", maxBlockBytes)
 			break
 		}
-		if block := c.decode(); block != nil {
+		block := c.decode()
+		switch {
+		case block != nil:
 			m.addBlock(here, block)
-		} else {
+		case c.isMention():
+			mentions++
+		case joined && bytes.HasSuffix(c.before, pemDashes):
+			// What is said of the one before is said of both.
+		case slices.Contains(claimed, c.label()):
 			m.problem(here, KindBlock, "%s", c.damage())
+		default:
+			m.problem(here, KindUnsupported, "%s", c.damage())
+		}
+		joined = block == nil && bytes.Contains(c.text, pemEnd)
+	}
+	odd := oddBegins(data)
+	for _, b := range odd {
+		if slices.Contains(claimed, b.label) {
+			m.problem(at.on(b.line), KindBlock, "%q block: %s", b.label, b.detail)
+		} else {
+			m.problem(at.on(b.line), KindUnsupported, "%q block: %s", b.label, foreignWhat(b.label))
 		}
 	}
-	if blocks == 0 {
+	switch {
+	case len(odd) > 0 && at.Line == 0:
+		slices.SortStableFunc(m.Problems, func(a, b Problem) int { return cmp.Compare(a.Origin.Line, b.Origin.Line) })
+	case blocks == mentions && len(odd) == 0:
 		m.addBare(at, data)
 	}
 	return m
+}
+
+// on is the origin of something on a line of the file, or of the field, that at is.
+func (at Origin) on(line int) Origin {
+	if at.Line == 0 {
+		at.Line = line
+	}
+	return at
 }
 
 func (m *Material) problem(at Origin, kind Kind, format string, args ...any) {
@@ -233,7 +260,7 @@ func (c candidate) decode() *pem.Block {
 // labels, since a damaged line may well hold a part of a key.
 func (c candidate) damage() string {
 	opening := firstLine(c.text[len(pemBegin):])
-	label, _, _ := bytes.Cut(opening, pemDashes)
+	label := c.label()
 	_, rest, closed := bytes.Cut(c.text, pemEnd)
 	endLabel, afterEnd, endDashed := bytes.Cut(firstLine(rest), pemDashes)
 
@@ -243,6 +270,8 @@ func (c candidate) damage() string {
 		why = "BEGIN follows a UTF-8 byte order mark instead of starting its line"
 	case len(c.before) > 0 && len(bytes.TrimSpace(c.before)) == 0:
 		why = "the BEGIN line is indented"
+	case len(c.before) > 0 && len(bytes.Trim(c.before, "-")) == 0:
+		why = fmt.Sprintf("%d dashes stand before BEGIN instead of five", len(c.before)+len(pemDashes))
 	case len(c.before) > 0:
 		why = "BEGIN is not at the start of its line"
 	case !closed:
@@ -251,14 +280,32 @@ func (c candidate) damage() string {
 		why = "END is not at the start of its line"
 	case !bytes.HasSuffix(opening, pemDashes):
 		why = "the BEGIN line does not end in five dashes"
-	case !bytes.Equal(label, bytes.TrimRight(endLabel, "-")):
-		why = "END closes " + describe(endLabel)
+	case label != string(bytes.TrimRight(endLabel, "-")):
+		why = "END closes " + describe(string(endLabel))
 	case !endDashed:
 		why = "the END line does not end in five dashes"
+	case bytes.HasPrefix(afterEnd, pemBegin[:len(pemBegin)-1]):
+		why = "END is followed by BEGIN without a line break, and neither block is read"
 	case len(afterEnd) > 0:
 		why = "END is not alone on its line"
 	}
+	if what := foreignWhat(label); what != "" && !slices.Contains(requestLabels, label) {
+		why = what // whether it is damaged, only those know who read it
+	}
 	return describe(label) + ": " + why
+}
+
+// label is what the block says that it is, without the dashes behind it, however
+// many these are.
+func (c candidate) label() string {
+	label, _, _ := bytes.Cut(firstLine(c.text[len(pemBegin):]), []byte("--"))
+	return string(bytes.TrimRight(label, " -"))
+}
+
+// isMention reports whether a text only speaks of BEGIN, as a comment in front
+// of a block may: it stands amid a line, and no END belongs to it.
+func (c candidate) isMention() bool {
+	return len(bytes.TrimSpace(c.before)) > 0 && string(c.before) != "\ufeff" && !bytes.Contains(c.text, pemEnd)
 }
 
 // firstLine returns the first line of text without the blanks at its end.
@@ -268,8 +315,8 @@ func firstLine(text []byte) []byte {
 }
 
 // describe names a block of a known label, and keeps silent about any other.
-func describe(label []byte) string {
-	if slices.Contains(knownLabels, string(label)) {
+func describe(label string) string {
+	if slices.Contains(claimed, label) || label == labelECParameters || foreignWhat(label) != "" && len(label) <= maxShown {
 		return fmt.Sprintf("%q block", label)
 	}
 	return "unknown block"
@@ -318,14 +365,6 @@ const (
 // (PEM_read_bio_X509_AUX(3)), and crypto/x509 does not.
 var foreignCertificates = []string{"TRUSTED CERTIFICATE", "X509 CERTIFICATE"}
 
-// knownLabels are the labels that may be repeated from a damaged block.
-var knownLabels = slices.Concat(
-	[]string{labelCertificate, labelECParameters, labelEncryptedKey},
-	foreignCertificates,
-	[]string{"CERTIFICATE REQUEST", "DSA PRIVATE KEY", "OPENSSH PRIVATE KEY", "PKCS7", "X509 CRL"},
-	labelsOf(keyForms),
-)
-
 func labelsOf(forms []keyForm) []string {
 	var labels []string
 	for _, form := range forms {
@@ -353,7 +392,8 @@ func (m *Material) addBlock(at Origin, block *pem.Block) {
 	case slices.Contains(foreignCertificates, block.Type):
 		m.problem(at, KindUnsupported, "%q block: Go and Kubernetes read certificates from %q blocks only", block.Type, labelCertificate)
 	default:
-		m.problem(at, KindUnsupported, "%q block: neither a certificate nor a key that is understood", Clip(block.Type, maxShown))
+		what := cmp.Or(foreignWhat(block.Type), "neither a certificate nor a key that is understood")
+		m.problem(at, KindUnsupported, "%q block: %s", Clip(block.Type, maxShown), what)
 	}
 }
 
@@ -380,7 +420,11 @@ func (m *Material) addKeyBlock(at Origin, form keyForm, der []byte) {
 		return
 	}
 	pub, err := form.public(der)
-	if err != nil {
+	switch {
+	case err != nil && unknownAlgorithm(err):
+		m.problem(at, KindUnsupported, "%q block: %v", form.label, err)
+		return
+	case err != nil:
 		m.problem(at, KindKey, "%q block: %v", form.label, err)
 		return
 	}
@@ -392,23 +436,22 @@ func (m *Material) addKey(at Origin, private bool, pub any) {
 	algorithm := KeyAlgorithm(pub)
 	der, err := x509.MarshalPKIXPublicKey(pub)
 	if algorithm == "" || err != nil {
-		m.problem(at, KindKey, "key of type %T, which is none of RSA, ECDSA and Ed25519", pub)
+		m.problem(at, KindUnsupported, "key of type %T, which is none of RSA, ECDSA and Ed25519", pub)
 		return
 	}
 	m.Keys = append(m.Keys, Key{at, private, algorithm, PublicKeySum(der)})
 }
 
-// signatures are the beginnings of files that are no PEM, with what is said of them.
-var signatures = []struct {
-	magic  string
-	kind   Kind
-	detail string
-}{
-	{"\xff\xfe", KindSyntax, "is UTF-16 text; convert to UTF-8"},
-	{"\xfe\xff", KindSyntax, "is UTF-16 text; convert to UTF-8"},
-	{jksMagic, KindUnsupported, "is a Java key store (JKS); convert to PEM"},
-	{"LS0tLS1CRUdJTi", KindSyntax, "is base64 of a PEM file; decode it once more"},
+// signatures are the beginnings of files that should be PEM, with what is said of
+// them.
+var signatures = []struct{ magic, detail string }{
+	{"\xff\xfe", "is UTF-16 text; convert to UTF-8"},
+	{"\xfe\xff", "is UTF-16 text; convert to UTF-8"},
+	{base64OfPEM, "is base64 of a PEM file; decode it once more"},
 }
+
+// base64OfPEM is how the base64 of a PEM file begins.
+const base64OfPEM = "LS0tLS1CRUdJTi"
 
 // addBare adds what an input without any PEM block holds.
 func (m *Material) addBare(at Origin, data []byte) {
@@ -419,9 +462,13 @@ func (m *Material) addBare(at Origin, data []byte) {
 	}
 	for _, s := range signatures {
 		if bytes.HasPrefix(text, []byte(s.magic)) {
-			m.problem(at, s.kind, "%s", s.detail)
+			m.problem(at, KindSyntax, "%s", s.detail)
 			return
 		}
+	}
+	if what := foreignBeginning(text); what != "" {
+		m.problem(at, KindUnsupported, "is %s", what)
+		return
 	}
 	switch {
 	case !IsDER(data):
@@ -458,12 +505,12 @@ func (m *Material) addDER(at Origin, der []byte) {
 			}
 		}
 	}
-	first := derContents(der)
+	first, what := derContents(der), foreignDER(der)
 	switch {
-	case bytes.HasPrefix(first, []byte{asn1.TagInteger, 1, 3}):
-		m.problem(at, KindUnsupported, "is PKCS#12; convert to PEM")
 	case isEncryptedKey(der):
 		m.problem(at, KindEncrypted, "DER key that only a passphrase opens")
+	case what != "":
+		m.problem(at, KindUnsupported, "is %s", what)
 	case utf8.Valid(der): // text that begins with "0"
 		m.problem(at, KindSyntax, "holds neither PEM nor DER")
 	case bytes.HasPrefix(first, []byte{asn1.TagInteger}) && len(der) > maxKeyBytes:

@@ -96,18 +96,18 @@ func TestParseMaterialFiles(t *testing.T) {
 		{"ec-public.pem", oneKey(1, false, "ECDSA-P256", ecHash)},
 		{"ec-with-parameters.pem", oneKey(4, true, "ECDSA-P256", ecHash)},
 		{"ed25519.pem", oneKey(1, true, "Ed25519", ed25519Hash)},
-		{"ed448.pem", oneProblem(1, KindKey, `"PRIVATE KEY" block: x509: PKCS#8 wrapping contained private key with unknown algorithm: 1.3.101.113`)},
+		{"ed448.pem", oneProblem(1, KindUnsupported, `"PRIVATE KEY" block: x509: PKCS#8 wrapping contained private key with unknown algorithm: 1.3.101.113`)},
 		{"encrypted-pkcs8.der", oneProblem(0, KindEncrypted, "DER key that only a passphrase opens")},
 		{"encrypted-pkcs8.pem", oneProblem(1, KindEncrypted, `"ENCRYPTED PRIVATE KEY" block: only a passphrase opens it`)},
 		{"encrypted-sec1.pem", oneProblem(1, KindEncrypted, `"EC PRIVATE KEY" block: only a passphrase opens it`)},
-		{"pkcs12.p12", oneProblem(0, KindUnsupported, "is PKCS#12; convert to PEM")},
-		{"pkcs7.pem", oneProblem(1, KindUnsupported, `"PKCS7" block: neither a certificate nor a key that is understood`)},
-		{"request.pem", oneProblem(1, KindUnsupported, `"CERTIFICATE REQUEST" block: neither a certificate nor a key that is understood`)},
+		{"pkcs12.p12", oneProblem(0, KindUnsupported, "is PKCS#12")},
+		{"pkcs7.pem", oneProblem(1, KindUnsupported, `"PKCS7" block: PKCS#7`)},
+		{"request.pem", oneProblem(1, KindUnsupported, `"CERTIFICATE REQUEST" block: a certificate request`)},
 		{"rsa-1024-pkcs1.pem", oneKey(1, true, "RSA-1024", rsa1024Hash)},
 		{"rsa-512-pkcs8.pem", oneKey(1, true, "RSA-512", rsa512Hash)},
 		{"rsa-public-pkcs1.pem", oneKey(1, false, "RSA-1024", rsa1024Hash)},
 		{"trusted.pem", oneProblem(1, KindUnsupported, `"TRUSTED CERTIFICATE" block: Go and Kubernetes read certificates from "CERTIFICATE" blocks only`)},
-		{"x25519.pem", oneProblem(1, KindKey, "key of type *ecdh.PublicKey, which is none of RSA, ECDSA and Ed25519")},
+		{"x25519.pem", oneProblem(1, KindUnsupported, "key of type *ecdh.PublicKey, which is none of RSA, ECDSA and Ed25519")},
 		{"x509-text.pem", oneCertificate(36)},
 	}
 	files, err := os.ReadDir(filepath.Join("testdata", "material"))
@@ -161,13 +161,16 @@ func TestParseMaterialDamaged(t *testing.T) {
 		{"indented BEGIN", "  " + sound, 12, KindBlock, `"CERTIFICATE" block: the BEGIN line is indented`},
 		{"tab before BEGIN", "\t" + sound, 12, KindBlock, `"CERTIFICATE" block: the BEGIN line is indented`},
 		{"text before BEGIN", "ca: " + sound, 12, KindBlock, `"CERTIFICATE" block: BEGIN is not at the start of its line`},
-		{"six dashes before BEGIN", "-" + sound, 12, KindBlock, `"CERTIFICATE" block: BEGIN is not at the start of its line`},
+		{"six dashes before BEGIN", "-" + sound, 12, KindBlock, `"CERTIFICATE" block: 6 dashes stand before BEGIN instead of five`},
+		{"four dashes before BEGIN", sound[1:], 12, KindBlock, `"CERTIFICATE" block: 4 dashes stand before BEGIN instead of five`},
+		{"dashes of a word processor", strings.ReplaceAll(sound, "-----", "\u2014\u2014-"), 12, KindBlock, `"CERTIFICATE" block: the dashes before BEGIN are no hyphens (U+2014)`},
+		{"blanks beside the dashes", strings.ReplaceAll(sound, begin, "----- BEGIN CERTIFICATE -----"), 12, KindBlock, `"CERTIFICATE" block: BEGIN stands between other dashes than five hyphens on each side`},
 		{"no END", edit(end+"\n", ""), 11, KindBlock, `"CERTIFICATE" block: no END line`},
 		{"indented END", edit(end, "  "+end), 12, KindBlock, `"CERTIFICATE" block: END is not at the start of its line`},
 		{"on one line", strings.ReplaceAll(sound, "\n", "") + "\n", 2, KindBlock, `"CERTIFICATE" block: END is not at the start of its line`},
 		{"line breaks of old Macs", strings.ReplaceAll(sound, "\n", "\r") + "\n", 2, KindBlock, `"CERTIFICATE" block: END is not at the start of its line`},
 		{"line break escaped", edit(begin+"\n", begin+`\n`), 11, KindBlock, `"CERTIFICATE" block: the BEGIN line does not end in five dashes`},
-		{"BEGIN of four dashes", edit("CERTIFICATE-----", "CERTIFICATE----"), 12, KindBlock, `unknown block: the BEGIN line does not end in five dashes`},
+		{"BEGIN of four dashes", edit("CERTIFICATE-----", "CERTIFICATE----"), 12, KindBlock, `"CERTIFICATE" block: the BEGIN line does not end in five dashes`},
 		{"BEGIN without dashes", edit("CERTIFICATE-----", "CERTIFICATE"), 12, KindBlock, `"CERTIFICATE" block: the BEGIN line does not end in five dashes`},
 		{"END of another", edit(end, "-----END TRUSTED CERTIFICATE-----"), 12, KindBlock, `"CERTIFICATE" block: END closes "TRUSTED CERTIFICATE" block`},
 		{"END of no known label", edit(end, "-----END CERTIFICAT-----"), 12, KindBlock, `"CERTIFICATE" block: END closes unknown block`},
@@ -179,13 +182,17 @@ func TestParseMaterialDamaged(t *testing.T) {
 		{"quoted mail", strings.ReplaceAll(sound, "\nM", "\n> M"), 12, KindBlock, `"CERTIFICATE" block: the base64 between BEGIN and END cannot be decoded`},
 		{"headers alone", begin + "\nA: B\n" + end + "\n", 4, KindBlock, `"CERTIFICATE" block: the base64 between BEGIN and END cannot be decoded`},
 		{"headers", edit(begin+"\n", begin+"\nComment: web\n\n"), 14, KindBlock, `"CERTIFICATE" block: x509.CertPool passes over a certificate with PEM headers`},
-		{"label with a colon", "-----BEGIN A:B-----\n-----END A:B-----\n", 3, KindBlock, `unknown block: the base64 between BEGIN and END cannot be decoded`},
+		{"label with a colon", "-----BEGIN A:B-----\n-----END A:B-----\n", 3, KindUnsupported, `unknown block: the base64 between BEGIN and END cannot be decoded`},
 		{"cut certificate", begin + "\nMIIB\n" + end + "\n", 4, KindCertificate, "x509: malformed certificate"},
 		{"empty certificate", begin + "\n" + end + "\n", 3, KindCertificate, "x509: malformed certificate"},
 		{"X509 CERTIFICATE", strings.ReplaceAll(sound, "CERTIFICATE", "X509 CERTIFICATE"), 12, KindUnsupported, `"X509 CERTIFICATE" block: Go and Kubernetes read certificates from "CERTIFICATE" blocks only`},
 		{"cut key", "-----BEGIN PUBLIC KEY-----\nMIIB\n-----END PUBLIC KEY-----\n", 4, KindKey, `"PUBLIC KEY" block: asn1: syntax error: truncated tag or length`},
-		{"crl", "-----BEGIN X509 CRL-----\nMIIB\n-----END X509 CRL-----\n", 4, KindUnsupported, `"X509 CRL" block: neither a certificate nor a key that is understood`},
-		{"openssh", "-----BEGIN OPENSSH PRIVATE KEY-----\nMIIB\n-----END OPENSSH PRIVATE KEY-----\n", 4, KindUnsupported, `"OPENSSH PRIVATE KEY" block: neither a certificate nor a key that is understood`},
+		{"crl", "-----BEGIN X509 CRL-----\nMIIB\n-----END X509 CRL-----\n", 4, KindUnsupported, `"X509 CRL" block: a revocation list`},
+		{"openssh", "-----BEGIN OPENSSH PRIVATE KEY-----\nMIIB\n-----END OPENSSH PRIVATE KEY-----\n", 4, KindUnsupported, `"OPENSSH PRIVATE KEY" block: a private key of OpenSSH`},
+		{"OpenPGP", "-----BEGIN PGP PUBLIC KEY BLOCK-----\nComment: x\n\nmDME\n=abcd\n-----END PGP PUBLIC KEY BLOCK-----\n", 7, KindUnsupported, `"PGP PUBLIC KEY BLOCK" block: OpenPGP`},
+		{"OpenVPN", "-----BEGIN OpenVPN Static key V1-----\n6acef03f62675b4b1bbd03e53b187727:\n-----END OpenVPN Static key V1-----\n", 4, KindUnsupported, `"OpenVPN Static key V1" block: a key of OpenVPN`},
+		{"SSH2", "---- BEGIN SSH2 PUBLIC KEY ----\nAAAA\n---- END SSH2 PUBLIC KEY ----\n", 4, KindUnsupported, `"SSH2 PUBLIC KEY" block: a key of SSH (RFC 4716)`},
+		{"Diffie-Hellman", "-----BEGIN DH PARAMETERS-----\nMAYCAQsCAQI=\n-----END DH PARAMETERS-----\n", 4, KindUnsupported, `"DH PARAMETERS" block: Diffie-Hellman parameters`},
 		{"long label", "-----BEGIN " + strings.Repeat("L", 65) + "-----\nMIIB\n-----END " + strings.Repeat("L", 65) + "-----\n", 4, KindUnsupported, `"` + strings.Repeat("L", 64) + `…" block: neither a certificate nor a key that is understood`},
 		{"label of control characters", "-----BEGIN \x1b\r\xff-----\nMIIB\n-----END \x1b\r\xff-----\n", 4, KindUnsupported, `"\x1b\r\xff" block: neither a certificate nor a key that is understood`},
 		{"key of another form", "-----BEGIN EC PRIVATE KEY-----\n" + pemBody(testFile(t, "ed25519.pem")) + "-----END EC PRIVATE KEY-----\n", 4, KindKey, `"EC PRIVATE KEY" block: x509: failed to parse private key (use ParsePKCS8PrivateKey instead for this key format)`},
@@ -217,6 +224,7 @@ func TestParseMaterialSurroundings(t *testing.T) {
 		text string
 		want summary
 	}{
+		{"a comment that speaks of blocks", "# -----BEGIN CERTIFICATE----- opens a block\n" + block, oneCertificate(2)},
 		{"text around", "ca of the cluster\n\n" + block + "the end", oneCertificate(3)},
 		{"CRLF", strings.ReplaceAll(block, "\n", "\r\n"), oneCertificate(1)},
 		{"no last line break", joined, oneCertificate(1)},
@@ -227,9 +235,9 @@ func TestParseMaterialSurroundings(t *testing.T) {
 			Certificates: []certificateRow{{file(3), 0, certificateHash, ecHash}},
 			Problems:     []Problem{{file(1), KindCertificate, "x509: malformed certificate"}},
 		}},
+		{"three joined", joined + joined + joined, oneProblem(1, KindBlock, `"CERTIFICATE" block: END is followed by BEGIN without a line break, and neither block is read`)},
 		{"joined without a line break", joined + joined, summary{Problems: []Problem{
-			{file(1), KindBlock, `"CERTIFICATE" block: END is not alone on its line`},
-			{file(11), KindBlock, `"CERTIFICATE" block: BEGIN is not at the start of its line`},
+			{file(1), KindBlock, `"CERTIFICATE" block: END is followed by BEGIN without a line break, and neither block is read`},
 		}}},
 	}
 	for _, tt := range tests {
@@ -262,9 +270,18 @@ func TestParseMaterialBare(t *testing.T) {
 		{"a single 0", "0", oneProblem(0, KindSyntax, "holds neither PEM nor DER")},
 		{"UTF-16, little endian", utf16("\xff\xfe", "-----BEGIN ", "CERTIFICATE"), oneProblem(0, KindSyntax, "is UTF-16 text; convert to UTF-8")},
 		{"UTF-16, big endian", utf16("\xfe\xff\x00", "-----BEGIN ", "CERTIFICATE"), oneProblem(0, KindSyntax, "is UTF-16 text; convert to UTF-8")},
-		{"JKS", "\xfe\xed\xfe\xed\x00\x00\x00\x02", oneProblem(0, KindUnsupported, "is a Java key store (JKS); convert to PEM")},
-		{"PKCS#12 of Java", "\x30\x80\x02\x01\x03\x30\x80", oneProblem(0, KindUnsupported, "is PKCS#12; convert to PEM")},
+		{"JKS", "\xfe\xed\xfe\xed\x00\x00\x00\x02", oneProblem(0, KindUnsupported, "is a Java key store (JKS)")},
+		{"PKCS#12 of Java", "\x30\x80\x02\x01\x03\x30\x80", oneProblem(0, KindUnsupported, "is PKCS#12")},
 		{"base64 of PEM", "\n" + base64.StdEncoding.EncodeToString([]byte(certificatePEM(t))), oneProblem(0, KindSyntax, "is base64 of a PEM file; decode it once more")},
+		{"OpenSSH", "ssh-ed25519 AAAAC3 jane@example.org\n", oneProblem(0, KindUnsupported, "is a public key of OpenSSH")},
+		{"PuTTY", "PuTTY-User-Key-File-3: ssh-ed25519\n", oneProblem(0, KindUnsupported, "is a key of PuTTY")},
+		{"JCEKS", "\xce\xce\xce\xce\x00\x00\x00\x02", oneProblem(0, KindUnsupported, "is a Java key store (JCEKS)")},
+		{"request in DER", derOf(t, "request.pem"), oneProblem(0, KindUnsupported, "is a certificate request")},
+		{"PKCS#7 in DER", derOf(t, "pkcs7.pem"), oneProblem(0, KindUnsupported, "is PKCS#7")},
+		{"Ed448 in DER", derOf(t, "ed448.pem"), oneProblem(0, KindUnsupported, "is a key of an algorithm that Go does not know")},
+		{"revocation list of version 1", "\x30\x19\x30\x12\x30\x00\x30\x00\x17\x0c261123120000\x30\x00\x03\x01\x00", oneProblem(0, KindUnsupported, "is a revocation list")},
+		{"Diffie-Hellman in DER", "\x30\x06\x02\x01\x0b\x02\x01\x00", oneProblem(0, KindUnsupported, "is the parameters of a key, or a key of DSA")},
+		{"answer of OCSP", "\x30\x03\x0a\x01\x06", oneProblem(0, KindUnsupported, "is DER that is neither a certificate nor a key")},
 		{"two certificates", der + der, two},
 		{"cut certificate", der[:len(der)-1], oneProblem(0, KindCertificate, "x509: malformed certificate")},
 		{"cut key", key[:len(key)-1], oneProblem(0, KindKey, "DER key that cannot be decoded")},
@@ -282,6 +299,12 @@ func TestParseMaterialBare(t *testing.T) {
 	}
 }
 
+// derOf is what the first block of a file of testdata holds.
+func derOf(t testing.TB, name string) string {
+	block, _ := pem.Decode(testFile(t, name))
+	return string(block.Bytes)
+}
+
 func TestParseMaterialOfField(t *testing.T) {
 	at := Origin{Path: "/etc/kubernetes/admin.conf", Line: 7, Field: "users[0].user.client-key-data"}
 	text := "bundle\n" + certificatePEM(t) + string(testFile(t, "ed25519.pem")) + "-----BEGIN X-----\n"
@@ -289,7 +312,7 @@ func TestParseMaterialOfField(t *testing.T) {
 	want := summary{
 		Certificates: []certificateRow{{at, 0, certificateHash, ecHash}},
 		Keys:         []Key{{at, true, "Ed25519", ed25519Hash}},
-		Problems:     []Problem{{at, KindBlock, "unknown block: no END line"}},
+		Problems:     []Problem{{at, KindUnsupported, "unknown block: no END line"}},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -452,7 +475,7 @@ func TestMaterialJSON(t *testing.T) {
 	}
 	want := `{"certificates":[{"origin":{"path":"/p","line":1,"field":"--ca"},"index":0,"der":"` + base64.StdEncoding.EncodeToString(der) + `"}],` +
 		`"keys":[{"origin":{"path":"/p","line":12,"field":"--ca"},"private":true,"algorithm":"Ed25519","publicKeySHA256":"` + ed25519Hash + `"}],` +
-		`"problems":[{"origin":{"path":"/p","line":15,"field":"--ca"},"kind":"block","detail":"unknown block: no END line"}]}`
+		`"problems":[{"origin":{"path":"/p","line":15,"field":"--ca"},"kind":"unsupported","detail":"unknown block: no END line"}]}`
 	if diff := cmp.Diff(want, string(got)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
@@ -618,12 +641,15 @@ func FuzzParseMaterial(f *testing.F) {
 		}
 
 		lines := bytes.Split(data, []byte("\n"))
-		isPEM := bytes.Contains(data, pemBegin)
+		isPEM := len(oddBegins(data)) > 0
+		for c := range candidates(data) {
+			isPEM = isPEM || !c.isMention()
+		}
 		checkOrigin := func(at Origin) {
 			if !isPEM && at != (Origin{Path: "/p"}) {
 				t.Fatalf("origin %+v in an input without a block", at)
 			}
-			if isPEM && (at != Origin{Path: "/p", Line: at.Line} || at.Line < 1 || at.Line > len(lines) || !bytes.Contains(lines[at.Line-1], pemBegin)) {
+			if isPEM && (at != Origin{Path: "/p", Line: at.Line} || at.Line < 1 || at.Line > len(lines) || !bytes.Contains(lines[at.Line-1], []byte("BEGIN "))) {
 				t.Fatalf("origin %+v has no BEGIN", at)
 			}
 		}

@@ -39,7 +39,8 @@ const (
 	KindEmpty Kind = "empty"
 	// KindSyntax: the bytes are not of the format they should be.
 	KindSyntax Kind = "syntax"
-	// KindBlock: a PEM block is damaged; the others of the file were read.
+	// KindBlock: a PEM block, or an entry of a key store, is damaged; the others of
+	// the file were read.
 	KindBlock Kind = "block"
 	// KindCertificate: the encoding is sound and crypto/x509 refuses the certificate.
 	KindCertificate Kind = "certificate"

@@ -88,7 +88,7 @@ func connectionReasons(r audit.Result, o Options) string {
 
 func connectionSummary(r audit.Result) string {
 	if len(r.Connections) == 0 {
-		return "no connections found"
+		return "no connections found" + unfinished(r)
 	}
 	count := map[string]int{}
 	for _, c := range r.Connections {
@@ -100,7 +100,7 @@ func connectionSummary(r audit.Result) string {
 			parts = append(parts, fmt.Sprintf("%d %s", count[status], status))
 		}
 	}
-	return fmt.Sprintf("%d connections: %s", len(r.Connections), strings.Join(parts, ", "))
+	return fmt.Sprintf("%s: %s", plural(len(r.Connections), "connection"), strings.Join(parts, ", ")) + unfinished(r)
 }
 
 // graph numbers the ends of the connections in their order.

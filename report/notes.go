@@ -243,7 +243,15 @@ func summaryLine(r audit.Result) string {
 	if !s.NextExpiry.IsZero() {
 		line += fmt.Sprintf("; next expiry %s (%s)", day(s.NextExpiry), remainingDays(s.NextExpiry, r.At))
 	}
-	return line + "\n"
+	return line + unfinished(r) + "\n"
+}
+
+// unfinished is what a summary adds where something could not be read or judged.
+func unfinished(r audit.Result) string {
+	if r.Summary.Incomplete {
+		return "; the audit is incomplete"
+	}
+	return ""
 }
 
 // wrapText returns s in printable lines that end before width when they begin

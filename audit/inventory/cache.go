@@ -17,6 +17,9 @@ import (
 // a certificate that was there is not forgotten because its file is gone. It is
 // for one goroutine at a time.
 type Cache struct {
+	// Wait, unless it is nil, is that of [Clock]: it is for a second look at what was
+	// changed a moment ago.
+	Wait func(time.Duration)
 	// now is the clock, and here the folder that relative paths start from.
 	now  func() time.Time
 	here string
@@ -99,6 +102,7 @@ func (c *Cache) GatherPaths(paths, more []string) (nodes []*Inventory, files *In
 		c.trees = map[string]*Cache{}
 		s, err := gatherPaths(r, c.here, paths, nil, true, func(dir string) (*Inventory, error) {
 			c.trees[dir] = cmp.Or(before[dir], NewCache(c.now, c.here))
+			c.trees[dir].Wait = c.Wait
 			return c.trees[dir].Gather(dir, more...)
 		})
 		if err != nil {
@@ -146,7 +150,7 @@ func (c *Cache) run(dir string, gather func(*root) (*Inventory, error)) (*Invent
 		return c.inv, nil
 	}
 	r.cache, r.seen = c, make(map[string]mark, len(c.seen))
-	inv, err := gather(r)
+	inv, err := r.settled(Clock{c.now, c.Wait}, slashed(c.here), func() (*Inventory, error) { return gather(r) })
 	if err != nil {
 		return nil, err
 	}
@@ -203,6 +207,8 @@ func (c *Cache) kept(name, shown string, now mark) (File, parsers.Material, bool
 		return File{}, parsers.Material{}, false
 	}
 	m, ok := c.inv.Materials[shown]
+	// What is foreign may have parts, which are not in the material.
+	ok = ok && !slices.ContainsFunc(m.Problems, Foreign)
 	return c.inv.Files[shown], m, ok
 }
 

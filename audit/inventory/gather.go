@@ -64,6 +64,8 @@ type gatherer struct {
 	followed map[string]bool
 	// bytes counts what was read.
 	bytes int
+	// effort is what may still be spent on the passwords of key stores.
+	effort parsers.Effort
 	// others are the programs that are none of the components, in the order in
 	// which they were seen, and looked how many paths of theirs were looked at.
 	others []stranger
@@ -75,7 +77,7 @@ type gatherer struct {
 const maxNodeBytes = 16 << 20
 
 func newGatherer(r *root) *gatherer {
-	return &gatherer{root: r, followed: map[string]bool{}, inv: New()}
+	return &gatherer{root: r, followed: map[string]bool{}, inv: New(), effort: parsers.Effort{Iterations: storeIterations}}
 }
 
 // read reads a file and keeps its description.
@@ -178,7 +180,7 @@ func (g *gatherer) staticPods() {
 	g.inv.ManifestDir = path.Clean("/" + dir)
 	names, err := g.root.list(g.inv.ManifestDir)
 	if err != nil {
-		g.lost("kubelet", parsers.Problem{Origin: parsers.Origin{Path: g.inv.ManifestDir}, Kind: KindUnreadable, Detail: "cannot be listed: " + bareError(err)})
+		g.lost("kubelet", parsers.Problem{Origin: parsers.Origin{Path: g.inv.ManifestDir}, Kind: KindUnreadable, Detail: unlisted(err)})
 	}
 	slices.SortStableFunc(names, func(a, b string) int { return cmp.Compare(rank(a), rank(b)) })
 	for _, name := range names {

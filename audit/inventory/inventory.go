@@ -149,6 +149,9 @@ type Reference struct {
 	Elsewhere bool `json:"elsewhere,omitempty"`
 	// Unmounted: the path lies in a container that no volume brings it into.
 	Unmounted bool `json:"unmounted,omitempty"`
+	// Unclaimed: no component is known to read it, so that what Go and Kubernetes
+	// cannot read there is no fault.
+	Unclaimed bool `json:"unclaimed,omitempty"`
 	// Guessed: the program, or what it needs the file for, is not known, and what
 	// the reference says is taken from what the file holds.
 	Guessed bool `json:"guessed,omitempty"`
@@ -160,8 +163,8 @@ const ComponentFile = "file"
 // Label is how the reference is shown: "kube-apiserver --tls-cert-file"; "" for
 // a file that nothing names.
 func (r Reference) Label() string {
-	if r.Component == ComponentFile && r.Origin.Field == "" {
-		return ""
+	if r.Component == ComponentFile {
+		return r.Origin.Field
 	}
 	if r.Origin.Field == "" {
 		return r.Component + " " + r.Name

@@ -21,8 +21,8 @@ func (g *gatherer) kubeadm() {
 	}
 	for _, k := range kubeadmFiles {
 		name := g.inv.KubeadmPath(k)
-		absent := !g.exists(name) && g.root.link(name) == "" // a link to nothing is there, and broken
-		if named[name] || g.inv.isLeftOver(k, named) || absent && !(k.Required && g.inv.runsEtcd()) {
+		f, _ := g.root.stat(name) // a link to nothing is there, and broken
+		if named[name] || g.inv.isLeftOver(k, named) || f.State == Missing && !(k.Required && g.inv.runsEtcd()) {
 			continue
 		}
 		g.known(k, name)
@@ -195,7 +195,7 @@ func isSystem(dir string) bool {
 func (g *gatherer) folder(dir string) {
 	names, err := g.root.list(dir)
 	if err != nil {
-		g.lost("", parsers.Problem{Origin: parsers.Origin{Path: dir}, Kind: KindUnreadable, Detail: "cannot be listed: " + bareError(err)})
+		g.lost("", parsers.Problem{Origin: parsers.Origin{Path: dir}, Kind: KindUnreadable, Detail: unlisted(err)})
 		return
 	}
 	if f, _ := g.root.stat(dir); f.State == Missing {

@@ -1,6 +1,8 @@
 package inventory
 
 import (
+	"errors"
+	"io/fs"
 	"iter"
 	"maps"
 	"path"
@@ -8,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"certaudit/parsers"
 )
@@ -120,13 +123,15 @@ func (g *gatherer) partial() bool {
 	return true
 }
 
+// exists reports whether something lies at a path, or may: what lies in a folder
+// that this user may not look into is not missing.
 func (g *gatherer) exists(name string) bool {
 	rel, err := g.root.resolve(name)
 	if err != nil {
 		return true // a link loop is there, and broken
 	}
 	_, err = g.root.fs.Lstat(rel)
-	return err == nil
+	return !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR)
 }
 
 // kubeletComponent adds the kubelet with its settings: those of the
@@ -162,7 +167,7 @@ const maxDropInDepth = 8
 func (g *gatherer) kubeletDropIns(dir string, depth int, settings []parsers.Flag) []parsers.Flag {
 	names, err := g.root.list(dir)
 	if err != nil {
-		g.lost("kubelet", parsers.Problem{Origin: parsers.Origin{Path: dir}, Kind: KindUnreadable, Detail: "cannot be listed: " + bareError(err)})
+		g.lost("kubelet", parsers.Problem{Origin: parsers.Origin{Path: dir}, Kind: KindUnreadable, Detail: unlisted(err)})
 	}
 	for _, n := range names {
 		name := path.Join(dir, n)

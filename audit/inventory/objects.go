@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"crypto/x509"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"io"
 	"path"
@@ -152,9 +153,7 @@ func GatherObjects(name string, r io.Reader, progress func(objects int)) (*Inven
 		s.lose(name, parsers.KindLimit, fmt.Sprintf("is larger than %d MiB", MaxFileBytes>>20))
 		return s.inv, nil
 	}
-	m := parsers.ParseMaterial(parsers.Origin{Path: name}, data)
-	s.inv.Materials[name] = m
-	s.inv.References = fileReferences(ComponentFile, m, Reference{Path: name})
+	s.found(name, data)
 	return s.inv, err
 }
 
@@ -229,6 +228,9 @@ func (s *scanner) object(name string, d parsers.Document) {
 		s.noted(o.Label(), parsers.Problem{Origin: o.Origin, Kind: parsers.KindUnsupported, Detail: "is a request for a certificate; certaudit csr judges it"})
 		return
 	}
+	if o.Kind == "Secret" {
+		o.Type = d.First("type").Value
+	}
 	fields := d.Scalars()
 	before := len(s.inv.References)
 	for _, t := range fields {
@@ -275,9 +277,24 @@ func (s *scanner) field(o *Object, t parsers.Text) {
 	case data == nil:
 	case isKubeconfig(data):
 		s.nested(o, t.Origin, data)
+	case isText(t.Origin.Field, data):
+		for _, part := range parsers.ParseText(t.Origin, data) {
+			s.part(o.Label(), o.Label(), t.Origin, part)
+		}
 	default:
 		s.embedded(*o, t.Origin, data)
 	}
+}
+
+// isText reports whether a field holds a text with PEM somewhere in it: it is not
+// called after a certificate or key, nor does it begin as one.
+func isText(field string, data []byte) bool {
+	return !isNamed(FieldKey(field)) && !isMaterial("", data) && bytes.Contains(data, []byte("-----BEGIN "))
+}
+
+// isNamed reports whether the key of a field says that it holds certificates or keys.
+func isNamed(key string) bool {
+	return slices.Contains(foundSuffixes, path.Ext(key)) || slices.Contains(bundleKeys, key)
 }
 
 // isBase64Field reports whether the API has a field as bytes, in base64
@@ -293,7 +310,7 @@ func isBase64Field(kind, field string) bool {
 // certificates nor keys nor a kubeconfig. The error never repeats them.
 func fieldData(kind string, t parsers.Text) ([]byte, error) {
 	key := FieldKey(t.Origin.Field)
-	named := slices.Contains(materialSuffixes, path.Ext(key)) || key == "caBundle"
+	named := isNamed(key)
 	switch {
 	case strings.Contains(t.Value, "-----BEGIN "):
 		return []byte(t.Value), nil
@@ -310,8 +327,8 @@ func fieldData(kind string, t parsers.Text) ([]byte, error) {
 		if !named {
 			return nil, nil
 		}
-		return nil, fmt.Errorf("is not base64, as it should be: %w", err)
-	case named, bytes.Contains(data, []byte("-----BEGIN ")), isKubeconfig(data):
+		return nil, errors.New(parsers.NotBase64(t.Value, err))
+	case named, bytes.Contains(data, []byte("-----BEGIN ")), isKubeconfig(data), parsers.IsKeystore(data):
 		return data, nil
 	}
 	clear(data)
@@ -342,7 +359,7 @@ func pemOf(value string) []byte {
 	if !strings.HasPrefix(trimmed, base64.StdEncoding.EncodeToString([]byte("-----BEGI"))) {
 		return nil
 	}
-	data, err := base64.StdEncoding.DecodeString(trimmed)
+	data, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(trimmed), ""))
 	if err != nil {
 		return nil
 	}
@@ -354,8 +371,20 @@ var bundleKeys = []string{"caBundle", "trustBundle", "ca.crt", "ca-bundle.crt", 
 
 // embedded adds the material of one field.
 func (s *scanner) embedded(o Object, at parsers.Origin, data []byte) {
-	m := s.shared(parsers.ParseMaterial(at, data))
 	key := FieldKey(at.Field)
+	parts := parsers.ParseFound(at, data, &s.effort)
+	if isTLSHalf(o, key) {
+		parts = []parsers.Found{{Material: parsers.ParseMaterial(at, data)}}
+	} else if key != "caBundle" {
+		parts[0].Material = promised(parts[0].Material, key)
+	}
+	for _, part := range parts[1:] {
+		s.part(o.Label(), o.Label(), at, part)
+	}
+	m := s.shared(parts[0].Material)
+	if !s.foreign(o.Label(), at, m) && !isTLSHalf(o, key) {
+		return
+	}
 	ref := Reference{Origin: at, Embedded: &m, Object: o.Label(), Pair: o.Holder() + " " + stem(key), CopyOf: copyOf(o, at.Field)}
 	refs := fileReferences(o.Label(), m, ref)
 	isBundle := slices.Contains(bundleKeys, key)
@@ -371,6 +400,12 @@ func (s *scanner) embedded(o Object, at parsers.Origin, data []byte) {
 		}
 	}
 	s.inv.References = append(s.inv.References, refs...)
+}
+
+// isTLSHalf reports whether a key of an object holds one of the halves of a TLS
+// Secret, which are PEM and nothing else.
+func isTLSHalf(o Object, key string) bool {
+	return o.Kind == "Secret" && o.Type == "kubernetes.io/tls" && (key == "tls.crt" || key == "tls.key")
 }
 
 // shared makes equal certificates one in memory: a CA stands in thousands of
@@ -514,7 +549,6 @@ func copyOf(o Object, field string) string {
 
 // objectReaders read what an object of a kind says beside its certificates.
 var objectReaders = map[string]func(*Object, parsers.Document, fieldTexts){
-	"Secret":                         func(o *Object, _ parsers.Document, f fieldTexts) { o.Type = f["type"].Value },
 	"ConfigMap":                      readConfigMap,
 	"ValidatingWebhookConfiguration": readWebhooks,
 	"MutatingWebhookConfiguration":   readWebhooks,

@@ -29,16 +29,7 @@ const maxScanned = 200_000
 // which they were found. files are all others; nil where there are nodes and nothing
 // else.
 func GatherPaths(here string, paths, more []string, progress func(files int)) (nodes []*Inventory, files *Inventory, err error) {
-	r, err := openRoot(volumeRoot(here))
-	if err != nil {
-		return nil, nil, err
-	}
-	defer r.close()
-	s, err := gatherPaths(r, here, paths, progress, false, func(dir string) (*Inventory, error) { return Gather(dir, more...) })
-	if err != nil {
-		return nil, nil, err
-	}
-	return s.nodes, s.rest(), nil
+	return Clock{}.GatherPaths(here, paths, more, progress)
 }
 
 // volumeRoot is the root folder of the volume that a path of the host lies on.
@@ -164,7 +155,7 @@ func (s *scanner) scan(name string, named bool) {
 func (s *scanner) folder(dir string) {
 	names, err := s.root.list(dir)
 	if err != nil {
-		s.lose(dir, KindUnreadable, "cannot be listed: "+bareError(err))
+		s.lose(dir, KindUnreadable, unlisted(err))
 	}
 	if s.tree(dir, names) {
 		return
@@ -188,16 +179,21 @@ func (s *scanner) file(name string, now mark, named bool) {
 	if s.here != "" {
 		f.Mode &^= os.ModePerm // a repository does not keep modes
 	}
+	known, ofNode := s.inv.Materials[f.Path]
 	switch {
+	case f.State == Readable && ofNode: // what a component cannot read of it is its fault
+		if len(known.Certificates)+len(known.Keys) > 0 {
+			s.inv.References = append(s.inv.References, fileReferences(ComponentFile, known, Reference{Path: f.Path})...)
+		}
 	case f.State == Readable && isMaterial(name, data):
 		s.inv.Files[f.Path] = f
-		s.material(f.Path, parsers.ParseMaterial(parsers.Origin{Path: f.Path}, data))
+		s.found(f.Path, data)
 	case f.State == Readable && (IsObject(data) || named && isBareKubeconfig(data)):
 		s.inv.Files[f.Path] = f
 		_ = s.objects(f.Path, bytes.NewReader(data)) // memory can always be read
 	case f.State == TooLarge && slices.Contains(objectSuffixes, path.Ext(name)):
 		s.stream(name, f)
-	case f.State == Unreadable, f.State != Readable && slices.Contains(materialSuffixes, path.Ext(name)):
+	case f.State == Unreadable, f.State != Readable && slices.Contains(foundSuffixes, path.Ext(name)):
 		s.lose(name, KindUnreadable, f.Reason)
 	}
 	clear(data)
@@ -228,10 +224,18 @@ func (r *root) open(name string) (*os.File, error) {
 	return r.fs.OpenFile(rel, openFlags, 0)
 }
 
+// foundSuffixes are those of files that are looked into where folders are
+// searched: certificates and keys, and what lies beside them.
+var foundSuffixes = slices.Concat(materialSuffixes, []string{".csr", ".crl", ".p7b", ".p7c", ".pkcs12", ".keystore", ".truststore"})
+
+// certificateSuffixes are those of materialSuffixes that promise certificates in
+// PEM or DER. Anything may be called a key.
+var certificateSuffixes = []string{".crt", ".pem", ".cer", ".der"}
+
 // isMaterial reports whether a file holds certificates or keys: it is called so,
-// or begins like openssl's output.
+// or begins like openssl's output or a key store.
 func isMaterial(name string, data []byte) bool {
-	if slices.Contains(materialSuffixes, path.Ext(name)) {
+	if slices.Contains(foundSuffixes, path.Ext(name)) || parsers.IsKeystore(data) {
 		return true
 	}
 	start := bytes.TrimSpace(data[:min(len(data), 4096)])
@@ -246,19 +250,108 @@ func isMaterial(name string, data []byte) bool {
 // IsObject reports whether a file looks like a Kubernetes object, a kubeconfig
 // among them.
 func IsObject(data []byte) bool {
-	start := data[:min(len(data), 1<<16)]
-	return bytes.Contains(start, []byte("apiVersion")) && bytes.Contains(start, []byte("kind"))
+	return bytes.Contains(data, []byte("apiVersion")) && bytes.Contains(data, []byte("kind")) // kubectl puts the kind behind the data
+}
+
+// storeIterations is how much work goes into the passwords of key stores in one
+// inventory: a few seconds.
+const storeIterations = 10_000_000
+
+// found adds what one file holds.
+func (s *scanner) found(name string, data []byte) {
+	at := parsers.Origin{Path: name}
+	parts := parsers.ParseFound(at, data, &s.effort)
+	s.material(name, promised(parts[0].Material, name))
+	for _, part := range parts[1:] {
+		s.part(ComponentFile, "", at, part)
+	}
+}
+
+// promised makes no fault of what is neither PEM nor DER where the name does not
+// promise certificates.
+func promised(m parsers.Material, name string) parsers.Material {
+	if !slices.Contains(certificateSuffixes, path.Ext(name)) {
+		m.Problems = slices.Clone(m.Problems)
+		for i := range m.Problems {
+			if m.Problems[i].Kind == parsers.KindSyntax {
+				m.Problems[i].Kind = parsers.KindUnsupported
+			}
+		}
+	}
+	return m
 }
 
 // material adds the certificates and keys of one file.
 func (s *scanner) material(name string, m parsers.Material) {
 	s.inv.Materials[name] = m
-	s.inv.References = append(s.inv.References, fileReferences(ComponentFile, m, Reference{Path: name})...)
+	if s.foreign(ComponentFile, parsers.Origin{Path: name}, m) {
+		s.inv.References = append(s.inv.References, fileReferences(ComponentFile, m, Reference{Path: name})...)
+	}
+}
+
+// part adds a part of a file or of a field, which belongs to the object of that
+// name, if to any.
+func (s *scanner) part(component, object string, at parsers.Origin, part parsers.Found) {
+	m := s.shared(part.Material)
+	at.Field = strings.TrimPrefix(at.Field+": "+part.Part, ": ")
+	if !s.foreign(component, at, m) {
+		return
+	}
+	refs := fileReferences(component, m, Reference{Origin: at, Embedded: &m, Object: object})
+	for i := range refs {
+		if part.Trust {
+			refs[i].Holds, refs[i].Role = HoldsBundle, RoleOtherCA
+		}
+	}
+	s.inv.References = append(s.inv.References, refs...)
+}
+
+// foreign notes what of some material is not for Go and Kubernetes to read, the same
+// once, and reports whether there is anything else.
+func (s *scanner) foreign(component string, at parsers.Origin, m parsers.Material) bool {
+	rest := len(m.Certificates) + len(m.Keys)
+	times := map[string]int{}
+	for _, p := range m.Problems {
+		if times[p.Detail]++; !Foreign(p) {
+			rest++
+		}
+	}
+	for _, p := range m.Problems {
+		n := times[p.Detail]
+		if !Foreign(p) || n == 0 {
+			continue
+		}
+		times[p.Detail] = 0
+		p.Kind = parsers.KindUnsupported
+		if p.Origin.Field == "" {
+			p.Origin.Field = at.Field
+		}
+		switch {
+		case strings.HasSuffix(p.Detail, "a certificate request"):
+			p.Detail += "; certaudit csr judges it"
+		case !strings.Contains(p.Detail, "judge"):
+			p.Detail += "; it was not judged"
+		}
+		if n > 1 {
+			p.Detail += fmt.Sprintf(" (%d times)", n)
+		}
+		s.noted(component, p)
+	}
+	if rest+len(m.Problems) == 0 {
+		s.noted(component, parsers.Problem{Origin: at, Kind: parsers.KindUnsupported, Detail: "holds the parameters of a key alone; they were not judged"})
+	}
+	return rest > 0
+}
+
+// Foreign reports whether a problem is that of something sound which Go and
+// Kubernetes do not read, or not without a passphrase.
+func Foreign(p parsers.Problem) bool {
+	return p.Kind == parsers.KindUnsupported || p.Kind == parsers.KindEncrypted
 }
 
 // fileReferences says what material is by what it holds.
 func fileReferences(component string, m parsers.Material, ref Reference) []Reference {
-	ref.Component, ref.Role, ref.Name = component, RoleFileLeaf, ref.Origin.Field
+	ref.Component, ref.Role, ref.Name, ref.Unclaimed = component, RoleFileLeaf, ref.Origin.Field, true
 	var out []Reference
 	if len(m.Certificates) > 0 || len(m.Keys) == 0 {
 		ref.Holds = HoldsCertificate

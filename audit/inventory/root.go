@@ -46,8 +46,6 @@ type File struct {
 	State FileState `json:"state"`
 	// Reason says why nothing was read, in words.
 	Reason string `json:"reason,omitempty"`
-	// Denied says of an [Unreadable] file that this user has no right to read it.
-	Denied bool `json:"denied,omitempty"`
 	// Link is the target as the link says it, where Path itself is one.
 	Link string `json:"link,omitempty"`
 	// Resolved is the path that all links lead to, inside the root.
@@ -307,11 +305,33 @@ func (f File) failed(err error) File {
 	case errors.Is(err, syscall.ELOOP):
 		f.State, f.Reason = LinkLoop, "is a link that leads back to itself"
 	case errors.Is(err, fs.ErrPermission):
-		f.State, f.Reason, f.Denied = Unreadable, "may not be read by this user", true
+		f.State, f.Reason = Unreadable, deniedRead
 	default:
 		f.State, f.Reason = Unreadable, "cannot be read: "+bareError(err)
 	}
 	return f
+}
+
+// What is said of a file and of a folder that this user has no right to.
+const (
+	deniedRead = "may not be read by this user"
+	deniedList = "may not be listed by this user"
+)
+
+// Denied reports whether it was for want of rights that nothing was read.
+func (f File) Denied() bool { return f.State == Unreadable && f.Reason == deniedRead }
+
+// Denied reports whether it is for want of rights that there is a problem.
+func (p InputProblem) Denied() bool {
+	return p.Kind == KindUnreadable && (p.Detail == deniedRead || p.Detail == deniedList)
+}
+
+// unlisted says why the names in a folder are not known.
+func unlisted(err error) string {
+	if errors.Is(err, fs.ErrPermission) {
+		return deniedList
+	}
+	return "cannot be listed: " + bareError(err)
 }
 
 // bareError drops the operation and the path, which on a tree copied from a

@@ -294,10 +294,6 @@ func (f *follower) open(ref Reference, inside string, p pointer) {
 	f.inv.Named = append(f.inv.Named, ref.Path)
 }
 
-// certificateSuffixes are those of files that hold nothing but certificates; what
-// people call a key may be anything.
-var certificateSuffixes = []string{".crt", ".cer", ".der", ".pem"}
-
 // hold refers to a file of certificates or keys. meant says that it is one even if
 // nothing can be read in it.
 func (f *follower) hold(ref Reference, m parsers.Material, meant bool, p pointer) {

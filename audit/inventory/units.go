@@ -106,7 +106,7 @@ func (g *gatherer) serviceNames() (names []string, aliases map[string][]string) 
 	for _, dir := range unitFolders {
 		listed, err := g.root.list(dir)
 		if err != nil {
-			g.lost("", parsers.Problem{Origin: parsers.Origin{Path: dir}, Kind: KindUnreadable, Detail: "cannot be listed: " + bareError(err)})
+			g.lost("", parsers.Problem{Origin: parsers.Origin{Path: dir}, Kind: KindUnreadable, Detail: unlisted(err)})
 		}
 		for _, name := range listed {
 			if _, shadowed := at[name]; !shadowed && strings.HasSuffix(name, ".service") {
@@ -386,7 +386,7 @@ func (g *gatherer) dropIns(folder, component string) []string {
 	for _, dir := range unitFolders {
 		names, err := g.root.list(path.Join(dir, folder))
 		if err != nil {
-			g.lost(component, parsers.Problem{Origin: parsers.Origin{Path: path.Join(dir, folder)}, Kind: KindUnreadable, Detail: "cannot be listed: " + bareError(err)})
+			g.lost(component, parsers.Problem{Origin: parsers.Origin{Path: path.Join(dir, folder)}, Kind: KindUnreadable, Detail: unlisted(err)})
 		}
 		for _, n := range names {
 			if _, shadowed := byName[n]; !shadowed && strings.HasSuffix(n, ".conf") {

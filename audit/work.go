@@ -1,0 +1,255 @@
+package audit
+
+import (
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/rsa"
+	"crypto/x509"
+	"errors"
+	"fmt"
+)
+
+// Verifying is bounded by what it costs, not by how often it is done: whoever can
+// put certificates in front of an audit chooses their keys. One unit is what a
+// signature by RSA of 2048 bits costs, less than a tenth of a millisecond.
+const (
+	// maxWork is spent on one node. The largest honest one, a host's whole bundle
+	// of public roots, takes about a thousand units.
+	maxWork = 50_000
+	// workPerObject is how much more is spent for each Kubernetes object: a list of
+	// all Secrets of a cluster has many.
+	workPerObject = 10
+	// maxRSABits and maxRSAExponent bound the keys that signatures are verified
+	// with. crypto/tls takes no larger key, and no CA issues for a larger exponent;
+	// the work grows with the square of the one and the logarithm of the other.
+	maxRSABits     = 8192
+	maxRSAExponent = 65537
+	// maxChecks is how many signatures x509.Certificate.Verify checks at most
+	// (maxChainSignatureChecks).
+	maxChecks = 100
+)
+
+// cost is what one signature by a key costs to verify, in units.
+func cost(public any) int {
+	switch key := public.(type) {
+	case *rsa.PublicKey:
+		return max(1, key.N.BitLen()*key.N.BitLen()/(2048*2048))
+	case *ecdsa.PublicKey:
+		switch key.Params().BitSize {
+		case 256:
+			return 1
+		case 384:
+			return 10
+		}
+		return 25
+	}
+	return 1
+}
+
+// tooCostly says why nothing is verified with a key, "" where it is.
+func tooCostly(public any) string {
+	key, ok := public.(*rsa.PublicKey)
+	switch {
+	case !ok:
+		return ""
+	case key.N.BitLen() > maxRSABits:
+		return fmt.Sprintf("what an RSA key of %d bits signed is not verified; expected at most %d bits", key.N.BitLen(), maxRSABits)
+	case key.E > maxRSAExponent:
+		return fmt.Sprintf("what an RSA key with the exponent %d signed is not verified; expected at most %d", key.E, maxRSAExponent)
+	}
+	return ""
+}
+
+// unverified is the error of something that was not verified, which says nothing
+// of whether it is sound.
+type unverified struct{ reason string }
+
+func (u unverified) Error() string { return u.reason }
+
+func isUnverified(err error) bool {
+	var u unverified
+	return errors.As(err, &u)
+}
+
+// spentWords say that the work is used up.
+const spentWords = "more signatures would have to be verified than time is spent on"
+
+// signatures remembers which certificate signed which, and what finding it out
+// has cost.
+type signatures struct {
+	// extra is added to maxWork.
+	extra, spent int
+	made         map[[2]*x509.Certificate]bool
+	// before holds those of an earlier run.
+	before map[[2]*x509.Certificate]bool
+	// exhausted says that the work was used up; passed, why something was not
+	// verified. Whoever wants to know clears them first.
+	exhausted bool
+	passed    string
+}
+
+func newSignatures(objects int, before map[[2]*x509.Certificate]bool) signatures {
+	return signatures{made: map[[2]*x509.Certificate]bool{}, before: before, extra: workPerObject * objects}
+}
+
+// spend takes some work, and reports false where there is not enough left.
+func (s *signatures) spend(units int) bool {
+	if s.spent+units > maxWork+s.extra {
+		s.exhausted = true
+		return false
+	}
+	s.spent += units
+	return true
+}
+
+// mayVerify reports whether a signature by a key is verified, and spends the work.
+func (s *signatures) mayVerify(public any) bool {
+	if why := tooCostly(public); why != "" {
+		s.passed = why
+		return false
+	}
+	return s.spend(cost(public))
+}
+
+// signed reports whether a CA made the signature of a certificate, and so that a
+// chain can lead from the one to the other. It is false where that was not verified.
+func (s *signatures) signed(ca, cert *x509.Certificate) bool {
+	made, _ := s.verdict(ca, cert)
+	return made
+}
+
+// maybeSigned is signed, and true where that was not verified: for those who
+// would report that there is no signature.
+func (s *signatures) maybeSigned(ca, cert *x509.Certificate) bool {
+	made, known := s.verdict(ca, cert)
+	return made || !known
+}
+
+func (s *signatures) verdict(ca, cert *x509.Certificate) (made, known bool) {
+	if !couldSign(ca, cert) {
+		return false, true
+	}
+	return s.verified(ca, cert)
+}
+
+// maybeIssued is maybeSigned whatever key identifiers the two have: those of a CA
+// that was renewed with its key may differ, and crypto/x509 accepts what it signed
+// before.
+func (s *signatures) maybeIssued(ca, cert *x509.Certificate) bool {
+	if !bytes.Equal(ca.RawSubject, cert.RawIssuer) {
+		return false
+	}
+	made, known := s.verified(ca, cert)
+	return made || !known
+}
+
+// verified reports whether the key of a CA, which may sign, made the signature of a
+// certificate.
+func (s *signatures) verified(ca, cert *x509.Certificate) (made, known bool) {
+	pair := [2]*x509.Certificate{ca, cert}
+	if made, known = s.made[pair]; known {
+		return made, true
+	}
+	if !s.mayVerify(ca.PublicKey) {
+		return false, false
+	}
+	if made, known = s.before[pair]; !known {
+		made = cert.CheckSignatureFrom(ca) == nil
+	}
+	s.made[pair] = made
+	return made, true
+}
+
+// selfSigned reports whether a certificate signed itself, and takes it for that
+// where its names say so and it was not verified.
+func (s *signatures) selfSigned(cert *x509.Certificate) bool {
+	if !bytes.Equal(cert.RawSubject, cert.RawIssuer) {
+		return false
+	}
+	made, known := s.plain(cert, cert)
+	return made || !known
+}
+
+// plain reports whether the key of one certificate made the signature of another,
+// whatever the first one may do.
+func (s *signatures) plain(signer, cert *x509.Certificate) (made, known bool) {
+	pair := [2]*x509.Certificate{cert, nil}
+	if signer == cert {
+		if made, known = s.made[pair]; known {
+			return made, true
+		}
+	}
+	if !s.mayVerify(signer.PublicKey) {
+		return false, false
+	}
+	made = signer.CheckSignature(cert.SignatureAlgorithm, cert.RawTBSCertificate, cert.Signature) == nil
+	if signer == cert {
+		s.made[pair] = made
+	}
+	return made, true
+}
+
+// affordable are those certificates that signatures are verified with. why is not
+// "" where one was left out that a chain might have led to.
+func affordable(names map[string]bool, certs []*x509.Certificate) (kept []*x509.Certificate, why string) {
+	for _, c := range certs {
+		reason := tooCostly(c.PublicKey)
+		if reason == "" {
+			kept = append(kept, c)
+		} else if names[string(c.RawSubject)] {
+			why = reason
+		}
+	}
+	return kept, why
+}
+
+// left says what was not verified, in words.
+func (s *signatures) left() []string {
+	var out []string
+	if s.passed != "" {
+		out = append(out, s.passed)
+	}
+	if s.exhausted {
+		out = append(out, spentWords)
+	}
+	return out
+}
+
+// build calls x509.Certificate.Verify with options that have no pools yet. What
+// would cost too much is an error of the type [unverified].
+func (s *signatures) build(cert *x509.Certificate, chain, roots []*x509.Certificate, o x509.VerifyOptions) error {
+	return s.buildTo(cert, chain, roots, o, false)
+}
+
+// buildTo is build with the roots of the system, if these are to be taken.
+func (s *signatures) buildTo(cert *x509.Certificate, chain, roots []*x509.Certificate, o x509.VerifyOptions, system bool) error {
+	names := map[string]bool{string(cert.RawIssuer): true}
+	for _, c := range chain {
+		names[string(c.RawIssuer)] = true
+	}
+	between, whyBetween := affordable(names, chain)
+	trusted, whyTrusted := affordable(names, roots)
+	units, checks := 0, 0
+	for _, list := range [][]*x509.Certificate{trusted, between} {
+		for _, c := range list {
+			if names[string(c.RawSubject)] && checks < maxChecks {
+				checks++
+				units = max(units, cost(c.PublicKey))
+			}
+		}
+	}
+	if !s.spend(units * checks) {
+		return unverified{spentWords}
+	}
+	if o.Intermediates = pool(between); !system {
+		o.Roots = pool(trusted)
+	}
+	_, err := cert.Verify(o)
+	for _, why := range []string{whyTrusted, whyBetween} {
+		if err != nil && why != "" && isUnknownAuthority(err) {
+			s.passed = why
+			return unverified{why}
+		}
+	}
+	return err
+}
