@@ -8,7 +8,7 @@ COUNT ?= 6
 # What the program and its tests build for.
 SYSTEMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 
-.PHONY: build help quick test lint cross demo bench docs golden
+.PHONY: build help quick test proof lint cross demo bench docs golden
 
 build: ## build the program: bin/certaudit
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags='-s -w' -o bin/certaudit ./cmd/certaudit
@@ -21,6 +21,10 @@ quick: ## run the tests but the slow ones, in less than a minute
 
 test: ## run all tests, with the race detector where a C compiler is at hand
 	$(TEST) $(RACE) ./...
+	$(TEST) ./proof
+
+proof: ## run every plan on a node of its own; print the figures and write them into docs/plan.md
+	$(TEST) ./proof -v -run=TestProof -update | grep -v '^ *\(=== \|--- PASS\)'
 
 lint: ## run gofmt, go vet and staticcheck
 	test -z "$$(gofmt -l .)"
