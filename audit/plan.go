@@ -63,6 +63,8 @@ type planner struct {
 	// changed are the files and folders that will be changed, restarts the components
 	// that have to notice, and tools the programs that the commands need.
 	changed, restarts, tools []string
+	// reload: units of systemd are changed.
+	reload bool
 	// stages are the folders in which what is new is made.
 	stages []*stage
 }

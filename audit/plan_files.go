@@ -10,38 +10,25 @@ import (
 	"certaudit/parsers"
 )
 
-// sedWord is a text in an expression of sed between bars, inside double quotes.
-var sedWord = strings.NewReplacer(`\`, `\\\\`, `|`, `\\|`, `&`, `\\&`, `.`, `[.]`, `*`, `[*]`, `$`, `\$`, "`", "\\`", `"`, `\"`)
-
-// replaceWork writes another value in place of one, on the line where it stands.
-func (p *planner) replaceWork(at parsers.Origin, old, value string, ask work) work {
-	if at.Path == "" || at.Line == 0 || !quotable(old) || !quotable(value) || strings.ContainsAny(value, "|&\\\"$`") {
-		return ask
-	}
-	return work{key: fmt.Sprintf("edit %s:%d", at.Path, at.Line), ask: ask.ask, steps: func(p *planner, of work) bool {
-		p.edit(at.Path, of, map[int]string{at.Line: "s|" + sedWord.Replace(old) + "|" + value + "|"})
-		if path.Dir(at.Path) != p.inv.ManifestDir { // the kubelet itself notices a manifest that changes
-			p.restartReaders(at.Path)
-		}
-		return true
-	}}
-}
-
-// anchorWork has a flag name the file of the CA that signed what the other end shows,
-// in place of the file of another CA.
+// anchorWork has the flags that name the file of another CA name the one whose key
+// signed what the other end shows.
 func (p *planner) anchorWork(f Finding, ask work) work {
 	for _, e := range p.edges {
 		for _, v := range []verification{e.serverSide, e.clientSide} {
 			if v.fault != faultUntrusted || v.presented == nil || v.at.Path != f.Path {
 				continue
 			}
+			var all []assignment
 			for _, ref := range p.inv.References {
 				if ref.Path != f.Path || ref.Embedded != nil || ref.Origin.Path == "" {
 					continue
 				}
 				if ca, ok := p.signerFile(ref.Role, v.presented); ok && ca != f.Path {
-					return p.replaceWork(ref.Origin, ref.Path, ca, ask)
+					all = append(all, assignmentOf(ref, ca))
 				}
+			}
+			if len(all) > 0 {
+				return p.assignWork(ask, all...)
 			}
 		}
 	}
@@ -62,17 +49,7 @@ func (p *planner) signerWork(f Finding, ask work) work {
 			continue
 		}
 		for _, k := range p.privates[ref.Pair] {
-			cert, keyEdit := p.replaceWork(ref.Origin, "="+ref.Path, "="+clients.Path, ask), p.replaceWork(k.Origin, "="+k.Path, "="+key, ask)
-			if cert.steps == nil || keyEdit.steps == nil || ref.Origin.Path != k.Origin.Path {
-				return ask
-			}
-			return work{key: "signer " + f.Path, ask: ask.ask, steps: func(p *planner, of work) bool {
-				p.edit(ref.Origin.Path, of, map[int]string{
-					ref.Origin.Line: "s|=" + sedWord.Replace(ref.Path) + "|=" + clients.Path + "|",
-					k.Origin.Line:   "s|=" + sedWord.Replace(k.Path) + "|=" + key + "|",
-				})
-				return true
-			}}
+			return p.assignWork(ask, assignmentOf(ref, clients.Path), assignmentOf(k, key))
 		}
 	}
 	return ask
@@ -89,7 +66,7 @@ func (p *planner) domainWork(f Finding, ask work) work {
 	if i < 0 {
 		return ask
 	}
-	return p.replaceWork(setting.Origin, setting.Value, strings.TrimPrefix(e.cert.DNSNames[i], serviceName), ask)
+	return p.assignWork(ask, assignment{inventory.Kubelet, setting.Origin, "cluster-domain", setting.Value, strings.TrimPrefix(e.cert.DNSNames[i], serviceName)})
 }
 
 // addressWork has the API server advertise the address that the kubeconfigs call.
@@ -100,7 +77,7 @@ func (p *planner) addressWork(f Finding, ask work) work {
 	}
 	for _, host := range p.facts.values["serverHosts"] {
 		if parsers.IsAddress(host) && host != p.inv.AdvertiseAddress() {
-			return p.replaceWork(setting.Origin, setting.Value, host, ask)
+			return p.assignWork(ask, assignment{inventory.APIServer, setting.Origin, "advertise-address", setting.Value, host})
 		}
 	}
 	return ask
@@ -116,7 +93,7 @@ func (p *planner) tokenKeyWork(f Finding, ask work) work {
 	}
 	for _, ref := range p.references(inventory.ControllerManager, "service-account-private-key-file") {
 		if ref.Path == f.Path && len(signers) > 0 && signers[0].Path != f.Path && p.verifies(verifiers, signers[0]) {
-			return p.replaceWork(ref.Origin, ref.Path, signers[0].Path, ask)
+			return p.assignWork(ask, assignmentOf(ref, signers[0].Path))
 		}
 	}
 	target := verifiers[0].Path
@@ -287,11 +264,14 @@ func (p *planner) signingFileWork(f Finding, ask work) work {
 		if p.inv.Files[made].Exists() {
 			return ask
 		}
-		edit := p.replaceWork(ref.Origin, "="+ref.Path, "="+made, ask)
+		assign := p.assignWork(ask, assignmentOf(ref, made))
+		if assign.steps == nil {
+			return ask
+		}
 		return work{key: "signing file", ask: ask.ask, steps: func(p *planner, of work) bool {
 			p.changes(made)
 			p.add(PhaseMake, of, "write the certificate that signs into "+made, fmt.Sprintf("sed -n %d,/-----END/p %s > %s", certs[i].Origin.Line, words(f.Path), words(made)), "chmod 0644 "+words(made))
-			return edit.steps != nil && edit.steps(p, of)
+			return assign.steps(p, of)
 		}}
 	}
 	return ask

@@ -89,14 +89,12 @@ func (p *planner) repointWork(f Finding, ask work) work {
 	if user.CertificateData.IsZero() && user.KeyData.IsZero() {
 		cert, key, suffix = user.CertificateFile.Origin.Line, user.KeyFile.Origin.Line, ""
 	}
-	if !ok || cert == key || cert == 0 || key == 0 || !p.inv.Files[current].Exists() {
+	if !ok || cert == key || cert == 0 || key == 0 || !p.inv.Files[current].Exists() || p.crowded(f.Path) || !plainValue.MatchString(current) {
 		return ask
 	}
 	return work{key: "repoint " + f.Path, steps: func(p *planner, of work) bool {
-		p.edit(f.Path, of, map[int]string{
-			cert: `s|client-certificate` + suffix + `: .*|client-certificate: ` + current + `|`,
-			key:  `s|client-key` + suffix + `: .*|client-key: ` + current + `|`,
-		})
+		p.edit(f.Path, of, edit{cert, "client-certificate" + suffix, "client-certificate", current},
+			edit{key, "client-key" + suffix, "client-key", current})
 		p.restart(inventory.Kubelet)
 		return true
 	}}

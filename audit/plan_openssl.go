@@ -4,7 +4,6 @@ import (
 	"crypto/x509"
 	"encoding/hex"
 	"fmt"
-	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -300,7 +299,7 @@ func samePublicKey(cert, key string) string {
 // embeddedWork puts a new pair into a kubeconfig that embeds one.
 func (p *planner) embeddedWork(e *entry, o order, owner string, ask work) work {
 	_, user, ok := p.inv.Kubeconfigs[o.place].Current()
-	if !ok || user.CertificateData.IsZero() || user.KeyData.IsZero() {
+	if !ok || user.CertificateData.IsZero() || user.KeyData.IsZero() || p.crowded(o.place) {
 		return ask
 	}
 	return p.ordered(o, owner, ask, func(p *planner, o order, make maker, of work) {
@@ -308,28 +307,10 @@ func (p *planner) embeddedWork(e *entry, o order, owner string, ask work) work {
 		o.made, o.newKey = s.path(path.Base(o.place)+".crt"), s.path(path.Base(o.place)+".key")
 		make(p, o, s, of)
 		s.leave(o.made, o.newKey)
-		p.edit(o.place, of, map[int]string{
-			user.CertificateData.Origin.Line: fmt.Sprintf(`s|^\( *client-certificate-data:\).*|\1 $(openssl base64 -A -in %s)|`, words(o.made)),
-			user.KeyData.Origin.Line:         fmt.Sprintf(`s|^\( *client-key-data:\).*|\1 $(openssl base64 -A -in %s)|`, words(o.newKey)),
-		})
+		p.edit(o.place, of, edit{line: user.CertificateData.Origin.Line, name: "client-certificate-data", value: base64Of(o.made)},
+			edit{line: user.KeyData.Origin.Line, name: "client-key-data", value: base64Of(o.newKey)})
 		p.restartReaders(o.place)
 	})
-}
-
-// edit adds the steps that change lines of a file in a copy, and put the copy in
-// place if each line was changed.
-func (p *planner) edit(file string, of work, lines map[int]string) {
-	made := p.stageFor(path.Dir(file), of).path(path.Base(file))
-	var script, different []string
-	for _, line := range slices.Sorted(maps.Keys(lines)) {
-		script = append(script, fmt.Sprintf(`-e "%d%s"`, line, lines[line]))
-		different = append(different, fmt.Sprintf(`[ "$(sed -n %dp %s)" != "$(sed -n %dp %s)" ]`, line, words(file), line, words(made)))
-	}
-	p.needs("sed")
-	p.changes(file)
-	p.add(PhaseMake, of, "change a copy of "+file, "cp -p -- "+words(file, made), "sed "+strings.Join(script, " ")+" "+words(file)+" > "+words(made))
-	p.add(PhaseCheck, of, "see that the copy of "+file+" is changed", different...)
-	p.add(PhasePlace, of, "put the changed "+file+" in place", "mv -f -- "+words(made, file))
 }
 
 // extension is a key identifier as openssl's configuration takes it.

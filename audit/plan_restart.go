@@ -22,6 +22,9 @@ func (p *planner) restartAll(of work) {
 	slices.SortFunc(p.restarts, func(a, b string) int {
 		return cmp.Compare(slices.Index(restartOrder, a), slices.Index(restartOrder, b))
 	})
+	if p.reload {
+		p.add(PhaseRestart, of, "have systemd read its units again", "systemctl daemon-reload")
+	}
 	for _, name := range p.restarts {
 		c, ok := p.inv.Component(name)
 		switch {
@@ -29,6 +32,7 @@ func (p *planner) restartAll(of work) {
 			p.add(PhaseRestart, of, "restart the kubelet", "systemctl restart kubelet")
 		case !ok:
 		case path.Dir(c.Origin.Path) == p.inv.ManifestDir:
+			p.add(PhaseLook, of, "see that containers can be stopped", "command -v crictl > /dev/null || command -v docker > /dev/null")
 			p.add(PhaseRestart, of, "restart "+name, stopContainers, "stop "+name)
 		case quotable(unitName(c, name)):
 			p.add(PhaseRestart, of, "restart "+name, "systemctl restart "+words(unitName(c, name)))
@@ -39,6 +43,6 @@ func (p *planner) restartAll(of work) {
 		p.needs("curl")
 		address := net.JoinHostPort(cmp.Or(p.inv.AdvertiseAddress(), "127.0.0.1"), cmp.Or(p.inv.Setting(inventory.APIServer, "secure-port").Value, "6443"))
 		p.add(PhaseWait, of, "wait until the API server is ready, and etcd behind it",
-			"i=0; until curl -sk -m 5 "+words("https://"+address+"/readyz")+" | grep -qx ok; do i=$((i+1)); [ $i -lt 60 ]; sleep 5; done")
+			"i=0; until curl -sk -m 5 -o /dev/null -w '%{http_code}\\n' "+words("https://"+address+"/readyz")+" | grep -qE '^(200|401|403)$'; do i=$((i+1)); [ $i -lt 60 ]; sleep 5; done")
 	}
 }

@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"cmp"
 	"fmt"
 	"path"
 	"slices"
@@ -20,6 +21,9 @@ type work struct {
 	steps func(p *planner, of work) bool
 	// ask is what somebody has to do where there are no steps.
 	ask string
+	// last is 1 for what has to come after the rest: a mode that is set before a file is
+	// replaced by one with the old mode would not last.
+	last int
 	// renews is the file that kubeadm renews; all such works are one.
 	renews inventory.KubeadmFile
 }
@@ -55,7 +59,9 @@ func (p *planner) works(findings []Finding) []work {
 		}
 		out = append(out, w)
 	}
-	return p.joinRenewals(out)
+	out = p.joinRenewals(out)
+	slices.SortStableFunc(out, func(a, b work) int { return cmp.Compare(a.last, b.last) })
+	return out
 }
 
 // joinRenewals makes one work of all that kubeadm renews, without what it issues
@@ -252,7 +258,7 @@ func (p *planner) chmodWork(f Finding, ask work) work {
 	if expected.mode == 0 || !quotable(target(file)) {
 		return ask
 	}
-	return work{key: "chmod " + f.Path, steps: func(p *planner, of work) bool {
+	return work{key: "chmod " + f.Path, last: 1, steps: func(p *planner, of work) bool {
 		p.add(PhasePlace, of, fmt.Sprintf("set the mode of %s to %04o", target(file), expected.mode), fmt.Sprintf("chmod %04o ", expected.mode)+words(target(file)))
 		p.needs("chmod")
 		return true
@@ -310,12 +316,12 @@ func (p *planner) moveOutWork(f Finding, ask work) work {
 func (p *planner) trustWork(f Finding, ask work) work {
 	at := parsers.Origin{Path: f.Path, Line: f.Line, Field: f.Field}
 	ca := p.trustedInstead(f, at)
-	if _, ok := p.inv.Kubeconfigs[f.Path]; !ok || ca == "" || !strings.HasSuffix(f.Field, "certificate-authority-data") || f.Line == 0 {
+	if _, ok := p.inv.Kubeconfigs[f.Path]; !ok || ca == "" || !strings.HasSuffix(f.Field, "certificate-authority-data") || f.Line == 0 || p.crowded(f.Path) {
 		return ask
 	}
 	return work{key: "trust " + f.Path, steps: func(p *planner, of work) bool {
 		p.needs("openssl")
-		p.edit(f.Path, of, map[int]string{f.Line: fmt.Sprintf(`s|^\( *certificate-authority-data:\).*|\1 $(openssl base64 -A -in %s)|`, words(ca))})
+		p.edit(f.Path, of, edit{line: f.Line, name: "certificate-authority-data", value: base64Of(ca)})
 		p.restartReaders(f.Path)
 		return true
 	}}

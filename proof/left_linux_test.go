@@ -1,0 +1,160 @@
+//go:build !race
+
+package proof
+
+import (
+	"crypto/x509"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"certaudit/fixtures"
+)
+
+// left is what a plan leaves to people.
+type left struct {
+	// open are the findings that are still there after it, by their labels in order;
+	// nil for none.
+	open []string
+	// why says why no plan fixes them.
+	why string
+	// owner does by hand what the plan asks for.
+	owner func(*trial)
+}
+
+// worthKnowing are the scenarios of which nothing is at warning or above.
+var worthKnowing = map[string]bool{
+	"bad-chain-rotation": true, "bad-files-unreferenced": true, "bad-kubelet-serving-self-signed": true, "bad-input-unreadable": true,
+	"bad-input-unreadable-partial": true, "bad-input-unsupported": true, "bad-input-unsupported-native": true, "bad-input-unknown-version": true,
+}
+
+// leftToPeople are the scenarios that no plan fixes. A plan does not guess: not which of two
+// things is the wrong one, not what stood in a file, not a key.
+var leftToPeople = map[string]left{
+	"bad-chain-ca-replaced": {[]string{"chain/ca-replaced /etc/kubernetes/pki/ca.crt"},
+		"the CA's key is gone with its certificate, and whether that was meant is not written anywhere", restore(sound, "/etc/kubernetes/pki/ca.crt", "/etc/kubernetes/pki/ca.key")},
+	"bad-chain-ca-replaced-etcd": {[]string{"chain/ca-replaced /etc/kubernetes/pki/etcd/ca.crt"},
+		"the CA's key is gone with its certificate, and whether that was meant is not written anywhere", restore(sound, "/etc/kubernetes/pki/etcd/ca.crt", "/etc/kubernetes/pki/etcd/ca.key")},
+	"bad-chain-shared-ca": {[]string{"chain/shared-ca /etc/kubernetes/manifests/kube-apiserver.yaml"},
+		"another CA has to be made known to every extension API server", restore(sound, "/etc/kubernetes/pki/front-proxy-ca.crt", "/etc/kubernetes/pki/front-proxy-ca.key",
+			"/etc/kubernetes/pki/front-proxy-client.crt", "/etc/kubernetes/manifests/kube-apiserver.yaml", "/etc/kubernetes/manifests/kube-controller-manager.yaml")},
+	"bad-chain-wrong-issuer-native": {[]string{"chain/wrong-issuer /etc/etcd/etcd.crt"}, keyElsewhere, sign(byHand, fixtures.EtcdCA)},
+	"bad-connections-identity": {[]string{"connections/identity /etc/kubernetes/manifests/etcd.yaml"},
+		"whom etcd is to accept is a decision", restore(sound, "/etc/kubernetes/manifests/etcd.yaml")},
+	"bad-connections-server-name": {[]string{"connections/server-name /root/.kube/config"},
+		"whether the name or the certificate is the wrong one is a decision", func(tr *trial) {
+			tr.put("/root/.kube/config", fixtures.File{Data: tr.files["/etc/kubernetes/admin.conf"].data, Mode: 0o600})
+		}},
+	"bad-files-missing-folder": {[]string{"files/missing /etc/kubernetes/pki"}, "keys that are gone can only be restored", restore(sound, "/etc/kubernetes/pki/")},
+	"bad-files-missing-native": {[]string{"files/missing /etc/etcd/ca.crt"}, "no other file of the node holds the certificate", restore(byHand, "/etc/etcd/ca.crt")},
+	"bad-files-missing-signer": {[]string{"files/missing /etc/kubernetes/pki/ca.key"}, "keys that are gone can only be restored", restore(sound, "/etc/kubernetes/pki/ca.key")},
+	"bad-input-duplicate-component-native": {[]string{"input/duplicate-component /usr/lib/systemd/system/etcd.service"},
+		"which of the two should run is a decision", func(tr *trial) {
+			must(0, os.Remove(filepath.Join(tr.tree(), "/etc/systemd/system/multi-user.target.wants/etcd.service")))
+		}},
+	"bad-input-undecodable": {[]string{"input/undecodable /etc/kubernetes/manifests/kube-scheduler.yaml"}, "what stood in a file is not guessed",
+		restore(sound, "/etc/kubernetes/manifests/kube-scheduler.yaml")},
+	"bad-kubelet-serving-unapproved": {[]string{"kubelet/serving-unapproved /var/lib/kubelet/pki/kubelet-server-current.pem"},
+		"somebody has to look at the names and to approve", restore(approved, "/var/lib/kubelet/pki/kubelet-server-")},
+	"bad-validity-expired-ca": {[]string{"validity/expired /etc/kubernetes/pki/ca.crt"},
+		"every node and client has to trust the CA that takes its place", renewCA},
+	"bad-validity-expired-kubelet": {[]string{"validity/expired /var/lib/kubelet/pki/kubelet-client-current.pem"}, keyElsewhere, sign(sound, fixtures.CA)},
+	"bad-validity-expired-native":  {[]string{"validity/expired /etc/etcd/etcd.crt"}, keyElsewhere, sign(byHand, fixtures.EtcdCA)},
+	"bad-validity-not-yet-valid-clock": {[]string{"validity/not-yet-valid /etc/kubernetes/pki/ca.crt"},
+		"which clock is wrong is not written anywhere", func(tr *trial) { tr.later = 3 * time.Hour }},
+}
+
+const keyElsewhere = "the key of the CA is not on the node"
+
+// Clusters as they were before anything went wrong.
+func sound() *fixtures.Cluster  { return fixtures.ControlPlane(fixtures.Options{}) }
+func byHand() *fixtures.Cluster { return fixtures.Native(fixtures.Options{}) }
+
+// approved is a node whose kubelet has its serving certificate.
+func approved() *fixtures.Cluster {
+	for _, s := range fixtures.Scenarios() {
+		if s.Name == "ok-serving-bootstrap" {
+			return &fixtures.Cluster{Node: s.Node()}
+		}
+	}
+	panic("no such scenario")
+}
+
+// put writes a file.
+func (tr *trial) put(name string, f fixtures.File) {
+	if err := os.RemoveAll(filepath.Join(tr.tree(), name)); err != nil {
+		tr.t.Fatal(err)
+	}
+	if err := (fixtures.Node{name: f}).Write(tr.tree()); err != nil {
+		tr.t.Fatal(err)
+	}
+}
+
+// restore brings files back that begin with some words, as from a backup.
+func restore(from func() *fixtures.Cluster, prefixes ...string) func(*trial) {
+	return func(tr *trial) {
+		for name, f := range from().Node {
+			for _, prefix := range prefixes {
+				if strings.HasPrefix(name, prefix) {
+					tr.put(name, f)
+				}
+			}
+		}
+	}
+}
+
+// renewCA gives the CA a certificate with the same key and name.
+func renewCA(tr *trial) {
+	c := sound()
+	c.NewCA("renewed", fixtures.Spec{CommonName: "kubernetes", DNSNames: []string{"kubernetes"}, KeyName: "ca/" + fixtures.CA, NotBefore: fixtures.Now.Add(-day)})
+	tr.put("/etc/kubernetes/pki/ca.crt", fixtures.File{Data: c.CertificatePEM("renewed"), Mode: 0o644})
+}
+
+// sign does as the plan says: with a CA's key that is elsewhere, then here.
+func sign(from func() *fixtures.Cluster, ca string) func(*trial) {
+	return func(tr *trial) {
+		c := from()
+		c.WriteCA(ca, "/root/ca")
+		tr.put("/root/ca.crt", c.Node["/root/ca.crt"])
+		tr.put("/root/ca.key", c.Node["/root/ca.key"])
+		for _, title := range tr.asked(tr.look()) {
+			_, command, found := strings.Cut(title, ", as by: ")
+			command, then, found2 := strings.Cut(command, "; bring the certificate back as ")
+			answer, run, found3 := strings.Cut(then, ", then run here: ")
+			if !found || !found2 || !found3 {
+				continue
+			}
+			base := strings.TrimSuffix(answer, ".crt")
+			script := fmt.Sprintf("set -e\nmkdir /root/elsewhere\ncp %s.csr %s.cnf /root/ca.crt /root/ca.key /root/elsewhere\ncd /root/elsewhere\n%s\ncp %s %s\nrm -r /root/elsewhere\n%s\n",
+				base, base, command, filepath.Base(answer), answer, run)
+			if out, code := tr.run([]byte(script), nil); code != 0 {
+				tr.t.Errorf("what the plan asks for ended with %d:\n%s\n%s", code, script, out)
+			}
+		}
+		must(0, os.Remove(filepath.Join(tr.tree(), "/root/ca.key")))
+	}
+}
+
+// etcdElsewhereFaults are those of a node whose etcd is others'.
+var etcdElsewhereFaults = []fault{
+	{"the API server's certificate for etcd has expired", func(c *fixtures.Cluster) { end(c, -3, pki(c, "apiserver-etcd-client")) },
+		left{[]string{"validity/expired /etc/kubernetes/pki/apiserver-etcd-client.crt"}, keyElsewhere, sign(sound, fixtures.EtcdCA)}},
+}
+
+// keyElsewhereFaults are those of a node without the key of the cluster's CA.
+var keyElsewhereFaults = []fault{
+	{"everything has expired", func(c *fixtures.Cluster) { end(c, -3, append(leaves(c), kubeletClient)...) }, left{[]string{
+		"validity/expired /etc/kubernetes/admin.conf", "validity/expired /etc/kubernetes/controller-manager.conf", "validity/expired /etc/kubernetes/pki/apiserver-kubelet-client.crt",
+		"validity/expired /etc/kubernetes/pki/apiserver.crt", "validity/expired /etc/kubernetes/scheduler.conf", "validity/expired /etc/kubernetes/super-admin.conf",
+		"validity/expired /var/lib/kubelet/pki/kubelet-client-current.pem"}, keyElsewhere, sign(sound, fixtures.CA)}},
+	{"a name is missing", func(c *fixtures.Cluster) {
+		c.Reissue(pki(c, "apiserver"), func(s *fixtures.Spec) { s.DNSNames = s.DNSNames[:1] })
+	}, left{[]string{"identity/san-missing /etc/kubernetes/pki/apiserver.crt"}, keyElsewhere, sign(sound, fixtures.CA)}},
+	{"a purpose is wrong, and so is the front proxy's", func(c *fixtures.Cluster) {
+		for _, name := range []string{"apiserver-kubelet-client", "front-proxy-client"} {
+			c.Reissue(pki(c, name), func(s *fixtures.Spec) { s.Usages = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth} })
+		}
+	}, left{[]string{"usage/extended-key-usage /etc/kubernetes/pki/apiserver-kubelet-client.crt"}, keyElsewhere, sign(sound, fixtures.CA)}},
+}
