@@ -72,7 +72,7 @@ func (p *planner) keepWork(f Finding) work {
 		p.changes(f.Path)
 		p.add(PhaseLook, of, "see that "+f.Path+" is still no link", "[ ! -L "+words(f.Path)+" ]")
 		dated := words(strings.TrimSuffix(f.Path, "current.pem")) + `"$D".pem`
-		p.add(PhaseMake, of, "keep "+f.Path+" under a dated name", "D=$(date -u +%Y-%m-%d-%H-%M-%S)", "cp -p -- "+words(f.Path)+" "+dated)
+		p.add(PhaseMake, of, "keep "+f.Path+" under a dated name", freeDate(dated), "cp -p -- "+words(f.Path)+" "+dated)
 		p.add(PhasePlace, of, "make "+f.Path+" the link to it", "ln -sfn -- "+dated+" "+words(f.Path))
 		p.restart(inventory.Kubelet)
 		return true
@@ -130,7 +130,7 @@ func (p *planner) kubeletClientWork(at string, ask work) work {
 		s.leave(o.made, o.newKey)
 		p.changes(current)
 		dated := words(strings.TrimSuffix(current, "current.pem")) + `"$D".pem`
-		p.add(PhaseMake, of, "join certificate and key as the kubelet keeps them", "D=$(date -u +%Y-%m-%d-%H-%M-%S)", "cat "+words(o.made, o.newKey)+" > "+dated)
+		p.add(PhaseMake, of, "join certificate and key as the kubelet keeps them", freeDate(dated), "cat "+words(o.made, o.newKey)+" > "+dated)
 		p.add(PhasePlace, of, "lead "+current+" to the new certificate", "ln -sfn -- "+dated+" "+words(current))
 		p.restart(inventory.Kubelet)
 	})
@@ -170,4 +170,10 @@ func (p *planner) validClient(name string) bool {
 	_, trusted := p.signerFile(inventory.RoleKubernetesCA, c.Certificate)
 	return trusted && p.now.After(c.NotBefore) && p.now.Before(c.NotAfter) && c.Subject.CommonName == "system:node:"+p.ownName() && slices.Contains(c.Subject.Organization, groupNodes) &&
 		slices.ContainsFunc(m.Keys, func(k parsers.Key) bool { return k.Private && k.PublicKeySHA256 == c.PublicKeySHA256() })
+}
+
+// freeDate is the command that sets D to a date of which there is no file yet. dated
+// is the file's name as the shell reads it.
+func freeDate(dated string) string {
+	return "D=$(date -u +%Y-%m-%d-%H-%M-%S); while [ -e " + dated + " ]; do sleep 1; D=$(date -u +%Y-%m-%d-%H-%M-%S); done"
 }

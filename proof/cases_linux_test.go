@@ -78,7 +78,7 @@ func cases() []proofCase {
 	var out []proofCase
 	for _, s := range fixtures.Scenarios() {
 		if strings.HasPrefix(s.Name, "bad-") && !worthKnowing[s.Name] {
-			out = append(out, proofCase{"the scenarios", s.Name, s.About, s.Node, usual, leftToPeople[s.Name]})
+			out = append(out, proofCase{"the scenarios", s.Name, s.About, s.Node, usual, leftOf(s.Name)})
 		}
 	}
 	for _, s := range shapes() {
@@ -262,9 +262,9 @@ var nativeFaults = []fault{
 		c.Node.Replace(conf+"/scheduler.conf", encoded(c.CertificatePEM(fixtures.CA)), encoded(c.CertificatePEM(other(c, "kubernetes", "Example Kubernetes CA"))))
 	}, left{}},
 	{"flags name others' CAs", func(c *fixtures.Cluster) {
-		ca := other(c, "kubernetes", "Example Kubernetes CA")
-		c.WriteCA(ca, handPKI+"/other-ca")
-		c.Node.Replace("/etc/systemd/system/kube-apiserver.service", "--etcd-cafile=/etc/etcd/ca.crt", "--etcd-cafile=/var/lib/kubernetes/other-ca.crt")
+		c.WriteCA(other(c, "kubernetes", "Example Kubernetes CA"), handPKI+"/other-ca")
+		c.WriteCA(other(c, "etcd", "Example etcd CA"), handPKI+"/other-etcd-ca")
+		c.Node.Replace("/etc/systemd/system/kube-apiserver.service", "--etcd-cafile=/etc/etcd/ca.crt", "--etcd-cafile=/var/lib/kubernetes/other-etcd-ca.crt")
 		c.Node.Replace("/var/lib/kubelet/config.yaml", "clientCAFile: /var/lib/kubernetes/ca.crt", "clientCAFile: /var/lib/kubernetes/other-ca.crt")
 	}, left{}},
 	{"the controller manager signs with another CA", func(c *fixtures.Cluster) {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,7 +17,7 @@ import (
 // left is what a plan leaves to people.
 type left struct {
 	// open are the findings that are still there after it, by their labels in order;
-	// nil for none.
+	// nil for none. everything stands for all that there were.
 	open []string
 	// why says why no plan fixes them.
 	why string
@@ -28,6 +29,44 @@ type left struct {
 var worthKnowing = map[string]bool{
 	"bad-chain-rotation": true, "bad-files-unreferenced": true, "bad-kubelet-serving-self-signed": true, "bad-input-unreadable": true,
 	"bad-input-unreadable-partial": true, "bad-input-unsupported": true, "bad-input-unsupported-native": true, "bad-input-unknown-version": true,
+}
+
+var everything = []string{"everything"}
+
+// wantOpen are the findings that the plan leaves to people.
+func (tr *trial) wantOpen() []string {
+	switch {
+	case slices.Equal(tr.left.open, everything):
+		return tr.before.open()
+	case tr.left.open == nil:
+		return []string{}
+	}
+	return tr.left.open
+}
+
+// leftByName are the reasons for scenarios whose names begin with a word.
+var leftByName = []struct{ name, why string }{
+	{"bad-flags-", "what a component is started with is changed by those who chose it"},
+	{"bad-keys-service-account-unset", "what a component is started with is changed by those who chose it"},
+	{"bad-identity-san-missing-range", "what a component is started with is changed by those who chose it"},
+	{"bad-input-component-unread", "what stood in a file, or should, is not guessed"},
+	{"bad-files-missing-unmounted", "what a pod mounts is changed by those who wrote it"},
+	{"bad-files-missing-no-volumes", "what a pod mounts is changed by those who wrote it"},
+	{"bad-files-missing-stranger", "who issues for a program that is none of the cluster's is not known"},
+	{"bad-files-malformed-stranger", "who issues for a program that is none of the cluster's is not known"},
+	{"bad-chain-untrusted-stranger", "who issues for a program that is none of the cluster's is not known"},
+	{"bad-validity-expired-stranger", "who issues for a program that is none of the cluster's is not known"},
+	{"bad-validity-expired-kubelet-folder", "what the node is, or was, is not known"},
+}
+
+// leftOf is what the plan for a scenario leaves to people.
+func leftOf(scenario string) left {
+	for _, l := range leftByName {
+		if strings.HasPrefix(scenario, l.name) {
+			return left{everything, l.why, nil}
+		}
+	}
+	return leftToPeople[scenario]
 }
 
 // leftToPeople are the scenarios that no plan fixes. A plan does not guess: not which of two

@@ -188,10 +188,22 @@ func mountAll(m machine) error {
 }
 
 // merge shows a folder of the tree in a place. Where system is set it shows what of
-// this machine's folder the tree does not have as well.
+// this machine's folder the tree does not have as well: folders of both are this
+// machine's with the tree's on top, which needs few mounts, where there is room for them.
 func merge(host, tree, place string, system bool) error {
 	if !system {
 		return show(tree, place, 0)
+	}
+	if inner, err := filepath.Glob(tree + "/*/*"); err == nil && !slices.ContainsFunc(inner, func(name string) bool { return !isDir(host + strings.TrimPrefix(name, tree)) }) {
+		if err := show(host, place, readOnly); err != nil {
+			return err
+		}
+		for _, name := range inner {
+			if err := show(name, place+strings.TrimPrefix(name, tree), 0); err != nil {
+				return err
+			}
+		}
+		return nil
 	}
 	if err := os.MkdirAll(place, 0o755); err != nil {
 		return err

@@ -74,7 +74,7 @@ func (tr *trial) prove() outcome {
 	if o.unharmed = len(tr.worse) == 0; !o.unharmed {
 		t.Errorf("stopped somewhere it is worse: %s", strings.Join(tr.worse, "; "))
 	}
-	if diff := gocmp.Diff(tr.left.open, after.open(), gocmp.Transformer("empty", func(s []string) []string { return append([]string{}, s...) })); diff != "" {
+	if diff := gocmp.Diff(tr.wantOpen(), after.open()); diff != "" {
 		t.Errorf("what is open afterwards (-want +got):\n%s", diff)
 	}
 	o.fixed = len(after.open()) == 0
@@ -138,7 +138,7 @@ func (tr *trial) resumes() bool {
 	output, code := half.run(half.script(half.look()), nil)
 	after := half.look()
 	lines := slices.Concat(after.worseThan(tr.before), half.strays())
-	if slices.Equal(after.open(), tr.left.open) && len(lines) == 0 {
+	if slices.Equal(after.open(), tr.wantOpen()) && len(lines) == 0 {
 		return true
 	}
 	tr.t.Errorf("stopped and planned again: %q is open, %s (exit code %d):\n%s", after.open(), strings.Join(lines, "; "), code, output)
@@ -160,13 +160,16 @@ func (tr *trial) mustBeSound(when string) {
 
 // oneByOne runs the remedy of each finding on a fresh tree, one after the other.
 func (tr *trial) oneByOne() bool {
+	if n := len(tr.before.open()); n == 1 || slices.Equal(tr.left.open, everything) {
+		return true // the remedy is the plan
+	}
 	one := newTrial(tr.t, tr.proofCase, tr.machine.Kubeadm)
 	done := map[string]bool{}
 	for {
 		s := one.look()
 		i := slices.IndexFunc(s.result.Findings, func(f audit.Finding) bool { return planned(f) && !done[f.Label()+f.Field] })
 		if i < 0 {
-			if slices.Equal(s.open(), tr.left.open) {
+			if slices.Equal(s.open(), tr.wantOpen()) {
 				return true
 			}
 			tr.t.Errorf("after each remedy %q is open", s.open())
@@ -174,6 +177,9 @@ func (tr *trial) oneByOne() bool {
 		}
 		f := s.result.Findings[i]
 		done[f.Label()+f.Field] = true
+		if !strings.HasPrefix(f.Remedy, "(") {
+			continue // words for people
+		}
 		if output, code := one.run([]byte(f.Remedy+"\n"), nil); code != 0 {
 			tr.t.Errorf("the remedy of %s ended with %d:\n%s\n%s", f.Label(), code, f.Remedy, output)
 		}

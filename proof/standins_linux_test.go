@@ -33,7 +33,10 @@ var standIns = map[string]func(args []string) int{
 		return cmd.Main(append(args, "--at="+os.Getenv("AT")), os.Stdin, os.Stdout, os.Stderr)
 	},
 	"systemctl": systemctl, "crictl": crictl, "curl": curl,
-	"sleep":   func([]string) int { return 0 },
+	"sleep": func([]string) int {
+		time.Sleep(100 * time.Millisecond)
+		return 0
+	},
 	"kubectl": func([]string) int { return failed(errors.New("kubectl: no plan may need an API server")) },
 }
 
