@@ -6,12 +6,14 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"syscall"
@@ -64,6 +66,8 @@ func TestMain(m *testing.M) {
 	if standIn, ok := standIns[name]; ok {
 		os.Exit(standIn(os.Args[1:]))
 	}
+	// Machines wait for the kernel more than they compute.
+	must(0, flag.Set("test.parallel", fmt.Sprint(4*runtime.NumCPU())))
 	os.Exit(m.Run())
 }
 
