@@ -9,6 +9,7 @@ import (
 	"go/token"
 	"io/fs"
 	"maps"
+	"os"
 	"path"
 	"path/filepath"
 	"regexp"
@@ -34,6 +35,7 @@ var rooms = map[string][]string{
 	"report":          {"parsers", "audit"},
 	"cmd":             {"parsers", "audit/inventory", "audit", "report", "fixtures"},
 	"cmd/certaudit":   {"cmd"},
+	"proof":           {}, // tests alone
 }
 
 // guests are the modules of others with the files and packages that see them.
@@ -106,13 +108,15 @@ func (s source) at(n ast.Node) string {
 	return fmt.Sprintf("%s:%d", s.path, s.set.Position(n.Pos()).Line)
 }
 
-// tree is every file of Go in the repository.
+// tree is every file of Go of this module.
 var tree = sync.OnceValues(func() ([]source, error) {
 	var out []source
 	err := filepath.WalkDir(".", func(name string, entry fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
 			return err
+		case entry.IsDir() && name != "." && exists(filepath.Join(name, "go.mod")):
+			return fs.SkipDir
 		case entry.IsDir() && (name == "bin" || entry.Name() == "testdata" || name != "." && strings.HasPrefix(entry.Name(), ".")):
 			return fs.SkipDir
 		case filepath.Ext(name) != ".go":
@@ -128,6 +132,11 @@ var tree = sync.OnceValues(func() ([]source, error) {
 	})
 	return out, err
 })
+
+func exists(name string) bool {
+	_, err := os.Stat(name)
+	return err == nil
+}
 
 // sources are the files of the tree: tests, or those that are none.
 func sources(t *testing.T, tests bool) []source {

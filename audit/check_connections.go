@@ -81,12 +81,19 @@ func (n *nodeAudit) retrust(v verification) remedy {
 	return remedy{fixes[v.fault]}
 }
 
+// whereNames says where kubeadm takes further names of a server from, to be added
+// before it issues the certificate again (kubeadm.k8s.io/v1beta4).
+var whereNames = map[string]string{
+	inventory.APIServer: ": kubeadm takes more from apiServer.certSANs in the ConfigMap kubeadm-config",
+	inventory.Etcd:      ": kubeadm takes more from etcd.local.serverCertSANs in the ConfigMap kubeadm-config",
+}
+
 func checkServerName(p *pass) {
 	for _, e := range p.edges {
 		p.examineVerification(e.serverSide)
 		if p.unexplained(e.serverSide) && e.serverSide.fault == faultName {
 			e.serverSide.at = e.dialled
-			p.reportEdge(e, e.serverSide, remedy{"# dial a name that the certificate holds, or reissue the certificate with this one"})
+			p.reportEdge(e, e.serverSide, remedy{"# dial a name that the certificate holds, or have it issued with this one" + whereNames[e.Server]})
 		}
 	}
 }

@@ -208,8 +208,12 @@ func checkMalformed(p *pass) {
 	for _, g := range p.groups {
 		if g.file.State == inventory.NotRegular || g.file.State == inventory.TooLarge {
 			p.examine()
-			p.report(finding{severity: g.role().soften(Critical), component: g.component(), at: g.at(),
-				message: fmt.Sprintf("%s; expected %s for %s", g.file.Reason, holdingWords[g.first().Holds], g.namedBy()), remedy: p.restore(g)})
+			f := finding{severity: g.role().soften(Critical), component: g.component(), at: g.at(),
+				message: fmt.Sprintf("%s; expected %s for %s", g.file.Reason, holdingWords[g.first().Holds], g.namedBy()), remedy: p.restore(g)}
+			if g.file.Mode.IsDir() {
+				f.remedy = remedy{"# a container runtime makes a folder where a volume names a file that is not there: correct that volume, then", command("rmdir -- %s", g.path)}
+			}
+			p.report(f)
 			continue
 		}
 		if m, read := p.inv.Materials[g.path]; read {
@@ -329,6 +333,8 @@ func (p *pass) malformed(g group, m parsers.Material) {
 var mends = []struct{ seen, title, script string }{
 	{"byte order mark", "take the byte order mark out of", `s/^$(printf '\357\273\277')//`},
 	{"the BEGIN line is indented", "take the indentation out of", `s/^[[:blank:]]*//`},
+	{"the dashes before BEGIN are no hyphens", "put hyphens around the blocks of",
+		`s/^[^A-Z]*BEGIN \([A-Z0-9 ]*[A-Z0-9]\)[^A-Z0-9]*\$/-----BEGIN \1-----/;s/^[^A-Z]*END \([A-Z0-9 ]*[A-Z0-9]\)[^A-Z0-9]*\$/-----END \1-----/`},
 	{"without a line break", "break the line between the blocks of", `s/----------BEGIN /-----\n-----BEGIN /g`},
 }
 

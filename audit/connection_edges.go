@@ -88,12 +88,17 @@ func (n *nodeAudit) kubeconfigEdge(k parsers.Kubeconfig, context parsers.KubeCon
 // verifyCluster judges what a client verifies an API server with that is not in
 // view: kubeadm's have their certificates of the CA of the node's ca.crt.
 func (n *nodeAudit) verifyCluster(trust anchors, otherwise verification) verification {
-	own, ok := bundleNamed(n.inv, []string{"kube-controller-manager --root-ca-file", "kubeadm ca.crt", "kube-apiserver --client-ca-file", "kubelet --client-ca-file"})
+	own, ok := ownCA(n.inv)
 	if !ok || n.facts.profile != ProfileKubeadm || len(trust.certs) == 0 || n.related(trust.certs, own.certs) {
 		return otherwise
 	}
 	return verification{verdict: VerdictBroken, fault: faultUntrusted, at: trust.at, paths: trust.paths,
 		reason: fmt.Sprintf("the client trusts %s alone, and the CA of %s is %s", described(trust.certs), own.place.Path, described(own.certs))}
+}
+
+// ownCA is the cluster's CA as a node has it in a file.
+func ownCA(inv *inventory.Inventory) (bundle, bool) {
+	return bundleNamed(inv, []string{"kube-controller-manager --root-ca-file", "kubeadm ca.crt", "kube-apiserver --client-ca-file", "kubelet --client-ca-file"})
 }
 
 // related reports whether a certificate of one bundle has a key of the other, or

@@ -205,7 +205,7 @@ func flat(name string) string { return strings.ReplaceAll(strings.Trim(name, "/"
 
 // backUp adds the copies of what will be changed, in a dated folder beside.
 func (p *planner) backUp(all work) {
-	commands := []string{"mkdir -p /etc/kubernetes", "B=/etc/kubernetes/certaudit-$(date -u +%Y%m%dT%H%M%SZ)",
+	commands := []string{"mkdir -p /etc/kubernetes", "B=/etc/kubernetes/certaudit-$(TZ=UTC0 date +%Y%m%dT%H%M%SZ)",
 		`while [ -e "$B" ]; do B=${B}_; done`, `mkdir -m 0700 "$B"`} // copies of another plan may be all that is left of a key
 	for _, name := range p.copied() {
 		commands = append(commands, fmt.Sprintf(`[ ! -e %s ] || cp -a -- %s "$B"/%s`, words(name), words(name), words(flat(name))))

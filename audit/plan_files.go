@@ -2,7 +2,9 @@ package audit
 
 import (
 	"fmt"
+	"net/url"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -277,17 +279,60 @@ func (p *planner) signingFileWork(f Finding, ask work) work {
 	return ask
 }
 
-// userWork puts a copy of admin.conf in place of a person's kubeconfig that was one.
+// formerWork has a kubeconfig call the API server of the node at the address that it
+// gives out, in place of one that the node had before.
+func (p *planner) formerWork(f Finding, ask work) work {
+	cluster, _, ok := p.inv.Kubeconfigs[f.Path].Current()
+	u, err := url.Parse(cluster.Server.Value)
+	if !ok || err != nil || cluster.TLSServerName.Value != "" || p.crowded(f.Path) || cluster.Server.Origin.Line == 0 || !isFormer(p.inv, p.facts.profile, u.Hostname()) {
+		return ask
+	}
+	u.Host = strings.Replace(u.Host, bracketed(u.Hostname()), bracketed(p.inv.AdvertiseAddress()), 1)
+	if !quotable(f.Path) || !serverValue.MatchString(u.String()) {
+		return ask
+	}
+	return work{key: "address " + f.Path, ask: ask.ask, steps: func(p *planner, of work) bool {
+		p.edit(f.Path, of, edit{line: cluster.Server.Origin.Line, name: "server", value: u.String()})
+		p.restartReaders(f.Path)
+		return true
+	}}
+}
+
+// serverValue matches the address of a server that is written as it stands.
+var serverValue = regexp.MustCompile(`^https://[A-Za-z0-9.:\[\]-]+/?$`)
+
+// linkTargetWork makes what a link leads to, where kubeadm makes it.
+func (p *planner) linkTargetWork(f Finding, ask work) work {
+	for _, k := range inventory.KubeadmFiles() {
+		if name := p.inv.KubeadmPath(k); name == p.inv.Files[f.Path].Link && name != f.Path && k.Role != inventory.RoleSuperAdmin {
+			return p.certificateWork(roleNamed(k.Role), name, false, ask)
+		}
+	}
+	return ask
+}
+
+// userWork puts a copy of admin.conf in place of a person's kubeconfig that was one,
+// or one of super-admin.conf, which is for emergencies.
 func (p *planner) userWork(f Finding, e *entry, ask work) work {
 	admin := inventory.DefaultKubeconfigDir + "/admin.conf"
-	_, user, ok := p.inv.Kubeconfigs[admin].Current()
-	if certs := user.CertificateData.Material.Certificates; !ok || p.roleOf(f, e).name != inventory.RoleUser || len(certs) == 0 || e == nil || certs[0].Subject.CommonName != e.cert.Subject.CommonName || len(p.inv.Kubeconfigs[f.Path].Contexts) != 1 {
+	if e == nil || p.roleOf(f, e).name != inventory.RoleUser || len(p.inv.Kubeconfigs[f.Path].Contexts) != 1 || len(p.embeddedClient(admin)) == 0 {
+		return ask
+	}
+	known := slices.Concat(p.embeddedClient(admin), p.embeddedClient(inventory.DefaultKubeconfigDir+"/super-admin.conf"))
+	if !slices.ContainsFunc(known, func(c parsers.Certificate) bool { return c.Subject.CommonName == e.cert.Subject.CommonName }) {
 		return ask
 	}
 	return work{key: "user " + f.Path, ask: ask.ask, steps: func(p *planner, of work) bool {
 		made := path.Join(path.Dir(f.Path), ".certaudit-new-"+path.Base(f.Path))
 		p.changes(f.Path)
-		p.add(PhaseFollow, of, "copy admin.conf to "+f.Path, "cp -p -- "+words(f.Path, made), "cat "+words(admin)+" > "+words(made), "mv -f -- "+words(made, f.Path))
+		p.add(PhaseFollow, of, "copy admin.conf to "+f.Path, "cp -p -- "+words(f.Path, made), "cp -- "+words(admin, made), "mv -f -- "+words(made, f.Path))
 		return true
 	}}
+}
+
+// embeddedClient are the client certificates that the user of a kubeconfig's current
+// context embeds; nil for none.
+func (n *node) embeddedClient(kubeconfig string) []parsers.Certificate {
+	_, user, _ := n.inv.Kubeconfigs[kubeconfig].Current()
+	return user.CertificateData.Material.Certificates
 }

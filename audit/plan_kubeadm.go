@@ -189,13 +189,17 @@ func (p *planner) renewKubeadm(files []renewal, of work) bool {
 			p.changes(p.certPath(r.file.Pair))
 		}
 	}
+	options := " --config " + words(config)
+	if p.inv.CertificatesDir != inventory.DefaultCertificatesDir {
+		options += " --cert-dir " + words(p.inv.CertificatesDir) // once more, for who takes the command and leaves the file
+	}
 	if p.isEvery(files) {
-		p.add(PhasePlace, of, "have kubeadm renew all certificates", "kubeadm certs renew all --config "+words(config)+" > /dev/null")
+		p.add(PhasePlace, of, "have kubeadm renew all certificates", "kubeadm certs renew all"+options+" > /dev/null")
 		p.restart(inventory.Etcd, inventory.APIServer, inventory.ControllerManager, inventory.Scheduler)
 		return true
 	}
 	for _, r := range files {
-		p.add(PhasePlace, work{findings: r.findings}, "have kubeadm renew "+r.file.Name, "kubeadm certs renew "+r.file.Name+" --config "+words(config)+" > /dev/null")
+		p.add(PhasePlace, work{findings: r.findings}, "have kubeadm renew "+r.file.Name, "kubeadm certs renew "+r.file.Name+options+" > /dev/null")
 	}
 	return true
 }

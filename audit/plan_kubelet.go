@@ -14,7 +14,7 @@ import (
 func (p *planner) kubeletWork(f Finding, e *entry, ask work) work {
 	switch {
 	case e != nil && e.role.name == inventory.RoleKubeletSelf:
-		return p.selfSignedWork(e)
+		return p.selfSignedWork(e, ask)
 	case f.Check == "kubelet/link":
 		return p.linkWork(f, ask)
 	case f.Check == "kubelet/embedded-client":
@@ -25,23 +25,56 @@ func (p *planner) kubeletWork(f Finding, e *entry, ask work) work {
 		ask.ask = "approve the kubelet's request after a look at its names: kubectl get csr, then kubectl certificate approve NAME"
 		return ask
 	case e != nil && e.role.name == inventory.RoleKubeletClient:
-		return p.kubeletClientWork(e.place.Path, ask)
+		return p.kubeletClientWork(p.namedBy(e), ask)
 	case p.roleOf(f, e).name == inventory.RoleKubeletClient && f.Path == p.currentPEM():
 		return p.kubeletClientWork(f.Path, ask)
 	}
 	return ask
 }
 
+// namedBy is the kubeconfig that names the kubelet's client certificate, if it is
+// not the one that the rotation keeps; else where it lies.
+func (p *planner) namedBy(e *entry) string {
+	for _, ref := range e.refs {
+		if _, ok := p.inv.Kubeconfigs[ref.Origin.Path]; ok && e.place.Path != p.currentPEM() {
+			return ref.Origin.Path
+		}
+	}
+	return e.place.Path
+}
+
 // selfSignedWork has the kubelet make its throw-away certificate again, which it
-// does where there is none (kubernetes pkg/kubelet/certificate, InitializeTLS).
-func (p *planner) selfSignedWork(e *entry) work {
+// does where there is none (kubernetes pkg/kubelet/certificate, InitializeTLS). Where
+// the API server verifies kubelets it is of no use, and the cluster's CA signs one.
+func (p *planner) selfSignedWork(e *entry, ask work) work {
 	key := strings.TrimSuffix(e.place.Path, ".crt") + ".key"
+	if _, verified := kubeletVerifier(p.inv); verified {
+		return p.servingWork(e.place.Path, key, ask)
+	}
 	return work{key: "self-signed", steps: func(p *planner, of work) bool {
 		p.changes(e.place.Path, key)
 		p.add(PhasePlace, of, "put the kubelet's self-signed certificate aside; the kubelet makes another", "mv -- "+words(e.place.Path, key)+` "$B"/`)
 		p.restart(inventory.Kubelet)
 		return true
 	}}
+}
+
+// servingWork has the cluster's CA sign a certificate that the kubelet serves with, in
+// the place of what it made for itself.
+func (p *planner) servingWork(at, key string, ask work) work {
+	o := order{commonName: "system:node:" + p.ownName(), organizations: []string{groupNodes}, names: p.kubeletNames(), usages: []string{usageServerAuth}, days: 365, algorithm: "RSA-2048", place: at}
+	o.caCert, o.caKey = p.clientCA()
+	if p.ownName() == "" || !opensslValue(o.commonName) || o.caCert == "" || len(o.names) == 0 {
+		return ask
+	}
+	return p.ordered(o, "a control-plane node that has the CA's key", ask, func(p *planner, o order, make maker, of work) {
+		s := p.stageFor(path.Dir(at), of)
+		o.made, o.newKey = s.path(path.Base(at)), s.path(path.Base(key))
+		p.changes(at, key)
+		make(p, o, s, of)
+		p.add(PhasePlace, of, "put "+at+" and its key in place", put(o.made, at, o.newKey, key))
+		p.restart(inventory.Kubelet)
+	})
 }
 
 // linkWork makes the link that the kubelet's rotation moves: to what lies in its
@@ -175,5 +208,5 @@ func (p *planner) validClient(name string) bool {
 // freeDate is the command that sets D to a date of which there is no file yet. dated
 // is the file's name as the shell reads it.
 func freeDate(dated string) string {
-	return "D=$(date -u +%Y-%m-%d-%H-%M-%S); while [ -e " + dated + " ]; do sleep 1; D=$(date -u +%Y-%m-%d-%H-%M-%S); done"
+	return "D=$(TZ=UTC0 date +%Y-%m-%d-%H-%M-%S); while [ -e " + dated + " ]; do sleep 1; D=$(TZ=UTC0 date +%Y-%m-%d-%H-%M-%S); done"
 }

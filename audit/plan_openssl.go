@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"bytes"
 	"crypto/x509"
 	"encoding/hex"
 	"fmt"
@@ -53,7 +54,7 @@ func (p *planner) opensslWork(r *role, name string, ask work) work {
 	ca, key := p.signingFiles(e)
 	o, ok := p.orderFor(e, ca, key)
 	o.place = e.place.Path
-	if !ok || !quotable(o.place) {
+	if !ok || !quotable(o.place) || !p.addKubeletNames(e, &o) {
 		return ask
 	}
 	owner := fmt.Sprintf("the owner of the CA in %s", ca)
@@ -76,11 +77,34 @@ func (p *planner) opensslWork(r *role, name string, ask work) work {
 	})
 }
 
+// addKubeletNames adds what a kubelet may be called to an order for its serving
+// certificate, and reports false where nobody could verify it all the same.
+func (p *planner) addKubeletNames(e *entry, o *order) bool {
+	if e.role.name != inventory.RoleKubeletServing {
+		return true
+	}
+	o.names = union(o.names, p.kubeletNames())
+	dialled, _ := kubeletTarget(p.inv, p.ownName())
+	return len(o.names) > 0 && (!dialled.byAddress || slices.ContainsFunc(o.names, parsers.IsAddress))
+}
+
+// kubeletNames are those by which the kubelet is called, as far as they are known:
+// its node's name, and the address that an API server beside it gives out.
+func (n *node) kubeletNames() []string {
+	names := union(nil, n.facts.values["kubeletHosts"])
+	for _, name := range []string{n.ownName(), n.inv.AdvertiseAddress()} {
+		if name != "" {
+			names = union(names, []string{name})
+		}
+	}
+	return names
+}
+
 // likeOld is the command that gives a new file the owner and the mode of the old, if
 // there is one: not every component runs as root.
 func likeOld(old, made string) string {
 	as := words(made + ".as")
-	return fmt.Sprintf("if [ -e %s ]; then cp -p -- %s %s; cat %s > %s; mv -f -- %s %s; fi", words(old), words(old), as, words(made), as, as, words(made))
+	return fmt.Sprintf("if [ -f %s ]; then cp -p -- %s %s; cat %s > %s; mv -f -- %s %s; fi", words(old), words(old), as, words(made), as, as, words(made))
 }
 
 // certificateAt is the entry of a role whose file, or whose key, lies at a path.
@@ -134,7 +158,10 @@ func (p *planner) isIssuerOf(ca *x509.Certificate, e *entry) bool {
 			})
 		}
 	}
-	return p.signed(ca, e.cert.Certificate)
+	if signers, _ := p.namesakes(e); len(signers) > 0 {
+		return p.signed(ca, e.cert.Certificate)
+	}
+	return e.role.component != "" && bytes.Equal(ca.RawSubject, e.cert.RawIssuer) // what signed it is not in view, and its name is
 }
 
 // keyOf is the file with the private key of a CA, "" where none is known: one that a

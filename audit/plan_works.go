@@ -42,7 +42,7 @@ var renewedBy = []string{"validity/expired", "validity/expiring", "validity/not-
 
 // reissuedBy are the checks of what a certificate from the configuration fixes.
 var reissuedBy = []string{"identity/common-name", "identity/organization-missing", "identity/organization-extra", "identity/san-missing",
-	"usage/extended-key-usage", "usage/key-usage", "files/missing", "files/malformed"}
+	"identity/organizational-unit", "usage/extended-key-usage", "usage/key-usage", "files/missing", "files/malformed", "files/dangling-link", "input/undecodable"}
 
 // works returns what fixes the findings at warning or above that are not waived.
 func (p *planner) works(findings []Finding) []work {
@@ -165,6 +165,8 @@ var repairs = []repair{
 	{[]string{"files/missing"}, func(p *planner, f Finding, _ *entry, ask work) work { return p.publicKeyWork(f, ask) }},
 	{[]string{"connections/client-untrusted", "connections/server-untrusted"}, func(p *planner, f Finding, _ *entry, ask work) work { return p.anchorWork(f, ask) }},
 	{[]string{"connections/client-untrusted"}, func(p *planner, f Finding, _ *entry, ask work) work { return p.signerWork(f, ask) }},
+	{[]string{"connections/address", "connections/server-name"}, func(p *planner, f Finding, _ *entry, ask work) work { return p.formerWork(f, ask) }},
+	{[]string{"files/dangling-link"}, func(p *planner, f Finding, _ *entry, ask work) work { return p.linkTargetWork(f, ask) }},
 	{[]string{"connections/client-untrusted"}, func(p *planner, f Finding, _ *entry, ask work) work { return p.strangerWork(f, ask) }},
 	{[]string{"connections/server-untrusted", "validity/expired", "validity/expiring"}, func(p *planner, f Finding, _ *entry, ask work) work { return p.trustWork(f, ask) }},
 	{[]string{"identity/san-missing"}, func(p *planner, f Finding, _ *entry, ask work) work { return p.domainWork(f, ask) }},
@@ -235,11 +237,16 @@ func (p *planner) certificateWork(r *role, name string, renew bool, ask work) wo
 	switch {
 	case r.isCA() || r == &noRole:
 		return ask
+	case k.Role == inventory.RoleSuperAdmin && (p.inv.Files[name].Mode.IsDir() || p.inv.Files[name].State == inventory.DanglingLink):
+		return ask // few nodes have it, and what made the folder or the link is to be corrected
 	case own && p.canSign(ca) && renew:
 		return work{key: "renew " + k.Path, renews: k}
 	case own && p.canSign(ca):
 		return work{key: reissueKey(k), ask: ask.ask, steps: func(p *planner, of work) bool {
 			p.noticed(k.Role)
+			if p.inv.Files[name].Mode.IsDir() {
+				p.add(PhasePlace, of, "remove the folder "+name+", which must be empty", "rmdir -- "+words(name))
+			}
 			return p.reissueKubeadm(k, of)
 		}}
 	}
@@ -277,10 +284,8 @@ func (n *node) refsTo(name string) []*inventory.Reference {
 // mendWork mends a file in place, which is no reason for another.
 func (p *planner) mendWork(f Finding, ask work) work {
 	if strings.Contains(f.Message, wrappedBase64) {
-		return work{key: "unwrap " + f.Label(), steps: func(p *planner, of work) bool {
-			p.add(PhaseAsk, of, f.Path+": "+ask.ask)
-			return true
-		}}
+		ask.ask = f.Path + ": " + ask.ask
+		return ask // unless it is issued again
 	}
 	title, script := mend(f.Message)
 	if title == "" || len(p.refsTo(f.Path)) == 0 {
@@ -347,10 +352,15 @@ func (p *planner) trustedInstead(f Finding, at parsers.Origin) string {
 		}
 	}
 	for _, e := range p.edges {
-		if e.serverSide.at == at && e.serverSide.presented != nil && e.serverSide.fault == faultUntrusted {
-			if ca, ok := p.signerFile(inventory.RoleKubernetesCA, e.serverSide.presented); ok {
-				return ca
-			}
+		if e.serverSide.at != at || e.serverSide.fault != faultUntrusted {
+			continue
+		}
+		if e.serverSide.presented == nil { // it is not in view, and was held against the node's own CA
+			own, _ := ownCA(p.inv)
+			return own.place.Path
+		}
+		if ca, ok := p.signerFile(inventory.RoleKubernetesCA, e.serverSide.presented); ok {
+			return ca
 		}
 	}
 	return ""

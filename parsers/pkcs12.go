@@ -51,7 +51,9 @@ type safeBag struct {
 // pkcs12Certificates returns the certificates of a PKCS#12 file in DER. Its keys
 // stay encrypted, and its MAC is not computed: that the certificates can be
 // decrypted says enough of the password. The certificates that crypto/x509
-// refuses are left out.
+// refuses are left out. [ParseKeystore] has a library do this: one that decrypts keys
+// too, and works as long as a file wants, which is for a file that somebody asked
+// about, not for what lies in the way of an audit.
 //
 // Source: RFC 7292, sections 4 and 5.
 func pkcs12Certificates(data []byte, password string, effort *Effort) ([]*x509.Certificate, error) {

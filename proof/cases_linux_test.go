@@ -33,6 +33,15 @@ type setting struct {
 
 var usual = setting{host: "cp-1", addresses: []string{"192.0.2.11/24"}, gateway: "192.0.2.1"}
 
+// hostOf is the usual setting with the host's name that a node has.
+func hostOf(n fixtures.Node) setting {
+	s := usual
+	if name := strings.TrimSpace(string(n["/etc/hostname"].Data)); name != "" {
+		s.host = name
+	}
+	return s
+}
+
 // shape is a sort of node. Every fault of its list is tried on it.
 type shape struct {
 	name    string
@@ -78,7 +87,7 @@ func cases() []proofCase {
 	var out []proofCase
 	for _, s := range fixtures.Scenarios() {
 		if strings.HasPrefix(s.Name, "bad-") && !worthKnowing[s.Name] {
-			out = append(out, proofCase{"the scenarios", s.Name, s.About, s.Node, usual, leftOf(s.Name)})
+			out = append(out, proofCase{"the scenarios", s.Name, s.About, s.Node, hostOf(s.Node()), leftOf(s.Name)})
 		}
 	}
 	for _, s := range shapes() {

@@ -28,7 +28,7 @@ type left struct {
 // worthKnowing are the scenarios of which nothing is at warning or above.
 var worthKnowing = map[string]bool{
 	"bad-chain-rotation": true, "bad-files-unreferenced": true, "bad-kubelet-serving-self-signed": true, "bad-input-unreadable": true,
-	"bad-input-unreadable-partial": true, "bad-input-unsupported": true, "bad-input-unsupported-native": true, "bad-input-unknown-version": true,
+	"bad-input-unreadable-partial": true, "bad-files-malformed-home": true, "bad-input-unsupported": true, "bad-input-unsupported-native": true, "bad-input-unknown-version": true,
 }
 
 var everything = []string{"everything"}
@@ -55,7 +55,6 @@ var leftByName = []struct{ name, why string }{
 	{"bad-files-missing-stranger", "who issues for a program that is none of the cluster's is not known"},
 	{"bad-files-malformed-stranger", "who issues for a program that is none of the cluster's is not known"},
 	{"bad-chain-untrusted-stranger", "who issues for a program that is none of the cluster's is not known"},
-	{"bad-validity-expired-stranger", "who issues for a program that is none of the cluster's is not known"},
 	{"bad-validity-expired-kubelet-folder", "what the node is, or was, is not known"},
 }
 
@@ -86,6 +85,15 @@ var leftToPeople = map[string]left{
 		"whether the name or the certificate is the wrong one is a decision", func(tr *trial) {
 			tr.put("/root/.kube/config", fixtures.File{Data: tr.files["/etc/kubernetes/admin.conf"].data, Mode: 0o600})
 		}},
+	"bad-connections-address-etcd": {[]string{"connections/address /etc/kubernetes/manifests/kube-apiserver.yaml"},
+		"whether etcd should listen elsewhere or be called elsewhere is a decision", restore(sound, "/etc/kubernetes/manifests/kube-apiserver.yaml")},
+	"bad-connections-address-etcd-loopback": {[]string{"connections/address /etc/kubernetes/manifests/kube-apiserver.yaml"},
+		"whether etcd should listen elsewhere or be called elsewhere is a decision", restore(sound, "/etc/kubernetes/manifests/etcd.yaml")},
+	"bad-chain-untrusted-by-hand":       {[]string{"chain/untrusted /var/lib/kubelet/pki/kubelet-client-current.pem"}, keyElsewhere, sign(sound, fixtures.CA)},
+	"bad-chain-untrusted-native-worker": {[]string{"chain/untrusted /etc/kubernetes/kubelet.conf"}, keyElsewhere, sign(madeAgain, "again")},
+	"bad-files-dangling-link-optional": {[]string{"files/dangling-link /etc/kubernetes/super-admin.conf"}, "few nodes have the file, and nobody needs it", func(tr *trial) {
+		must(0, os.Remove(filepath.Join(tr.tree(), "/etc/kubernetes/super-admin.conf")))
+	}},
 	"bad-files-missing-folder": {[]string{"files/missing /etc/kubernetes/pki"}, "keys that are gone can only be restored", restore(sound, "/etc/kubernetes/pki/")},
 	"bad-files-missing-native": {[]string{"files/missing /etc/etcd/ca.crt"}, "no other file of the node holds the certificate", restore(byHand, "/etc/etcd/ca.crt")},
 	"bad-files-missing-signer": {[]string{"files/missing /etc/kubernetes/pki/ca.key"}, "keys that are gone can only be restored", restore(sound, "/etc/kubernetes/pki/ca.key")},
@@ -97,6 +105,10 @@ var leftToPeople = map[string]left{
 		restore(sound, "/etc/kubernetes/manifests/kube-scheduler.yaml")},
 	"bad-kubelet-serving-unapproved": {[]string{"kubelet/serving-unapproved /var/lib/kubelet/pki/kubelet-server-current.pem"},
 		"somebody has to look at the names and to approve", restore(approved, "/var/lib/kubelet/pki/kubelet-server-")},
+	"bad-validity-expired-home": {[]string{"validity/expired /root/.kube/config"}, "which of several clusters is the one is a decision", func(tr *trial) {
+		tr.put("/root/.kube/config", fixtures.File{Data: tr.files["/etc/kubernetes/admin.conf"].data, Mode: 0o600})
+	}},
+	"bad-validity-expired-stranger-folder": {[]string{"validity/expired /etc/haproxy/certs/lb.pem"}, "who issues for a program that is none of the cluster's is not known", nil},
 	"bad-validity-expired-ca": {[]string{"validity/expired /etc/kubernetes/pki/ca.crt"},
 		"every node and client has to trust the CA that takes its place", renewCA},
 	"bad-validity-expired-kubelet": {[]string{"validity/expired /var/lib/kubelet/pki/kubelet-client-current.pem"}, keyElsewhere, sign(sound, fixtures.CA)},
@@ -110,6 +122,13 @@ const keyElsewhere = "the key of the CA is not on the node"
 // Clusters as they were before anything went wrong.
 func sound() *fixtures.Cluster  { return fixtures.ControlPlane(fixtures.Options{}) }
 func byHand() *fixtures.Cluster { return fixtures.Native(fixtures.Options{}) }
+
+// madeAgain is a cluster whose CA was made again.
+func madeAgain() *fixtures.Cluster {
+	c := byHand()
+	c.NewCA("again", fixtures.Spec{CommonName: "Example Kubernetes CA", NotBefore: fixtures.Now.Add(-day)})
+	return c
+}
 
 // approved is a node whose kubelet has its serving certificate.
 func approved() *fixtures.Cluster {

@@ -105,6 +105,9 @@ func furnish(tree string) error {
 		if err := os.MkdirAll(filepath.Join(tree, filepath.Dir(name)), 0o755); err != nil {
 			return err
 		}
+		if exists(filepath.Join(tree, name)) {
+			continue
+		}
 		if err := os.WriteFile(filepath.Join(tree, name), []byte(text), 0o644); err != nil {
 			return err
 		}

@@ -97,7 +97,7 @@ N=start B= LEFT=
 end() { r=$?; rmdir "$L"; [ "$N" = end ] || echo "certaudit: stopped at: $N (exit $r). Nothing after it was done; copies are in ${B:-no folder yet}." >&2; }
 trap end EXIT
 trap 'exit 143' HUP INT TERM
-step() { N=$1; echo "== $1"; if [ -n "$B" ]; then printf '%s %s\n' "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$1" >> "$B/plan.log"; fi; }
+step() { N=$1; echo "== $1"; if [ -n "$B" ]; then printf '%s %s\n' "$(TZ=UTC0 date +%Y-%m-%dT%H:%M:%SZ)" "$1" >> "$B/plan.log"; fi; }
 # steps
 `
 

@@ -12,7 +12,8 @@ import (
 )
 
 const (
-	defaultCertificatesDir = "/etc/kubernetes/pki"
+	// DefaultCertificatesDir is where kubeadm keeps its certificates.
+	DefaultCertificatesDir = "/etc/kubernetes/pki"
 	// DefaultKubeconfigDir is where kubeadm keeps its kubeconfigs.
 	DefaultKubeconfigDir = "/etc/kubernetes"
 )

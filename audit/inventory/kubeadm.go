@@ -39,7 +39,7 @@ func (g *gatherer) certificatesDir() string {
 			seen[r.Path] = true
 		}
 	}
-	most := defaultCertificatesDir
+	most := DefaultCertificatesDir
 	for _, dir := range slices.Sorted(maps.Keys(named)) {
 		if named[dir] > named[most] {
 			most = dir
