@@ -28,16 +28,6 @@ func (n *node) hasObjects() bool {
 	})
 }
 
-// kubectl is the command that does something with the object. What lies in no
-// namespace according to its manifest is in that of the context.
-func kubectl(verb string, o inventory.Object) string {
-	words := []string{"kubectl", verb, shellWord(o.Name)}
-	if o.Namespace != "" {
-		words = slices.Insert(words, 1, "-n", shellWord(o.Namespace))
-	}
-	return strings.Join(words, " ")
-}
-
 // byHolder lists the references of each Secret and ConfigMap.
 func (n *node) byHolder() map[string][]inventory.Reference {
 	out := map[string][]inventory.Reference{}
@@ -174,7 +164,7 @@ func checkCABundle(p *pass) {
 		s := named[0]
 		p.report(finding{severity: targetImpact(t), component: o.Label(), at: t.Bundle, sha256: parsers.Fingerprint(b.certs[0]),
 			message: fmt.Sprintf("the caBundle of %s holds %s, which does not verify the certificate in %s for %s: it is issued by %q; expected its CA", targetWords(t), listOr(b.names(), "nothing"), s.Label(), t.DNSName(), issuerName(s.leaf())),
-			remedy:  remedy{"# put the CA that issued the certificate of " + s.Label() + " into this caBundle"}})
+			remedy:  p.bundlePatch(o, t, s)})
 	})
 }
 
@@ -195,7 +185,7 @@ func (p *pass) withoutBundle(o inventory.Object, t inventory.Target, secrets []t
 	f := finding{severity: targetImpact(t), component: o.Label(), at: t.Origin, sha256: s.sum(),
 		message: fmt.Sprintf("%s has no caBundle, so that the API server verifies it with the roots of its system, and the certificate in %s for it is of a private CA, %q%s; expected that CA in the caBundle",
 			targetWords(t), s.Label(), issuerName(s.leaf()), injection),
-		remedy: remedy{"# put the CA that issued the certificate of " + s.Label() + " into the caBundle"}}
+		remedy: p.bundlePatch(o, t, *s)}
 	if t.Injector != "" {
 		f.remedy = remedy{"# look why the injector does not fill in the caBundle: " + t.Injector + " names what it should come from"}
 	}

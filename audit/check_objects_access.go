@@ -68,14 +68,11 @@ func (p *pass) objectCluster(o inventory.Object, c parsers.KubeCluster, trust bu
 
 // objectServer reports a kubeconfig that no API server in view fits.
 func (p *pass) objectServer(o inventory.Object, c parsers.KubeCluster, trust bundle, host string, servers []credentials) {
-	f := finding{severity: Warning, component: o.Label(), at: c.Server.Origin, remedy: remedy{kubectl("edit configmap", o)}}
-	if o.Label() == proxyConfig {
-		f.remedy = append(f.remedy, "kubectl -n kube-system rollout restart daemonset kube-proxy")
-	}
+	f := finding{severity: Warning, component: o.Label(), at: c.Server.Origin, remedy: remedy{"# put the CA of " + servers[0].at.Path + "'s issuer into its certificate-authority-data", kubectl("edit configmap", o)}}
 	if !slices.ContainsFunc(servers, func(s credentials) bool { return s.chain[0].VerifyHostname(host) == nil }) {
 		f.message = fmt.Sprintf("calls the API server at %s, which is not in its certificate in %s: that is for %s; expected one of these, or the certificate with this one",
 			host, servers[0].at.Path, listOr(sans(servers[0].chain[0]), "no name"))
-		f.sha256 = parsers.Fingerprint(servers[0].chain[0])
+		f.sha256, f.remedy = parsers.Fingerprint(servers[0].chain[0]), p.serverEdit(o, c.Server.Value, servers[0])
 		p.report(f)
 		return
 	}

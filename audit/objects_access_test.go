@@ -346,3 +346,44 @@ func TestBindings(t *testing.T) {
 func withoutInfo(told []string) []string {
 	return slices.DeleteFunc(told, func(s string) bool { return strings.HasPrefix(s, "info ") })
 }
+
+// The command that puts a CA into a caBundle is written where all names are names,
+// and the Secret holds that CA.
+func TestBundlePatch(t *testing.T) {
+	m := newMaker()
+	cert, key := m.leaf("guard", "web-ca", "guard.prod.svc")
+	m.c.NewCA("own", fixtures.Spec{CommonName: "own", DNSNames: []string{"guard.prod.svc"}})
+	m.c.WriteCA("own", "/x/own")
+	own, ownKey := string(m.c.Node["/x/own.crt"].Data), string(m.c.Node["/x/own.key"].Data)
+	sound := secretObject("guard-tls", tlsType, "tls.crt", cert, "tls.key", key, "ca.crt", m.ca("web-ca"))
+	const text = "# put the CA that issued the certificate of Secret prod/guard-tls into the caBundle"
+	for _, tt := range []struct {
+		name    string
+		objects []string
+		want    string
+	}{
+		{"webhook", []string{sound, hook("MutatingWebhookConfiguration", "", "")},
+			`kubectl patch mutatingwebhookconfiguration guard --type=json -p="[{\"op\":\"test\",\"path\":\"/webhooks/0/name\",\"value\":\"guard.example.org\"},` +
+				`{\"op\":\"add\",\"path\":\"/webhooks/0/clientConfig/caBundle\",\"value\":\"$(kubectl -n prod get secret guard-tls -o 'jsonpath={.data.ca\.crt}')\"}]"`},
+		{"another CA", []string{sound, webhookObject(m.ca("other-ca"), "")},
+			`kubectl patch validatingwebhookconfiguration guard --type=json -p="[{\"op\":\"test\",\"path\":\"/webhooks/0/name\",\"value\":\"guard.example.org\"},` +
+				`{\"op\":\"add\",\"path\":\"/webhooks/0/clientConfig/caBundle\",\"value\":\"$(kubectl -n prod get secret guard-tls -o 'jsonpath={.data.ca\.crt}')\"}]"`},
+		{"API service, signed itself", []string{secretObject("guard-tls", tlsType, "tls.crt", own, "tls.key", ownKey), hook("APIService", "", "")},
+			`kubectl patch apiservice guard --type=json -p="[{\"op\":\"add\",\"path\":\"/spec/caBundle\",\"value\":\"$(kubectl -n prod get secret guard-tls -o 'jsonpath={.data.tls\.crt}')\"}]"`},
+		{"the Secret has no CA", []string{secretObject("guard-tls", tlsType, "tls.crt", cert, "tls.key", key), hook("APIService", "", "")}, text},
+		{"the Secret has another CA", []string{secretObject("guard-tls", tlsType, "tls.crt", cert, "tls.key", key, "ca.crt", m.ca("other-ca")), hook("APIService", "", "")}, text},
+		{"what is no name", []string{sound, strings.ReplaceAll(hook("MutatingWebhookConfiguration", "", ""), "guard.example.org", `guard$(id)`)}, text},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var got []string
+			for _, f := range auditObjects(t, "["+strings.Join(tt.objects, ",\n")+"]").Findings {
+				if f.Check == "objects/ca-bundle" {
+					got = append(got, f.Remedy)
+				}
+			}
+			if diff := cmp.Diff([]string{tt.want}, got); diff != "" {
+				t.Errorf("remedies (-want +got):\n%s", diff)
+			}
+		})
+	}
+}

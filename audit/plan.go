@@ -229,6 +229,15 @@ func (p *planner) copied() []string {
 	return append(slices.DeleteFunc(slices.Clone(p.changed), inside), p.inv.CertificatesDir)
 }
 
+// remedyOf is the remedy of a finding: its own plan, or what its check advises where
+// the plan is to do that by hand.
+func remedyOf(plan []Step, advice string) string {
+	if len(plan) == 1 && plan[0].Manual() && plan[0].Title == prose(advice) {
+		return advice
+	}
+	return asRemedy(plan)
+}
+
 // asRemedy writes steps as one block to be pasted: in a shell of its own, which ends
 // at the first command that fails. It does not audit again, for what else there is to
 // fix would be a failure.

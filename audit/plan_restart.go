@@ -42,7 +42,11 @@ func (p *planner) restartAll(of work) {
 	if server && (slices.Contains(p.restarts, inventory.APIServer) || slices.Contains(p.restarts, inventory.Etcd)) {
 		p.needs("curl")
 		address := net.JoinHostPort(cmp.Or(p.inv.AdvertiseAddress(), "127.0.0.1"), cmp.Or(p.inv.Setting(inventory.APIServer, "secure-port").Value, "6443"))
-		p.add(PhaseWait, of, "wait until the API server is ready, and etcd behind it",
+		title := "wait until the API server is ready, and etcd behind it"
+		if len(otherMembers(p.inv)) > 0 {
+			title += ", before anything is done on another control-plane node"
+		}
+		p.add(PhaseWait, of, title,
 			"i=0; until curl -sk -m 5 -o /dev/null -w '%{http_code}\\n' "+words("https://"+address+"/readyz")+" | grep -qE '^(200|401|403)$'; do i=$((i+1)); [ $i -lt 60 ]; sleep 5; done")
 	}
 }

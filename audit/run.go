@@ -73,7 +73,7 @@ func (r *Result) planFor(n *nodeAudit) {
 	r.Plan = append(r.Plan, n.plan(selected(r.Findings, func(f Finding) bool { return f.Node == n.name }))...)
 	for i := range r.Findings {
 		if f := &r.Findings[i]; f.Node == n.name && planned(*f) && len(r.Findings) <= maxPlanned {
-			f.Remedy = asRemedy(n.plan([]Finding{*f}))
+			f.Remedy = remedyOf(n.plan([]Finding{*f}), f.Remedy)
 		}
 	}
 }

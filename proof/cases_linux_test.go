@@ -29,6 +29,8 @@ type proofCase struct {
 type setting struct {
 	host, gateway string
 	addresses     []string
+	// version is that of the machine's kubeadm; "" for [kubeadmVersion].
+	version string
 }
 
 var usual = setting{host: "cp-1", addresses: []string{"192.0.2.11/24"}, gateway: "192.0.2.1"}
@@ -73,6 +75,10 @@ func shapes() []shape {
 			setting: setting{host: "cp-1", addresses: []string{"2001:db8::11/64"}}},
 		{name: "RSA", faults: kubeadmFaults, options: fixtures.Options{KeyAlgorithm: fixtures.RSAEach}},
 		{name: "etcd elsewhere", faults: append(etcdElsewhereFaults, kubeadmFaults...), options: fixtures.Options{ExternalEtcd: true}},
+		{name: "Kubernetes 1.29", faults: kubeadmFaults, options: fixtures.Options{Version: "v1.29.15"},
+			setting: setting{host: "cp-1", addresses: usual.addresses, gateway: usual.gateway, version: "v1.29.15"}},
+		{name: "one of three members, behind a balancer", faults: kubeadmFaults, change: joined,
+			options: fixtures.Options{ControlPlaneEndpoint: "lb.example.com:6443"}},
 		{name: "a control-plane endpoint, a domain of its own", faults: kubeadmFaults,
 			options: fixtures.Options{ControlPlaneEndpoint: "lb.example.com:8443", Domain: "k8s.example.com", ExtraSANs: []string{"192.0.2.100"}}},
 		{name: "the key of its CA elsewhere", faults: keyElsewhereFaults, options: fixtures.Options{ExternalCA: true}},
@@ -123,6 +129,13 @@ func otherHostName(c *fixtures.Cluster) {
 	c.Node.Replace("/var/lib/kubelet/kubeadm-flags.env", `ARGS="`, `ARGS="--hostname-override=cp-1 `)
 }
 
+// joined makes a node the second member of a cluster that has three.
+func joined(c *fixtures.Cluster) {
+	c.Node.Replace(conf+"/manifests/etcd.yaml", "--initial-cluster=cp-1=https://192.0.2.11:2380", "--initial-cluster=cp-0=https://192.0.2.10:2380,cp-1=https://192.0.2.11:2380,cp-2=https://192.0.2.12:2380")
+	c.Node.Replace(conf+"/manifests/etcd.yaml", "    - --initial-cluster=", "    - --initial-cluster-state=existing\n    - --initial-cluster=")
+	c.Node.Remove(conf + "/super-admin.conf")
+}
+
 // Paths of a node.
 const (
 	conf          = "/etc/kubernetes"
@@ -142,7 +155,9 @@ func leaves(c *fixtures.Cluster) []string {
 		out = append(out, pki(c, "apiserver-etcd-client"), pki(c, "etcd/server"), pki(c, "etcd/peer"), pki(c, "etcd/healthcheck-client"))
 	}
 	for _, name := range []string{"admin.conf", "super-admin.conf", "controller-manager.conf", "scheduler.conf"} {
-		out = append(out, conf+"/"+name)
+		if c.Node[conf+"/"+name].Data != nil {
+			out = append(out, conf+"/"+name)
+		}
 	}
 	return out
 }

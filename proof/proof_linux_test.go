@@ -4,6 +4,7 @@ package proof
 
 import (
 	"bytes"
+	"cmp"
 	"flag"
 	"fmt"
 	"os"
@@ -31,7 +32,10 @@ func TestProof(t *testing.T) {
 	if os.Getuid() != 0 {
 		skip(t, "only root can make namespaces")
 	}
-	kubeadm := kubeadmProgram(t)
+	programs := map[string]string{}
+	for version := range kubeadms {
+		programs[version] = kubeadmProgram(t, version)
+	}
 	fixtures.Now, fixtures.Version = at, kubeadmVersion
 	all := cases()
 	var figures figures
@@ -39,7 +43,7 @@ func TestProof(t *testing.T) {
 		for _, c := range all {
 			t.Run(c.name, func(t *testing.T) {
 				t.Parallel()
-				figures.add(newTrial(t, c, kubeadm).prove())
+				figures.add(newTrial(t, c, programs[cmp.Or(c.version, kubeadmVersion)]).prove())
 			})
 		}
 	})
@@ -286,26 +290,26 @@ func (f *figures) compare(t *testing.T) {
 	}
 }
 
-// kubeadmProgram is the real kubeadm: built once, then kept in the user's cache. Its
-// module is one of its own, so that certaudit's own modules stay few.
-func kubeadmProgram(t *testing.T) string {
+// kubeadmProgram is the real kubeadm of a version: built once, then kept in the
+// user's cache. Its module is one of its own, so that certaudit's own modules stay few.
+func kubeadmProgram(t *testing.T, release string) string {
 	t.Helper()
 	dir := filepath.Join(must(os.UserCacheDir()), "certaudit")
-	program := filepath.Join(dir, "kubeadm-"+kubeadmVersion)
+	program := filepath.Join(dir, "kubeadm-"+release)
 	if exists(program) {
 		return program
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	version := strings.Split(strings.TrimPrefix(kubeadmVersion, "v"), ".")
+	version := strings.Split(strings.TrimPrefix(release, "v"), ".")
 	flags := "-s -w"
-	for name, value := range map[string]string{"gitVersion": kubeadmVersion, "gitMajor": version[0], "gitMinor": version[1]} {
+	for name, value := range map[string]string{"gitVersion": release, "gitMajor": version[0], "gitMinor": version[1]} {
 		flags += " -X k8s.io/component-base/version." + name + "=" + value
 	}
 	t.Logf("building %s, which takes some minutes", program)
 	build := exec.Command("go", "build", "-trimpath", "-ldflags", flags, "-o", program+".new", ".")
-	build.Dir = "kubeadm"
+	build.Dir = kubeadms[release]
 	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=-mod=readonly", "GOWORK=off")
 	if out, err := build.CombinedOutput(); err != nil {
 		skip(t, fmt.Sprintf("kubeadm cannot be built, which needs the network the first time: %v\n%s", err, out))
@@ -316,5 +320,9 @@ func kubeadmProgram(t *testing.T) string {
 	return program
 }
 
-// kubeadmVersion is that of proof/kubeadm/go.mod, and of the nodes.
+// kubeadmVersion is the version of the nodes whose shape names none.
 const kubeadmVersion = "v1.37.2"
+
+// kubeadms are the folders of the modules, by the versions that they name: one for each
+// form of kubeadm's configuration.
+var kubeadms = map[string]string{kubeadmVersion: "kubeadm", "v1.29.15": "kubeadm-1.29"}
