@@ -1,7 +1,6 @@
 package audit
 
 import (
-	"cmp"
 	"fmt"
 	"path"
 	"slices"
@@ -39,7 +38,7 @@ func settingName(f flagFault) string {
 
 // replaceFlag says how to correct a flag, a variable or a key.
 func (n *node) replaceFlag(f flagFault) remedy {
-	written := cmp.Or(f.flag.Spelling, "--"+f.flag.Name)
+	written := f.flag.Written()
 	at := where(f.flag.Origin)
 	switch {
 	case isVendorBuild(f.component):
@@ -70,16 +69,26 @@ func (n *node) setFlag(u unsetFlag) remedy {
 	p, _ := inventory.ProgramNamed(u.component)
 	row, _ := p.Flag(u.flag)
 	value := "…"
-	for _, ref := range n.inv.References {
-		if row.Holds != "" && ref.Holds == row.Holds && ref.Role == row.Role && ref.Path != "" && n.inv.Files[ref.Path].State == inventory.Readable {
-			value = ref.Path
-			break
-		}
+	if files := n.fittingFiles(u); len(files) > 0 {
+		value = files[0]
 	}
 	if row.Field != "" && u.at.Field == row.Field {
 		return n.applyFlags(c, fmt.Sprintf("# in %s set %s: %s", where(u.at), row.Field, value))
 	}
 	return n.applyFlags(c, fmt.Sprintf("# in %s set --%s=%s", where(u.at), u.flag, value))
+}
+
+// fittingFiles are the files of the node that hold what a flag is to name, each once.
+func (n *node) fittingFiles(u unsetFlag) []string {
+	p, _ := inventory.ProgramNamed(u.component)
+	row, _ := p.Flag(u.flag)
+	var out []string
+	for _, ref := range n.inv.References {
+		if row.Holds != "" && ref.Holds == row.Holds && ref.Role == row.Role && ref.Path != "" && n.inv.Files[ref.Path].State == inventory.Readable {
+			out = union(out, []string{ref.Path})
+		}
+	}
+	return out
 }
 
 // neededFlag is a flag without which a component does not do its work.

@@ -67,6 +67,10 @@ type planner struct {
 	reload bool
 	// stages are the folders in which what is new is made.
 	stages []*stage
+	// edited are the files that are changed in parts, and modes those that get another
+	// mode: last, for what takes the place of a file has the mode of the old.
+	edited []fileEdits
+	modes  []modeChange
 }
 
 // plan returns the plan for some findings of the node.
@@ -80,6 +84,12 @@ func (n *nodeAudit) plan(findings []Finding) []Step {
 
 // finish frames the steps and puts them in order.
 func (p *planner) finish() []Step {
+	for _, f := range p.edited {
+		p.editFile(f)
+	}
+	for _, m := range p.modes {
+		p.add(PhasePlace, m.of, fmt.Sprintf("set the mode of %s to %04o", m.file, m.mode), fmt.Sprintf("chmod %04o ", m.mode)+words(m.file))
+	}
 	p.frame()
 	slices.SortStableFunc(p.steps, func(a, b Step) int { return cmp.Compare(slices.Index(phases, a.Phase), slices.Index(phases, b.Phase)) })
 	return p.steps

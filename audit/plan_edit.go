@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"cmp"
 	"fmt"
 	"path"
 	"regexp"
@@ -19,6 +20,18 @@ type edit struct {
 	name, rename string
 	// value is the new value as it stands in double quotes in a command.
 	value string
+	// beside is a flag that is set to the value beside name, which is left as it is; drop
+	// takes name out with its value. Both are for command lines. alone says that each
+	// flag has a line of its own.
+	beside      string
+	drop, alone bool
+}
+
+// fileEdits are what is changed in one file, and for which findings.
+type fileEdits struct {
+	file  string
+	of    work
+	edits []edit
 }
 
 // pattern matches the name and the value, in YAML, JSON, an environment file or a
@@ -30,16 +43,44 @@ func (e edit) pattern() string {
 
 // command changes the first place at or behind the line, in what it reads.
 func (e edit) command() string {
-	name := e.rename
-	if name == "" {
-		name = e.name
+	flag := "--" + e.name + `=[^\"' ]*`
+	pattern, script := e.pattern(), fmt.Sprintf(`s||%s\\1%s|`, cmp.Or(e.rename, e.name), e.value)
+	switch {
+	case e.beside != "" && e.alone:
+		pattern, script = `^\(.*\)`+flag+`\(.*\)\$`, fmt.Sprintf(`s||&\n\\1--%s=%s\\2|`, e.beside, e.value)
+	case e.beside != "":
+		pattern, script = flag, fmt.Sprintf(`s||& --%s=%s|`, e.beside, e.value)
+	case e.drop && e.alone:
+		pattern, script = `^ *- *[\"']*--`+e.name+`\(=[^\"' ]*\)*[\"']* *\$`, "d"
+	case e.drop:
+		pattern, script = " *"+flag, "s|||"
 	}
-	return fmt.Sprintf(`sed -e "%d,\$ {" -e "\\|%s| {" -e "s||%s\\1%s|" -e ":a" -e n -e ba -e "}" -e "}"`, e.line, e.pattern(), name, e.value)
+	return fmt.Sprintf(`sed -e "%d,\$ {" -e "\\|%s| {" -e "%s" -e ":a" -e n -e ba -e "}" -e "}"`, e.line, pattern, script)
 }
 
-// edit adds the steps that change a file in a copy, and put the copy in place if each
-// change made a difference.
+// edit notes changes of a file.
 func (p *planner) edit(file string, of work, edits ...edit) {
+	p.needs("sed")
+	p.changes(file)
+	i := slices.IndexFunc(p.edited, func(f fileEdits) bool { return f.file == file })
+	if i < 0 {
+		i = len(p.edited)
+		p.edited = append(p.edited, fileEdits{file: file})
+	}
+	f := &p.edited[i]
+	f.of.findings = union(f.of.findings, of.findings)
+	for _, e := range edits {
+		if !slices.Contains(f.edits, e) {
+			f.edits = append(f.edits, e)
+		}
+	}
+}
+
+// editFile adds the steps that make the changes of a file in a copy, and put the copy
+// in place if each made a difference. The last come first, since some add lines.
+func (p *planner) editFile(f fileEdits) {
+	file, of, edits := f.file, f.of, f.edits
+	slices.SortStableFunc(edits, func(a, b edit) int { return cmp.Compare(b.line, a.line) })
 	s := p.stageFor(path.Dir(file), of)
 	made := s.path(path.Base(file))
 	commands := []string{"cp -p -- " + words(file, made)}
@@ -48,8 +89,6 @@ func (p *planner) edit(file string, of work, edits ...edit) {
 		s.leave(before)
 		commands = append(commands, "cat "+words(made)+" > "+words(before), e.command()+" "+words(before)+" > "+words(made))
 	}
-	p.needs("sed")
-	p.changes(file)
 	p.add(PhaseMake, of, "change a copy of "+file, commands...)
 	var different []string
 	for i := range edits {
@@ -117,11 +156,10 @@ func (p *planner) assignWork(ask work, all ...assignment) work {
 				if a.at.Path == file {
 					edits = append(edits, edit{line: a.at.Line, name: a.name(), value: a.value})
 				}
-				if a.at.Path == file && path.Dir(file) != p.inv.ManifestDir { // the kubelet itself notices a manifest that changes
-					p.restart(a.component)
+				if a.at.Path == file {
+					p.applied(a.component, file)
 				}
 			}
-			p.reload = p.reload || isUnit(file)
 			p.edit(file, of, edits...)
 		}
 		return true
@@ -130,10 +168,11 @@ func (p *planner) assignWork(ask work, all ...assignment) work {
 
 // name is what the setting is called where it stands: a flag without its dashes, the
 // last part of a field.
-func (a assignment) name() string {
-	field := strings.TrimLeft(a.at.Field, "-")
-	return field[strings.LastIndexByte(field, '.')+1:]
-}
+func (a assignment) name() string { return lastKey(strings.TrimLeft(a.at.Field, "-")) }
+
+// lastKey is the last part of a field, "clientCAFile" of
+// "authentication.x509.clientCAFile".
+func lastKey(field string) string { return field[strings.LastIndexByte(field, '.')+1:] }
 
 // sees reports whether a component sees the new value of an assignment as it stands.
 func (p *planner) sees(a assignment) bool {

@@ -126,8 +126,8 @@ func (p *planner) repointWork(f Finding, ask work) work {
 		return ask
 	}
 	return work{key: "repoint " + f.Path, steps: func(p *planner, of work) bool {
-		p.edit(f.Path, of, edit{cert, "client-certificate" + suffix, "client-certificate", current},
-			edit{key, "client-key" + suffix, "client-key", current})
+		p.edit(f.Path, of, edit{line: cert, name: "client-certificate" + suffix, rename: "client-certificate", value: current},
+			edit{line: key, name: "client-key" + suffix, rename: "client-key", value: current})
 		p.restart(inventory.Kubelet)
 		return true
 	}}

@@ -47,6 +47,6 @@ func (p *planner) restartAll(of work) {
 			title += ", before anything is done on another control-plane node"
 		}
 		p.add(PhaseWait, of, title,
-			"i=0; until curl -sk -m 5 -o /dev/null -w '%{http_code}\\n' "+words("https://"+address+"/readyz")+" | grep -qE '^(200|401|403)$'; do i=$((i+1)); [ $i -lt 60 ]; sleep 5; done")
+			"i=0; until curl -sk -m 5 "+words("https://"+address+"/readyz")+` | grep -qE '^ok$|"code": *40[13]'; do i=$((i+1)); [ $i -lt 60 ]; sleep 5; done`)
 	}
 }

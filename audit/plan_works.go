@@ -1,7 +1,6 @@
 package audit
 
 import (
-	"cmp"
 	"fmt"
 	"path"
 	"slices"
@@ -21,9 +20,6 @@ type work struct {
 	steps func(p *planner, of work) bool
 	// ask is what somebody has to do where there are no steps.
 	ask string
-	// last is 1 for what has to come after the rest: a mode that is set before a file is
-	// replaced by one with the old mode would not last.
-	last int
 	// renews is the file that kubeadm renews; all such works are one.
 	renews inventory.KubeadmFile
 }
@@ -59,9 +55,7 @@ func (p *planner) works(findings []Finding) []work {
 		}
 		out = append(out, w)
 	}
-	out = p.joinRenewals(out)
-	slices.SortStableFunc(out, func(a, b work) int { return cmp.Compare(a.last, b.last) })
-	return out
+	return p.joinRenewals(out)
 }
 
 // joinRenewals makes one work of all that kubeadm renews, without what it issues
@@ -162,7 +156,9 @@ var repairs = []repair{
 	{[]string{"files/malformed"}, func(p *planner, f Finding, _ *entry, ask work) work { return p.mendWork(f, ask) }},
 	{[]string{"files/malformed"}, func(p *planner, f Finding, _ *entry, ask work) work { return p.swapWork(f, ask) }},
 	{[]string{"chain/ca-replaced", "files/malformed", "files/missing"}, func(p *planner, f Finding, _ *entry, ask work) work { return p.restoreCAWork(f, ask) }},
+	{[]string{"files/missing"}, func(p *planner, f Finding, _ *entry, ask work) work { return p.mistypedPathWork(f, ask) }},
 	{[]string{"files/missing"}, func(p *planner, f Finding, _ *entry, ask work) work { return p.publicKeyWork(f, ask) }},
+	{[]string{"flags/unknown", "flags/missing", "keys/service-account"}, func(p *planner, f Finding, _ *entry, ask work) work { return p.flagWork(f, ask) }},
 	{[]string{"connections/client-untrusted", "connections/server-untrusted"}, func(p *planner, f Finding, _ *entry, ask work) work { return p.anchorWork(f, ask) }},
 	{[]string{"connections/client-untrusted"}, func(p *planner, f Finding, _ *entry, ask work) work { return p.signerWork(f, ask) }},
 	{[]string{"connections/address", "connections/server-name"}, func(p *planner, f Finding, _ *entry, ask work) work { return p.formerWork(f, ask) }},
@@ -259,14 +255,21 @@ func (n *nodeAudit) canSign(ca inventory.KubeadmFile) bool {
 	return err == nil && n.inv.Files[n.certPath(ca.Pair)].State == inventory.Readable && n.now.Before(certs[0].NotAfter) && maySign(certs[0].Certificate)
 }
 
+// modeChange is the mode that a file is to have.
+type modeChange struct {
+	file string
+	mode uint32
+	of   work
+}
+
 func (p *planner) chmodWork(f Finding, ask work) work {
 	file := p.inv.Files[f.Path]
 	_, expected := p.permissions(group{path: f.Path, refs: p.refsTo(f.Path), file: file})
 	if expected.mode == 0 || !quotable(target(file)) {
 		return ask
 	}
-	return work{key: "chmod " + f.Path, last: 1, steps: func(p *planner, of work) bool {
-		p.add(PhasePlace, of, fmt.Sprintf("set the mode of %s to %04o", target(file), expected.mode), fmt.Sprintf("chmod %04o ", expected.mode)+words(target(file)))
+	return work{key: "chmod " + f.Path, steps: func(p *planner, of work) bool {
+		p.modes = append(p.modes, modeChange{target(file), expected.mode, of})
 		p.needs("chmod")
 		return true
 	}}

@@ -27,6 +27,16 @@ type Flag struct {
 	// is "--" and Name, for a single letter, and for what is no flag of a command
 	// line.
 	Spelling string `json:"spelling,omitempty"`
+	// Apart: the value is the next word, and does not stand behind "=".
+	Apart bool `json:"apart,omitempty"`
+}
+
+// Written is how a command line has the flag, with its dashes.
+func (f Flag) Written() string {
+	if f.Spelling != "" {
+		return f.Spelling
+	}
+	return "--" + f.Name
 }
 
 // Command is one program and the flags it is started with, in their order.
@@ -436,16 +446,16 @@ func (p *commandParser) flags(words []word, quiet bool) (flags []Flag, args []Te
 			args = append(args, w.Text)
 			continue
 		}
-		unknown := w.unknown
+		unknown, apart := w.unknown, false
 		switch {
 		case hasValue:
 		case p.Switches[name] || i+1 == len(words) || strings.HasPrefix(words[i+1].Value, "-"):
 			value = "true"
 		default:
 			i++
-			value, unknown = words[i].Value, words[i].unknown
+			value, unknown, apart = words[i].Value, words[i].unknown, true
 		}
-		f := Flag{Name: name, Origin: w.Origin}
+		f := Flag{Name: name, Origin: w.Origin, Apart: apart}
 		f.Origin.Field = "--" + name
 		if written, _, _ := strings.Cut(w.Value, "="); written != f.Origin.Field && len(name) > 1 {
 			f.Spelling = written

@@ -33,6 +33,13 @@ func flag(line int, name, value string) Flag {
 	return Flag{Name: name, Value: value, Origin: Origin{Path: "pod.yaml", Line: line, Field: "--" + name}}
 }
 
+// apart is a flag whose value is the next word.
+func apart(line int, name, value string) Flag {
+	f := flag(line, name, value)
+	f.Apart = true
+	return f
+}
+
 func problemAt(line int, field string, kind Kind, detail string) Problem {
 	return Problem{Origin: Origin{Path: "pod.yaml", Line: line, Field: field}, Kind: kind, Detail: detail}
 }
@@ -85,28 +92,28 @@ func TestParseCommand(t *testing.T) {
 		{name: "words of their own, one dash, booleans",
 			words: argv("/usr/local/bin/etcd", "-name", "cp", "--peer-client-cert-auth", "--client-cert-auth", "false",
 				"--data-dir", "/var/lib/etcd", "--unknown"),
-			want: one("etcd", spelled("-name", flag(2, "name", "cp")), flag(4, "peer-client-cert-auth", "true"),
-				flag(5, "client-cert-auth", "true"), flag(7, "data-dir", "/var/lib/etcd"), flag(9, "unknown", "true"))},
+			want: one("etcd", spelled("-name", apart(2, "name", "cp")), flag(4, "peer-client-cert-auth", "true"),
+				flag(5, "client-cert-auth", "true"), apart(7, "data-dir", "/var/lib/etcd"), flag(9, "unknown", "true"))},
 		{name: "an unknown flag before a flag is boolean",
 			words: argv("kubelet", "--mystery", "--v=2", "--other", "-"),
 			want:  one("kubelet", flag(2, "mystery", "true"), flag(3, "v", "2"), flag(4, "other", "true"))},
 		{name: "underscores in names only",
 			words: argv("kube-apiserver", "--tls_cert_file=/a_b", "-etcd_servers", "x_y"),
-			want:  one("kube-apiserver", spelled("--tls_cert_file", flag(2, "tls-cert-file", "/a_b")), spelled("-etcd_servers", flag(3, "etcd-servers", "x_y")))},
+			want:  one("kube-apiserver", spelled("--tls_cert_file", flag(2, "tls-cert-file", "/a_b")), spelled("-etcd_servers", apart(3, "etcd-servers", "x_y")))},
 		{name: "empty values", words: argv("kubelet", "--node-labels=", "--cloud-provider", ""),
-			want: one("kubelet", flag(2, "node-labels", ""), flag(3, "cloud-provider", ""))},
+			want: one("kubelet", flag(2, "node-labels", ""), apart(3, "cloud-provider", ""))},
 		{name: "no flags", words: argv("kubelet", "---x=1", "-_", "-", "--=2", "run"), want: one("kubelet")},
 		{name: "after the end of flags", words: argv("kubelet", "--v=2", "--", "--v=3"), want: one("kubelet", flag(2, "v", "2"))},
 		{name: "args for an entry point", words: argv("--v=2", "-x"), want: one("", flag(1, "v", "2"), flag(2, "x", "true"))},
 		{name: "k3s", words: argv("/usr/local/bin/k3s", "server", "--tls-san", "k3s.example", "--cluster-init"),
-			want: one("k3s", flag(3, "tls-san", "k3s.example"), flag(5, "cluster-init", "true"))},
+			want: one("k3s", apart(3, "tls-san", "k3s.example"), flag(5, "cluster-init", "true"))},
 		{name: "hyperkube", words: argv("/hyperkube", "/kube-proxy", "--v=2"), want: one("kube-proxy", flag(3, "v", "2"))},
 		{name: "hyperkube, short name", words: argv("hyperkube", "apiserver", "--v=2"), want: one("apiserver", flag(3, "v", "2"))},
 		{name: "hyperkube alone", words: argv("hyperkube", "--help")},
 
 		{name: "quotes that no shell removed",
 			words: argv("kube-apiserver", `--tls-cert-file="/a b"`, "--cloud-provider", `''`, `--odd="x`, `--one="`, `--json={"a":"b"}`),
-			want: one("kube-apiserver", flag(2, "tls-cert-file", "/a b"), flag(3, "cloud-provider", ""),
+			want: one("kube-apiserver", flag(2, "tls-cert-file", "/a b"), apart(3, "cloud-provider", ""),
 				flag(5, "odd", `"x`), flag(6, "one", `"`), flag(7, "json", `{"a":"b"}`)),
 			problems: []Problem{
 				problemAt(2, "--tls-cert-file", KindSyntax, `the quotes are part of the value "\"/a b\"": no shell removes them`),
@@ -144,12 +151,12 @@ func TestParseCommand(t *testing.T) {
 		{name: "a shell alone", words: argv("sh", "-c"), want: one("sh", flag(2, "c", "true"))},
 		{name: "several commands",
 			words: argv("sh", "-c", "mkfifo /p; (tee -a /log < /p & ) ; A=1 exec nice -n 5 /usr/bin/etcd --name 'a b' > /p 2>&1"),
-			want: []Command{{Program: "mkfifo"}, {Program: "tee", Flags: []Flag{flag(3, "a", "/log")}},
-				{Program: "etcd", Flags: []Flag{flag(3, "name", "a b")}}}},
+			want: []Command{{Program: "mkfifo"}, {Program: "tee", Flags: []Flag{apart(3, "a", "/log")}},
+				{Program: "etcd", Flags: []Flag{apart(3, "name", "a b")}}}},
 		{name: "quotes of the shell",
 			words: argv("sh", "-c", `etcd --a="x y"'z' --b=\"q\" --c="a\$b\c\"" --d=a\ b --e="" --f ''`),
 			want: one("etcd", flag(3, "a", "x yz"), flag(3, "b", "q"), flag(3, "c", `a$b\c"`), flag(3, "d", "a b"),
-				flag(3, "e", ""), flag(3, "f", "")),
+				flag(3, "e", ""), apart(3, "f", "")),
 			problems: []Problem{problemAt(3, "--b", KindSyntax, `the quotes are part of the value "\"q\"": no shell removes them`)}},
 		{name: "lines continued by the shell",
 			words: argv("sh", "-c", "etcd --a=b\\\nc --b=\"d\\\ne\" \\\r\n --c=f"),

@@ -46,8 +46,10 @@ func (tr *trial) wantOpen() []string {
 
 // leftByName are the reasons for scenarios whose names begin with a word.
 var leftByName = []struct{ name, why string }{
-	{"bad-flags-", "what a component is started with is changed by those who chose it"},
-	{"bad-keys-service-account-unset", "what a component is started with is changed by those who chose it"},
+	{"bad-flags-missing-half", "whether a flag that a component does without is missing or not wanted is a decision"},
+	{"bad-flags-missing-request-header", "whether a flag that a component does without is missing or not wanted is a decision"},
+	{"bad-flags-missing-kubelet", "what a configuration file holds is changed by those who wrote it"},
+	{"bad-flags-service-range", "which of two ranges services have is a decision"},
 	{"bad-identity-san-missing-range", "what a component is started with is changed by those who chose it"},
 	{"bad-input-component-unread", "what stood in a file, or should, is not guessed"},
 	{"bad-files-missing-unmounted", "what a pod mounts is changed by those who wrote it"},
@@ -91,6 +93,10 @@ var leftToPeople = map[string]left{
 		"whether etcd should listen elsewhere or be called elsewhere is a decision", restore(sound, "/etc/kubernetes/manifests/etcd.yaml")},
 	"bad-chain-untrusted-by-hand":       {[]string{"chain/untrusted /var/lib/kubelet/pki/kubelet-client-current.pem"}, keyElsewhere, sign(sound, fixtures.CA)},
 	"bad-chain-untrusted-native-worker": {[]string{"chain/untrusted /etc/kubernetes/kubelet.conf"}, keyElsewhere, sign(madeAgain, "again")},
+	"bad-flags-missing-required": {[]string{"flags/missing /etc/kubernetes/manifests/kube-apiserver.yaml"}, "what a flag held that is gone is not guessed",
+		restore(sound, "/etc/kubernetes/manifests/kube-apiserver.yaml")},
+	"bad-flags-unknown-native": {[]string{"flags/unknown /etc/systemd/system/kube-apiserver.service"}, "a release that is not known may have the flag",
+		restore(byHand, "/etc/systemd/system/kube-apiserver.service")},
 	"bad-files-dangling-link-optional": {[]string{"files/dangling-link /etc/kubernetes/super-admin.conf"}, "few nodes have the file, and nobody needs it", func(tr *trial) {
 		must(0, os.Remove(filepath.Join(tr.tree(), "/etc/kubernetes/super-admin.conf")))
 	}},
