@@ -247,11 +247,22 @@ func (f *figures) table() string {
 	for _, c := range cases() {
 		for _, o := range f.outcomes {
 			if o.name == c.name && len(o.asked) > 0 {
-				fmt.Fprintf(&b, "| %s | %s | %s |\n", o.title(), o.left.why, strings.ReplaceAll(strings.Join(o.asked, "<br>"), "|", `\|`))
+				fmt.Fprintf(&b, "| %s | %s | %s |\n", o.title(), o.left.why, strings.ReplaceAll(strings.Join(o.briefly(), "<br>"), "|", `\|`))
 			}
 		}
 	}
 	return instant.ReplaceAllString(b.String(), "TIME")
+}
+
+// briefly is what the plan leaves to people, without the command that is to be run
+// elsewhere.
+func (o outcome) briefly() []string {
+	var out []string
+	for _, title := range o.asked {
+		short, _, _ := strings.Cut(title, ", as by: ")
+		out = append(out, short)
+	}
+	return out
 }
 
 // instant matches what differs from run to run.

@@ -32,13 +32,15 @@ func PlanFormats() []PlanFormat {
 func writePlanJSON(w io.Writer, r audit.Result) error {
 	e := json.NewEncoder(w)
 	e.SetIndent("", "  ")
-	return e.Encode(r.Plan)
+	return e.Encode(append([]audit.Step{}, r.Plan...))
 }
+
+const nothingToDo = "Nothing to do.\n"
 
 func writePlanText(w io.Writer, r audit.Result) error {
 	var b strings.Builder
 	if len(r.Plan) == 0 {
-		b.WriteString("Nothing to do.\n")
+		b.WriteString(nothingToDo)
 	}
 	for i, s := range r.Plan {
 		fmt.Fprintf(&b, "%d. %s\n", i+1, stepTitle(s, severalNodes(r)))
@@ -67,6 +69,9 @@ func stepTitle(s audit.Step, nodes bool) string {
 
 func writePlanMarkdown(w io.Writer, r audit.Result) error {
 	var b strings.Builder
+	if len(r.Plan) == 0 {
+		b.WriteString(nothingToDo)
+	}
 	for _, s := range r.Plan {
 		b.WriteString("- [ ] " + stepTitle(s, severalNodes(r)) + "\n")
 		if len(s.Commands) > 0 {
@@ -94,11 +99,10 @@ L=/run; [ -d "$L" ] || L=/tmp
 L=$L/certaudit-plan.lock
 mkdir "$L" || { echo "certaudit: another plan runs, or one was killed: see $L" >&2; exit 1; }
 N=start B= LEFT=
-end() { r=$?; rmdir "$L"; [ "$N" = end ] || echo "certaudit: stopped at: $N (exit $r). Nothing after it was done; copies are in ${B:-no folder yet}." >&2; }
+end() { r=$?; rmdir "$L"; [ "$N" = end ] || printf 'certaudit: stopped at: %s (exit %s). Nothing after it was done; copies are in %s.\n' "$N" "$r" "${B:-no folder yet}" >&2; }
 trap end EXIT
 trap 'exit 143' HUP INT TERM
-step() { N=$1; echo "== $1"; if [ -n "$B" ]; then printf '%s %s\n' "$(TZ=UTC0 date +%Y-%m-%dT%H:%M:%SZ)" "$1" >> "$B/plan.log"; fi; }
-# steps
+step() { N=$1; printf '== %s\n' "$1"; if [ -n "$B" ]; then printf '%s %s\n' "$(TZ=UTC0 date +%Y-%m-%dT%H:%M:%SZ)" "$1" >> "$B/plan.log"; fi; }
 `
 
 func writePlanScript(w io.Writer, r audit.Result) error {
@@ -111,10 +115,13 @@ func planScript(r audit.Result) string {
 	b.WriteString(scriptHead)
 	if len(r.Plan) == 0 {
 		b.WriteString("echo 'certaudit: nothing to do'\n")
+	} else {
+		b.WriteString("cat <<'PLAN'\n" + planOverview(r) + "\nPLAN\n")
 	}
+	b.WriteString("# steps\n")
 	for _, s := range r.Plan {
 		if s.Manual() {
-			b.WriteString("echo " + shellQuote("by hand: "+printable(s.Title)) + "; LEFT=1\n")
+			b.WriteString(`printf '%s\n' ` + shellQuote("by hand: "+printable(s.Title)) + "; LEFT=1\n")
 			continue
 		}
 		b.WriteString("step " + shellQuote(printable(s.Title)) + "\n")
@@ -124,6 +131,15 @@ func planScript(r audit.Result) string {
 	}
 	b.WriteString("N=end\nif [ -n \"$LEFT\" ]; then echo 'certaudit: done, but for what is left to do by hand' >&2; exit 3; fi\necho 'certaudit: done'\n")
 	return b.String()
+}
+
+// planOverview says in a line each what a plan does.
+func planOverview(r audit.Result) string {
+	lines := []string{"certaudit: what this plan does, in its order:"}
+	for i, s := range r.Plan {
+		lines = append(lines, fmt.Sprintf("%4d. %s", i+1, stepTitle(s, false)))
+	}
+	return strings.Join(lines, "\n")
 }
 
 func shellQuote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
