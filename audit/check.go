@@ -136,6 +136,11 @@ func (c Check) runOn(n *nodeAudit) (findings []Finding, o Outcome) {
 		}
 	}()
 	n.exhausted, n.passed = false, ""
+	if n.isLate() {
+		p.lost = true
+		p.unjudged(lateWords)
+		return p.findings, p.outcome()
+	}
 	c.run(p)
 	if n.passed != "" {
 		p.unjudged("%s", n.passed)

@@ -129,7 +129,7 @@ type Session struct {
 
 func newInspection(source string, at time.Time) *Inspection {
 	return &Inspection{Schema: InspectionSchema, At: at.UTC(), Source: source, Items: []Item{}, Chains: []Chain{},
-		Problems: []parsers.Problem{}, Findings: []Finding{}, Unjudged: []string{}, made: newSignatures(0, nil)}
+		Problems: []parsers.Problem{}, Findings: []Finding{}, Unjudged: []string{}, made: newSignatures(0, nil, nil)}
 }
 
 // MaxInspected is how many bytes of a file or stream [Inspect] takes.

@@ -32,7 +32,7 @@ type nodeAudit struct {
 
 func newNodeAudit(n *node, o Options, known map[[2]*x509.Certificate]bool) *nodeAudit {
 	a := &nodeAudit{node: n, now: o.At, policy: o.Policy, issuances: map[*entry]issuance{},
-		signatures: newSignatures(len(n.inv.Objects), known)}
+		signatures: newSignatures(len(n.inv.Objects), known, o.Late)}
 	a.checkAhead()
 	a.edges = a.connections()
 	a.cut = a.exhausted

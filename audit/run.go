@@ -25,6 +25,9 @@ type Options struct {
 	Policy *Policy
 	// Baseline holds the findings that are known; nil for none.
 	Baseline *Baseline
+	// Late reports whether the audit has taken its time; nil for one that may take any.
+	// What was not judged by then is incomplete.
+	Late func() bool
 }
 
 func (o Options) requirements() *Requirements {

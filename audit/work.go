@@ -71,6 +71,12 @@ func isUnverified(err error) bool {
 	return errors.As(err, &u)
 }
 
+// lateEvery is how much work is done between two looks at the time.
+const lateEvery = 100
+
+// lateWords say that the time is up.
+const lateWords = "the audit has taken its time"
+
 // spentWords say that the work is used up.
 const spentWords = "more signatures would have to be verified than time is spent on"
 
@@ -86,15 +92,20 @@ type signatures struct {
 	// verified. Whoever wants to know clears them first.
 	exhausted bool
 	passed    string
+	// late is as of [Options].
+	late func() bool
 }
 
-func newSignatures(objects int, before map[[2]*x509.Certificate]bool) signatures {
-	return signatures{made: map[[2]*x509.Certificate]bool{}, before: before, extra: workPerObject * objects}
+func newSignatures(objects int, before map[[2]*x509.Certificate]bool, late func() bool) signatures {
+	return signatures{made: map[[2]*x509.Certificate]bool{}, before: before, extra: workPerObject * objects, late: late}
 }
+
+func (s *signatures) isLate() bool { return s.late != nil && s.late() }
 
 // spend takes some work, and reports false where there is not enough left.
 func (s *signatures) spend(units int) bool {
-	if s.spent+units > maxWork+s.extra {
+	looks := (s.spent+units)/lateEvery > s.spent/lateEvery
+	if s.spent+units > maxWork+s.extra || looks && s.isLate() {
 		s.exhausted = true
 		return false
 	}

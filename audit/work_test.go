@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"certaudit/audit/inventory"
+	"certaudit/fixtures"
 	"certaudit/parsers"
 )
 
@@ -96,7 +97,7 @@ func TestUnverified(t *testing.T) {
 	huge, key := authority(t, "CA", rsaKey(8200, 65537))
 	sound, soundKey := authority(t, "CA", nil)
 	leaf := leafOf(t, 2, huge, key)
-	s := newSignatures(0, nil)
+	s := newSignatures(0, nil, nil)
 	if s.signed(huge, leaf) || !s.maybeSigned(huge, leaf) || !s.selfSigned(huge) || s.spent != 0 {
 		t.Errorf("signed %v, maybe %v, self %v, spent %d", s.signed(huge, leaf), s.maybeSigned(huge, leaf), s.selfSigned(huge), s.spent)
 	}
@@ -120,7 +121,7 @@ func TestUnverified(t *testing.T) {
 // TestExhausted: when the work is used up nothing is taken for unsigned.
 func TestExhausted(t *testing.T) {
 	ca, key := authority(t, "CA", nil)
-	s := newSignatures(2, nil)
+	s := newSignatures(2, nil, nil)
 	s.spent = maxWork + 2*workPerObject - 2
 	first, second, third := leafOf(t, 2, ca, key), leafOf(t, 3, ca, key), leafOf(t, 4, ca, key)
 	if !s.signed(ca, first) || !s.signed(ca, second) || s.exhausted {
@@ -169,5 +170,33 @@ func TestRunOfManySignatures(t *testing.T) {
 		if f.Severity != Info {
 			t.Errorf("%s %s: %s", f.Severity, f.Check, f.Message)
 		}
+	}
+}
+
+// What is not judged when the time is up is incomplete, and says why.
+func TestLate(t *testing.T) {
+	dir := t.TempDir()
+	if err := fixtures.ControlPlane(fixtures.Options{}).Node.Write(dir); err != nil {
+		t.Fatal(err)
+	}
+	inv, err := inventory.Gather(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked := 0
+	r := Run([]*inventory.Inventory{inv}, Options{At: fixtures.Now, Late: func() bool { asked++; return asked > 3 }})
+	states := map[string]int{}
+	for _, o := range r.Outcomes {
+		states[string(o.State)]++
+		if o.State == Incomplete && o.Reason != "the audit has taken its time" {
+			t.Errorf("%s: %q", o.Check, o.Reason)
+		}
+	}
+	if states["incomplete"] != len(r.Outcomes)-3 {
+		t.Errorf("%v of %d after %d questions", states, len(r.Outcomes), asked)
+	}
+	s := newSignatures(0, nil, func() bool { return true })
+	if s.spend(lateEvery-1) != true || s.spend(1) || !s.exhausted {
+		t.Errorf("spent %d, exhausted %v", s.spent, s.exhausted)
 	}
 }

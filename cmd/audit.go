@@ -221,7 +221,8 @@ func (p *program) result(f auditFlags) (audit.Result, error) {
 	if err != nil {
 		return audit.Result{}, err
 	}
-	inventories, err := p.gather(f, o.Policy)
+	o.Late = deadline(p.now)
+	inventories, err := p.gather(f, o)
 	if err != nil {
 		return audit.Result{}, err
 	}
@@ -235,11 +236,12 @@ func (p *program) examine(f auditFlags, lookup func(string) (report.Format, erro
 	if err != nil {
 		return audit.Result{}, err
 	}
+	o.Late = deadline(p.now)
 	outputs, err := p.openOutputs(f.outputs, lookup, f.noColor)
 	if err != nil {
 		return audit.Result{}, err
 	}
-	inventories, err := p.gather(f, o.Policy)
+	inventories, err := p.gather(f, o)
 	if err != nil {
 		return audit.Result{}, err
 	}
@@ -256,20 +258,20 @@ func (p *program) examine(f auditFlags, lookup func(string) (report.Format, erro
 // gather reads the node, the paths that were given instead, or both: the nodes first,
 // then what belongs to none. With a single node, or with those of one cluster, the
 // rest is judged together.
-func (p *program) gather(f auditFlags, policy *audit.Policy) ([]*inventory.Inventory, error) {
+func (p *program) gather(f auditFlags, o audit.Options) ([]*inventory.Inventory, error) {
 	var nodes []*inventory.Inventory
 	var more []string
-	if policy != nil {
-		more = policy.Paths
+	if o.Policy != nil {
+		more = o.Policy.Paths
 	}
 	if f.node || len(f.paths) == 0 {
-		inv, err := p.clock().Gather(f.root, more...)
+		inv, err := p.clock(o.Late).Gather(f.root, more...)
 		if err != nil {
 			return nil, err
 		}
 		nodes = append(nodes, inv)
 	}
-	trees, rest, err := p.gatherPaths(f.paths, more)
+	trees, rest, err := p.gatherPaths(f.paths, more, o.Late)
 	nodes = append(nodes, trees...)
 	switch {
 	case err != nil || rest == nil:
@@ -285,7 +287,7 @@ func (p *program) gather(f auditFlags, policy *audit.Policy) ([]*inventory.Inven
 
 // gatherPaths reads the paths, the standard input among them. rest is nil where there
 // are none, or nothing but nodes.
-func (p *program) gatherPaths(paths, more []string) (nodes []*inventory.Inventory, rest *inventory.Inventory, err error) {
+func (p *program) gatherPaths(paths, more []string, late func() bool) (nodes []*inventory.Inventory, rest *inventory.Inventory, err error) {
 	var files []string
 	for i, name := range paths {
 		if name != stdinName {
@@ -297,7 +299,7 @@ func (p *program) gatherPaths(paths, more []string) (nodes []*inventory.Inventor
 	tick, end := p.progress()
 	defer end()
 	if len(files) > 0 {
-		if nodes, rest, err = p.clock().GatherPaths(workingFolder(), files, more, tick); err != nil {
+		if nodes, rest, err = p.clock(late).GatherPaths(workingFolder(), files, more, tick); err != nil {
 			return nil, nil, err
 		}
 	}

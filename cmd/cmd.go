@@ -46,8 +46,20 @@ type program struct {
 // pause waits before a second look at files; tests do not.
 var pause = time.Sleep
 
-// clock is for a second look at what was changed a moment ago.
-func (p *program) clock() inventory.Clock { return inventory.Clock{Now: p.now, Wait: pause} }
+// maxAudit is how long an audit may take: ten times what the largest honest one does.
+const maxAudit = 5 * time.Minute
+
+// clock is for a second look at what was changed a moment ago. late is from
+// [deadline].
+func (p *program) clock(late func() bool) inventory.Clock {
+	return inventory.Clock{Now: p.now, Wait: pause, Late: late}
+}
+
+// deadline returns what tells whether an audit that begins now has taken its time.
+func deadline(now func() time.Time) func() bool {
+	begun := now()
+	return func() bool { return now().Sub(begun) > maxAudit }
+}
 
 // Main runs the program with its arguments (without the program's name) and
 // returns the exit code: 0 for success, 1 for findings at or above --fail-on,

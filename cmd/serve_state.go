@@ -190,11 +190,12 @@ func (s *server) once() (r audit.Result, err error) {
 			err = fmt.Errorf("the audit panicked: %v; please report it with: %s", p, debug.Stack())
 		}
 	}()
+	late := deadline(s.now)
 	inventories, err := s.gather(s.cache, s.policy)
 	if err != nil {
 		return r, err
 	}
-	o := audit.Options{At: s.now(), Overrides: s.flags.overrides, Policy: s.policy}
+	o := audit.Options{At: s.now(), Overrides: s.flags.overrides, Policy: s.policy, Late: late}
 	if s.policy != nil && o.Profile == "" {
 		o.Profile = s.policy.Profile
 	}

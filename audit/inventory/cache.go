@@ -150,7 +150,7 @@ func (c *Cache) run(dir string, gather func(*root) (*Inventory, error)) (*Invent
 		return c.inv, nil
 	}
 	r.cache, r.seen = c, make(map[string]mark, len(c.seen))
-	inv, err := r.settled(Clock{c.now, c.Wait}, slashed(c.here), func() (*Inventory, error) { return gather(r) })
+	inv, err := r.settled(Clock{Now: c.now, Wait: c.Wait}, slashed(c.here), func() (*Inventory, error) { return gather(r) })
 	if err != nil {
 		return nil, err
 	}

@@ -76,6 +76,8 @@ type root struct {
 	seen  map[string]mark
 	// now is the clock of the marks; nil where none are kept.
 	now func() time.Time
+	// late is as of [Clock].
+	late func() bool
 }
 
 // folder is an open folder: its path of the node, and where its links lead.
@@ -157,6 +159,10 @@ func (r *root) readUpTo(name string, most int64) (File, []byte) {
 	if err != nil {
 		f = f.failed(err)
 		r.note(f.Path, mark{failure: f.Reason, link: f.Link})
+		return f, nil
+	}
+	if r.late != nil && r.late() {
+		f.State, f.Reason = Unreadable, "was not read: the audit has taken its time"
 		return f, nil
 	}
 	h, err := in.OpenFile(base, openFlags, 0)

@@ -19,6 +19,9 @@ type Clock struct {
 	// Wait returns after a while. It is called with at most a few seconds in all
 	// for one inventory.
 	Wait func(time.Duration)
+	// Late reports whether reading has taken its time; nil for one that may take any.
+	// What was not read by then cannot be.
+	Late func() bool
 }
 
 // A file that was changed so lately is looked at again, after a pause, so often
@@ -36,6 +39,7 @@ func (c Clock) Gather(dir string, more ...string) (*Inventory, error) {
 		return nil, rootError(dir, err)
 	}
 	defer r.close()
+	r.late = c.Late
 	return r.settled(c, "/", func() (*Inventory, error) { return gatherNode(r, more), nil })
 }
 
@@ -46,6 +50,7 @@ func (c Clock) GatherPaths(here string, paths, more []string, progress func(file
 		return nil, nil, err
 	}
 	defer r.close()
+	r.late = c.Late
 	var s *scanner
 	_, err = r.settled(c, slashed(here), func() (*Inventory, error) {
 		s, err = gatherPaths(r, here, paths, progress, false, func(dir string) (*Inventory, error) { return c.Gather(dir, more...) })

@@ -162,3 +162,27 @@ func TestSecondLookAtNewerFile(t *testing.T) {
 		t.Error("the old file is gone")
 	}
 }
+
+// What is not read when the time is up cannot be read, and says why.
+func TestLate(t *testing.T) {
+	dir := t.TempDir()
+	if err := fixtures.ControlPlane(fixtures.Options{}).Node.Write(dir); err != nil {
+		t.Fatal(err)
+	}
+	inv, err := inventory.Clock{Late: func() bool { return true }}.Gather(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(inv.Materials)+len(inv.Kubeconfigs) > 0 {
+		t.Errorf("%d files and %d kubeconfigs were read", len(inv.Materials), len(inv.Kubeconfigs))
+	}
+	unread := 0
+	for _, f := range inv.Files {
+		if f.State == inventory.Unreadable && f.Reason == "was not read: the audit has taken its time" {
+			unread++
+		}
+	}
+	if unread == 0 {
+		t.Error("nothing says so")
+	}
+}
