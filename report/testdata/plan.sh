@@ -7,8 +7,8 @@ L=/run; [ -d "$L" ] || L=/tmp
 L=$L/certaudit-plan.lock
 mkdir "$L" || { echo "certaudit: another plan runs, or one was killed: see $L" >&2; exit 1; }
 N=start B= LEFT=
-end() { r=$?; rmdir "$L"; [ "$N" = end ] || printf 'certaudit: stopped at: %s (exit %s). Nothing after it was done; copies are in %s.\n' "$N" "$r" "${B:-no folder yet}" >&2; }
-trap end EXIT
+finish() { r=$?; rmdir "$L"; [ "$N" = end ] || printf 'certaudit: stopped at: %s (exit %s). Nothing after it was done; copies are in %s.\n' "$N" "$r" "${B:-no folder yet}" >&2; }
+trap finish EXIT
 trap 'exit 143' HUP INT TERM
 step() { N=$1; printf '== %s\n' "$1"; if [ -n "$B" ]; then printf '%s %s\n' "$(TZ=UTC0 date +%Y-%m-%dT%H:%M:%SZ)" "$1" >> "$B/plan.log"; fi; }
 cat <<'PLAN'
