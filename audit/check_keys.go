@@ -30,11 +30,41 @@ func checkKeyMismatch(p *pass) {
 			f := finding{severity: e.role.soften(Critical), remedy: p.renew(e.role),
 				message: fmt.Sprintf("the private key of %s is not that of this certificate; expected a pair", p.keyPlace(*ref, path))}
 			if e.role.isCA() {
-				f.severity, f.remedy = Warning, p.reissue(e)
-				f.message = fmt.Sprintf("the private key of %s is not that of this CA; kubeadm can issue nothing with the pair", path)
+				f = p.foreignAuthorityKey(e, path)
 			}
 			p.reportEntry(e, f)
 			break
+		}
+	}
+	p.kubeadmAuthorityKeys()
+}
+
+// foreignAuthorityKey says that the key of a CA is not its own: crypto/x509 refuses to
+// sign with the pair (CreateCertificate).
+func (p *pass) foreignAuthorityKey(e *entry, key string) finding {
+	return finding{severity: Warning, remedy: p.reissue(e), message: fmt.Sprintf("the private key of %s is not that of this CA; kubeadm can issue nothing with the pair", key)}
+}
+
+// kubeadmAuthorityKeys judges the keys of kubeadm's CAs that no component names, beside
+// certificates that some do.
+func (p *pass) kubeadmAuthorityKeys() {
+	for _, k := range inventory.KubeadmFiles() {
+		cert, file := p.certPath(k.Pair), p.certPath(k.Path)
+		ref, named := p.inv.ReferenceTo(file, inventory.HoldsSignerKey)
+		i := slices.IndexFunc(p.entries, func(e *entry) bool { return e.place.Path == cert && e.cert != nil && e.role.isCA() })
+		if k.Holds != inventory.HoldsSignerKey || !named || i < 0 || p.isSigningPair(cert, file) {
+			continue
+		}
+		e := p.entries[i]
+		isPaired := func(r *inventory.Reference) bool { return r.Pair != "" && r.Pair == ref.Pair }
+		for _, key := range p.inv.Material(ref).Keys {
+			if !key.Private || slices.ContainsFunc(e.refs, isPaired) {
+				continue
+			}
+			p.examine()
+			if key.PublicKeySHA256 != e.cert.PublicKeySHA256() && !holdsKey(e.chain(), key) {
+				p.reportEntry(e, p.foreignAuthorityKey(e, file))
+			}
 		}
 	}
 }
