@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"crypto/x509"
 	"fmt"
+	"net"
 	"net/netip"
 	"slices"
 	"strings"
@@ -26,18 +27,32 @@ func (n *nodeAudit) etcdEdges() []edge {
 	}
 	edges = append(edges, more("kube-apiserver", "etcd", left, n.inv.Setting("kube-apiserver", "etcd-servers").Origin)...)
 	if ref, ok := n.inv.ReferenceOf("kubeadm", "etcd/healthcheck-client.crt"); ok && n.inv.Files[ref.Path].Exists() {
-		l := n.etcdEdge("kubeadm", "https://127.0.0.1:2379", "etcd/ca.crt", ref.Name, roleNamed(inventory.RoleEtcdHealthcheck))
+		address := n.etcdLoopback()
+		l := n.etcdEdge("kubeadm", address, "etcd/ca.crt", ref.Name, roleNamed(inventory.RoleEtcdHealthcheck))
 		l.Client = "etcd health check"
 		trust, ok := n.inv.ReferenceTo(n.certPath("etcd/ca.crt"), inventory.HoldsBundle)
 		if !ok {
 			trust, ok = n.inv.ReferenceOf("etcd", "trusted-ca-file")
 		}
 		if ok && l.serverSide.verdict == VerdictUnverified {
-			l.serverSide = n.verifyServer(n.etcdServer("127.0.0.1"), n.trustedBy(trust, true, ""), to("127.0.0.1"))
+			l.serverSide = n.verifyServer(n.etcdServer(address), n.trustedBy(trust, true, ""), to(parsers.HostOf(address)))
 		}
 		edges = append(edges, l)
 	}
 	return append(edges, n.gatewayEdges()...)
+}
+
+// etcdLoopback is where kubeadm's client finds the etcd of this node: at its loopback
+// address, and the port of the first URL that leads there.
+func (n *node) etcdLoopback() string {
+	port := "2379"
+	for u := range strings.SplitSeq(etcdListens(n.inv), ",") {
+		if at := parsers.PortOf(u); at != "" && !isPlain(strings.TrimSpace(u)) && n.inv.IsLoopback(parsers.HostOf(u)) {
+			port = at
+			break
+		}
+	}
+	return "https://" + net.JoinHostPort("127.0.0.1", port)
 }
 
 // etcdPassedBy says that none of the addresses that the API server calls is one of
@@ -52,7 +67,13 @@ func (n *node) etcdPassedBy(urls []parsers.Text) string {
 	var hosts []string
 	for _, u := range urls {
 		host := parsers.HostOf(u.Value)
-		if host == "" || listensAt(n.inv, host) || isMember(n.inv, host) || len(certs) > 0 && certs[0].VerifyHostname(host) == nil && !n.inv.IsLoopback(host) {
+		silent := silentPort(n.inv, u.Value)
+		switch {
+		case silent == "" && listensAt(n.inv, host), host == "", isMember(n.inv, host):
+			return ""
+		case silent != "":
+			host = net.JoinHostPort(host, silent)
+		case len(certs) > 0 && certs[0].VerifyHostname(host) == nil && !n.inv.IsLoopback(host):
 			return ""
 		}
 		hosts = append(hosts, host)
@@ -137,9 +158,9 @@ func (n *nodeAudit) etcdEdge(component, address, caFlag, certFlag string, r *rol
 		offered.unset, offered.at = u, u.at
 	}
 	l.authorization, l.Identity = n.identify(r, offered), identityOf(offered)
-	if etcdElsewhere(n.inv, host) == "" {
+	if etcdElsewhere(n.inv, address) == "" {
 		l.authorization = n.allowed(clientNames, offered, l.authorization)
-		if spoken, known := n.plainEtcd(host); known && spoken != isPlain(address) {
+		if spoken, known := n.plainEtcd(address); known && spoken != isPlain(address) {
 			l.serverSide = verification{verdict: VerdictBroken, fault: faultAbsent, reason: "etcd speaks " + protocol(spoken) + " there, and the client " + protocol(isPlain(address))}
 			if u := n.unset(inventory.Etcd, "listen-client-urls"); u.flag != "" {
 				l.serverSide.at, l.serverSide.unset, l.serverSide.reason = u.at, u, u.name()+" is not set: "+l.serverSide.reason
@@ -151,8 +172,8 @@ func (n *nodeAudit) etcdEdge(component, address, caFlag, certFlag string, r *rol
 		}
 	}
 	ca, hasCA := n.inv.ReferenceOf(component, caFlag)
-	server := n.etcdServer(host)
-	trust, clients := n.trustedBy(ca, hasCA, ""), n.etcdClients(host, offered)
+	server := n.etcdServer(address)
+	trust, clients := n.trustedBy(ca, hasCA, ""), n.etcdClients(address, offered)
 	switch {
 	case isPlain(address):
 		trust = anchors{none: true, reason: noTLS}
@@ -175,11 +196,15 @@ func protocol(plain bool) string {
 	return "TLS"
 }
 
-// plainEtcd reports whether the etcd of this node speaks no TLS at a host. known is
-// false where none of the URLs that it listens at is of the host.
-func (n *node) plainEtcd(host string) (plain, known bool) {
+// plainEtcd reports whether the etcd of this node speaks no TLS at an address. known is
+// false where none of the URLs that it listens at is of the host and port.
+func (n *node) plainEtcd(address string) (plain, known bool) {
+	host, port := parsers.HostOf(address), parsers.PortOf(address)
 	for u := range strings.SplitSeq(etcdListens(n.inv), ",") {
 		listens := parsers.HostOf(u)
+		if port != "" && parsers.PortOf(u) != port {
+			continue
+		}
 		a, err := netip.ParseAddr(listens)
 		if n.inv.SameHost(listens, host) || err == nil && a.IsUnspecified() || n.inv.IsLoopback(listens) && n.inv.IsLoopback(host) && !known {
 			plain, known = isPlain(strings.TrimSpace(u)), true
@@ -198,13 +223,13 @@ func etcdListens(inv *inventory.Inventory) string {
 	return c.InEffect("listen-client-urls")
 }
 
-// etcdServer is what the etcd that listens at a host presents.
-func (n *node) etcdServer(host string) credentials {
-	if why := etcdElsewhere(n.inv, host); why != "" {
+// etcdServer is what the etcd that listens at an address presents.
+func (n *node) etcdServer(address string) credentials {
+	if why := etcdElsewhere(n.inv, address); why != "" {
 		return credentials{unseen: true, reason: why}
 	}
 	ref, _ := n.inv.ReferenceOf(inventory.Etcd, "cert-file")
-	return n.asServed(n.etcdPresents("cert-file", "auto-tls"), inventory.Etcd, ref, host)
+	return n.asServed(n.etcdPresents("cert-file", "auto-tls"), inventory.Etcd, ref, parsers.HostOf(address))
 }
 
 // etcdPresents is what the etcd of this node serves with; it makes a certificate itself
@@ -222,13 +247,17 @@ func (n *node) etcdPresents(certFlag, autoFlag string) credentials {
 	return c
 }
 
-// etcdElsewhere says why those who dial a host do not reach the etcd of this node;
+// etcdElsewhere says why those who dial an address do not reach the etcd of this node;
 // "" where they do.
-func etcdElsewhere(inv *inventory.Inventory, host string) string {
+func etcdElsewhere(inv *inventory.Inventory, address string) string {
 	_, runs := inv.Component(inventory.Etcd)
+	host := parsers.HostOf(address)
 	addresses, at := inv.Resolve(host)
 	switch {
 	case listensAt(inv, host):
+		if port := silentPort(inv, address); port != "" {
+			return fmt.Sprintf("the etcd of this node does not listen at port %s of %s", port, host)
+		}
 		return ""
 	case !runs && isUnread(inv, inventory.Etcd):
 		return "what starts etcd was not read"
@@ -253,10 +282,10 @@ func isMember(inv *inventory.Inventory, host string) bool {
 	return slices.ContainsFunc(otherMembers(inv), func(member string) bool { return inv.SameHost(member, host) })
 }
 
-// etcdClients is what the etcd that listens at a host verifies a client with. It
+// etcdClients is what the etcd that listens at an address verifies a client with. It
 // demands certificates as soon as it has a CA (etcd client/pkg/transport).
-func (n *nodeAudit) etcdClients(host string, offered credentials) anchors {
-	if why := etcdElsewhere(n.inv, host); why != "" {
+func (n *nodeAudit) etcdClients(address string, offered credentials) anchors {
+	if why := etcdElsewhere(n.inv, address); why != "" {
 		return anchors{unseen: true, reason: why}
 	}
 	return n.etcdDemands("trusted-ca-file", "client-cert-auth", "etcd accepts clients without a certificate", offered)

@@ -168,6 +168,34 @@ func listensAt(inv *inventory.Inventory, host string) bool {
 	return false
 }
 
+// silentPort returns the port of an address of this node at which its etcd does not
+// listen; "" where it does, or where that is not known. What it gives out beside may be
+// the port that a container runner maps to its own.
+func silentPort(inv *inventory.Inventory, address string) string {
+	host, port, listens := parsers.HostOf(address), parsers.PortOf(address), etcdListens(inv)
+	if port == "" || !listensAt(inv, host) {
+		return ""
+	}
+	known, everywhere := false, false
+	for u := range strings.SplitSeq(listens, ",") {
+		a, err := netip.ParseAddr(parsers.HostOf(u))
+		unspecified := err == nil && a.IsUnspecified()
+		if !unspecified && !inv.SameHost(parsers.HostOf(u), host) && !(inv.IsLoopback(parsers.HostOf(u)) && inv.IsLoopback(host)) {
+			continue
+		}
+		if at := parsers.PortOf(u); at == port || at == "" {
+			return ""
+		}
+		known, everywhere = true, everywhere || unspecified
+	}
+	if everywhere && slices.ContainsFunc(parsers.List(inv.Setting(inventory.Etcd, "advertise-client-urls").Value), func(u string) bool {
+		return inv.SameHost(parsers.HostOf(u), host) && parsers.PortOf(u) == port
+	}) || !known {
+		return ""
+	}
+	return port
+}
+
 // isAlone reports whether the etcd of this node seems to be called from this node
 // alone: the API server beside it reaches it, no other member is known, and
 // nothing calls another member of the control plane or a balancer. The etcd of a

@@ -45,6 +45,20 @@ func HostOf(s string) string {
 	return u.Hostname()
 }
 
+// PortOf returns the port of a URL or of host:port, "" where there is none or the text
+// is neither.
+func PortOf(s string) string {
+	s = strings.TrimSpace(s)
+	if !strings.Contains(s, "//") {
+		s = "//" + s
+	}
+	u, err := url.Parse(s)
+	if err != nil {
+		return ""
+	}
+	return u.Port()
+}
+
 // IsAddress reports whether a text is an IP address.
 func IsAddress(s string) bool {
 	_, err := netip.ParseAddr(s)
