@@ -25,6 +25,9 @@ func checkUnknownFlag(p *pass) {
 // which is meant.
 func settingName(f flagFault) string {
 	program, _ := inventory.ProgramNamed(f.component.Name)
+	if _, field := nearestField(program, f.flag.Name); field != "" {
+		return field
+	}
 	if strings.HasPrefix(f.flag.Origin.Field, program.Environment) {
 		return program.Environment + strings.ToUpper(strings.ReplaceAll(f.instead, "-", "_"))
 	}

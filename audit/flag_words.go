@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 
@@ -130,6 +131,36 @@ func nearestFlag(p inventory.Program, name string, keep func(inventory.Flag) boo
 	}
 	return nearest, found
 }
+
+// nearestField returns the field of a component's configuration that one is called
+// like, or nearly so, wherever it stands, and the flag that says the same; "" for none.
+func nearestField(p inventory.Program, name string) (flag, field string) {
+	meant := lastKey(name)
+	same := func(field string) bool {
+		l, ok := compareFlags(dashed(meant), dashed(lastKey(field)))
+		return field != "" && (ok && l.words == 0 || isSlip(strings.ToLower(meant), strings.ToLower(lastKey(field))))
+	}
+	for _, f := range p.Flags {
+		if same(f.Field) {
+			return f.Name, f.Field
+		}
+	}
+	for _, f := range p.Fields {
+		if f.Kind == p.ConfigKind && same(f.Field) {
+			return lastKey(f.Field), f.Field
+		}
+	}
+	return "", ""
+}
+
+// lastKey is the key that a path of keys ends with.
+func lastKey(field string) string { return field[strings.LastIndexByte(field, '.')+1:] }
+
+// newWord matches where a word of a name like tlsCertFile begins.
+var newWord = regexp.MustCompile(`([a-z0-9])([A-Z])`)
+
+// dashed writes the name of a field as that of a flag.
+func dashed(key string) string { return strings.ToLower(newWord.ReplaceAllString(key, "$1-$2")) }
 
 // isSlip reports whether a name is that of a flag but for a slip or two.
 func isSlip(name, flag string) bool {

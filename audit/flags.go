@@ -192,6 +192,16 @@ func (n *node) flagFaults() flagFaults {
 func (n *node) judgeFlags(c inventory.Component, out *flagFaults) {
 	p, _ := inventory.ProgramNamed(c.Name)
 	seen := map[string]bool{}
+	for _, f := range c.StrayFields {
+		fault := flagFault{component: c, flag: f}
+		if out.more = out.more || len(out.faults) == maxFlagFaults; out.more {
+			return
+		}
+		if judgeField(&fault, p); fault.message != "" {
+			out.examined++
+			out.faults = append(out.faults, fault)
+		}
+	}
 	for _, f := range slices.Concat(c.Settings, c.Overruled) {
 		row, known := p.Flag(f.Name)
 		if seen[f.Name+f.Spelling] || !known && !concernsCertificates(p, f) {
@@ -299,6 +309,22 @@ func (n *node) judgeUnknown(fault *flagFault, p inventory.Program) {
 	}); ok {
 		fault.instead = near.Name
 		fault.message += "; the nearest is --" + near.Name
+	}
+}
+
+// judgeField judges a field of a configuration that the component does not have. It
+// matters where another was meant, which is not set otherwise.
+func judgeField(fault *flagFault, p inventory.Program) {
+	c := fault.component
+	flag, field := nearestField(p, fault.flag.Name)
+	if flag == "" || !c.Setting(flag).IsZero() {
+		return
+	}
+	fault.instead, fault.severity = flag, Warning
+	fault.message = fmt.Sprintf("%s has no such field, and %s ignores it; expected %s", p.ConfigKind, c.Name, field)
+	if p.StrictConfig {
+		fault.severity = Critical
+		fault.message = fmt.Sprintf("%s has no such field, and %s does not start with it; expected %s", p.ConfigKind, c.Name, field)
 	}
 }
 

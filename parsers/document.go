@@ -220,7 +220,7 @@ func (r *jsonReader) value() *yaml.Node {
 		}
 		_, _ = r.decoder.Token() // the end of it
 	case string:
-		n.Tag, n.Value = "!!str", t
+		n.Tag, n.Value, n.Style = "!!str", t, yaml.DoubleQuotedStyle
 	case json.Number:
 		n.Tag, n.Value = "!!float", t.String()
 	case bool:
@@ -446,6 +446,21 @@ type Item struct{ item }
 
 // Text returns the scalar that stands there, or the zero Text.
 func (i Item) Text() Text { return i.text() }
+
+// Truth returns the boolean that stands there as Kubernetes reads it, that is by YAML
+// 1.1: true, yes, on or y without quotes. ok is false for anything else
+// (sigs.k8s.io/yaml goyaml.v2/resolve.go).
+func (i Item) Truth() (value, ok bool) {
+	n := resolved(i.node)
+	if n.Kind != yaml.ScalarNode || n.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle|yaml.LiteralStyle|yaml.FoldedStyle|yaml.TaggedStyle) != 0 {
+		return false, false
+	}
+	switch word := n.Value; word {
+	case strings.ToLower(word), strings.ToUpper(word), strings.ToUpper(word[:1]) + strings.ToLower(word[1:]):
+		return IsTrue(word), IsTrue(word) || slices.Contains([]string{"false", "no", "off", "n"}, strings.ToLower(word))
+	}
+	return false, false
+}
 
 // Field is the concrete path of the place, "webhooks[0].clientConfig".
 func (i Item) Field() string { return i.field }

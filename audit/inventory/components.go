@@ -187,6 +187,8 @@ var programs = []Program{
 				{Name: "port", Until: "1.24"},
 				{Name: "google-json-key", Until: "1.19"},
 			}),
+		// kubernetes pkg/scheduler/apis/config/scheme.
+		ConfigKind: "KubeSchedulerConfiguration", StrictConfig: true,
 		Fields: []Field{
 			{Kind: "KubeSchedulerConfiguration", Field: "clientConnection.kubeconfig", Holds: HoldsKubeconfig, Role: RoleSchedulerClient},
 		},
@@ -201,7 +203,8 @@ var programs = []Program{
 			{Name: "master"},
 			{Name: "google-json-key", Until: "1.19"},
 		},
-		Switches: []string{"bind-address-hard-fail", "cleanup", "masquerade-all"},
+		Switches:   []string{"bind-address-hard-fail", "cleanup", "masquerade-all"},
+		ConfigKind: "KubeProxyConfiguration",
 		Fields: []Field{
 			{Kind: "KubeProxyConfiguration", Field: "clientConnection.kubeconfig", Holds: HoldsKubeconfig, Role: RoleProxyClient},
 		},
@@ -256,8 +259,10 @@ var programs = []Program{
 			"exit-on-lock-contention", "fail-swap-on", "kernel-memcg-notification", "make-iptables-util-chains",
 			"protect-kernel-defaults", "register-node", "register-schedulable", "runonce",
 			"seccomp-default", "serialize-image-pulls"},
-		Listeners: []Listener{{Address: "address", Port: "port"}},
-		Reload:    "It reads the file at its start; only from 1.31 on it takes up a new one by itself.",
+		// What it does not know it logs (kubernetes pkg/kubelet/kubeletconfig/util/codec).
+		ConfigKind: "KubeletConfiguration",
+		Listeners:  []Listener{{Address: "address", Port: "port"}},
+		Reload:     "It reads the file at its start; only from 1.31 on it takes up a new one by itself.",
 	},
 	{
 		Name: Etcd, UnitWords: []string{"etcd"}, Environment: "ETCD_", Since: "3.4", Until: "3.8",

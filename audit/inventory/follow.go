@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -276,12 +277,54 @@ func (g *gatherer) configFile(ref Reference, inside string, v view) {
 	docs, _ := g.documents(ref.Path, ref.Component, data)
 	p, _ := ProgramNamed(ref.Component)
 	for _, d := range docs {
+		g.strayFields(ref.Component, strayFields(p, d))
 		for _, f := range p.Fields {
 			if f.Kind == d.Kind() || f.Kind == "" {
 				g.fields(ref, inside, f, d, v)
 			}
 		}
 	}
+}
+
+// strayFields adds to the last component of a name the fields that it does not have.
+func (g *gatherer) strayFields(component string, fields []parsers.Flag) {
+	for i, c := range slices.Backward(g.inv.Components) {
+		if c.Name == component {
+			g.inv.Components[i].StrayFields = append(c.StrayFields, fields...)
+			return
+		}
+	}
+}
+
+// Of the fields of configurations those that may be meant for one that concerns
+// certificates are called so; those that are, and are of no concern here, are others
+// (kubernetes, k8s.io/kubelet config/v1beta1).
+var (
+	certificateField = regexp.MustCompile(`(?i)cert|ca_?file|tls|key|kube_?config`)
+	otherFields      = []string{"tlsCipherSuites[]", "tlsMinVersion", "tlsCurvePreferences[]"}
+	elementIndex     = regexp.MustCompile(`\[\d+\]`)
+)
+
+// maxStrayFields bounds those of one document.
+const maxStrayFields = 50
+
+// strayFields returns the scalars of a component's own configuration that concern
+// certificates by their names and that stand in none of its fields.
+func strayFields(p Program, d parsers.Document) []parsers.Flag {
+	if p.ConfigKind == "" || d.Kind() != p.ConfigKind {
+		return nil
+	}
+	var out []parsers.Flag
+	for _, t := range d.Scalars() {
+		pattern := elementIndex.ReplaceAllString(t.Origin.Field, "[]")
+		last := pattern[strings.LastIndexByte(pattern, '.')+1:]
+		isKnown := slices.Contains(otherFields, pattern) || slices.ContainsFunc(p.Flags, func(f Flag) bool { return f.Field == pattern }) ||
+			slices.ContainsFunc(p.Fields, func(f Field) bool { return f.Field == pattern })
+		if !isKnown && certificateField.MatchString(last) && len(out) < maxStrayFields {
+			out = append(out, parsers.Flag{Name: pattern, Value: t.Value, Origin: t.Origin})
+		}
+	}
+	return out
 }
 
 func (g *gatherer) fields(ref Reference, inside string, f Field, d parsers.Document, v view) {

@@ -71,6 +71,8 @@ type gatherer struct {
 	// which they were seen, and looked how many paths of theirs were looked at.
 	others []stranger
 	looked int
+	// kubeletStray are the fields of the kubelet's configuration that it does not have.
+	kubeletStray []parsers.Flag
 }
 
 // maxNodeBytes bounds what is read of one node. An honest one has less than one

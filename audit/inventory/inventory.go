@@ -112,6 +112,9 @@ type Component struct {
 	// Overruled are the flags of the command line that count for nothing, since a
 	// configuration file takes the place of all.
 	Overruled []parsers.Flag `json:"overruled,omitempty"`
+	// StrayFields are those of its configuration files that seem to concern
+	// certificates and that it does not have, by their paths.
+	StrayFields []parsers.Flag `json:"strayFields,omitempty"`
 	// Annotations of the pod.
 	Annotations map[string]string `json:"annotations,omitempty"`
 	// Assumed says that what it is configured with could not be read, so that

@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"iter"
 	"maps"
@@ -139,6 +140,7 @@ func (g *gatherer) exists(name string) bool {
 // (website, tasks/administer-cluster/kubelet-config-file).
 func (g *gatherer) kubeletComponent(c Component, cmd parsers.Command) {
 	c.Settings = append(g.kubeletConfiguration(cmd), cmd.Flags...)
+	c.StrayFields = g.kubeletStray
 	g.component(c, nodeView{})
 	g.bootstrap(c)
 	g.kubeletClient(c)
@@ -193,11 +195,17 @@ func (g *gatherer) kubeletFile(name string, settings []parsers.Flag) []parsers.F
 		g.passOver(Kubelet, parsers.Origin{Path: name, Line: docs[0].Line(), Field: "kind"}, "kind is %q; the kubelet expects KubeletConfiguration", docs[0].Kind())
 		return settings
 	}
+	p, _ := ProgramNamed(Kubelet)
 	for _, d := range docs {
+		g.kubeletStray = append(g.kubeletStray, strayFields(p, d)...)
 		for f, t := range configured(Kubelet, d) {
 			t.Value = resolveIfPath(name, f.Name, t.Value)
-			if f.Switch {
-				t.Value = strconv.FormatBool(parsers.IsTrue(t.Value))
+			if on, ok := d.At(f.Field)[0].Truth(); f.Switch && ok {
+				t.Value = strconv.FormatBool(on)
+			} else if f.Switch {
+				g.noted(Kubelet, parsers.Problem{Origin: t.Origin, Kind: parsers.KindSyntax,
+					Detail: fmt.Sprintf("is %q, and the kubelet expects true or false without quotes: it does not start", t.Value)})
+				continue
 			}
 			settings = append(settings, parsers.Flag{Name: f.Name, Value: t.Value, Origin: t.Origin})
 		}

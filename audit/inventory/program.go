@@ -60,7 +60,11 @@ type Program struct {
 	ConfigFields   []ConfigField
 	ConfigPairs    string
 	ConfigAlone    bool
-	Listeners      []Listener
+	// ConfigKind is that of its own configuration, of which StrictConfig says that it
+	// refuses a field which it does not have, in place of ignoring it.
+	ConfigKind   string
+	StrictConfig bool
+	Listeners    []Listener
 	// Reload says how it takes up a new serving certificate.
 	Reload string
 }
