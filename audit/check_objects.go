@@ -532,6 +532,11 @@ func (p *pass) kubeletConfig(o inventory.Object) {
 		p.report(finding{component: o.Label(), at: at, message: fmt.Sprintf(format, args...),
 			remedy: remedy{"# change it, then on each node: kubeadm upgrade node phase kubelet-config", kubectl("edit configmap", o)}})
 	}
+	for _, name := range []string{"rotate-certificates", "rotate-server-certificates"} {
+		if t := o.Settings[name]; t.Value != "" && !inventory.IsBoolean(t.Value) {
+			report(t.Origin, "is %s, and the kubelet expects true or false without quotes: those that join do not start", t.Value)
+		}
+	}
 	if rotate := o.Settings["rotate-certificates"]; rotate.Value == "false" {
 		report(rotate.Origin, "switches the rotation of client certificates off for every node that joins: each drops out after a year; expected rotateCertificates: true")
 	}

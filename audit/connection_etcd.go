@@ -243,8 +243,17 @@ func (n *node) etcdPresents(certFlag, autoFlag string) credentials {
 		return credentials{unseen: true, reason: "--" + autoFlag + ": etcd makes its certificate itself"}
 	default:
 		c.at, c.unset = u.at, u
+		if whole, reason := n.etcdIsWhole(); !whole {
+			c = credentials{unseen: true, reason: reason}
+		}
 	}
 	return c
+}
+
+// etcdIsWhole is [isWhole] for the etcd of this node.
+func (n *node) etcdIsWhole() (bool, string) {
+	c, _ := n.inv.Component(inventory.Etcd)
+	return isWhole(n.inv, c)
 }
 
 // etcdElsewhere says why those who dial an address do not reach the etcd of this node;
@@ -297,6 +306,9 @@ func (n *nodeAudit) etcdDemands(caFlag, authFlag, absent string, offered credent
 	ref, ok := n.inv.ReferenceOf("etcd", caFlag)
 	if !ok && isOn(n.inv.Setting("etcd", authFlag)) {
 		return n.rootsWithout(inventory.Etcd, caFlag, "etcd verifies with the host's root certificates", offered)
+	}
+	if whole, reason := n.etcdIsWhole(); !ok && !whole {
+		return anchors{unseen: true, reason: reason}
 	}
 	return n.trustedBy(ref, ok, absent)
 }

@@ -67,14 +67,15 @@ func isWhole(inv *inventory.Inventory, c inventory.Component) (bool, string) {
 	if isConfiguredElsewhere(c) {
 		return false, fmt.Sprintf("--%s of %s names a file that says more than flags do", openShiftConfig, c.Name)
 	}
-	if len(c.Settings) == 0 {
-		return false, fmt.Sprintf("no flag of %s was read", c.Name)
-	}
+	p, _ := inventory.ProgramNamed(c.Name)
 	for _, ref := range inv.References {
-		configures := ref.Name == "config" && c.Name == inventory.Kubelet || ref.Name == inventory.EnvironmentFile
+		configures := ref.Name == "config" && c.Name == inventory.Kubelet || ref.Name == inventory.EnvironmentFile || p.ConfigAlone && ref.Name == p.ConfigFlag
 		if ref.Component == c.Name && configures && inv.Files[ref.Path].State != inventory.Readable {
 			return false, fmt.Sprintf("%s, which configures %s, was not read", ref.Path, c.Name)
 		}
+	}
+	if len(c.Settings) == 0 {
+		return false, fmt.Sprintf("no flag of %s was read", c.Name)
 	}
 	for _, problem := range inv.Problems {
 		if problem.Component == c.Name && hidesFlags(c, problem) {

@@ -149,7 +149,7 @@ func TestWhatIsNotRead(t *testing.T) {
 		// said is a path that something is said of, and unsaid one of which nothing is.
 		said, unsaid string
 	}{
-		{"etcd's own file is missing", both(replace(etcdManifest, "    - --cert-file=", "    - --config-file="+pki+"/etcd/etcd.yaml\n    - --cert-file="), replace(etcdManifest, "trusted-ca-file="+pki+"/etcd/ca.crt", "trusted-ca-file="+gone)), etcdManifest, gone},
+		{"etcd's own file is missing", both(replace(etcdManifest, "    - --cert-file=", "    - --config-file="+pki+"/etcd/etcd.yaml\n    - --cert-file="), replace(etcdManifest, "trusted-ca-file="+pki+"/etcd/ca.crt", "trusted-ca-file="+gone)), pki + "/etcd/etcd.yaml", gone},
 		{"kubeconfig that is none", both(put(scheduler, "kind: Pod\nclientCAFile: "+gone+"\n"), mode(scheduler, 0o600)), scheduler, gone},
 		{"kubelet's configuration of another kind", both(replace(kubeletConfig, "kind: KubeletConfiguration", "kind: KubeProxyConfiguration"), replace(kubeletConfig, "clientCAFile: "+pki+"/ca.crt", "clientCAFile: "+gone)), kubeletConfig, gone},
 	} {

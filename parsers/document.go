@@ -667,7 +667,17 @@ func (it item) texts(key string) []Text {
 	return out
 }
 
-func (it item) truth(key string) bool { return IsTrue(it.textOf(key).Value) }
+func (it item) truth(key string) bool {
+	c, ok := it.get(key)
+	if !ok {
+		return false
+	}
+	on, ok := Item{c}.Truth()
+	if !ok {
+		c.problem(KindSyntax, "is no true or false without quotes, as it should be")
+	}
+	return on
+}
 
 // IsTrue reports whether a scalar is a YAML 1.1 boolean that is true, which is
 // how Kubernetes reads them: "true", "yes", "on", "y", in any case.

@@ -35,6 +35,7 @@ const (
 	misindented = "; line %d is not indented as the line above; YAML wants spaces"
 	notRendered = "; it looks like a template that was not rendered"
 	noText      = "is no text, as it should be"
+	noTruth     = "is no true or false without quotes, as it should be"
 	noList      = "is no list, as it should be"
 	noMapping   = "is no mapping, as it should be"
 	endless     = "an alias stands inside of what it stands for"

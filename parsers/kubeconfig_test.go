@@ -224,7 +224,7 @@ func TestKubeconfigProblems(t *testing.T) {
 		{name: "fields are lists", text: "clusters:\n- name: a\n  cluster:\n    server: [x]\n    certificate-authority: [x]\n    certificate-authority-data: {x: y}\n    insecure-skip-tls-verify: []\n",
 			clusters: []KubeCluster{{Name: "a", Origin: conf(4, "clusters[0].cluster")}},
 			problems: []Problem{confProblem(4, "clusters[0].cluster.server", noText), confProblem(5, "clusters[0].cluster.certificate-authority", noText),
-				confProblem(6, "clusters[0].cluster.certificate-authority-data", noText), confProblem(7, "clusters[0].cluster.insecure-skip-tls-verify", noText)}},
+				confProblem(6, "clusters[0].cluster.certificate-authority-data", noText), confProblem(7, "clusters[0].cluster.insecure-skip-tls-verify", noTruth)}},
 		{name: "the current context is a list", text: "kind: Config\ncurrent-context: [a]\n", problems: []Problem{confProblem(2, "current-context", noText)}},
 		{name: "duplicate names", text: `clusters:
 - {name: a, cluster: {server: first}}

@@ -144,13 +144,23 @@ func TestPodsOfDocument(t *testing.T) {
 func TestPodHostNetwork(t *testing.T) {
 	tests := map[string]bool{
 		"true": true, "True": true, "TRUE": true, "yes": true, "Yes": true, "on": true, "y": true,
-		"false": false, "no": false, "off": false, "n": false, "1": false, `""`: false, "null": false, "~": false,
+		"false": false, "no": false, "off": false, "n": false, "N": false, "null": false, "~": false,
 	}
 	for value, want := range tests {
 		pods := parse(t, "kind: Pod\nspec:\n  hostNetwork: "+value+"\n").Pods()
 		if len(pods) != 1 || pods[0].HostNetwork != want || pods[0].Problems != nil {
 			t.Errorf("%s gives %+v, want %v", value, pods, want)
 		}
+	}
+	for _, value := range []string{"1", `""`, `"true"`, "'no'", "tRUE", "|\n    true", "{}"} {
+		pods := parse(t, "kind: Pod\nspec:\n  hostNetwork: "+value+"\n").Pods()
+		want := []Problem{{Origin{"pod.yaml", 3, "spec.hostNetwork"}, KindSyntax, noTruth}}
+		if len(pods) != 1 || pods[0].HostNetwork || !cmp.Equal(pods[0].Problems, want) {
+			t.Errorf("%s gives %+v", value, pods)
+		}
+	}
+	if pods := parse(t, `{"kind": "Pod", "spec": {"hostNetwork": "no"}}`).Pods(); len(pods) != 1 || len(pods[0].Problems) != 1 {
+		t.Errorf("the text of JSON is taken for a boolean: %+v", pods)
 	}
 }
 
@@ -173,7 +183,7 @@ func TestPodProblems(t *testing.T) {
 		{"name of a list", "kind: Pod\nmetadata:\n  name: [x]\nspec: {}\n", problem(3, "metadata.name", noText)},
 		{"annotations of a list", "kind: Pod\nmetadata:\n  annotations: [x]\nspec: {}\n", problem(3, "metadata.annotations", noMapping)},
 		{"an annotation of a list", "kind: Pod\nmetadata:\n  annotations:\n    a.b/c: [x]\nspec: {}\n", problem(4, `metadata.annotations["a.b/c"]`, noText)},
-		{"hostNetwork of a list", "kind: Pod\nspec:\n  hostNetwork: []\n", problem(3, "spec.hostNetwork", noText)},
+		{"hostNetwork of a list", "kind: Pod\nspec:\n  hostNetwork: []\n", problem(3, "spec.hostNetwork", noTruth)},
 		{"containers of a mapping", "kind: Pod\nspec:\n  containers: {name: c}\n", problem(3, "spec.containers", noList)},
 		{"containers of text and null", "kind: Pod\nspec:\n  containers:\n  - x\n  - null\n", []Problem{
 			problemAt(4, "spec.containers[0]", KindSyntax, noMapping), problemAt(5, "spec.containers[1]", KindSyntax, noMapping)}},

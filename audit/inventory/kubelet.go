@@ -200,11 +200,9 @@ func (g *gatherer) kubeletFile(name string, settings []parsers.Flag) []parsers.F
 		g.kubeletStray = append(g.kubeletStray, strayFields(p, d)...)
 		for f, t := range configured(Kubelet, d) {
 			t.Value = resolveIfPath(name, f.Name, t.Value)
-			if on, ok := d.At(f.Field)[0].Truth(); f.Switch && ok {
-				t.Value = strconv.FormatBool(on)
-			} else if f.Switch {
+			if f.Switch && !IsBoolean(t.Value) {
 				g.noted(Kubelet, parsers.Problem{Origin: t.Origin, Kind: parsers.KindSyntax,
-					Detail: fmt.Sprintf("is %q, and the kubelet expects true or false without quotes: it does not start", t.Value)})
+					Detail: fmt.Sprintf("is %s, and the kubelet expects true or false without quotes: it does not start", t.Value)})
 				continue
 			}
 			settings = append(settings, parsers.Flag{Name: f.Name, Value: t.Value, Origin: t.Origin})
@@ -214,7 +212,8 @@ func (g *gatherer) kubeletFile(name string, settings []parsers.Flag) []parsers.F
 }
 
 // configured yields the flags that a component's own configuration stands for,
-// with the values of their fields.
+// with the values of their fields. A switch is "true" or "false", or, if it is no
+// boolean, what stands there in quotes.
 func configured(component string, d parsers.Document) iter.Seq2[Flag, parsers.Text] {
 	p, _ := ProgramNamed(component)
 	return func(yield func(Flag, parsers.Text) bool) {
@@ -222,12 +221,26 @@ func configured(component string, d parsers.Document) iter.Seq2[Flag, parsers.Te
 			if f.Field == "" {
 				continue
 			}
-			if t := d.First(f.Field); !t.IsZero() && !yield(f, t) {
+			t := d.First(f.Field)
+			if f.Switch && !t.IsZero() {
+				on, ok := d.At(f.Field)[0].Truth()
+				if t.Value = strconv.Quote(parsers.Clip(t.Value, maxSwitchShown)); ok {
+					t.Value = strconv.FormatBool(on)
+				}
+			}
+			if !t.IsZero() && !yield(f, t) {
 				return
 			}
 		}
 	}
 }
+
+// maxSwitchShown bounds what is repeated of a switch that is no boolean.
+const maxSwitchShown = 40
+
+// IsBoolean reports whether the value of a switch, as an [Object] and a [Component]
+// have it, is one.
+func IsBoolean(value string) bool { return value == "true" || value == "false" }
 
 // resolveIfPath makes a relative path of a KubeletConfiguration absolute
 // against the file's folder (kubernetes pkg/kubelet/kubeletconfig/configfiles).

@@ -30,8 +30,12 @@ func (g *gatherer) settings(c Component, env []parsers.EnvVar, v view) (inEffect
 	if file.Value == "" {
 		return all.Flags, nil
 	}
-	host, ok := v.host(file.Value)
-	if !ok {
+	host, seen := v.host(file.Value)
+	switch there := seen && g.exists(host); {
+	case !there && p.ConfigAlone: // it does not start
+		g.follow(c.Name, use{p.ConfigFlag, HoldsConfig, ""}, file, "", v)
+		return nil, c.Settings
+	case !there:
 		return all.Flags, nil
 	}
 	data, ok := g.config(host, c.Name)
