@@ -233,10 +233,15 @@ func checkMalformed(p *pass) {
 	}
 }
 
+// chooseUser are the fields of kubeconfigs of which a user is taken by the name of the
+// server that is called, and not the current context (k8s.io/apiserver
+// pkg/util/webhook/authentication.go; pkg/util/webhook/webhook.go for all others).
+var chooseUser = []string{"plugins[].configuration.kubeConfigFile", "kubeConfigFile"}
+
 // context reports a component's kubeconfig whose current context leads nowhere.
 func (p *pass) context(g group) {
 	k, ok := p.inv.Kubeconfigs[g.path]
-	if r := g.role(); !ok || r.name == inventory.RoleUser || r.name == inventory.RoleOutbound || r.name == inventory.RoleFileLeaf {
+	if r := g.role(); !ok || r.name == inventory.RoleUser || r.name == inventory.RoleOutbound && slices.Contains(chooseUser, g.first().Name) || r.name == inventory.RoleFileLeaf {
 		return
 	}
 	p.examine()
@@ -442,8 +447,12 @@ func (n *node) secret(g group) bool {
 	}
 	return slices.ContainsFunc(g.refs, func(r *inventory.Reference) bool {
 		switch r.Holds {
-		case inventory.HoldsPrivateKey, inventory.HoldsSignerKey, inventory.HoldsTokenKey, inventory.HoldsKubeconfig:
+		case inventory.HoldsPrivateKey, inventory.HoldsSignerKey, inventory.HoldsTokenKey:
 			return true
+		case inventory.HoldsKubeconfig:
+			k, read := n.inv.Kubeconfigs[r.Path]
+			others := r.Role == inventory.RoleOutbound || r.Guessed
+			return !others || !read || slices.ContainsFunc(k.Users, func(u parsers.KubeUser) bool { return !u.KeyData.IsZero() || u.TokenAuth || u.Exec })
 		}
 		return false
 	})

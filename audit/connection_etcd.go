@@ -36,6 +36,8 @@ func (n *nodeAudit) etcdEdges() []edge {
 		}
 		if ok && l.serverSide.verdict == VerdictUnverified {
 			l.serverSide = n.verifyServer(n.etcdServer(address), n.trustedBy(trust, true, ""), to(parsers.HostOf(address)))
+		} else if l.serverSide.verdict == VerdictUnverified {
+			l.serverSide = verification{verdict: VerdictUnknown, reason: n.certPath("etcd/ca.crt") + ", with which it verifies etcd, is not in view"}
 		}
 		edges = append(edges, l)
 	}

@@ -72,7 +72,7 @@ func TestRolesOfTheTable(t *testing.T) {
 			unused = append(unused, r.name)
 		}
 	}
-	want := []string{inventory.RoleKubeletSelf, inventory.RoleOutbound, inventory.RoleTokenVerifier, inventory.RoleFileCA, inventory.RoleFileLeaf, inventory.RoleMountedCA, inventory.RoleMountedLeaf, inventory.RoleIntermediate, inventory.RoleOtherCA}
+	want := []string{inventory.RoleKubeletSelf, inventory.RoleOutbound, inventory.RoleTokenVerifier, inventory.RoleFileCA, inventory.RoleFileLeaf, inventory.RoleMountedCA, inventory.RoleMountedLeaf, inventory.RoleIntermediate, inventory.RoleOtherCA, inventory.RoleUserCA}
 	if diff := cmp.Diff(want, unused); diff != "" {
 		t.Errorf("roles without a requirement (-want +got):\n%s", diff)
 	}

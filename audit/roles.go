@@ -88,6 +88,7 @@ var roles = []role{
 	{name: inventory.RoleMountedLeaf, component: "", kind: typeByUsage, window: leafWindow, impact: Warning},
 	{name: inventory.RoleIntermediate, component: "", kind: typeCA, window: caWindow},
 	{name: inventory.RoleOtherCA, component: "", kind: typeCA, window: caWindow, fallback: true},
+	{name: inventory.RoleUserCA, component: "", kind: typeCA, window: caWindow, fallback: true, impact: Warning},
 }
 
 // roleOrder and roleByName are derived from roles.

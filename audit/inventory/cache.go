@@ -236,7 +236,7 @@ func (c *Cache) recall(r *root, inv *Inventory) {
 	}
 	held := slices.Clone(c.gone)
 	for _, ref := range c.inv.References {
-		fallback := ref.Embedded != nil && ref.Role == RoleOtherCA // the CA of a kubeconfig
+		fallback := ref.Embedded != nil && (ref.Role == RoleOtherCA || ref.Role == RoleUserCA) // the CA of a kubeconfig
 		if len(c.inv.Material(ref).Certificates) > 0 && !optional[ref.Place().Path] && !fallback {
 			held = append(held, ref)
 		}

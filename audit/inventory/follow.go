@@ -358,8 +358,12 @@ func (g *gatherer) kubeconfig(ref Reference, inside string, v view) {
 		return
 	}
 	clusters, users := inUse(k, ref.Role)
+	authority := RoleOtherCA
+	if ref.Role == RoleUser {
+		authority = RoleUserCA
+	}
 	for _, c := range clusters {
-		g.credential(ref, inside, v, credential{"clusters.certificate-authority", HoldsBundle, RoleOtherCA, "", c.CAFile, c.CAData})
+		g.credential(ref, inside, v, credential{"clusters.certificate-authority", HoldsBundle, authority, "", c.CAFile, c.CAData})
 	}
 	for _, u := range users {
 		pair := ref.Component + "/" + ref.Path + "/" + u.Name

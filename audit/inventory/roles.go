@@ -28,6 +28,7 @@ const (
 	RoleAdmin            = "admin/client"
 	RoleSuperAdmin       = "super-admin/client"
 	RoleUser             = "user/client"
+	RoleUserCA           = "user/ca"
 	RoleOutbound         = "outbound/client"
 	RoleTokenVerifier    = "service-account/verifier"
 	// Certificates that were found by their content, not by what names them.
