@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	// clockSkew is how far ahead a fresh certificate's notBefore may lie.
+	// clockSkew is by how much the clocks of machines differ that nobody looks after.
 	clockSkew = 10 * time.Minute
 	// rotationShare is the part of its life after which a rotating kubelet has
 	// replaced its certificate (client-go util/certificate: between 70 % and 90 %).
@@ -82,13 +82,26 @@ func (n *nodeAudit) renewAt(e *entry) remedy {
 // less. The kubelet never renews the certificate that it made for itself, so that
 // those of every older cluster are over, and only who verifies kubelets looks.
 func (n *node) softenDates(e *entry, s Severity) Severity {
-	if e.role.name != inventory.RoleKubeletSelf {
+	switch e.role.name {
+	case inventory.RoleControllerServe, inventory.RoleSchedulerServe:
+		if isKept(e) {
+			return Info // it was made by its server, and nobody can verify it
+		}
+		return slices.MinFunc([]Severity{s, Warning}, func(a, b Severity) int { return a.Rank() - b.Rank() }) // nothing of Kubernetes verifies them, and monitoring may
+	default:
 		return e.role.soften(s)
+	case inventory.RoleKubeletSelf:
 	}
 	if _, verified := kubeletVerifier(n.inv); verified {
 		return s
 	}
 	return Info
+}
+
+// isKept reports whether nothing names a certificate and its server has kept it in its
+// --cert-dir, where it puts the one that it makes itself.
+func isKept(e *entry) bool {
+	return !slices.ContainsFunc(e.refs, func(r *inventory.Reference) bool { return r.Name != "cert-dir" })
 }
 
 func (e *entry) expired(now time.Time) bool { return now.After(e.cert.NotAfter) }
@@ -205,11 +218,19 @@ func checkRotationOverdue(p *pass) {
 func checkNotYetValid(p *pass) {
 	for e := range p.decoded(anyEntry) {
 		p.examine()
-		if e.cert.NotBefore.After(p.now.Add(clockSkew)) {
-			p.reportEntry(e, finding{severity: p.softenDates(e, Critical),
-				message: fmt.Sprintf("is not valid before %s, in %s", instant(e.cert.NotBefore), roughly(e.cert.NotBefore.Sub(p.now))),
-				remedy:  append(remedy{"# see whether this node's clock is right (timedatectl); if it is, the issuer's was not:"}, p.renew(e.role)...)})
+		left := e.cert.NotBefore.Sub(p.now)
+		f := finding{severity: p.softenDates(e, Critical),
+			message: fmt.Sprintf("is not valid before %s, in %s", instant(e.cert.NotBefore), roughly(left)),
+			remedy:  append(remedy{"# see whether this node's clock is right (timedatectl); if it is, the issuer's was not:"}, p.renew(e.role)...)}
+		switch {
+		case left <= 0:
+			continue
+		case left <= clockSkew:
+			f.severity = p.softenDates(e, Warning)
+			f.message = fmt.Sprintf("is not valid before %s, in %s, and is refused until then: this node's clock is behind, or that of the issuer was ahead", instant(e.cert.NotBefore), roughly(left+time.Minute-1))
+			f.remedy = remedy{"# see whether this node's clock is right (timedatectl); if it is, wait"}
 		}
+		p.reportEntry(e, f)
 	}
 }
 

@@ -74,7 +74,7 @@ var roster = []Check{
 	{
 		ID: "validity/not-yet-valid", Severity: Critical, scope: scopeNode,
 		Summary: "a certificate's notBefore lies in the future",
-		Why:     "Until then it is refused as if it had expired. Ten minutes are tolerated for clocks that differ.",
+		Why:     "Until then it is refused as if it had expired. Up to ten minutes are a warning: clocks differ, and the fault goes by itself.",
 		Example: "The clock of the machine that issued it was ahead.",
 		Remedy:  "Set the clocks, then renew the certificate.",
 		Source:  "RFC 5280 4.1.2.5",

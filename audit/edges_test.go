@@ -173,7 +173,13 @@ func TestValidityEdges(t *testing.T) {
 		}},
 		{name: "rotation is off, with 30 days", change: both(rotationOff, lasts(kubeletClient, 335*day, 30*day))},
 		{name: "self-signed with 30 days", change: lasts(kubeletPKI+"/kubelet", 335*day, 30*day)},
-		{name: "begins in 10 minutes", change: lasts(apiserver, -10*time.Minute, 300*day)},
+		{name: "begins now", change: lasts(apiserver, 0, 300*day)},
+		{name: "begins in a second", change: lasts(apiserver, -time.Second, 300*day), want: []string{
+			"warning validity/not-yet-valid /etc/kubernetes/pki/apiserver.crt kube-apiserver --tls-cert-file: is not valid before 2026-11-23 12:00 UTC, in 1 minute, and is refused until then: this node's clock is behind, or that of the issuer was ahead",
+		}},
+		{name: "begins in 10 minutes", change: lasts(apiserver, -10*time.Minute, 300*day), want: []string{
+			"warning validity/not-yet-valid /etc/kubernetes/pki/apiserver.crt kube-apiserver --tls-cert-file: is not valid before 2026-11-23 12:10 UTC, in 10 minutes, and is refused until then: this node's clock is behind, or that of the issuer was ahead",
+		}},
 		{name: "begins in more than 10 minutes", change: lasts(apiserver, -10*time.Minute-time.Second, 300*day), want: []string{
 			"critical validity/not-yet-valid /etc/kubernetes/pki/apiserver.crt kube-apiserver --tls-cert-file: is not valid before 2026-11-23 12:10 UTC, in 10 minutes",
 		}},

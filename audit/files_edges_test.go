@@ -151,14 +151,16 @@ func TestMalformedEdges(t *testing.T) {
 		{name: "kubeconfig of a user without its context", change: user(contextless), want: []string{
 			`info files/malformed /root/.kube/config current-context: the current context is "no-kubernetes-admin@kubernetes", and there is no such context; kubectl fails unless it is given one`,
 		}},
-		{name: "kubeconfig of a webhook without its context", change: both(hooked("--audit-webhook-config-file", contextless(hook)), mode(pki+"/hook.conf", 0o600))},
+		{name: "kubeconfig of a webhook without its context", change: both(hooked("--audit-webhook-config-file", contextless(hook)), mode(pki+"/hook.conf", 0o600)), want: []string{
+			`critical files/malformed /etc/kubernetes/pki/hook.conf current-context: the current context is "no-hook", and there is no such context with a cluster; kube-apiserver cannot use the file`,
+		}},
 		{name: "certificate that people use is missing", change: remove(pki + "/etcd/healthcheck-client.crt"), want: []string{
 			"warning files/missing /etc/kubernetes/pki/etcd/healthcheck-client.crt kubeadm etcd/healthcheck-client.crt: does not exist; it is named by kubeadm etcd/healthcheck-client.crt",
 		}},
 		{name: "CA of a user's kubeconfig is missing", change: user(func(config string) string {
 			return regexp.MustCompile(`certificate-authority-data: \S+`).ReplaceAllString(config, "certificate-authority: gone.crt")
 		}), want: []string{
-			"critical files/missing /root/.kube/gone.crt kubectl clusters[0].cluster.certificate-authority: does not exist; it is named by kubectl clusters[0].cluster.certificate-authority (/root/.kube/config:4)",
+			"warning files/missing /root/.kube/gone.crt kubectl clusters[0].cluster.certificate-authority: does not exist; it is named by kubectl clusters[0].cluster.certificate-authority (/root/.kube/config:4)",
 		}},
 	})
 }

@@ -20,7 +20,7 @@ func roughly(d time.Duration) string {
 	case d >= 2*time.Hour:
 		return fmt.Sprintf("%d hours", int(d/time.Hour))
 	}
-	return fmt.Sprintf("%d minutes", int(d/time.Minute))
+	return plural(int(d/time.Minute), "minute")
 }
 
 // exactly writes a duration in the largest unit that it is a whole number of:

@@ -14,8 +14,8 @@ func TestDurations(t *testing.T) {
 		roughly, exactly, hours string
 	}{
 		{0, "0 minutes", "0 days", "0h"},
-		{90 * time.Second, "1 minutes", "90 seconds", "0h"},
-		{time.Minute, "1 minutes", "1 minute", "0h"},
+		{90 * time.Second, "1 minute", "90 seconds", "0h"},
+		{time.Minute, "1 minute", "1 minute", "0h"},
 		{2*time.Hour - 1, "119 minutes", "1h59m59.999999999s", "1h"},
 		{2 * time.Hour, "2 hours", "2 hours", "2h"},
 		{24 * time.Hour, "24 hours", "1 day", "24h"},

@@ -32,10 +32,10 @@ const (
 var programs = []Program{
 	{
 		Name: APIServer, Executables: []string{"apiserver"}, UnitWords: []string{"kube", "apiserver"}, Since: "1.20", Until: "1.38",
+		KeptPair: "apiserver",
 		Flags: slices.Concat(
-			servingFlags(RoleAPIServerServing, "/var/run/kubernetes"), requestHeaderFlags,
+			servingFlags(RoleAPIServerServing, RoleAPIServerSNI, "/var/run/kubernetes"), requestHeaderFlags,
 			[]Flag{
-				{Name: "tls-sni-cert-key", Holds: HoldsCertificate, Role: RoleAPIServerSNI, Repeats: true},
 				{Name: "client-ca-file", Holds: HoldsBundle, Role: RoleKubernetesCA},
 				{Name: "requestheader-client-ca-file", Holds: HoldsBundle, Role: RoleFrontProxyCA},
 				{Name: "proxy-client-cert-file", Holds: HoldsCertificate, Role: RoleFrontProxyClient, Pair: "proxy-client-key-file"},
@@ -145,8 +145,9 @@ var programs = []Program{
 	},
 	{
 		Name: ControllerManager, Executables: []string{"controller-manager"}, UnitWords: []string{"kube", "controller-manager"}, Since: "1.20", Until: "1.38",
+		KeptPair: "kube-controller-manager",
 		Flags: slices.Concat(
-			servingFlags(RoleControllerServe, ""), delegationFlags(RoleControllerClient), requestHeaderFlags,
+			servingFlags(RoleControllerServe, RoleControllerServe, ""), delegationFlags(RoleControllerClient), requestHeaderFlags,
 			[]Flag{
 				{Name: "root-ca-file", Holds: HoldsBundle, Role: RoleKubernetesCA},
 				{Name: "service-account-private-key-file", Holds: HoldsTokenKey, ReadOnce: true},
@@ -176,8 +177,9 @@ var programs = []Program{
 	},
 	{
 		Name: Scheduler, Executables: []string{"scheduler"}, UnitWords: []string{"kube", "scheduler"}, Since: "1.20", Until: "1.38",
+		KeptPair: "kube-scheduler",
 		Flags: slices.Concat(
-			servingFlags(RoleSchedulerServe, ""), delegationFlags(RoleSchedulerClient), requestHeaderFlags,
+			servingFlags(RoleSchedulerServe, RoleSchedulerServe, ""), delegationFlags(RoleSchedulerClient), requestHeaderFlags,
 			[]Flag{
 				{Name: "config", Holds: HoldsConfig, Role: RoleSchedulerClient},
 				{Name: "bind-address", Default: "0.0.0.0"},
@@ -395,10 +397,12 @@ var logRunner = parsers.Wrapper{Valued: []string{"-log-file", "--log-file", "-lo
 
 // servingFlags are those by which the API server, the controller-manager, the
 // scheduler and extension API servers name what they serve (k8s.io/apiserver
-// pkg/server/options). certDir is where a program keeps the pair that it makes itself;
-// "" where that stays in memory.
-func servingFlags(role, certDir string) []Flag {
+// pkg/server/options). sni is the role of what is served to those who call by a certain
+// name. certDir is where a program keeps the pair that it makes itself; "" where that
+// stays in memory.
+func servingFlags(role, sni, certDir string) []Flag {
 	return []Flag{
+		{Name: sniFlag, Holds: HoldsCertificate, Role: sni, Repeats: true},
 		{Name: "tls-cert-file", Holds: HoldsCertificate, Role: role, Pair: "tls-private-key-file"},
 		{Name: "tls-private-key-file", Holds: HoldsPrivateKey, Role: role, Pair: "tls-cert-file"},
 		{Name: "cert-dir", Default: certDir},
@@ -429,7 +433,6 @@ func delegationFlags(role string) []Flag {
 		{Name: "requestheader-client-ca-file", Holds: HoldsBundle, Role: RoleFrontProxyCA},
 		{Name: "master"},
 		{Name: "requestheader-allowed-names"},
-		{Name: "tls-sni-cert-key"},
 		{Name: "authentication-skip-lookup", Switch: true},
 		{Name: "authentication-tolerate-lookup-failure", Switch: true},
 		{Name: "authentication-token-webhook-cache-ttl"},

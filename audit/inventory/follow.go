@@ -68,31 +68,32 @@ func (g *gatherer) component(c Component, v view) {
 		}
 		for i, value := range effective(c, f) {
 			if f.Name == sniFlag {
-				g.sniPair(c.Name, value, fmt.Sprintf("%s/%s/%d", process, sniFlag, i), v)
+				g.sniPair(c.Name, f.Role, value, fmt.Sprintf("%s/%s/%d", process, sniFlag, i), v)
 				continue
 			}
 			g.follow(c.Name, use{f.Name, f.Holds, f.Role}, value, pairKey(process, f, i), v)
 		}
 	}
-	if c.Name == APIServer {
-		g.keptServing(c, process, v)
+	if p.KeptPair != "" {
+		g.keptServing(c, p, process, v)
 	}
 }
 
-// keptServing adds the pair that the API server serves where no flag names one: it
+// keptServing adds the pair that a component serves where no flag names one: it
 // keeps what it has made in --cert-dir, and takes what lies there
 // (k8s.io/apiserver pkg/server/options/serving.go MaybeDefaultWithSelfSignedCerts).
-func (g *gatherer) keptServing(c Component, process string, v view) {
-	if c.Setting("tls-cert-file").Value != "" || c.Setting("tls-private-key-file").Value != "" {
+func (g *gatherer) keptServing(c Component, p Program, process string, v view) {
+	dir := c.InEffect("cert-dir")
+	if c.Setting("tls-cert-file").Value != "" || c.Setting("tls-private-key-file").Value != "" || dir == "" {
 		return
 	}
-	dir := c.InEffect("cert-dir")
-	cert, seen := v.host(path.Join(dir, "apiserver.crt"))
-	key, _ := v.host(path.Join(dir, "apiserver.key"))
+	cert, seen := v.host(path.Join(dir, p.KeptPair+".crt"))
+	key, _ := v.host(path.Join(dir, p.KeptPair+".key"))
 	if !seen || !g.exists(cert) || !g.exists(key) {
 		return
 	}
-	ref := Reference{Component: c.Name, Name: "cert-dir", Origin: c.Setting("cert-dir").Origin, Role: RoleAPIServerServing, Pair: process + "/cert-dir"}
+	served, _ := p.Flag("tls-cert-file")
+	ref := Reference{Component: c.Name, Name: "cert-dir", Origin: c.Setting("cert-dir").Origin, Role: served.Role, Pair: process + "/cert-dir"}
 	ref.Path, ref.Holds = cert, HoldsCertificate
 	g.optional(ref)
 	ref.Path, ref.Holds = key, HoldsPrivateKey
@@ -181,7 +182,7 @@ const sniFlag = "tls-sni-cert-key"
 
 // sniPair splits --tls-sni-cert-key: certificate, key and, behind a colon, the
 // names it is for (k8s.io/component-base/cli/flag NamedCertKey).
-func (g *gatherer) sniPair(component string, value parsers.Text, pair string, v view) {
+func (g *gatherer) sniPair(component, role string, value parsers.Text, pair string, v view) {
 	files, _, _ := strings.Cut(value.Value, ":")
 	cert, key, ok := strings.Cut(files, ",")
 	if !ok {
@@ -189,8 +190,8 @@ func (g *gatherer) sniPair(component string, value parsers.Text, pair string, v 
 			Detail: fmt.Sprintf("%q names no key; it must read certificate,key[:names]", value.Value)})
 		return
 	}
-	g.follow(component, use{sniFlag, HoldsCertificate, RoleAPIServerSNI}, parsers.Text{Value: cert, Origin: value.Origin}, pair, v)
-	g.follow(component, use{sniFlag, HoldsPrivateKey, RoleAPIServerSNI}, parsers.Text{Value: key, Origin: value.Origin}, pair, v)
+	g.follow(component, use{sniFlag, HoldsCertificate, role}, parsers.Text{Value: cert, Origin: value.Origin}, pair, v)
+	g.follow(component, use{sniFlag, HoldsPrivateKey, role}, parsers.Text{Value: key, Origin: value.Origin}, pair, v)
 }
 
 // follow adds one reference and reads what it leads to.

@@ -36,6 +36,9 @@ type Program struct {
 	Name string
 	// Executable holds other names of its program; the first is the component's own.
 	Executables []string
+	// KeptPair is what the files of the pair that it makes itself are called in its
+	// --cert-dir, without their endings; "" for none.
+	KeptPair string
 	// UnitWords are those of which the name of a unit that starts it has one.
 	UnitWords []string
 	// Environment is what the variables that stand for its flags begin with; ""

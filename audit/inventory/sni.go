@@ -58,12 +58,12 @@ const maxSNIPairs = 64
 // pkg/server/dynamiccertificates/named_certificates.go).
 func (inv *Inventory) SNIPairs() []sniPair {
 	given := map[parsers.Origin]string{}
-	for _, t := range (parsers.Command{Flags: inv.apiServerSettings()}).FlagAll("tls-sni-cert-key") {
+	for _, t := range (parsers.Command{Flags: inv.apiServerSettings()}).FlagAll(sniFlag) {
 		_, given[t.Origin], _ = strings.Cut(t.Value, ":")
 	}
 	var named, others []sniPair
 	for _, ref := range inv.References {
-		if ref.Name != "tls-sni-cert-key" || ref.Holds != HoldsCertificate || len(named)+len(others) == maxSNIPairs {
+		if ref.Component != APIServer || ref.Name != sniFlag || ref.Holds != HoldsCertificate || len(named)+len(others) == maxSNIPairs {
 			continue
 		}
 		certs := inv.Material(ref).Certificates
