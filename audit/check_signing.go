@@ -2,6 +2,7 @@ package audit
 
 import (
 	"certaudit/audit/inventory"
+	"cmp"
 	"fmt"
 	"path"
 	"strings"
@@ -219,6 +220,9 @@ func (p *pass) reportPair(pair signingPairFiles, flag, waiting string) {
 		f.message = fmt.Sprintf("%s holds no certificate that could be read", path.Clean(pair.cert.Value))
 	case len(pair.certs) > 1:
 		f.message = fmt.Sprintf("%s holds %d certificates; kube-controller-manager signs with a file of exactly one", pair.path, len(pair.certs))
+	case p.lackingKey(pair.ref) != "":
+		at = pair.key
+		f.message = p.lackingKey(pair.ref) + "; kube-controller-manager does not start"
 	default:
 		f = p.pairFault(pair, f)
 	}
@@ -249,6 +253,24 @@ func (p *pass) pairFault(pair signingPairFiles, f finding) finding {
 		p.unjudged("the key of %s could not be read, so that it was not compared", pair.path)
 	}
 	return f
+}
+
+// lackingKey says why there is no key to sign with; "" where there is one, or one that
+// may not be read here.
+func (n *node) lackingKey(cert inventory.Reference) string {
+	for _, ref := range n.inv.References {
+		file := n.inv.Files[ref.Path]
+		switch {
+		case ref.Holds != inventory.HoldsSignerKey || ref.Pair != cert.Pair || file.State == inventory.Unreadable && !ref.Unmounted:
+		case ref.Unmounted:
+			return fmt.Sprintf("no volume brings %s, the key of %s, into the container", ref.Path, cert.Path)
+		case file.State != inventory.Readable:
+			return fmt.Sprintf("%s, the key of %s, %s", ref.Path, cert.Path, cmp.Or(file.Reason, "does not exist"))
+		case !holds(inventory.HoldsSignerKey, n.inv.Material(ref)):
+			return fmt.Sprintf("%s holds no private key that could be read, and is to be the key of %s", ref.Path, cert.Path)
+		}
+	}
+	return ""
 }
 
 func checkSigningDuration(p *pass) {

@@ -341,18 +341,35 @@ func TestControllerManagerEdges(t *testing.T) {
 	}
 }
 
-// A signing key that is not there cannot be compared, which is said.
-func TestSigningKeyUnread(t *testing.T) {
-	c := fixtures.ControlPlane(fixtures.Options{})
-	c.Node.Remove(pki + "/ca.key")
-	dir := t.TempDir()
-	do(t, c.Node.Write(dir))
-	node, err := inventory.GatherSigning(dir)
-	do(t, err)
-	for _, o := range audit.RunRequests(gatherText(t, requestObject{}.yaml()), node, audit.Options{At: fixtures.Now}).Outcomes {
-		if want := "the key of /etc/kubernetes/pki/ca.crt could not be read, so that it was not compared"; o.Check == "csr/signing-files" && o.Reason != want {
-			t.Errorf("the reason is %q, want %q", o.Reason, want)
-		}
+// Without its key kube-controller-manager signs nothing, whatever the reason is.
+func TestSigningKeyLacking(t *testing.T) {
+	const flag, end = "critical csr/signing-files --cluster-signing-key-file: ", "; kube-controller-manager does not start; 1 of the requests here waits for that"
+	waiting := requestObject{status: approved}.yaml()
+	for _, tt := range []struct {
+		name   string
+		change func(*fixtures.Cluster)
+		want   []string
+	}{
+		{"it is there", func(*fixtures.Cluster) {}, nil},
+		{"it is gone", remove(pki + "/ca.key"), []string{flag + "/etc/kubernetes/pki/ca.key, the key of /etc/kubernetes/pki/ca.crt, does not exist" + end}},
+		{"it is none", put(pki+"/ca.key", "x"), []string{flag + "/etc/kubernetes/pki/ca.key holds no private key that could be read, and is to be the key of /etc/kubernetes/pki/ca.crt" + end}},
+		{"the container does not see it", replace(manifests+"/kube-controller-manager.yaml", "key-file="+pki+"/ca.key", "key-file=/opt/ca.key"), []string{flag + "no volume brings /opt/ca.key, the key of /etc/kubernetes/pki/ca.crt, into the container" + end}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			c := fixtures.ControlPlane(fixtures.Options{})
+			tt.change(c)
+			dir := t.TempDir()
+			do(t, c.Node.Write(dir))
+			node, err := inventory.GatherSigning(dir)
+			do(t, err)
+			var found []string
+			for _, s := range statements(audit.RunRequests(gatherText(t, waiting), node, audit.Options{At: fixtures.Now})) {
+				if strings.Contains(s, "csr/signing-files") {
+					found = append(found, s)
+				}
+			}
+			compare(t, tt.want, found)
+		})
 	}
 }
 
