@@ -24,7 +24,7 @@ type cause struct {
 var causes = []func(*nodeAudit, []Finding) []cause{
 	(*nodeAudit).missingFolders, (*nodeAudit).missingPairs, (*nodeAudit).missingVolumes, (*nodeAudit).swappedPairs,
 	(*nodeAudit).wrongClock, (*nodeAudit).replacedCAs, (*nodeAudit).expiredCAs, (*nodeAudit).wrongRanges, (*nodeAudit).wrongFacts,
-	(*nodeAudit).mistypedFlags,
+	(*nodeAudit).mistypedFlags, (*nodeAudit).wrongTrust,
 }
 
 // explain puts findings that have one cause into one, where the fix starts.
@@ -251,6 +251,35 @@ func (n *nodeAudit) replacedCAs(findings []Finding) []cause {
 			continue
 		}
 		out = append(out, cause{n.replacedCA(e, refused), explains})
+	}
+	return out
+}
+
+// wrongTrust explains connections that break in both directions, and what
+// kube-controller-manager signs and the API server refuses, by the one flag with the
+// CAs that others are verified with.
+func (n *nodeAudit) wrongTrust(findings []Finding) []cause {
+	isTrust := func(f Finding) bool {
+		return f.Check == "connections/client-untrusted" || f.Check == "connections/server-untrusted"
+	}
+	ofSigner := func(f Finding) bool {
+		ref, ok := n.inv.ReferenceTo(f.Path, inventory.HoldsSigner)
+		return ok && f.Field == ref.Label()
+	}
+	var out []cause
+	for _, f := range selected(findings, isTrust) {
+		clients, _ := n.inv.ReferenceOf(inventory.APIServer, "client-ca-file")
+		refusesClients := f.Path == clients.Path && f.Field == clients.Label()
+		known := slices.ContainsFunc(out, func(c cause) bool { return c.explains(f) })
+		if known || ofSigner(f) {
+			continue
+		}
+		explains := func(g Finding) bool {
+			return isTrust(g) && (g.Path == f.Path && g.Line == f.Line && g.Field == f.Field || refusesClients && ofSigner(g))
+		}
+		if len(selected(findings, explains)) > 1 {
+			out = append(out, cause{f, explains})
+		}
 	}
 	return out
 }

@@ -140,16 +140,27 @@ func (e *entry) isAmongCAs() bool {
 }
 
 // isForeign reports whether a bundle is to blame for not verifying an entry, and not
-// the entry: it signed nothing in view, and another file that is named for the same
-// CA signed the entry. connections/* name the flag.
-func (n *nodeAudit) isForeign(b bundle, e *entry) bool {
-	for leaf := range n.decoded((*entry).isLeaf) {
-		if n.signedByAny(b.certs, leaf.cert.Certificate) {
+// the entry: it signed nothing that it should have signed, and another file that is
+// named for the same CA signed the entry. connections/* name the flag.
+func (p *pass) isForeign(b bundle, e *entry) bool {
+	if _, ok := p.signerFile(b.role, e.cert.Certificate); !ok {
+		return false
+	}
+	shared := p.isOtherCA(b)
+	for leaf := range p.decoded((*entry).isLeaf) {
+		i, judged := p.issuanceOf(leaf)
+		if (judged && i.bundle.role == b.role || !judged && !shared) && p.signedByAny(b.certs, leaf.cert.Certificate) {
 			return false
 		}
 	}
-	_, ok := n.signerFile(b.role, e.cert.Certificate)
-	return ok
+	return true
+}
+
+// isOtherCA reports whether a bundle is named for another CA as well.
+func (n *node) isOtherCA(b bundle) bool {
+	return slices.ContainsFunc(n.inv.References, func(ref inventory.Reference) bool {
+		return clusterCAs[ref.Role] && ref.Role != b.role && sharedKey(bundleOf(n.inv, ref).certs, b.certs) != nil
+	})
 }
 
 // signerFile returns the file that is named for a CA and holds the one that signed
