@@ -216,6 +216,8 @@ func (p *pass) reportPair(pair signingPairFiles, flag, waiting string) {
 			at = pair.key
 		}
 		f.message = fmt.Sprintf("of --%s%scert-file and its -key-file only one is set; kube-controller-manager does not start", signingFlag, flag)
+	case pair.ref.Hidden:
+		p.unjudged("%s", p.unseen(pair.ref))
 	case len(pair.certs) == 0:
 		f.message = fmt.Sprintf("%s holds no certificate that could be read", path.Clean(pair.cert.Value))
 	case len(pair.certs) > 1:
@@ -261,7 +263,7 @@ func (n *node) lackingKey(cert inventory.Reference) string {
 	for _, ref := range n.inv.References {
 		file := n.inv.Files[ref.Path]
 		switch {
-		case ref.Holds != inventory.HoldsSignerKey || ref.Pair != cert.Pair || file.State == inventory.Unreadable && !ref.Unmounted:
+		case ref.Holds != inventory.HoldsSignerKey || ref.Pair != cert.Pair || n.unseen(ref) != "" && !ref.Unmounted:
 		case ref.Unmounted:
 			return fmt.Sprintf("no volume brings %s, the key of %s, into the container", ref.Path, cert.Path)
 		case file.State != inventory.Readable:

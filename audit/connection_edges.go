@@ -317,7 +317,7 @@ func (n *nodeAudit) signerTrusted(ref inventory.Reference) verification {
 	case len(c.chain) > 1:
 		h.fault, h.reason = faultAbsent, fmt.Sprintf("%s holds %d certificates, and kube-controller-manager signs with one", ref.Path, len(c.chain))
 	case c.unseen:
-		return verification{verdict: VerdictUnknown, reason: ref.Path + " may not be read"}
+		return verification{verdict: VerdictUnknown, reason: c.reason}
 	case a.refuses:
 		h.fault, h.reason, h.at, h.unset = faultAbsent, a.reason, a.at, a.unset
 	case a.unseen || a.none:
@@ -373,6 +373,8 @@ func (n *node) tokenEdges() []edge {
 			l.clientSide.verdict, l.clientSide.fault, l.clientSide.reason, l.clientSide.unset = VerdictBroken, faultAbsent, noTokenVerifier, u
 		case len(verifiers) == 0:
 			l.clientSide.verdict, l.clientSide.reason = VerdictUnknown, "the keys that verify are not in view"
+		case i < 0 && ref.Hidden:
+			l.clientSide.verdict, l.clientSide.reason = VerdictUnknown, n.unseen(ref)
 		case i < 0:
 			l.clientSide.verdict, l.clientSide.fault, l.clientSide.reason = VerdictBroken, faultAbsent, n.missingReason(ref, "no private key can be read")
 		case !slices.Contains(verifiers, keys[i].PublicKeySHA256):

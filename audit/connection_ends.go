@@ -22,8 +22,8 @@ func (n *node) presentedBy(ref inventory.Reference, ok bool) credentials {
 	if c.at.Field == "" {
 		c.at.Field = ref.Label()
 	}
-	if n.inv.Files[ref.Path].State == inventory.Unreadable {
-		c.unseen, c.reason = true, ref.Path+" may not be read"
+	if why := n.unseen(ref); why != "" {
+		c.unseen, c.reason = true, why
 		return c
 	}
 	for _, cert := range n.inv.Material(ref).Certificates {
@@ -51,11 +51,23 @@ func (n *node) presentedBy(ref inventory.Reference, ok bool) credentials {
 	return c
 }
 
+// unseen says why what a reference leads to cannot be judged although it may be there;
+// "" if it can.
+func (n *node) unseen(ref inventory.Reference) string {
+	switch {
+	case ref.Hidden:
+		return "what " + ref.Label() + " names comes from a volume that cannot be seen"
+	case n.inv.Files[ref.Path].State == inventory.Unreadable:
+		return ref.Path + " may not be read"
+	}
+	return ""
+}
+
 // unreadablePair reports whether the key of a pair is there and only may not be
 // read by this program.
 func (n *node) unreadablePair(ref inventory.Reference) bool {
 	return slices.ContainsFunc(n.inv.References, func(other inventory.Reference) bool {
-		return other.Pair == ref.Pair && holdsPrivate(other) && n.inv.Files[other.Path].State == inventory.Unreadable
+		return other.Pair == ref.Pair && holdsPrivate(other) && n.unseen(other) != ""
 	})
 }
 
@@ -102,8 +114,8 @@ func (n *node) trustedBy(ref inventory.Reference, ok bool, absent string) anchor
 		a.at.Field = ref.Label()
 	}
 	switch {
-	case n.inv.Files[ref.Path].State == inventory.Unreadable:
-		a.unseen, a.reason = true, ref.Path+" may not be read"
+	case n.unseen(ref) != "":
+		a.unseen, a.reason = true, n.unseen(ref)
 	case len(b.certs) == 0:
 		a.missing = n.missingReason(ref, "no CA can be read")
 	case !readByClientGo(ref):

@@ -131,7 +131,7 @@ func roleOf(ref inventory.Reference, i int) string {
 
 // missingEntry stands for a certificate that should be there.
 func missingEntry(inv *inventory.Inventory, ref inventory.Reference) []*entry {
-	if ref.Optional || ref.Holds == inventory.HoldsTokenVerifier || ref.Embedded != nil {
+	if ref.Optional || ref.Hidden || ref.Holds == inventory.HoldsTokenVerifier || ref.Embedded != nil {
 		return nil
 	}
 	f := inv.Files[ref.Path]

@@ -62,7 +62,7 @@ func TestReferenceEdges(t *testing.T) {
 		{name: "path of an emptyDir", change: both(replace(apiserver, "tls-cert-file="+pki, "tls-cert-file=/scratch"),
 			replace(apiserver, "    volumeMounts:\n", "    volumeMounts:\n    - mountPath: /scratch\n      name: scratch\n"),
 			replace(apiserver, "  volumes:\n", "  volumes:\n  - emptyDir: {}\n    name: scratch\n")), want: []string{
-			`info input/unsupported /etc/kubernetes/manifests/kube-apiserver.yaml --tls-cert-file: "/scratch/apiserver.crt" comes from a volume that is no hostPath and cannot be seen from the node`,
+			`info input/unsupported /etc/kubernetes/manifests/kube-apiserver.yaml --tls-cert-file: "/scratch/apiserver.crt" comes from a volume that is no hostPath and cannot be seen from the node, nor can anything else below /scratch`,
 			"incomplete input/unsupported: some input could not be understood",
 		}},
 		{name: "another path in the container", change: moved("    - mountPath: /certs\n")},

@@ -32,15 +32,15 @@ type mounts struct {
 
 func (m mounts) host(name string) (string, bool) { return m.pod.HostPath(m.container, name) }
 
-// foreign reports whether a volume that is no hostPath brings the path into the
-// container, so that nothing can be said of it from the node.
-func (m mounts) foreign(name string) bool {
+// foreign returns where a volume that is no hostPath is mounted which brings the path
+// into the container, so that nothing can be said of it from the node; "" for none.
+func (m mounts) foreign(name string) string {
 	for _, mount := range m.container.Mounts {
 		if name == mount.MountPath || strings.HasPrefix(name, strings.TrimSuffix(mount.MountPath, "/")+"/") {
-			return true
+			return mount.MountPath
 		}
 	}
-	return false
+	return ""
 }
 
 // component adds a component and everything that it names. Of a second one that
@@ -200,10 +200,9 @@ func (g *gatherer) follow(component string, u use, value parsers.Text, pair stri
 	host, mounted := v.host(value.Value)
 	if m, inPod := v.(mounts); inPod && !mounted {
 		ref.Path, ref.Unmounted = path.Clean("/"+value.Value), true
-		if m.foreign(ref.Path) {
-			g.lost(component, parsers.Problem{Origin: value.Origin, Kind: parsers.KindUnsupported,
-				Detail: fmt.Sprintf("%q comes from a volume that is no hostPath and cannot be seen from the node", value.Value)})
-			return
+		if mount := m.foreign(ref.Path); mount != "" {
+			ref.Path, ref.Unmounted, ref.Hidden = "", false, true
+			g.hidden(component, value, mount)
 		}
 		g.refer(ref)
 		return
@@ -212,6 +211,18 @@ func (g *gatherer) follow(component string, u use, value parsers.Text, pair stri
 	if g.refer(ref) {
 		g.load(ref, path.Clean("/"+value.Value), v)
 	}
+}
+
+// hidden records what cannot be seen from the node, once for each volume of a component.
+func (g *gatherer) hidden(component string, value parsers.Text, mount string) {
+	if !g.once(component, "volume "+mount) {
+		return
+	}
+	detail := fmt.Sprintf("%q comes from a volume that is no hostPath and cannot be seen from the node", value.Value)
+	if mount != value.Value {
+		detail += ", nor can anything else below " + mount
+	}
+	g.lost(component, parsers.Problem{Origin: value.Origin, Kind: parsers.KindUnsupported, Detail: detail})
 }
 
 // maxReferences bounds the references of one node. A kubeadm node has about a

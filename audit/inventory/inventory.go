@@ -152,6 +152,9 @@ type Reference struct {
 	Elsewhere bool `json:"elsewhere,omitempty"`
 	// Unmounted: the path lies in a container that no volume brings it into.
 	Unmounted bool `json:"unmounted,omitempty"`
+	// Hidden: a volume that is not of the node brings it into a container, so that it
+	// cannot be seen from here. Path is then empty.
+	Hidden bool `json:"hidden,omitempty"`
 	// Unclaimed: no component is known to read it, so that what Go and Kubernetes
 	// cannot read there is no fault.
 	Unclaimed bool `json:"unclaimed,omitempty"`

@@ -25,8 +25,8 @@ func (g *gatherer) services() {
 	wants := g.wantsFolders()
 	for _, s := range g.serviceUnits(wants) {
 		wanted, written := s.wantedBy(wants), g.handMade(s.file())
-		first, runs := g.inv.Component(componentStartedBy(s.stem()))
-		leftOver := runs && path.Ext(first.Origin.Path) != ".service"
+		first, runs := g.inv.Component(s.claim())
+		leftOver := runs && !first.Assumed && path.Ext(first.Origin.Path) != ".service"
 		own := isUnitName(s.name) && (wanted || written && !leftOver)
 		if !own && !(wanted && written) {
 			continue
@@ -50,6 +50,21 @@ func (s serviceUnit) stem() string {
 	return stem
 }
 
+// claim is the component that a unit is called by, "" for none: "etcd.service", or what
+// snapd calls a daemon, "snap.kubelet.daemon.service". The one program of MicroK8s is
+// taken for the kubelet that it is, too (canonical/microk8s snap/snapcraft.yaml).
+func (s serviceUnit) claim() string {
+	parts := strings.Split(s.stem(), ".")
+	if len(parts) != 3 || parts[0] != "snap" {
+		return componentStartedBy(s.stem())
+	}
+	daemon := strings.TrimPrefix(parts[2], "daemon-")
+	if daemon == "kubelite" {
+		return Kubelet
+	}
+	return cmp.Or(componentStartedBy(parts[1]), componentStartedBy(daemon))
+}
+
 // file is the name of the unit's file: the template of an instance.
 func (s serviceUnit) file() string {
 	prefix, instance, isInstance := strings.Cut(s.name, "@")
@@ -60,7 +75,7 @@ func (s serviceUnit) file() string {
 }
 
 func (s serviceUnit) rank() int {
-	if componentStartedBy(s.stem()) != "" {
+	if s.claim() != "" {
 		return 0
 	}
 	return 1
@@ -159,7 +174,7 @@ func (g *gatherer) wantsFolders() map[string]bool {
 // service adds what a unit starts: a component, or, if an administrator wrote it
 // and systemd starts it with the node, whatever it names.
 func (g *gatherer) service(s serviceUnit, unit parsers.Unit, wanted, written bool) {
-	own, claim := startsComponent(unit), componentStartedBy(s.stem())
+	own, claim := startsComponent(unit), s.claim()
 	if !own && claim == "" {
 		if wanted && written {
 			g.others = append(g.others, g.strangerOf(s, unit))
@@ -228,6 +243,8 @@ func commandsOf(unit parsers.Unit, words []parsers.Text) ([]parsers.Command, vie
 	var v view = workingFolder(unit)
 	if inside, m, ok := containerOf(words); ok {
 		words, v = inside, m
+	} else if inside, m, ok := rootOf(words); ok {
+		words, v = inside, m
 	}
 	commands, problems := grammar.ParseCommand(words, nil)
 	return commands, v, problems
@@ -236,11 +253,47 @@ func commandsOf(unit parsers.Unit, words []parsers.Text) ([]parsers.Command, vie
 // containerRunners are programs whose arguments name files of another file system.
 var containerRunners = map[string]bool{"docker": true, "podman": true, "nerdctl": true, "ctr": true, "rkt": true, "systemd-nspawn": true, "chroot": true, "runc": true, "crun": true}
 
+// rootOf returns the words behind a program that starts another one in a folder as its
+// root, and what of the node that one sees: chroot(1), systemd-nspawn(1). ok is false
+// for any other command, and where the folder is the node's own root.
+func rootOf(words []parsers.Text) (inside []parsers.Text, m mounts, ok bool) {
+	if len(words) < 2 {
+		return nil, m, false
+	}
+	program, root := path.Base(words[0].Value), ""
+	switch program {
+	case "chroot":
+		i := 1 + slices.IndexFunc(words[1:], func(w parsers.Text) bool { return !strings.HasPrefix(w.Value, "-") })
+		root, inside = words[i].Value, words[i+1:]
+	case "systemd-nspawn":
+		root, inside = "of the container", words[1:]
+		for i, w := range words {
+			option, value, joined := strings.Cut(w.Value, "=")
+			if !joined && i+1 < len(words) {
+				value = words[i+1].Value
+			}
+			switch option {
+			case "-D", "--directory":
+				root = value
+			case "--bind", "--bind-ro":
+				source, target, _ := strings.Cut(value, ":")
+				target, _, _ = strings.Cut(cmp.Or(target, source), ":")
+				m.mount(source, target, w.Origin)
+			}
+		}
+	}
+	if root == "" || path.Clean(root) == "/" {
+		return nil, m, false
+	}
+	m.mount(root, "/", words[0].Origin)
+	return inside, m, true
+}
+
 // containerOf returns the words behind "docker run" and what of the node its
 // volumes bring into the container (docs.docker.com/reference/cli/docker/container/run;
-// podman and nerdctl take the same). ok is false for any other command.
+// podman, nerdctl and ctr take the same). ok is false for any other command.
 func containerOf(words []parsers.Text) (inside []parsers.Text, m mounts, ok bool) {
-	if len(words) < 2 || !slices.Contains([]string{"docker", "podman", "nerdctl"}, path.Base(words[0].Value)) {
+	if len(words) < 2 || !slices.Contains([]string{"docker", "podman", "nerdctl", "ctr"}, path.Base(words[0].Value)) {
 		return nil, m, false
 	}
 	run := slices.IndexFunc(words, func(w parsers.Text) bool { return w.Value == "run" })
