@@ -4,6 +4,7 @@ import (
 	"certaudit/audit/inventory"
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -55,7 +56,12 @@ func checkServedUnreachable(p *pass) {
 func checkServedStale(p *pass) {
 	stale := map[string][]inventory.Reference{}
 	for _, ref := range p.inv.References {
-		if p.readsOnce(ref) && p.isStale(ref) {
+		once, known := p.readsOnce(ref)
+		switch {
+		case !once && known || !p.isStale(ref):
+		case !known:
+			p.unjudged("the version of %s is not known, and with it whether %s is read again", ref.Component, ref.Path)
+		case !slices.ContainsFunc(stale[ref.Component], func(r inventory.Reference) bool { return r.Path == ref.Path }):
 			stale[ref.Component] = append(stale[ref.Component], ref)
 		}
 	}
@@ -73,18 +79,25 @@ func checkServedStale(p *pass) {
 
 // readsOnce reports whether the component reads the file of a reference at its
 // start only. Of a kubeconfig that names files instead of holding a certificate,
-// those are read again.
-func (n *node) readsOnce(ref inventory.Reference) bool {
+// those are read again. known is false where that depends on its version, which is not
+// known.
+func (n *node) readsOnce(ref inventory.Reference) (once, known bool) {
 	program, _ := inventory.ProgramNamed(ref.Component)
 	f, ok := program.Flag(ref.Name)
-	if !ok || !f.ReadOnce || f.Rereads != "" && n.facts.version.Value != "" && (Interval{Since: f.Rereads}).holds(n.facts.version.Value) {
-		return false
+	if !ok || !f.ReadOnce {
+		return false, true
+	}
+	if rereads := (Interval{Since: f.Rereads}); f.Rereads != "" {
+		c, _ := n.inv.Component(ref.Component)
+		versions := n.versionsOf(c)
+		once = versions.known() && rereads.startsAfter(versions.high)
+		return once, once || versions.known() && !rereads.startsAfter(versions.low)
 	}
 	if ref.Holds != inventory.HoldsKubeconfig {
-		return true
+		return true, true
 	}
 	_, user, ok := n.inv.Kubeconfigs[ref.Path].Current()
-	return ok && !user.CertificateData.IsZero()
+	return ok && !user.CertificateData.IsZero(), true
 }
 
 // isStale reports whether a file was written after the process that reads it

@@ -347,7 +347,7 @@ func extension(id []byte) string { return strings.ToUpper(hex.EncodeToString(id)
 // is read once.
 func (p *planner) noticedByUnit(e *entry) {
 	for _, ref := range e.refs {
-		if p.readsOnce(*ref) {
+		if once, known := p.readsOnce(*ref); once || !known {
 			p.restart(ref.Component)
 		}
 	}
