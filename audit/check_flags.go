@@ -127,6 +127,7 @@ var neededFlags = []neededFlag{
 		without: "no pod starts that needs a service account, whose token nobody makes", mild: Info, source: "kubernetes cmd/kube-controller-manager/app/serviceaccount_controller.go"},
 	{component: inventory.Kubelet, flag: "client-ca-file", when: refusesAPIServer,
 		without: "the API server is anonymous to it and refused: kubectl logs and exec fail", source: "kubernetes cmd/kubelet/app/auth.go"},
+	{component: inventory.Kubelet, flag: "pod-manifest-path", when: hasManifests, without: "it runs none of the static pods whose manifests are on the node", source: "kubernetes cmd/kubelet/app/options/options.go"},
 	{component: inventory.Etcd, flag: "advertise-client-urls", when: setsListener, without: "it does not start beside --listen-client-urls", source: "etcd server/embed/config.go ErrUnsetAdvertiseClientURLsFlag"},
 	{component: inventory.Etcd, flag: "listen-peer-urls", when: hasPeers, without: "it listens to its peers at localhost alone", source: "etcd server/embed/config.go DefaultListenPeerURLs"},
 	{component: inventory.Etcd, flag: "cert-file", when: servesTLS("listen-client-urls", "auto-tls"), without: "it does not start", source: "etcd server/embed/etcd.go"},
@@ -166,6 +167,12 @@ func admitsAccounts(n *node, _ inventory.Component) bool {
 func refusesAPIServer(n *node, c inventory.Component) bool {
 	whole, _ := isWhole(n.inv, c)
 	return c.Setting("kubeconfig").Value != "" && (!whole || n.anonymousKubelet().verdict == VerdictBroken)
+}
+
+// hasManifests reports whether there are manifests of components where static pods are
+// looked for.
+func hasManifests(n *node, _ inventory.Component) bool {
+	return slices.ContainsFunc(n.inv.Components, func(c inventory.Component) bool { return path.Dir(c.Origin.Path) == n.inv.ManifestDir })
 }
 
 // setsListener reports whether flags or variables say where etcd listens.

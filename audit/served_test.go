@@ -43,7 +43,11 @@ func TestStaleFiles(t *testing.T) {
 		{name: "kubelet of 1.30", version: "1.30.14", change: kubelet, want: []string{
 			"kubelet started on 2026-10-23 12:00 UTC and reads some files at its start only; it still uses what was there before these were written: /var/lib/kubelet/pki/serving.crt (2026-10-24 12:00 UTC)",
 		}},
-		{name: "kubelet of a version that nothing tells", change: both(kubelet, replace(manifests+"/kube-apiserver.yaml", "image: ", "image: registry.example/unversioned #"))},
+		{name: "kubelet of a version that nothing tells", change: both(kubelet, func(c *fixtures.Cluster) {
+			for _, name := range []string{"kube-apiserver", "kube-controller-manager", "kube-scheduler"} {
+				c.Node.Replace(manifests+"/"+name+".yaml", "image: ", "image: registry.example/unversioned #")
+			}
+		})},
 		{name: "two flags name one file", change: running(100, "etcd", -day), want: []string{
 			"etcd started on 2026-10-23 12:00 UTC and reads some files at its start only; it still uses what was there before these were written: /etc/kubernetes/pki/etcd/ca.crt (2026-10-24 12:00 UTC)",
 		}},

@@ -246,8 +246,8 @@ func (p *commandParser) command(words []word, shells int) {
 	if len(words) == 0 {
 		return
 	}
-	if script, ok := p.scriptOf(words); ok {
-		p.script(script, shells+1)
+	if script, parameters, ok := p.scriptOf(words); ok {
+		p.script(script, parameters, shells+1)
 		return
 	}
 	c := Command{Scripted: shells > 0}
@@ -390,31 +390,31 @@ func (w Wrapper) strip(words []word) []word {
 
 func isShell(words []word) bool { return shells[baseName(words[0].Value)] }
 
-// scriptOf returns the script that words run: that of a shell, or, of a program
-// that is not known and has an option -c, one that names one of g.Programs, as
-// "su -c SCRIPT".
-func (g Grammar) scriptOf(words []word) (word, bool) {
+// scriptOf returns the script that words run, and its positional parameters: that of a
+// shell, or, of a program that is not known and has an option -c, one that names one of
+// g.Programs, as "su -c SCRIPT".
+func (g Grammar) scriptOf(words []word) (script word, parameters []word, ok bool) {
 	program := baseName(words[0].Value)
 	if isShell(words) {
 		return shellScript(words)
 	}
 	if g.Programs[program] != nil || g.Mentions[program] {
-		return word{}, false
+		return word{}, nil, false
 	}
 	for i := 2; i < len(words); i++ {
 		option := words[i-1].Value
 		short := strings.HasPrefix(option, "-") && !strings.HasPrefix(option, "--") && strings.HasSuffix(option, "c")
 		if (short || option == "--command") && slices.ContainsFunc(strings.Fields(words[i].Value), func(w string) bool { return g.Programs[baseName(w)] != nil }) {
-			return words[i], true
+			return words[i], nil, true
 		}
 	}
-	return word{}, false
+	return word{}, nil, false
 }
 
 // shellScript returns the script where words are a shell with the option -c,
-// alone or among others ("-ec"). A "o" in the options takes the next word, the
-// name of an option ("-euo pipefail -c").
-func shellScript(words []word) (word, bool) {
+// alone or among others ("-ec"), and the words behind it and its name. A "o" in the
+// options takes the next word, the name of an option ("-euo pipefail -c").
+func shellScript(words []word) (script word, parameters []word, ok bool) {
 	command := false
 	for i := 1; i < len(words); i++ {
 		option := words[i].Value
@@ -427,10 +427,10 @@ func shellScript(words []word) (word, bool) {
 				i++
 			}
 		default:
-			return words[i], command
+			return words[i], words[min(i+2, len(words)):], command
 		}
 	}
-	return word{}, false
+	return word{}, nil, false
 }
 
 // flags separates the flags among words from the rest. quiet says that an
@@ -515,9 +515,9 @@ func scriptOpeners(script string) int {
 }
 
 // script appends the simple commands of a shell script. All of them have the
-// origin of the word that holds the script: where a line of a folded scalar
-// stood cannot be known.
-func (p *commandParser) script(text word, depth int) {
+// origin of the word that holds the script, but for its parameters: where a line of a
+// folded scalar stood cannot be known.
+func (p *commandParser) script(text word, parameters []word, depth int) {
 	switch {
 	case text.unknown != "" && strings.TrimSpace(text.Value) == text.unknown:
 		p.unknown(text.Origin, text.unknown)
@@ -534,7 +534,7 @@ func (p *commandParser) script(text word, depth int) {
 		p.problem(text.Origin, KindSyntax, "the shell script cannot be parsed: %v", err)
 		return
 	}
-	s := script{commandParser: p, source: text, depth: depth}
+	s := script{commandParser: p, source: text, parameters: parameters, depth: depth}
 	syntax.Walk(file, s.visit)
 	if s.exhausted {
 		p.problems = addProblem(p.problems, commandLimit(text.Origin))
@@ -545,6 +545,7 @@ func (p *commandParser) script(text word, depth int) {
 type script struct {
 	*commandParser
 	source      word
+	parameters  []word
 	depth       int
 	open        []bool // for each node around: does it run its parts always, and once, in this shell?
 	conditional int    // the number of those that do not
@@ -623,7 +624,9 @@ func (s *script) call(n *syntax.CallExpr) {
 		f.flush()
 	}
 	for i := range f.words {
-		f.words[i].Origin = s.source.Origin
+		if f.words[i].Origin == (Origin{}) {
+			f.words[i].Origin = s.source.Origin
+		}
 		if !s.budget.take(1, len(f.words[i].Value)) {
 			s.exhausted = true
 			return
@@ -722,9 +725,28 @@ func (s *script) expansion(f *fields, part syntax.WordPart, quoted bool) {
 			return
 		}
 	}
+	if param, ok := part.(*syntax.ParamExp); ok && simple(param) && param.Param.Value == "@" && f.current.Len() == 0 {
+		s.all(f)
+		return
+	}
 	text := s.source.Value[part.Pos().Offset():part.End().Offset()]
 	f.write(text)
 	f.unknown = text
+}
+
+// all writes the positional parameters as "$@" does, a word each.
+func (s *script) all(f *fields) {
+	f.started = false // no parameters are no word, be they quoted
+	for _, p := range s.parameters {
+		if !s.budget.take(1, len(p.Value)) {
+			s.exhausted = true
+			return
+		}
+		f.write(p.Value)
+		f.flush()
+		last := &f.words[len(f.words)-1]
+		last.Origin, last.unknown = p.Origin, p.unknown
+	}
 }
 
 // simple reports whether p is $NAME or ${NAME}.

@@ -61,6 +61,9 @@ func (g *gatherer) component(c Component, v view) {
 		process += " of " + c.Origin.Path
 	}
 	g.inv.Components = append(g.inv.Components, c)
+	if len(c.Settings)+len(c.Overruled) == 0 && !c.Assumed && (c.Name != Etcd || g.isUnclear(c)) { // etcd has a default for all that it needs
+		g.passOver(c.Name, c.Origin, "starts %s without a flag that was read, and it needs some; what it is configured with was not judged", c.Name)
+	}
 	p, _ := ProgramNamed(c.Name)
 	for _, f := range p.Flags {
 		if f.Holds == "" {
@@ -77,6 +80,14 @@ func (g *gatherer) component(c Component, v view) {
 	if p.KeptPair != "" {
 		g.keptServing(c, p, process, v)
 	}
+}
+
+// isUnclear reports whether something on the command line of a component was not
+// understood.
+func (g *gatherer) isUnclear(c Component) bool {
+	return slices.ContainsFunc(g.inv.Problems, func(p InputProblem) bool {
+		return p.Component == c.Name && p.Origin.Path == c.Origin.Path && p.Kind == parsers.KindUnsupported
+	})
 }
 
 // keptServing adds the pair that a component serves where no flag names one: it

@@ -181,6 +181,10 @@ func firstWord(data []byte) string {
 func (g *gatherer) staticPods() {
 	dir := g.inv.inEffect("kubelet", "pod-manifest-path")
 	g.inv.ManifestDir = path.Clean("/" + dir)
+	if f, isDir := g.root.stat(g.inv.ManifestDir); f.Exists() && !isDir { // it may be one file
+		g.manifest(g.inv.ManifestDir)
+		return
+	}
 	names, err := g.root.list(g.inv.ManifestDir)
 	if err != nil {
 		g.lost("kubelet", parsers.Problem{Origin: parsers.Origin{Path: g.inv.ManifestDir}, Kind: KindUnreadable, Detail: unlisted(err)})
