@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"crypto/x509"
 	"fmt"
 	"path"
 	"slices"
@@ -236,7 +237,11 @@ func (n *nodeAudit) replacedCAs(findings []Finding) []cause {
 			continue
 		}
 		refused, all := n.refusedBy(e.place)
-		if len(refused) < 2 || len(refused) < all {
+		if len(refused) == 0 || len(refused) < all {
+			continue
+		}
+		copies := n.copiesOf(refused[0].cert.Certificate)
+		if len(refused)+len(copies) < 2 {
 			continue
 		}
 		if _, ok := n.signerFile(e.role.name, refused[0].cert.Certificate); ok {
@@ -245,12 +250,12 @@ func (n *nodeAudit) replacedCAs(findings []Finding) []cause {
 		explains := func(f Finding) bool {
 			return (f.Check == "chain/untrusted" || f.Check == "chain/wrong-issuer") && slices.ContainsFunc(refused, func(leaf *entry) bool {
 				return f.SHA256 == leaf.cert.SHA256() && f.Path == leaf.place.Path
-			}) || f.Path == e.place.Path && (strings.HasPrefix(f.Check, "connections/") || f.Check == "chain/signing-bundle" || f.Check == "keys/mismatch")
+			}) || f.Check == "connections/server-untrusted" && slices.Contains(copies, f.Path) || f.Path == e.place.Path && (strings.HasPrefix(f.Check, "connections/") || f.Check == "chain/signing-bundle" || f.Check == "keys/mismatch")
 		}
 		if len(selected(findings, explains)) == 0 {
 			continue
 		}
-		out = append(out, cause{n.replacedCA(e, refused), explains})
+		out = append(out, cause{n.replacedCA(e, refused, copies), explains})
 	}
 	return out
 }
@@ -302,16 +307,32 @@ func (n *nodeAudit) refusedBy(place parsers.Origin) (refused []*entry, all int) 
 	return refused, all
 }
 
-func (n *nodeAudit) replacedCA(e *entry, refused []*entry) Finding {
+// copiesOf are the kubeconfigs that embed the CA which signed a certificate.
+func (n *nodeAudit) copiesOf(signed *x509.Certificate) []string {
 	var copies []string
 	for _, ref := range n.inv.References {
-		if ref.Embedded != nil && ref.Holds == inventory.HoldsBundle && n.signedByAny(bundleOf(n.inv, ref).certs, refused[0].cert.Certificate) {
+		if ref.Embedded != nil && ref.Holds == inventory.HoldsBundle && n.signedByAny(bundleOf(n.inv, ref).certs, signed) {
 			copies = append(copies, ref.Origin.Path)
 		}
 	}
+	return copies
+}
+
+func (n *nodeAudit) replacedCA(e *entry, refused []*entry, copies []string) Finding {
 	f := finding{component: e.component, at: e.place, sha256: e.cert.SHA256()}
-	f.message = fmt.Sprintf("signed none of the %d certificates that it should have signed", len(refused))
-	if len(copies) > 0 {
+	f.message = "did not sign the one certificate that it should have signed"
+	if len(refused) > 1 {
+		f.message = fmt.Sprintf("signed none of the %d certificates that it should have signed", len(refused))
+	}
+	leaf := refused[0].cert.Certificate
+	if made, _ := n.plain(e.cert.Certificate, leaf); made && e.cert.Subject.String() == leaf.Issuer.String() {
+		f.message = fmt.Sprintf("has the key that signed %s, and not the name: it is written in other bytes than that of their issuer, with which Go compares it", plural(len(refused), "certificate"))
+	}
+	switch len(copies) {
+	case 0:
+	case 1:
+		f.message += ", nor is it what " + copies[0] + " verifies with"
+	default:
 		f.message += ", nor is it what " + plural(len(copies), "kubeconfig") + " here verify with"
 	}
 	f.message += fmt.Sprintf("; expected the CA that %q issued them with", issuerName(refused[0].cert.Certificate))
