@@ -153,9 +153,6 @@ func nearestField(p inventory.Program, name string) (flag, field string) {
 	return "", ""
 }
 
-// lastKey is the key that a path of keys ends with.
-func lastKey(field string) string { return field[strings.LastIndexByte(field, '.')+1:] }
-
 // newWord matches where a word of a name like tlsCertFile begins.
 var newWord = regexp.MustCompile(`([a-z0-9])([A-Z])`)
 

@@ -26,7 +26,7 @@ func (g *gatherer) services() {
 	for _, s := range g.serviceUnits(wants) {
 		wanted, written := s.wantedBy(wants), g.handMade(s.file())
 		first, runs := g.inv.Component(s.claim())
-		leftOver := runs && !first.Assumed && path.Ext(first.Origin.Path) != ".service"
+		leftOver := runs && first.Origin.Path != "" && path.Ext(first.Origin.Path) != ".service"
 		own := isUnitName(s.name) && (wanted || written && !leftOver)
 		if !own && !(wanted && written) {
 			continue
