@@ -149,7 +149,7 @@ func TestParseCommand(t *testing.T) {
 		{name: "more options after -c", words: argv("env", "-i", "A=1", "bash", "-c", "-e", "-o", "pipefail", "kube-apiserver --v=2", "name"), want: apiserver},
 		{name: "a shell without a script", words: argv("bash", "/run.sh", "--v=2"), want: one("bash", flag(3, "v", "2"))},
 		{name: "parameters of a script", words: argv("sh", "-c", `exec etcd --a=1 "$@" --z`, "sh", "--b=x y", "--c", "d"),
-			want: []Command{{Program: "etcd", Scripted: true, Flags: []Flag{flag(3, "a", "1"), flag(5, "b", "x y"), flag(6, "c", "d"), flag(3, "z", "true")}}}},
+			want: []Command{{Program: "etcd", Scripted: true, Flags: []Flag{flag(3, "a", "1"), flag(5, "b", "x y"), apart(6, "c", "d"), flag(3, "z", "true")}}}},
 		{name: "parameters without quotes", words: argv("sh", "-ec", `etcd $@`, "sh", "--b=x"), want: []Command{{Program: "etcd", Scripted: true, Flags: []Flag{flag(5, "b", "x")}}}},
 		{name: "no parameters", words: argv("sh", "-c", `etcd "$@"`, "sh"), want: []Command{{Program: "etcd", Scripted: true}}},
 		{name: "parameters and their name left out", words: argv("sh", "-c", `etcd "$@"`), want: []Command{{Program: "etcd", Scripted: true}}},
