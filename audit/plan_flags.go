@@ -30,7 +30,10 @@ func (p *planner) renameWork(fault flagFault, ask work) work {
 	e := edit{line: flag.Origin.Line, name: strings.TrimLeft(flag.Written(), "-"), rename: fault.instead, value: flag.Value}
 	switch {
 	case !isOnCommandLine(flag):
-		e.name, e.rename = lastKey(flag.Origin.Field), settingName(fault)
+		e.name, e.rename = lastKey(flag.Origin.Field), lastKey(settingName(fault))
+		if isStray(fault) && parentOf(flag.Name) != parentOf(settingName(fault)) {
+			return ask // another name will not do where it stands
+		}
 	case fault.instead == "":
 		return p.dropWork(fault, ask)
 	case !isJoined(flag):
@@ -44,6 +47,14 @@ func (p *planner) renameWork(fault flagFault, ask work) work {
 	}
 	return p.editFlags(c, flag.Origin.Path, ask, e)
 }
+
+// isStray reports whether a fault is of a field of a component's own configuration.
+func isStray(fault flagFault) bool {
+	return slices.ContainsFunc(fault.component.StrayFields, func(f parsers.Flag) bool { return f.Origin == fault.flag.Origin })
+}
+
+// parentOf is what stands before the last key of a field.
+func parentOf(field string) string { return strings.TrimSuffix(field, lastKey(field)) }
 
 // dropWork takes a flag out that a component had once: it does not start with it.
 func (p *planner) dropWork(fault flagFault, ask work) work {

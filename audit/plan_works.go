@@ -131,6 +131,9 @@ func (p *planner) workFor(f Finding) work {
 		return ask
 	}
 	e := p.entryOf(f)
+	if f.Check == "keys/mismatch" && e != nil && p.isKeyOfOthers(e) {
+		return ask // another pair would take the key from those
+	}
 	for _, r := range repairs {
 		if !slices.Contains(r.checks, f.Check) {
 			continue
@@ -142,6 +145,20 @@ func (p *planner) workFor(f Finding) work {
 		ask.ask = w.ask
 	}
 	return ask
+}
+
+// isKeyOfOthers reports whether the file that is named as the key of a certificate is
+// that of something else as well.
+func (p *planner) isKeyOfOthers(e *entry) bool {
+	key := p.keyPath(e)
+	return key != "" && slices.ContainsFunc(p.inv.References, func(r inventory.Reference) bool {
+		if r.Path != key || !holdsPrivate(r) && r.Holds != inventory.HoldsTokenKey {
+			return false
+		}
+		return !slices.ContainsFunc(p.inv.References, func(cert inventory.Reference) bool {
+			return cert.Pair == r.Pair && r.Pair != "" && cert.Path == e.place.Path
+		})
+	})
 }
 
 // repair is what may fix the findings of some checks.
