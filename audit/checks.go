@@ -240,7 +240,7 @@ var roster = []Check{
 	{
 		ID: "keys/mismatch", Severity: Critical, scope: scopeNode,
 		Summary: "certificate and key are no pair",
-		Why:     "The component does not start: \"tls: private key does not match public key\".",
+		Why:     "The component does not start: \"tls: private key does not match public key\". With the key of a CA that is not its own kubeadm issues nothing (warning).",
 		Example: "Only one of the two files was restored from the backup.",
 		Remedy:  "Restore the pair, or reissue both.",
 		Source:  "crypto/tls X509KeyPair",
@@ -332,7 +332,7 @@ var roster = []Check{
 	{
 		ID: "flags/unknown", Severity: Critical, scope: scopeNode,
 		Summary: "a flag that the component does not have, and that concerns certificates",
-		Why:     "A component that is given a flag it does not know does not start; etcd ignores a variable or key that it does not know. Where the component's version is not known, or newer than what is known here, it is a warning that no release has the flag, and an info that some have it and some have not. A flag that does not look like one of certificates is not judged, nor is what the vendor of a build may have added: that is an info.",
+		Why:     "A component that is given a flag it does not know does not start; etcd ignores a variable or key that it does not know, the kubelet and kube-proxy a field of their configuration, with which the scheduler does not start. Where the component's version is not known, or newer than what is known here, it is a warning that no release has the flag, and an info that some have it and some have not. A flag that does not look like one of certificates is not judged, nor is what the vendor of a build may have added: that is an info.",
 		Example: "--etcd-ca-file in place of --etcd-cafile; --insecure-port, which went with 1.24, after an upgrade.",
 		Remedy:  "Write the flag that was meant, or take it out.",
 		Source:  "github.com/spf13/pflag; etcd server/etcdmain/config.go",
@@ -443,7 +443,7 @@ var roster = []Check{
 	{
 		ID: "connections/address", Severity: Warning, scope: scopeNode,
 		Summary: "a component calls its server by an address that the server does not have",
-		Why:     "Nothing answers there, or somebody else does; that the old address still stands in a certificate hides it.",
+		Why:     "Nothing answers there, or somebody else does; that the old address still stands in a certificate hides it. The ports of etcd are compared as well.",
 		Example: "The address of the node has changed, and controller-manager.conf and scheduler.conf still hold the old one.",
 		Remedy:  "Correct the address in the kubeconfig or flag, then restart what reads it.",
 		Source:  "kubernetes#94398; " + sourceBest,

@@ -131,7 +131,7 @@ func (p *planner) workFor(f Finding) work {
 		return ask
 	}
 	e := p.entryOf(f)
-	if f.Check == "keys/mismatch" && e != nil && p.isKeyOfOthers(e) {
+	if (slices.Contains(renewedBy, f.Check) || slices.Contains(reissuedBy, f.Check)) && e != nil && p.isKeyOfOthers(e) {
 		return ask // another pair would take the key from those
 	}
 	for _, r := range repairs {
