@@ -84,13 +84,13 @@ func (n *nodeAudit) renewAt(e *entry) remedy {
 func (n *node) softenDates(e *entry, s Severity) Severity {
 	switch e.role.name {
 	case inventory.RoleControllerServe, inventory.RoleSchedulerServe:
-		if isKept(e) {
+		if isKept(e) || s == Info {
 			return Info // it was made by its server, and nobody can verify it
 		}
-		return slices.MinFunc([]Severity{s, Warning}, func(a, b Severity) int { return a.Rank() - b.Rank() }) // nothing of Kubernetes verifies them, and monitoring may
+		return Warning // nothing of Kubernetes verifies them, and monitoring may
+	case inventory.RoleKubeletSelf:
 	default:
 		return e.role.soften(s)
-	case inventory.RoleKubeletSelf:
 	}
 	if _, verified := kubeletVerifier(n.inv); verified {
 		return s
