@@ -36,7 +36,7 @@ func checkComponentUnread(p *pass) {
 	}
 	if len(p.inv.Components) == 0 {
 		p.lost = true
-		p.unjudged("no component of a cluster was recognised: no kubelet, no static pod, no service of systemd")
+		p.unjudged("no component of a cluster was recognised: no kubelet, no static pod, no service of systemd, and no files of %s; a layout in the policy describes another (docs/layouts.md)", joinOr(layoutNames()))
 	}
 }
 
@@ -137,4 +137,15 @@ func (n *node) isOwnHost(host string) bool {
 		return true
 	}
 	return host == "localhost" || host != "" && (host == n.inv.AdvertiseAddress() || host == n.ownName())
+}
+
+// layoutNames are the distributions that start the components by themselves.
+func layoutNames() []string {
+	var names []string
+	for _, l := range inventory.Layouts() {
+		if len(l.Components) > 0 {
+			names = append(names, l.Name)
+		}
+	}
+	return names
 }

@@ -18,6 +18,9 @@ func (n *nodeAudit) etcdEdges() []edge {
 	var edges []edge
 	listed, left := bounded(n.inv.EtcdServers(), maxListed)
 	for i, u := range listed {
+		if strings.HasPrefix(u.Value, "unix:") {
+			continue // a datastore that speaks etcd's protocol without TLS
+		}
 		l := n.etcdEdge("kube-apiserver", u.Value, "etcd-cafile", "etcd-certfile", roleNamed(inventory.RoleAPIServerEtcd))
 		l.dialled = u.Origin
 		if i == 0 {

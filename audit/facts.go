@@ -117,6 +117,9 @@ func profileOf(inv *inventory.Inventory) string {
 	if inv.Kubeadm != (parsers.Origin{}) {
 		return ProfileKubeadm
 	}
+	if d := inv.Distribution; d != nil && slices.Contains(Profiles(), d.Profile) {
+		return d.Profile
+	}
 	return ProfileGeneric
 }
 
@@ -178,7 +181,7 @@ func clusterDomain(inv *inventory.Inventory, profile string) string {
 			return ""
 		}
 	}
-	if profile == ProfileGeneric {
+	if isGeneric(profile) {
 		return cmp.Or(certifiedDomain(inv), defaultDomain)
 	}
 	return defaultDomain

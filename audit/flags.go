@@ -67,6 +67,9 @@ func isWhole(inv *inventory.Inventory, c inventory.Component) (bool, string) {
 	if isConfiguredElsewhere(c) {
 		return false, fmt.Sprintf("--%s of %s names a file that says more than flags do", openShiftConfig, c.Name)
 	}
+	if c.Assumed && c.Name != inventory.Kubelet { // input/unsupported tells of a kubelet
+		return false, fmt.Sprintf("what %s is started with was not read", c.Name)
+	}
 	p, _ := inventory.ProgramNamed(c.Name)
 	for _, ref := range inv.References {
 		configures := ref.Name == "config" && c.Name == inventory.Kubelet || ref.Name == inventory.EnvironmentFile || p.ConfigAlone && ref.Name == p.ConfigFlag

@@ -302,24 +302,3 @@ func TestLeftOverUnit(t *testing.T) {
 		t.Errorf("(-without +with):\n%s", diff)
 	}
 }
-
-// A distribution whose configuration is not followed is told of, unless a kubelet
-// of its own shows that the node is no longer one of it.
-func TestDistributions(t *testing.T) {
-	const tls = "/var/lib/rancher/k3s/server/tls"
-	k3s := fixtures.Node{tls + "/server-ca.crt": {Data: []byte("x"), Mode: 0o644}}
-	want := []string{
-		"info input/unsupported " + tls + ": holds certificates of k3s, whose configuration is not followed here; give the folder to certaudit audit as a PATH",
-		"incomplete input/unsupported: some input could not be understood",
-		"incomplete input/component-unread: no component of a cluster was recognised: no kubelet, no static pod, no service of systemd",
-	}
-	if diff := gocmp.Diff(want, told(auditNode(t, k3s, audit.Options{}))); diff != "" {
-		t.Errorf("k3s (-want +got):\n%s", diff)
-	}
-	worker := fixtures.Worker(fixtures.Options{}).Node
-	sound := told(auditNode(t, worker, audit.Options{}))
-	worker[tls+"/server-ca.crt"] = k3s[tls+"/server-ca.crt"]
-	if diff := gocmp.Diff(sound, told(auditNode(t, worker, audit.Options{}))); diff != "" {
-		t.Errorf("a worker that was once k3s (-without +with):\n%s", diff)
-	}
-}

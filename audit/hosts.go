@@ -73,8 +73,10 @@ func serverHosts(inv *inventory.Inventory, profile string) []string {
 // elsewhere says why those who dial a host do not reach the API server of this
 // node; "" where they do or may, as through a balancer.
 func elsewhere(inv *inventory.Inventory, profile, host string) string {
-	_, runs := inv.Component(inventory.APIServer)
+	c, runs := inv.Component(inventory.APIServer)
 	switch {
+	case c.Assumed:
+		return "what the API server is started with was not read, and so not where it listens"
 	case !runs && isUnread(inv, inventory.APIServer):
 		return "what starts the API server was not read"
 	case !runs && host != "" && inv.IsOwn(host):

@@ -83,7 +83,7 @@ func TestKubelet(t *testing.T) {
 			"kubelet cert-dir -> private-key /var/lib/kubelet/pki/kubelet.key (readable)",
 		}},
 		{name: "no kubelet", change: both(byHand(nil), remove(etc+"/kubelet.conf", kubeletPKI+"/kubelet-client-current.pem", kubeletPKI+"/kubelet.crt")),
-			want: []string{"incomplete input/component-unread: no component of a cluster was recognised: no kubelet, no static pod, no service of systemd"}},
+			want: []string{"incomplete input/component-unread: no component of a cluster was recognised: no kubelet, no static pod, no service of systemd, and no files of k3s, RKE2, k0s, MicroK8s, Talos or RKE; a layout in the policy describes another (docs/layouts.md)"}},
 		{name: "nothing but a kubeconfig that embeds its certificate", change: func(c *fixtures.Cluster) {
 			for _, name := range c.Node.Paths() {
 				if name != etc+"/kubelet.conf" {

@@ -77,7 +77,7 @@ func TestOwnCluster(t *testing.T) {
 			}
 		}), want: []string{
 			"warning validity/expired /root/.kube/config users[0].user.client-certificate-data: expired on 2026-10-19 12:00 UTC, 35 days ago; it must be renewed",
-			"incomplete input/component-unread: no component of a cluster was recognised: no kubelet, no static pod, no service of systemd",
+			"incomplete input/component-unread: no component of a cluster was recognised: no kubelet, no static pod, no service of systemd, and no files of k3s, RKE2, k0s, MicroK8s, Talos or RKE; a layout in the policy describes another (docs/layouts.md)",
 		}},
 	})
 }

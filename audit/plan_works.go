@@ -130,6 +130,9 @@ func (p *planner) workFor(f Finding) work {
 	if !quotable(f.Path) {
 		return ask
 	}
+	if w, ok := p.distributionWork(f, ask); ok {
+		return w
+	}
 	e := p.entryOf(f)
 	if (slices.Contains(renewedBy, f.Check) || slices.Contains(reissuedBy, f.Check)) && e != nil && p.isKeyOfOthers(e) {
 		return ask // another pair would take the key from those

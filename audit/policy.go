@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"gopkg.in/yaml.v3"
+
+	"certaudit/audit/inventory"
 )
 
 // Policy is what a team decides about its audits: what is early enough, how bad
@@ -30,6 +32,9 @@ type Policy struct {
 	// Requests bounds certificate signing requests.
 	Requests PolicyRequests `yaml:"requests"`
 	Waivers  []Waiver       `yaml:"waivers"`
+	// Layouts are of distributions that the program does not know, or take the place of
+	// those of their names.
+	Layouts []inventory.Layout `yaml:"layouts"`
 }
 
 // Off switches a check off in [Policy.Checks].
@@ -113,13 +118,20 @@ func ParsePolicy(name string, data []byte) (*Policy, error) {
 // policyKeys are the keys of each part of a policy, for error messages.
 var policyKeys = map[string][]string{
 	"Requirements":       {"covers", "rows"},
-	"Policy":             {"profile", "thresholds", "checks", "paths", "requirements", "requests", "waivers"},
+	"Policy":             {"profile", "thresholds", "checks", "paths", "requirements", "requests", "waivers", "layouts"},
 	"Threshold":          {"warnDays", "criticalDays", "warnShare", "criticalShare"},
 	"PolicyRequirements": {"add", "replace"},
 	"PolicyRequests":     {"lifetimeDays", "pendingHours"},
 	"Requirement":        {"role", "fact", "values", "since", "until", "versions", "severity", "profiles", "source"},
 	"Interval":           {"since", "until"},
 	"Waiver":             {"check", "path", "node", "reason", "until"},
+	"Layout":             {"name", "profile", "program", "services", "data", "modes", "config", "environment", "settings", "variables", "components", "files", "remedies", "authority", "names", "others", "unseen"},
+	"LayoutMode":         {"name", "folder"},
+	"LayoutSetting":      {"name", "short", "field", "environment", "default", "unnamed"},
+	"LayoutComponent":    {"name", "modes", "when", "unless", "off", "arguments", "arguments-file", "also", "more"},
+	"LayoutArguments":    {"when", "unless", "off", "arguments"},
+	"LayoutFile":         {"path", "holds", "role", "pair"},
+	"LayoutRemedy":       {"title", "files", "commands"},
 }
 
 // linesOf returns the line on which a field stands, or of the nearest parent.
@@ -161,8 +173,23 @@ func linesOf(doc *yaml.Node) func(field string) int {
 // policyFault is one mistake in a policy.
 type policyFault struct{ field, message string }
 
-func (p *Policy) faults() []policyFault {
+// layoutFaults are the mistakes in layouts.
+func layoutFaults(layouts []inventory.Layout) []policyFault {
 	var out []policyFault
+	for i, l := range layouts {
+		at := fmt.Sprintf("layouts[%d]", i)
+		if part, err := l.Validate(); err != nil {
+			out = append(out, policyFault{at + part, err.Error()})
+		}
+		if err := (Overrides{Profile: l.Profile}).Validate(); err != nil {
+			out = append(out, policyFault{at + ".profile", err.Error()})
+		}
+	}
+	return out
+}
+
+func (p *Policy) faults() []policyFault {
+	out := layoutFaults(p.Layouts)
 	add := func(field, format string, args ...any) {
 		out = append(out, policyFault{field, fmt.Sprintf(format, args...)})
 	}

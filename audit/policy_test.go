@@ -132,7 +132,7 @@ func lines(n int, format string) string {
 
 func TestPolicyErrors(t *testing.T) {
 	for _, tt := range []struct{ name, text, want string }{
-		{"unknown key", "profile: kubeadm\ncheks: {}\n", `certaudit.yaml: line 2: unknown key "cheks"; known are profile, thresholds, checks, paths, requirements, requests, waivers`},
+		{"unknown key", "profile: kubeadm\ncheks: {}\n", `certaudit.yaml: line 2: unknown key "cheks"; known are profile, thresholds, checks, paths, requirements, requests, waivers, layouts`},
 		{"unknown key inside", "thresholds:\n  leaf:\n    warndays: 3\n", `certaudit.yaml: line 3: unknown key "warndays"; known are warnDays, criticalDays, warnShare, criticalShare`},
 		{"no YAML", "checks: {", "certaudit.yaml:1: is neither YAML nor JSON: did not find expected node content"},
 		{"wrong type", "thresholds: {leaf: {warnDays: many}}", `certaudit.yaml: line 1: "many" is no whole number`},
@@ -145,12 +145,12 @@ func TestPolicyErrors(t *testing.T) {
 		{"two documents", "profile: docs\n---\nprofile: kubeadm", "certaudit.yaml:3: a second document begins; expected one"},
 		{"as many keys", strings.Repeat("k: v\n", 4000), "certaudit.yaml:2: k is given twice; the first is on line 1, the last one counts"},
 		{"as many different keys", lines(1001, "k%d: v"), "certaudit.yaml:1: a mapping has more than 1000 keys"},
-		{"more unknown keys than are told", lines(21, "k%d: v"), "certaudit.yaml: " + strings.TrimSuffix(strings.ReplaceAll(lines(20, "line %[2]d: unknown key \"k%[1]d\"; known are profile, thresholds, checks, paths, requirements, requests, waivers"), "\n", "; "), "; ") + "; and 1 more"},
+		{"more unknown keys than are told", lines(21, "k%d: v"), "certaudit.yaml: " + strings.TrimSuffix(strings.ReplaceAll(lines(20, "line %[2]d: unknown key \"k%[1]d\"; known are profile, thresholds, checks, paths, requirements, requests, waivers, layouts"), "\n", "; "), "; ") + "; and 1 more"},
 		{"too large", "# " + strings.Repeat("x", 1<<20), "certaudit.yaml: is larger than 1024 KiB"},
 		{"too many values", "paths: [" + strings.Repeat("a,", 50_000) + "]", "certaudit.yaml:1: has more than 50000 keys and values"},
 		{"aliases of aliases", "checks: &a {k: v}\npaths: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a,*a]\nprofile: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b,*b]\nwaivers: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c,*c]\nrequests: &e [*d,*d,*d,*d,*d,*d,*d,*d,*d,*d]\nthresholds: [*e,*e,*e,*e,*e]",
 			"certaudit.yaml:1: has more than 50000 keys and values"},
-		{"unknown profile", "profile: kubeadmin", `certaudit.yaml:1: unknown profile "kubeadmin"; profiles are kubeadm, docs, generic`},
+		{"unknown profile", "profile: kubeadmin", `certaudit.yaml:1: unknown profile "kubeadmin"; profiles are kubeadm, docs, generic, k3s, k0s, microk8s`},
 		{"unknown role", "thresholds:\n  apiserver: {warnDays: 3}", `certaudit.yaml:2: unknown role "apiserver"; it is leaf, ca or a role that "certaudit requirements" lists
 certaudit.yaml:2: it would warn at 3 days, after it is critical at 7`},
 		{"contradiction", "thresholds:\n  leaf: {warnDays: 3, criticalDays: 5}", "certaudit.yaml:2: it would warn at 3 days, after it is critical at 5"},

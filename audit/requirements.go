@@ -40,10 +40,22 @@ const (
 	ProfileDocs = "docs"
 	// ProfileGeneric holds only what every cluster needs, whoever made it.
 	ProfileGeneric = "generic"
+	// ProfileK3s is ProfileGeneric with what k3s and RKE2 issue.
+	ProfileK3s = "k3s"
+	// ProfileK0s is ProfileGeneric with what k0s issues.
+	ProfileK0s = "k0s"
+	// ProfileMicroK8s is ProfileGeneric with what MicroK8s issues.
+	ProfileMicroK8s = "microk8s"
 )
 
 // Profiles returns the names that --profile takes.
-func Profiles() []string { return []string{ProfileKubeadm, ProfileDocs, ProfileGeneric} }
+func Profiles() []string {
+	return []string{ProfileKubeadm, ProfileDocs, ProfileGeneric, ProfileK3s, ProfileK0s, ProfileMicroK8s}
+}
+
+// isGeneric reports whether a profile holds what every cluster needs, and no names
+// that somebody chose for all.
+func isGeneric(profile string) bool { return profile != ProfileKubeadm && profile != ProfileDocs }
 
 // Requirement is one row of the table: one fact about the certificates of one
 // role, for a range of Kubernetes versions.
@@ -217,7 +229,7 @@ func (r Requirement) Versions() string {
 }
 
 func (r Requirement) forProfile(profile string) bool {
-	return len(r.Profiles) == 0 || slices.Contains(r.Profiles, profile)
+	return len(r.Profiles) == 0 || slices.Contains(r.Profiles, profile) || isGeneric(profile) && slices.Contains(r.Profiles, ProfileGeneric)
 }
 
 // clamp moves a version that is too old for the table to the first one that it

@@ -3,6 +3,8 @@ package audit
 import (
 	"slices"
 	"time"
+
+	"certaudit/audit/inventory"
 )
 
 // Schema names the form of a [Result] in JSON. Fields are added under this
@@ -34,6 +36,9 @@ type Node struct {
 	KubernetesVersion string `json:"kubernetesVersion"`
 	// Profile names the requirement table the node was held against.
 	Profile string `json:"profile"`
+	// Distribution is the one that made the node; nil where kubeadm did, or nobody who is
+	// recognised.
+	Distribution *inventory.Distribution `json:"distribution,omitempty"`
 	// Expirations are the rows of kubeadm certs check-expiration for this node.
 	Expirations []Expiration `json:"-"`
 	// ExpirationError is what that command ends with instead of printing them; ""

@@ -77,6 +77,7 @@ var roles = []role{
 	{name: inventory.RoleKubeletServing, component: "kubelet", kind: typeServer, window: rotatedWindow},
 	{name: inventory.RoleKubeletSelf, component: "kubelet", kind: typeServer, window: leafWindow, impact: Warning},
 	{name: inventory.RoleProxyClient, component: "kube-proxy", kind: typeToAPI, window: leafWindow},
+	{name: inventory.RoleDistribution, component: "", kind: typeToAPI, window: leafWindow},
 	{name: inventory.RoleUser, component: "kubectl", kind: typeToAPI, window: leafWindow, impact: Warning},
 	{name: inventory.RoleOutbound, component: "", kind: typeClient, window: leafWindow},
 	// Only the public key of it is used.

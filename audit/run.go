@@ -149,7 +149,7 @@ func (r *Result) addNode(n *nodeAudit, rows []Certificate) {
 // described is the node as the result has it.
 func (n *nodeAudit) described() Node {
 	version := n.facts.version.Value
-	d := Node{Name: n.name, KubernetesVersion: version, Profile: n.facts.profile,
+	d := Node{Name: n.name, KubernetesVersion: version, Profile: n.facts.profile, Distribution: n.inv.Distribution,
 		ShortResidual: version != "" && (Interval{Until: "1.31"}).holds(version)}
 	rows, err := expirations(n)
 	if d.Expirations = rows; err != nil {

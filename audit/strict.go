@@ -107,7 +107,7 @@ func shownName(name string) string {
 }
 
 var (
-	unknownField = regexp.MustCompile(`field (.*) not found in type audit\.(\w+)$`)
+	unknownField = regexp.MustCompile(`field (.*) not found in type (?:audit|inventory)\.(\w+)$`)
 	wrongType    = regexp.MustCompile("cannot unmarshal !!\\w+(?: `(.*)`)? into (.*)$")
 )
 

@@ -120,7 +120,7 @@ func TestTreeWithoutComponents(t *testing.T) {
 	talos := fixtures.Node{"/etc/kubernetes/pki/ca.crt": c.Node["/etc/kubernetes/pki/ca.crt"], "/system/secrets/apiserver.crt": c.Node[server+".crt"]}
 	place(t, "talos", talos)
 	for path, want := range map[string]string{
-		"k3s":   ": 1 [critical validity/expired [] k3s" + server + ".crt]",
+		"k3s":   "k3s: 1 [critical identity/san-missing [k3s] " + server + ".crt critical validity/expired [k3s] " + server + ".crt]",
 		"talos": "talos: 1, : 1 [critical validity/expired [] talos/system/secrets/apiserver.crt]",
 	} {
 		r := auditPaths(t, path)

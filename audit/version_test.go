@@ -99,7 +99,7 @@ func TestOverridesValidate(t *testing.T) {
 		{Overrides{KubernetesVersion: "v1.34.4-eks-1", Profile: "generic"}, ""},
 		{Overrides{KubernetesVersion: "newest"}, `"newest" is no Kubernetes version; write it like 1.34 or v1.34.4`},
 		{Overrides{KubernetesVersion: "1.34x"}, `"1.34x" is no Kubernetes version; write it like 1.34 or v1.34.4`},
-		{Overrides{Profile: "kubespray"}, `unknown profile "kubespray"; profiles are kubeadm, docs, generic`},
+		{Overrides{Profile: "kubespray"}, `unknown profile "kubespray"; profiles are kubeadm, docs, generic, k3s, k0s, microk8s`},
 	} {
 		got := ""
 		if err := c.in.Validate(); err != nil {

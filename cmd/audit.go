@@ -265,13 +265,13 @@ func (p *program) gather(f auditFlags, o audit.Options) ([]*inventory.Inventory,
 		more = o.Policy.Paths
 	}
 	if f.node || len(f.paths) == 0 {
-		inv, err := p.clock(o.Late).Gather(f.root, more...)
+		inv, err := p.clock(o).Gather(f.root, more...)
 		if err != nil {
 			return nil, err
 		}
 		nodes = append(nodes, inv)
 	}
-	trees, rest, err := p.gatherPaths(f.paths, more, o.Late)
+	trees, rest, err := p.gatherPaths(f.paths, more, o)
 	nodes = append(nodes, trees...)
 	switch {
 	case err != nil || rest == nil:
@@ -287,7 +287,7 @@ func (p *program) gather(f auditFlags, o audit.Options) ([]*inventory.Inventory,
 
 // gatherPaths reads the paths, the standard input among them. rest is nil where there
 // are none, or nothing but nodes.
-func (p *program) gatherPaths(paths, more []string, late func() bool) (nodes []*inventory.Inventory, rest *inventory.Inventory, err error) {
+func (p *program) gatherPaths(paths, more []string, o audit.Options) (nodes []*inventory.Inventory, rest *inventory.Inventory, err error) {
 	var files []string
 	for i, name := range paths {
 		if name != stdinName {
@@ -299,7 +299,7 @@ func (p *program) gatherPaths(paths, more []string, late func() bool) (nodes []*
 	tick, end := p.progress()
 	defer end()
 	if len(files) > 0 {
-		if nodes, rest, err = p.clock(late).GatherPaths(workingFolder(), files, more, tick); err != nil {
+		if nodes, rest, err = p.clock(o).GatherPaths(workingFolder(), files, more, tick); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -338,7 +338,7 @@ func (p *program) audit(f auditFlags) error {
 		return p.saveBaseline(f.writeBaseline, r)
 	}
 	if len(r.Certificates)+len(r.Findings) == 0 {
-		message := fmt.Sprintf("no certificates were found below %q; is it a Kubernetes node, or a copy of one with its etc and var?", filepath.Clean(f.root))
+		message := fmt.Sprintf("no certificates were found below %q; is it a Kubernetes node, or a copy of one with its etc and var? Of a distribution that is not known the policy can hold a layout: docs/layouts.md", filepath.Clean(f.root))
 		if !f.node && len(f.paths) > 0 {
 			message = fmt.Sprintf("no certificates were found in %s", strings.Join(f.paths, ", "))
 		}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"certaudit/audit"
 	"certaudit/audit/inventory"
 	"certaudit/report"
 )
@@ -49,10 +50,14 @@ var pause = time.Sleep
 // maxAudit is how long an audit may take: ten times what the largest honest one does.
 const maxAudit = 5 * time.Minute
 
-// clock is for a second look at what was changed a moment ago. late is from
-// [deadline].
-func (p *program) clock(late func() bool) inventory.Clock {
-	return inventory.Clock{Now: p.now, Wait: pause, Late: late}
+// clock is for a second look at what was changed a moment ago, with what an audit's
+// options say of reading.
+func (p *program) clock(o audit.Options) inventory.Clock {
+	c := inventory.Clock{Now: p.now, Wait: pause, Late: o.Late}
+	if o.Policy != nil {
+		c.Layouts = o.Policy.Layouts
+	}
+	return c
 }
 
 // deadline returns what tells whether an audit that begins now has taken its time.

@@ -62,7 +62,7 @@ func newServer(f serveFlags, policy *audit.Policy, log *slog.Logger, now func() 
 	s.gather = func(c *inventory.Cache, policy *audit.Policy) ([]*inventory.Inventory, error) {
 		var more []string
 		if policy != nil {
-			more = policy.Paths
+			more, c.Layouts = policy.Paths, policy.Layouts
 		}
 		if len(f.paths) > 0 {
 			nodes, rest, err := c.GatherPaths(f.paths, more)

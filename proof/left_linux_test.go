@@ -68,6 +68,8 @@ var leftByName = []struct{ name, why string }{
 	{"bad-files-missing-stranger", "who issues for a program that is none of the cluster's is not known"},
 	{"bad-files-malformed-stranger", "who issues for a program that is none of the cluster's is not known"},
 	{"bad-chain-untrusted-stranger", "who issues for a program that is none of the cluster's is not known"},
+	{"bad-validity-expired-k0s-worker", "a worker joins again with a token that a controller makes"},
+	{"bad-validity-expired-microk8s-kubelet", "MicroK8s issues it again only together with the CA, and then all nodes join again"},
 	{"bad-validity-expired-kubelet-folder", "what the node is, or was, is not known"},
 }
 

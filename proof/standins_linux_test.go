@@ -37,6 +37,7 @@ var standIns = map[string]func(args []string) int{
 		time.Sleep(100 * time.Millisecond)
 		return 0
 	},
+	"k3s": certificateRotate, "rke2": certificateRotate, "microk8s": refreshCerts,
 	"kubectl": func([]string) int { return failed(errors.New("kubectl: no plan may need an API server")) },
 }
 
@@ -53,7 +54,12 @@ func systemctl(args []string) int {
 	switch {
 	case len(args) == 1 && args[0] == "daemon-reload":
 		return failed(os.WriteFile(read, nil, 0o644))
-	case len(args) != 2 || args[0] != "restart":
+	case len(args) == 2:
+		if err, known := service(args[0], args[1]); known {
+			return failed(err)
+		}
+	}
+	if len(args) != 2 || args[0] != "restart" {
 		return failed(fmt.Errorf("systemctl: %q is not known here", args))
 	}
 	if newer(read) {

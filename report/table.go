@@ -122,12 +122,28 @@ func certificateGrid(r audit.Result, columns []column[subject]) grid {
 // writeGrid writes a table, then findings and summary.
 func writeGrid(w io.Writer, g grid, r audit.Result, o Options) error {
 	var b bytes.Buffer
+	if made := distributions(r.Nodes); made != "" {
+		b.WriteString(made + "\n")
+	}
 	if err := g.write(&b, o); err != nil {
 		return err
 	}
 	writeNotes(&b, r, o)
 	_, err := w.Write(b.Bytes())
 	return err
+}
+
+// distributions says of each node which distribution made it, one line each; "" where
+// none is recognised.
+func distributions(nodes []audit.Node) string {
+	var b strings.Builder
+	for _, n := range nodes {
+		if d := n.Distribution; d != nil {
+			parts := nonEmpty(printable(n.Name), "a node of "+printable(d.Name)+" ("+printable(d.Mode)+")", "files in "+printable(d.Data), printable(d.Unit))
+			b.WriteString(strings.Join(parts, ", ") + "\n")
+		}
+	}
+	return b.String()
 }
 
 // whole is a text without a place to wrap.

@@ -20,6 +20,8 @@ type Cache struct {
 	// Wait, unless it is nil, is that of [Clock]: it is for a second look at what was
 	// changed a moment ago.
 	Wait func(time.Duration)
+	// Layouts are those of [Clock].
+	Layouts []Layout
 	// now is the clock, and here the folder that relative paths start from.
 	now  func() time.Time
 	here string
@@ -90,7 +92,7 @@ func (c *Cache) Reads() int {
 
 // Gather is [Gather] with what is remembered of the runs before.
 func (c *Cache) Gather(dir string, more ...string) (*Inventory, error) {
-	return c.run(dir, func(r *root) (*Inventory, error) { return gatherNode(r, more), nil })
+	return c.run(dir, func(r *root) (*Inventory, error) { return gatherNode(r, c.Layouts, more), nil })
 }
 
 // GatherPaths is [GatherPaths] with what is remembered of the runs before. A
@@ -102,7 +104,7 @@ func (c *Cache) GatherPaths(paths, more []string) (nodes []*Inventory, files *In
 		c.trees = map[string]*Cache{}
 		s, err := gatherPaths(r, c.here, paths, nil, true, func(dir string) (*Inventory, error) {
 			c.trees[dir] = cmp.Or(before[dir], NewCache(c.now, c.here))
-			c.trees[dir].Wait = c.Wait
+			c.trees[dir].Wait, c.trees[dir].Layouts = c.Wait, c.Layouts
 			return c.trees[dir].Gather(dir, more...)
 		})
 		if err != nil {

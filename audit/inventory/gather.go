@@ -29,20 +29,16 @@ func Gather(dir string, more ...string) (*Inventory, error) {
 		return nil, rootError(dir, err)
 	}
 	defer r.close()
-	return gatherNode(r, more), nil
+	return gatherNode(r, nil, more), nil
 }
 
 func rootError(dir string, err error) error {
 	return fmt.Errorf("cannot open the root folder %q: %s; give --root the folder that holds the node's etc and var", dir, bareError(err))
 }
 
-func gatherNode(r *root, more []string) *Inventory {
+func gatherNode(r *root, users []Layout, more []string) *Inventory {
 	g := newGatherer(r)
-	g.hostname()
-	g.kubelet()
-	g.staticPods()
-	g.services()
-	g.distributions()
+	g.components(users)
 	g.kubeadm()
 	g.etcdData()
 	g.strangers()
@@ -54,6 +50,26 @@ func gatherNode(r *root, more []string) *Inventory {
 	g.newestRotated()
 	g.processes()
 	return g.inv
+}
+
+// components adds what runs on the node: what a distribution starts, the kubelet, its
+// static pods, and services.
+func (g *gatherer) components(users []Layout) {
+	g.hostname()
+	wants := g.wantsFolders()
+	units := g.serviceUnits(wants)
+	d, made := g.distribution(users, units, wants)
+	if made {
+		g.start(d)
+	}
+	if _, runs := g.inv.Component(Kubelet); !runs {
+		g.kubelet()
+	}
+	g.staticPods()
+	g.services(units, wants)
+	if made {
+		g.distributionFiles(d)
+	}
 }
 
 // gatherer collects one inventory.

@@ -55,6 +55,8 @@ type Inventory struct {
 	EtcdData string `json:"etcdData,omitempty"`
 	// Kubeadm tells where it shows that kubeadm made the node; zero if it does not.
 	Kubeadm parsers.Origin `json:"kubeadm,omitzero"`
+	// Distribution is the one that made the node; nil where none was recognised.
+	Distribution *Distribution `json:"distribution,omitempty"`
 	// HostRoots are the SHA-256 of those CAs of the node that are among the host's
 	// root certificates, where something verifies with these.
 	HostRoots []string `json:"hostRoots,omitempty"`

@@ -2,7 +2,6 @@ package inventory
 
 import (
 	"cmp"
-	"fmt"
 	"maps"
 	"path"
 	"slices"
@@ -110,30 +109,6 @@ func (g *gatherer) known(k KubeadmFile, name string) {
 	}
 	if g.refer(ref) {
 		g.load(ref, ref.Path, nodeView{})
-	}
-}
-
-// distributions are those that start the components from one program of theirs,
-// with the folders in which they keep certificates. Sources: k3s-io/k3s
-// pkg/daemons/control/deps/deps.go and its mirror in rancher/rke2, k0sproject/k0s
-// pkg/constant, the MicroK8s documentation.
-var distributions = []struct{ name, folder string }{
-	{"k3s", "/var/lib/rancher/k3s/server/tls"}, {"k3s", "/var/lib/rancher/k3s/agent"},
-	{"RKE2", "/var/lib/rancher/rke2/server/tls"}, {"RKE2", "/var/lib/rancher/rke2/agent"},
-	{"k0s", "/var/lib/k0s/pki"}, {"MicroK8s", "/var/snap/microk8s/current/certs"},
-}
-
-// distributions reports the certificates of distributions whose configuration
-// is not followed. On a node with a kubelet of its own they are left-overs.
-func (g *gatherer) distributions() {
-	if c, ok := g.inv.Component("kubelet"); ok && !c.Assumed {
-		return
-	}
-	for _, d := range distributions {
-		if f, _ := g.root.stat(d.folder); f.Exists() {
-			g.lost("", parsers.Problem{Origin: parsers.Origin{Path: d.folder}, Kind: parsers.KindUnsupported,
-				Detail: fmt.Sprintf("holds certificates of %s, whose configuration is not followed here; give the folder to certaudit audit as a PATH", d.name)})
-		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package inventory
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -76,6 +77,16 @@ func (g *gatherer) kubelet() {
 	}
 	g.passOver(Kubelet, startOf(unit, words), "starts no program that is known to be the kubelet, so its settings were not read; what lies in its default folders was judged")
 	g.assumedKubelet(unit.Path)
+}
+
+// hasKubelet reports whether there is a kubelet that is nobody's part.
+func (g *gatherer) hasKubelet() bool {
+	for _, dir := range unitFolders {
+		if name := path.Join(dir, "kubelet.service"); g.there(name) {
+			return g.root.link(name) != "/dev/null"
+		}
+	}
+	return slices.ContainsFunc([]string{kubeletFlagsFile, KubeletConf, bootstrapConf}, g.there)
 }
 
 // kubeletFiles are those that a kubelet keeps in its default folder.
@@ -323,6 +334,21 @@ func (g *gatherer) newestRotated() {
 	}
 }
 
+// kubeletCA matches the names of the throw-away CAs with which kubelets sign for
+// themselves (client-go util/cert).
+var kubeletCA = regexp.MustCompile(`-ca@\d+$`)
+
+// madeByKubelet reports whether a certificate is one that a kubelet signed for itself,
+// and not one of a CA of the cluster's in the place of it. What cannot be read is.
+func (g *gatherer) madeByKubelet(name string) bool {
+	certs := g.inv.Materials[name].Certificates
+	if len(certs) == 0 {
+		return true
+	}
+	c := certs[0]
+	return kubeletCA.MatchString(c.Issuer.CommonName) || bytes.Equal(c.RawIssuer, c.RawSubject)
+}
+
 // pairFile adds a file that holds both a certificate and its key.
 func (g *gatherer) pairFile(name string, ref Reference) {
 	ref.Path, ref.Pair = name, "kubelet/"+name
@@ -345,6 +371,11 @@ func (g *gatherer) kubeletServing(c Component) {
 	}
 	ref := Reference{Component: c.Name, Name: "cert-dir", Origin: c.Setting("cert-dir").Origin, Role: RoleKubeletSelf, Pair: "kubelet/self"}
 	ref.Path, ref.Holds = path.Join(dir, "kubelet.crt"), HoldsCertificate
+	if g.there(ref.Path) {
+		if g.material(ref.Path); !g.madeByKubelet(ref.Path) {
+			ref.Role = RoleKubeletServing
+		}
+	}
 	g.optional(ref)
 	ref.Path, ref.Holds = path.Join(dir, "kubelet.key"), HoldsPrivateKey
 	g.optional(ref)

@@ -60,10 +60,7 @@ func GatherSigning(dir string) (*Inventory, error) {
 	}
 	defer r.close()
 	g := newGatherer(r)
-	g.hostname()
-	g.kubelet()
-	g.staticPods()
-	g.services()
+	g.components(nil)
 	if _, ok := g.inv.Component(ControllerManager); !ok {
 		return nil, nil
 	}

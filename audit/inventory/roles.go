@@ -29,8 +29,10 @@ const (
 	RoleSuperAdmin       = "super-admin/client"
 	RoleUser             = "user/client"
 	RoleUserCA           = "user/ca"
-	RoleOutbound         = "outbound/client"
-	RoleTokenVerifier    = "service-account/verifier"
+	// What a distribution's own programs show to the API server.
+	RoleDistribution  = "distribution/client"
+	RoleOutbound      = "outbound/client"
+	RoleTokenVerifier = "service-account/verifier"
 	// Certificates that were found by their content, not by what names them.
 	RoleFileCA   = "file/ca"
 	RoleFileLeaf = "file/certificate"
@@ -38,3 +40,11 @@ const (
 	RoleMountedCA   = "mounted/ca"
 	RoleMountedLeaf = "mounted/certificate"
 )
+
+// roleNames are those of which a layout may have files.
+var roleNames = []string{
+	RoleKubernetesCA, RoleEtcdCA, RoleFrontProxyCA, RoleAPIServerServing, RoleAPIServerSNI, RoleAPIServerKubelet, RoleAPIServerEtcd,
+	RoleFrontProxyClient, RoleEtcdServing, RoleEtcdPeer, RoleEtcdClient, RoleEtcdHealthcheck, RoleControllerClient, RoleControllerServe,
+	RoleSchedulerClient, RoleSchedulerServe, RoleKubeletClient, RoleKubeletServing, RoleProxyClient, RoleAdmin, RoleSuperAdmin,
+	RoleDistribution, RoleOtherCA, RoleOutbound, RoleFileCA, RoleFileLeaf,
+}

@@ -22,6 +22,8 @@ type Clock struct {
 	// Late reports whether reading has taken its time; nil for one that may take any.
 	// What was not read by then cannot be.
 	Late func() bool
+	// Layouts are a user's own, which come before those of the program.
+	Layouts []Layout
 }
 
 // A file that was changed so lately is looked at again, after a pause, so often
@@ -40,7 +42,7 @@ func (c Clock) Gather(dir string, more ...string) (*Inventory, error) {
 	}
 	defer r.close()
 	r.late = c.Late
-	return r.settled(c, "/", func() (*Inventory, error) { return gatherNode(r, more), nil })
+	return r.settled(c, "/", func() (*Inventory, error) { return gatherNode(r, c.Layouts, more), nil })
 }
 
 // GatherPaths is [GatherPaths] with a second look at what was changed a moment ago.

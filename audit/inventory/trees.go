@@ -13,6 +13,17 @@ import (
 // treeFolders are those of which a node has one.
 var treeFolders = []string{"etc/kubernetes", "var/lib/kubelet"}
 
+// layoutFolders are those in which distributions keep their files.
+var layoutFolders = func() []string {
+	var all []string
+	for _, l := range ownLayouts {
+		if len(l.Components) > 0 && strings.Count(l.Data, "/") > 2 {
+			all = append(all, strings.TrimPrefix(l.Data, "/"))
+		}
+	}
+	return all
+}()
+
 // maxTrees bounds how many nodes are read from below the given paths.
 const maxTrees = 10_000
 
@@ -52,7 +63,7 @@ func (s *scanner) tree(dir string, names []string) bool {
 }
 
 func (s *scanner) isTree(dir string, names []string) bool {
-	return slices.ContainsFunc(treeFolders, func(name string) bool {
+	return slices.ContainsFunc(append(treeFolders[:len(treeFolders):len(treeFolders)], layoutFolders...), func(name string) bool {
 		if first, _, _ := strings.Cut(name, "/"); !slices.Contains(names, first) {
 			return false
 		}

@@ -20,10 +20,10 @@ var unitFolders = []string{
 
 // services adds what systemd starts, other than the kubelet: in clusters made by
 // hand all components. What a package brought and nobody enabled is passed over,
-// and so is a left-over beside a static pod.
-func (g *gatherer) services() {
-	wants := g.wantsFolders()
-	for _, s := range g.serviceUnits(wants) {
+// and so is a left-over beside a static pod. units are all of the node, wants those
+// that a target wants.
+func (g *gatherer) services(units []serviceUnit, wants map[string]bool) {
+	for _, s := range units {
 		wanted, written := s.wantedBy(wants), g.handMade(s.file())
 		first, runs := g.inv.Component(s.claim())
 		leftOver := runs && first.Origin.Path != "" && path.Ext(first.Origin.Path) != ".service"

@@ -1,0 +1,131 @@
+package audit
+
+import (
+	"path"
+	"slices"
+	"strings"
+
+	"certaudit/audit/inventory"
+)
+
+// layout is that of the distribution which made the node; nil where none was
+// recognised, or its layout is not known here.
+func (n *nodeAudit) layout() *inventory.Layout {
+	d := n.inv.Distribution
+	if d == nil {
+		return nil
+	}
+	layouts := inventory.Layouts()
+	if n.policy != nil {
+		layouts = append(slices.Clone(n.policy.Layouts), layouts...)
+	}
+	i := slices.IndexFunc(layouts, func(l inventory.Layout) bool { return l.Name == d.Name })
+	if i < 0 {
+		return nil
+	}
+	return &layouts[i]
+}
+
+// distributionWork has the distribution that made the node issue its certificates
+// again: commands of others know nothing of its files. ok is false on other nodes,
+// and for what any administrator fixes.
+func (p *planner) distributionWork(f Finding, ask work) (w work, ok bool) {
+	l := p.layout()
+	if l == nil || len(l.Components) == 0 || f.Check == "files/permissions" {
+		return work{}, false
+	}
+	c, _ := p.inv.Component(f.Component)
+	if restart := p.filled("systemctl restart {unit}", ""); slices.Contains([]string{"served/stale", "served/differs"}, f.Check) && path.Base(c.Origin.Path) == p.inv.Distribution.Unit && restart != "" {
+		return work{key: "restart " + p.inv.Distribution.Unit, steps: func(p *planner, of work) bool {
+			p.needs("systemctl")
+			p.add(PhaseRestart, of, "restart "+p.inv.Distribution.Unit, restart)
+			return true
+		}}, true
+	}
+	r := p.roleOf(f, p.entryOf(f))
+	issues := slices.Contains(renewedBy, f.Check) || slices.Contains(reissuedBy, f.Check)
+	switch _, isKubeconfig := p.inv.Kubeconfigs[f.Path]; {
+	case !issues, r.name == inventory.RoleUser, r == &noRole && !isKubeconfig:
+		return ask, true
+	case r.isCA():
+		ask.ask = p.filled(l.Authority, ask.ask)
+		return ask, true
+	}
+	for _, remedy := range l.Remedies {
+		if p.concerns(remedy, f.Path) {
+			return p.remedyWork(*l, remedy, f, ask), true
+		}
+	}
+	ask.ask = p.filled(l.Others, ask.ask)
+	return ask, true
+}
+
+// pairOf is a file with those that hold the other half of a pair with it.
+func (n *node) pairOf(name string) []string {
+	out := []string{name}
+	for _, ref := range n.inv.References {
+		if ref.Path != name || ref.Pair == "" {
+			continue
+		}
+		for _, other := range n.inv.References {
+			if other.Pair == ref.Pair && other.Path != "" && quotable(other.Path) {
+				out = union(out, []string{other.Path})
+			}
+		}
+	}
+	return out
+}
+
+// ownNames reports whether all names and addresses that a certificate lacks are those
+// that a distribution gives it by itself.
+func (n *node) ownNames(e *entry) bool {
+	own := slices.Concat([]string{"localhost", "127.0.0.1", "::1", "kubernetes", n.ownName(), n.inv.AdvertiseAddress()}, n.facts.values["serviceIP"])
+	return !slices.ContainsFunc(n.missingHosts(e), func(host string) bool {
+		return !slices.Contains(own, host) && !strings.HasPrefix(host, "kubernetes.default")
+	})
+}
+
+// concerns reports whether a remedy is for a file.
+func (n *node) concerns(remedy inventory.LayoutRemedy, name string) bool {
+	return len(remedy.Files) == 0 || slices.ContainsFunc(remedy.Files, func(pattern string) bool {
+		if !path.IsAbs(pattern) {
+			pattern = path.Join(n.inv.Distribution.Data, pattern)
+		}
+		matched, err := path.Match(pattern, name)
+		return err == nil && matched
+	})
+}
+
+// filled is a text of a layout with the node's own in it, else another text.
+func (n *node) filled(text, otherwise string) string {
+	d := n.inv.Distribution
+	if text == "" || !quotable(d.Data) || !quotable(d.Unit) {
+		return otherwise
+	}
+	return strings.NewReplacer("{data}", words(d.Data), "{unit}", words(strings.TrimSuffix(d.Unit, ".service"))).Replace(text)
+}
+
+// remedyWork does what a layout says to a finding. All that one remedy fixes is one
+// work.
+func (p *planner) remedyWork(l inventory.Layout, remedy inventory.LayoutRemedy, f Finding, ask work) work {
+	var commands, programs []string
+	for _, c := range remedy.Commands {
+		filled := p.filled(c, "")
+		if filled == "" || p.inv.Distribution.Unit == "" && strings.Contains(c, "{unit}") {
+			ask.ask = remedy.Title
+			return ask
+		}
+		commands = append(commands, filled)
+		program, _, _ := strings.Cut(c, " ")
+		programs = union(programs, []string{program})
+	}
+	return work{key: "distribution " + remedy.Title, steps: func(p *planner, of work) bool {
+		p.needs(programs...)
+		p.changes(p.pairOf(f.Path)...) // the distribution copies what else it changes
+		p.add(PhasePlace, of, remedy.Title, commands...)
+		if e := p.entryOf(f); e != nil && f.Check == "identity/san-missing" && l.Names != "" && !p.ownNames(e) {
+			p.add(PhaseAsk, of, p.filled(l.Names, ""))
+		}
+		return true
+	}}
+}
