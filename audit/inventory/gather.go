@@ -61,6 +61,7 @@ func (g *gatherer) components(users []Layout) {
 	d, made := g.distribution(users, units, wants)
 	if made {
 		g.start(d)
+		units = slices.DeleteFunc(units, func(s serviceUnit) bool { return s.name == d.unit || slices.Contains(d.layout.Services, s.name) })
 	}
 	if _, runs := g.inv.Component(Kubelet); !runs {
 		g.kubelet()
