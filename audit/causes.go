@@ -237,13 +237,10 @@ func (n *nodeAudit) replacedCAs(findings []Finding) []cause {
 			continue
 		}
 		refused, all := n.refusedBy(e.place)
-		if len(refused) == 0 || len(refused) < all {
+		if len(refused) < 2 || len(refused) < all { // of one, such as a worker's, the certificate may be to blame
 			continue
 		}
 		copies := n.copiesOf(refused[0].cert.Certificate)
-		if len(refused)+len(copies) < 2 {
-			continue
-		}
 		if _, ok := n.signerFile(e.role.name, refused[0].cert.Certificate); ok {
 			continue // a flag names the wrong file
 		}
@@ -320,10 +317,7 @@ func (n *nodeAudit) copiesOf(signed *x509.Certificate) []string {
 
 func (n *nodeAudit) replacedCA(e *entry, refused []*entry, copies []string) Finding {
 	f := finding{component: e.component, at: e.place, sha256: e.cert.SHA256()}
-	f.message = "did not sign the one certificate that it should have signed"
-	if len(refused) > 1 {
-		f.message = fmt.Sprintf("signed none of the %d certificates that it should have signed", len(refused))
-	}
+	f.message = fmt.Sprintf("signed none of the %d certificates that it should have signed", len(refused))
 	leaf := refused[0].cert.Certificate
 	if made, _ := n.plain(e.cert.Certificate, leaf); made && e.cert.Subject.String() == leaf.Issuer.String() {
 		f.message = fmt.Sprintf("has the key that signed %s, and not the name: it is written in other bytes than that of their issuer, with which Go compares it", plural(len(refused), "certificate"))
