@@ -110,13 +110,18 @@ type certificateAndKey struct{ certificate, key string }
 
 // pairs are the files of certificates and keys that are named as pairs, each once.
 func (n *node) pairs() []certificateAndKey {
+	return slices.DeleteFunc(n.namedPairs(), func(p certificateAndKey) bool { return p.certificate == p.key })
+}
+
+// namedPairs are those, and the files that hold both.
+func (n *node) namedPairs() []certificateAndKey {
 	var out []certificateAndKey
 	for _, ref := range n.inv.References {
 		if ref.Pair == "" || ref.Embedded != nil || ref.Holds != inventory.HoldsCertificate {
 			continue
 		}
 		for _, key := range n.privates[ref.Pair] {
-			if p := (certificateAndKey{ref.Path, key.Path}); key.Embedded == nil && key.Path != ref.Path && !slices.Contains(out, p) {
+			if p := (certificateAndKey{ref.Path, key.Path}); key.Embedded == nil && !slices.Contains(out, p) {
 				out = append(out, p)
 			}
 		}

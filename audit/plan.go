@@ -169,7 +169,7 @@ func (p *planner) stageFor(dir string, of work, folders ...string) *stage {
 	s := p.stages[i]
 	s.folders = union(s.folders, folders)
 	p.add(PhaseMake, of, "make "+dir+" for what is new",
-		fmt.Sprintf(`[ ! -e %s ] || mv -- %s "$B"/unfinished-%s`, words(dir), words(dir), words(flat(dir))), "mkdir -m 0700 -- "+words(dir))
+		fmt.Sprintf(`[ ! -e %s ] || mv -- %s "$B"/unfinished-%s`, words(dir), words(dir), words(flat(dir))), "mkdir -p -m 0700 -- "+words(dir))
 	for _, folder := range folders {
 		p.add(PhaseMake, of, "make "+s.path(folder), "mkdir -m 0700 -- "+words(s.path(folder)))
 	}

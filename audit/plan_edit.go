@@ -25,6 +25,8 @@ type edit struct {
 	// flag has a line of its own.
 	beside      string
 	drop, alone bool
+	// bare renames a flag whose value stands elsewhere, or nowhere.
+	bare bool
 }
 
 // fileEdits are what is changed in one file, and for which findings.
@@ -46,6 +48,8 @@ func (e edit) command() string {
 	flag := "--" + e.name + `=[^\"' ]*`
 	pattern, script := e.pattern(), fmt.Sprintf(`s||%s\\1%s|`, cmp.Or(e.rename, e.name), e.value)
 	switch {
+	case e.bare:
+		pattern, script = `\(--*\)`+strings.ReplaceAll(e.name, ".", "[.]")+`\([^A-Za-z0-9._-].*\)*\$`, fmt.Sprintf(`s||\\1%s\\2|`, e.rename)
 	case e.beside != "" && e.alone:
 		pattern, script = `^\(.*\)`+flag+`\(.*\)\$`, fmt.Sprintf(`s||&\n\\1--%s=%s\\2|`, e.beside, e.value)
 	case e.beside != "":
@@ -181,7 +185,7 @@ func (p *planner) sees(a assignment) bool {
 		return true
 	}
 	return p.inv.Setting(a.component, a.flag).Value == a.old && slices.ContainsFunc(p.inv.References, func(r inventory.Reference) bool {
-		return r.Component == a.component && r.Embedded == nil && !r.Unmounted && r.Path != a.value && strings.HasPrefix(path.Dir(a.value)+"/", path.Dir(r.Path)+"/")
+		return r.Component == a.component && r.Embedded == nil && !r.Unmounted && p.inv.Setting(r.Component, r.Name).Value == r.Path && (r.Path == a.value || r.Holds != inventory.HoldsKubeconfig && strings.HasPrefix(path.Dir(a.value)+"/", path.Dir(r.Path)+"/"))
 	})
 }
 

@@ -142,15 +142,15 @@ func (n *node) verifies(verifiers []inventory.Reference, signer inventory.Refere
 // publicKeyWork makes a missing file of public keys from the private key that signs.
 func (p *planner) publicKeyWork(f Finding, ask work) work {
 	signers, verifiers := p.references(inventory.APIServer, "service-account-signing-key-file"), p.references(inventory.APIServer, "service-account-key-file")
-	if len(signers) == 0 || p.inv.Files[signers[0].Path].State != inventory.Readable || len(verifiers) != 1 || verifiers[0].Path != f.Path || f.Path == signers[0].Path {
+	if len(signers) == 0 || p.inv.Files[signers[0].Path].State != inventory.Readable || len(verifiers) != 1 || verifiers[0].Path != f.Path || f.Path == signers[0].Path || p.inv.Files[f.Path].Mode.IsDir() || holds(inventory.HoldsTokenVerifier, p.inv.Materials[f.Path]) {
 		return ask
 	}
 	return work{key: "public " + f.Path, ask: ask.ask, steps: func(p *planner, of work) bool {
 		made := p.stageFor(path.Dir(f.Path), of).path(path.Base(f.Path))
 		p.needs("openssl")
 		p.changes(f.Path)
-		p.add(PhaseMake, of, "make "+f.Path+" from the key that signs", "openssl pkey -in "+words(signers[0].Path)+" -pubout -out "+words(made))
-		p.add(PhasePlace, of, "put "+f.Path+" in place", "mv -- "+words(made, f.Path))
+		p.add(PhaseMake, of, "make "+f.Path+" from the key that signs", "openssl pkey -in "+words(signers[0].Path)+" -pubout -out "+words(made), "chmod 0644 "+words(made), likeOld(f.Path, made))
+		p.add(PhasePlace, of, "put "+f.Path+" in place", "mv -f -- "+words(made, f.Path))
 		p.restart(inventory.APIServer)
 		return true
 	}}

@@ -36,10 +36,11 @@ func (p *planner) renameWork(fault flagFault, ask work) work {
 		}
 	case fault.instead == "":
 		return p.dropWork(fault, ask)
-	case !isJoined(flag):
-		return ask
 	case !strings.HasPrefix(flag.Written(), "--"):
 		e.rename = "-" + fault.instead // the one dash stays
+	}
+	if e.bare = isOnCommandLine(flag) && !isJoined(flag); e.bare {
+		e.value = "none"
 	}
 	already := fault.instead != flag.Name && p.inv.Setting(c.Name, fault.instead).Value != ""
 	if fault.instead == "" || already || isVendorBuild(c) || !p.isWritten(e, flag.Origin.Path) {
@@ -163,13 +164,13 @@ func (p *planner) mounts(c inventory.Component, file string) bool {
 // what it names is not there.
 func (p *planner) mistypedPathWork(f Finding, ask work) work {
 	refs := p.refsTo(f.Path)
-	if p.facts.profile != ProfileKubeadm || len(refs) == 0 || p.inv.Files[f.Path].State != inventory.Missing {
+	if p.facts.profile != ProfileKubeadm || len(refs) == 0 || p.inv.Files[f.Path].State != inventory.Missing && !refs[0].Unmounted {
 		return ask
 	}
 	var all []assignment
 	for _, ref := range refs {
 		instead := p.kubeadmFileFor(ref)
-		if instead == "" || instead == f.Path || !inventory.IsProgram(ref.Component) || !strings.HasPrefix(ref.Origin.Field, "-") {
+		if instead == "" || instead == f.Path || ref.Unmounted && path.Dir(instead) != path.Dir(f.Path) || !inventory.IsProgram(ref.Component) || !strings.HasPrefix(ref.Origin.Field, "-") && p.inv.Setting(ref.Component, ref.Name).Origin != ref.Origin {
 			return ask
 		}
 		all = append(all, assignmentOf(*ref, instead))
@@ -182,11 +183,24 @@ func (p *planner) mistypedPathWork(f Finding, ask work) work {
 func (n *node) kubeadmFileFor(ref *inventory.Reference) string {
 	for _, k := range inventory.KubeadmFiles() {
 		name := n.inv.KubeadmPath(k)
-		if ref.Role != "" && k.Role == ref.Role && similar(k.Holds, ref.Holds) && n.inv.Files[name].State == inventory.Readable && holds(ref.Holds, n.inv.Materials[name]) {
+		if k.Role == ref.Role && (ref.Role != "" || n.isTokenKey(k, ref)) && similar(k.Holds, ref.Holds) && n.inv.Files[name].State == inventory.Readable && holds(ref.Holds, n.inv.Materials[name]) {
 			return name
 		}
 	}
 	return ""
+}
+
+// isTokenKey reports whether one of kubeadm's files is the key for tokens that a
+// reference calls for. What signs has to be among what verifies.
+func (n *node) isTokenKey(k inventory.KubeadmFile, ref *inventory.Reference) bool {
+	switch ref.Holds {
+	case inventory.HoldsTokenVerifier:
+		return k.Holds == ref.Holds
+	case inventory.HoldsTokenKey:
+		verifiers := n.references(inventory.APIServer, "service-account-key-file")
+		return k.Holds == ref.Holds && n.verifies(verifiers, inventory.Reference{Path: n.inv.KubeadmPath(k)})
+	}
+	return false
 }
 
 // similar reports whether what one reference calls for does for another: a private key

@@ -62,8 +62,11 @@ func (p *planner) opensslWork(r *role, name string, ask work) work {
 		return p.embeddedWork(e, o, owner, ask)
 	}
 	keyPath := p.keyPath(e)
-	if keyPath == o.place || !quotable(keyPath) {
+	switch {
+	case !quotable(keyPath):
 		return ask
+	case keyPath == o.place:
+		return p.jointWork(e, o, owner, ask)
 	}
 	return p.ordered(o, owner, ask, func(p *planner, o order, make maker, of work) {
 		s, keys := p.stageFor(path.Dir(o.place), of), p.stageFor(path.Dir(keyPath), of)
@@ -72,6 +75,22 @@ func (p *planner) opensslWork(r *role, name string, ask work) work {
 		make(p, o, s, of)
 		p.add(PhaseMake, of, "give the new pair for "+o.place+" the owner and the mode of the old", likeOld(o.place, o.made), likeOld(keyPath, o.newKey))
 		p.add(PhasePlace, of, "put "+o.place+" and its key in place", put(o.made, o.place, o.newKey, keyPath))
+		p.noticed(e.role.name)
+		p.noticedByUnit(e)
+	})
+}
+
+// jointWork puts a new pair into the place of a file that holds both.
+func (p *planner) jointWork(e *entry, o order, owner string, ask work) work {
+	return p.ordered(o, owner, ask, func(p *planner, o order, make maker, of work) {
+		s := p.stageFor(path.Dir(o.place), of)
+		joint := s.path(path.Base(o.place))
+		o.made, o.newKey = joint+".crt", joint+".key"
+		p.changes(o.place)
+		make(p, o, s, of)
+		s.leave(o.made, o.newKey)
+		p.add(PhaseMake, of, "join certificate and key for "+o.place, "cat "+words(o.made, o.newKey)+" > "+words(joint), likeOld(o.place, joint))
+		p.add(PhasePlace, of, "put "+o.place+" in place", "mv -f -- "+words(joint, o.place))
 		p.noticed(e.role.name)
 		p.noticedByUnit(e)
 	})

@@ -43,7 +43,7 @@ var reissuedBy = []string{"identity/common-name", "identity/organization-missing
 // works returns what fixes the findings at warning or above that are not waived.
 func (p *planner) works(findings []Finding) []work {
 	var out []work
-	for _, f := range findings {
+	for _, f := range slices.Concat(findings, p.alsoEarly(findings)) {
 		if !planned(f) {
 			continue
 		}
@@ -56,6 +56,23 @@ func (p *planner) works(findings []Finding) []work {
 		out = append(out, w)
 	}
 	return p.joinRenewals(out)
+}
+
+// alsoEarly are the findings that were put into one because one clock is to blame for
+// all of them: each certificate has to be issued again, unless their CA is among them.
+func (p *planner) alsoEarly(findings []Finding) []Finding {
+	var out []Finding
+	for _, f := range findings {
+		if f.Check != "validity/not-yet-valid" || !planned(f) {
+			continue
+		}
+		for _, c := range f.Causes {
+			if c.Check == f.Check {
+				out = append(out, Finding{Check: c.Check, Severity: c.Severity, Component: c.Component, Path: c.Path, Line: c.Line, Field: c.Field, SHA256: c.SHA256, Message: c.Message, Remedy: f.Remedy})
+			}
+		}
+	}
+	return out
 }
 
 // joinRenewals makes one work of all that kubeadm renews, without what it issues
@@ -177,7 +194,7 @@ var repairs = []repair{
 	{[]string{"files/malformed"}, func(p *planner, f Finding, _ *entry, ask work) work { return p.swapWork(f, ask) }},
 	{[]string{"chain/ca-replaced", "files/malformed", "files/missing"}, func(p *planner, f Finding, _ *entry, ask work) work { return p.restoreCAWork(f, ask) }},
 	{[]string{"files/missing"}, func(p *planner, f Finding, _ *entry, ask work) work { return p.mistypedPathWork(f, ask) }},
-	{[]string{"files/missing"}, func(p *planner, f Finding, _ *entry, ask work) work { return p.publicKeyWork(f, ask) }},
+	{[]string{"files/missing", "files/malformed"}, func(p *planner, f Finding, _ *entry, ask work) work { return p.publicKeyWork(f, ask) }},
 	{[]string{"flags/unknown", "flags/missing", "keys/service-account"}, func(p *planner, f Finding, _ *entry, ask work) work { return p.flagWork(f, ask) }},
 	{[]string{"connections/client-untrusted", "connections/server-untrusted"}, func(p *planner, f Finding, _ *entry, ask work) work { return p.anchorWork(f, ask) }},
 	{[]string{"connections/client-untrusted"}, func(p *planner, f Finding, _ *entry, ask work) work { return p.signerWork(f, ask) }},
@@ -197,6 +214,9 @@ var repairs = []repair{
 	{slices.Concat(renewedBy, reissuedBy), func(p *planner, f Finding, e *entry, ask work) work { return p.userWork(f, e, ask) }},
 	{renewedBy, func(p *planner, f Finding, e *entry, ask work) work {
 		return p.certificateWork(p.roleOf(f, e), f.Path, true, ask)
+	}},
+	{[]string{"usage/not-a-ca"}, func(p *planner, f Finding, _ *entry, ask work) work { // what stands behind a leaf goes with it
+		return p.certificateWork(p.roleOf(f, nil), f.Path, false, ask)
 	}},
 	{reissuedBy, func(p *planner, f Finding, e *entry, ask work) work {
 		return p.certificateWork(p.roleOf(f, e), f.Path, false, ask)
@@ -249,7 +269,7 @@ func (n *node) roleOf(f Finding, e *entry) *role {
 func (p *planner) certificateWork(r *role, name string, renew bool, ask work) work {
 	k := r.kubeadm()
 	ca, signed := k.SignedBy()
-	own := p.facts.profile == ProfileKubeadm && signed && (name == p.inv.KubeadmPath(k) || name == p.certPath(k.Pair))
+	own := p.facts.profile == ProfileKubeadm && signed && (name == p.inv.KubeadmPath(k) || name == p.certPath(k.Pair)) && p.isPairOf(k)
 	switch {
 	case r.isCA() || r == &noRole:
 		return ask
@@ -261,7 +281,7 @@ func (p *planner) certificateWork(r *role, name string, renew bool, ask work) wo
 		return work{key: reissueKey(k), ask: ask.ask, steps: func(p *planner, of work) bool {
 			p.noticed(k.Role)
 			if p.inv.Files[name].Mode.IsDir() {
-				p.add(PhasePlace, of, "remove the folder "+name+", which must be empty", "rmdir -- "+words(name))
+				p.add(PhasePlace, of, "move the folder "+name+" out of the way", "mv -- "+words(name)+` "$B"/folder-`+words(flat(name)))
 			}
 			return p.reissueKubeadm(k, of)
 		}}
@@ -269,10 +289,24 @@ func (p *planner) certificateWork(r *role, name string, renew bool, ask work) wo
 	return p.opensslWork(r, name, ask)
 }
 
+// isPairOf reports whether the key that goes with one of kubeadm's certificates is
+// named where kubeadm writes it: else the old key would stay with the new certificate.
+func (n *node) isPairOf(k inventory.KubeadmFile) bool {
+	if k.Pair == "" {
+		return true
+	}
+	for _, pair := range n.namedPairs() {
+		if (pair.certificate == n.inv.KubeadmPath(k)) != (pair.key == n.certPath(k.Pair)) {
+			return false
+		}
+	}
+	return true
+}
+
 // canSign reports whether a CA of kubeadm's is here with its key and in its time.
 func (n *nodeAudit) canSign(ca inventory.KubeadmFile) bool {
 	certs, err := n.certificateFile(n.inv.KubeadmPath(ca))
-	return err == nil && n.inv.Files[n.certPath(ca.Pair)].State == inventory.Readable && n.now.Before(certs[0].NotAfter) && maySign(certs[0].Certificate)
+	return err == nil && n.inv.Files[n.certPath(ca.Pair)].State == inventory.Readable && n.now.Before(certs[0].NotAfter) && n.now.After(certs[0].NotBefore) && maySign(certs[0].Certificate)
 }
 
 // modeChange is the mode that a file is to have.
