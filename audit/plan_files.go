@@ -156,17 +156,43 @@ func (p *planner) publicKeyWork(f Finding, ask work) work {
 	}}
 }
 
+// pemWork writes a certificate as PEM that lies there as DER, which no component reads.
+func (p *planner) pemWork(f Finding, ask work) work {
+	m, file := p.inv.Materials[f.Path], target(p.inv.Files[f.Path])
+	if len(m.Certificates) != 1 || m.Certificates[0].Origin.Line != 0 || len(m.Keys) > 0 || len(p.refsTo(f.Path)) == 0 || !quotable(file) {
+		return ask
+	}
+	return work{key: "pem " + f.Path, ask: ask.ask, steps: func(p *planner, of work) bool {
+		made := p.stageFor(path.Dir(file), of).path(path.Base(file))
+		p.needs("openssl")
+		p.changes(file)
+		p.add(PhaseMake, of, "write "+file+" as PEM", fmt.Sprintf("openssl x509 -inform DER -in %s -out %s", words(file), words(made)), likeOld(file, made))
+		p.add(PhaseCheck, of, "see that it is the same certificate", fmt.Sprintf(`[ "$(openssl x509 -in %s -outform DER | cksum)" = "$(cksum < %s)" ]`, words(made), words(file)))
+		p.add(PhasePlace, of, "put "+file+" in place", "mv -f -- "+words(made, file))
+		for _, ref := range p.refsTo(f.Path) {
+			p.restart(ref.Component)
+		}
+		return true
+	}}
+}
+
 // swapWork exchanges the names of a certificate and its key.
 func (p *planner) swapWork(f Finding, ask work) work {
-	for _, pair := range p.pairs() {
+	pairs := p.pairs()
+	for _, k := range inventory.KubeadmFiles() {
+		if k.IsCA() {
+			pairs = append(pairs, certificateAndKey{p.inv.KubeadmPath(k), p.certPath(k.Pair)})
+		}
+	}
+	for _, pair := range pairs {
 		cert, key := p.inv.Materials[pair.certificate], p.inv.Materials[pair.key]
-		if pair.certificate != f.Path || len(cert.Certificates) > 0 || !holds(inventory.HoldsPrivateKey, cert) || len(key.Certificates) == 0 || len(key.Keys) > 0 {
+		if pair.certificate != f.Path && pair.key != f.Path || len(cert.Certificates) > 0 || !holds(inventory.HoldsPrivateKey, cert) || len(key.Certificates) == 0 || len(key.Keys) > 0 {
 			continue
 		}
 		if path.Dir(pair.certificate) != path.Dir(pair.key) {
 			return ask
 		}
-		return work{key: "swap " + f.Path, steps: func(p *planner, of work) bool {
+		return work{key: "swap " + pair.certificate, steps: func(p *planner, of work) bool {
 			s := p.stageFor(path.Dir(pair.certificate), of)
 			c, k := s.path(path.Base(pair.certificate)), s.path(path.Base(pair.key))
 			p.changes(pair.certificate, pair.key)
@@ -186,32 +212,63 @@ func (p *planner) restoreCAWork(f Finding, ask work) work {
 	if !ok {
 		return ask
 	}
-	keys := p.inv.Materials[p.certPath(k.Pair)].Keys
-	if !slices.ContainsFunc(keys, func(k parsers.Key) bool { return k.Private }) {
+	ref, ca, ok := p.embeddedCA(k, f.Check)
+	if !ok {
 		return ask
+	}
+	return work{key: "restore " + f.Path, ask: ask.ask, steps: func(p *planner, of work) bool {
+		made := p.stageFor(path.Dir(f.Path), of).path(path.Base(f.Path))
+		p.needs("openssl", "sed")
+		p.changes(f.Path)
+		p.add(PhaseMake, of, "take the CA's certificate out of "+ref.Origin.Path, decodeField(ref.Origin, "certificate-authority-data")+" > "+words(made), "chmod 0644 "+words(made), likeOld(f.Path, made))
+		p.add(PhaseCheck, of, "see that it is the CA's certificate", fmt.Sprintf(`[ "$(openssl x509 -in %s -outform DER | openssl dgst -sha256 -r | cut -c1-64)" = %s ]`, words(made), ca.SHA256()))
+		p.add(PhasePlace, of, "put "+f.Path+" in place", "mv -f -- "+words(made, f.Path))
+		p.restart(inventory.ControllerManager)
+		return true
+	}}
+}
+
+// embeddedCA is the certificate of one of kubeadm's CAs that a kubeconfig embeds: the
+// one of the CA's key, or, where a file is gone whose key is elsewhere, the only one
+// that signed something here.
+func (p *planner) embeddedCA(k inventory.KubeadmFile, check string) (at inventory.Reference, ca parsers.Certificate, ok bool) {
+	keys := p.inv.Materials[p.certPath(k.Pair)].Keys
+	keyed := slices.ContainsFunc(keys, func(k parsers.Key) bool { return k.Private })
+	if !keyed && (check == "chain/ca-replaced" || k.Role != inventory.RoleKubernetesCA) {
+		return at, ca, false
 	}
 	for _, ref := range p.inv.References {
 		certs := p.inv.Material(ref).Certificates
-		if ref.Embedded == nil || ref.Holds != inventory.HoldsBundle || len(certs) != 1 || !strings.HasSuffix(ref.Origin.Field, "certificate-authority-data") || ref.Object != "" || !quotable(ref.Origin.Path) {
+		if ref.Embedded == nil || ref.Holds != inventory.HoldsBundle || len(certs) != 1 || !strings.HasSuffix(ref.Origin.Field, "certificate-authority-data") || ref.Object != "" || ref.Origin.Line == 0 || !quotable(ref.Origin.Path) || p.crowded(ref.Origin.Path) {
 			continue
 		}
-		if certs[0].PublicKeySHA256() != keys[0].PublicKeySHA256 || p.now.After(certs[0].NotAfter) || !maySign(certs[0].Certificate) {
+		c := certs[0]
+		if p.now.After(c.NotAfter) || !maySign(c.Certificate) || keyed && c.PublicKeySHA256() != keys[0].PublicKeySHA256 || !keyed && !p.signedSome(c) {
 			continue
 		}
-		return work{key: "restore " + f.Path, ask: ask.ask, steps: func(p *planner, of work) bool {
-			made := p.stageFor(path.Dir(f.Path), of).path(path.Base(f.Path))
-			p.needs("openssl")
-			p.changes(f.Path)
-			p.add(PhaseMake, of, "take the CA's certificate out of "+ref.Origin.Path,
-				fmt.Sprintf(`sed -n "%ds|.*certificate-authority-data: *||p" %s | openssl base64 -A -d > %s`, ref.Origin.Line, words(ref.Origin.Path), words(made)), "chmod 0644 "+words(made), likeOld(f.Path, made))
-			p.add(PhaseCheck, of, "see that it is the certificate of the CA's key",
-				samePublicKey(words(made), words(p.certPath(k.Pair))))
-			p.add(PhasePlace, of, "put "+f.Path+" in place", "mv -f -- "+words(made, f.Path))
-			p.restart(inventory.ControllerManager)
-			return true
-		}}
+		if ok && ca.PublicKeySHA256() != c.PublicKeySHA256() {
+			return at, ca, false
+		}
+		if !ok {
+			at, ca, ok = ref, c, true
+		}
 	}
-	return ask
+	return at, ca, ok
+}
+
+// signedSome reports whether a CA signed a leaf of the node's.
+func (p *planner) signedSome(ca parsers.Certificate) bool {
+	for e := range p.decoded((*entry).isLeaf) {
+		if p.signed(ca.Certificate, e.cert.Certificate) {
+			return true
+		}
+	}
+	return false
+}
+
+// decodeField is the command that writes what a field of a kubeconfig embeds.
+func decodeField(at parsers.Origin, field string) string {
+	return fmt.Sprintf(`sed -n "%ds|.*%s[\"']*: *[\"']*\([A-Za-z0-9+/=]*\).*|\1|p" %s | openssl base64 -A -d`, at.Line, field, words(at.Path))
 }
 
 // kubeadmCAAt is the CA of kubeadm's that lies at a path.

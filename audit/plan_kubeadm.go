@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"fmt"
 	"path"
 	"regexp"
 	"slices"
@@ -151,7 +152,11 @@ func (p *planner) reissueKubeadm(k inventory.KubeadmFile, of work) bool {
 	ca, _ := k.SignedBy()
 	var links []string
 	for _, name := range []string{ca.Path, ca.Pair} { // another CA without its key would be reason to refuse
-		links = append(links, "ln -s -- "+words(p.certPath(name), s.path(name)))
+		link := "ln -s -- " + words(p.certPath(name), s.path(name))
+		if i := p.signingIndex(ca); name == ca.Path && i > 0 {
+			link = fmt.Sprintf("sed -n %d,/-----END/p %s > %s", p.inv.Materials[p.certPath(name)].Certificates[i].Origin.Line, words(p.certPath(name)), words(s.path(name)))
+		}
+		links = append(links, link)
 		s.leave(s.path(name))
 	}
 	p.add(PhaseMake, of, "show kubeadm the CA there", links...)

@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"crypto/x509"
 	"fmt"
 	"path"
 	"slices"
@@ -18,7 +19,7 @@ func (p *planner) kubeletWork(f Finding, e *entry, ask work) work {
 	case f.Check == "kubelet/link":
 		return p.linkWork(f, ask)
 	case f.Check == "kubelet/embedded-client":
-		return p.repointWork(f, ask)
+		return p.embeddedClientWork(f, ask)
 	case f.Check == "files/dangling-link" && f.Path == p.currentPEM():
 		return p.kubeletClientWork(f.Path, ask)
 	case f.Check == "kubelet/serving-unapproved":
@@ -32,6 +33,42 @@ func (p *planner) kubeletWork(f Finding, e *entry, ask work) work {
 	return ask
 }
 
+// kubeletConfig is the kubelet's kubeconfig; "" for none.
+func (n *node) kubeletConfig() string {
+	ref, _ := n.inv.ReferenceOf(inventory.Kubelet, "kubeconfig")
+	return ref.Path
+}
+
+// divided says what to do where the kubelet's certificate is of the CA that its
+// kubeconfig verifies with, the node's file of the CA holds another, and the key of
+// neither is here: nothing on the node says which of the two the cluster has. It is ""
+// elsewhere.
+func (p *planner) divided() string {
+	own, ok := ownCA(p.inv)
+	cluster, _, found := p.inv.Kubeconfigs[p.kubeletConfig()].Current()
+	e := p.first(inventory.RoleKubeletClient)
+	if !ok || !found || e == nil || len(own.certs) != 1 || p.signedByAny(own.certs, e.cert.Certificate) || p.caKey(own.certs[0]) {
+		return ""
+	}
+	for _, c := range cluster.CAData.Material.Certificates {
+		if p.signed(c.Certificate, e.cert.Certificate) {
+			return fmt.Sprintf("see which CA the cluster has: %s signed neither the kubelet's certificate nor what %s verifies with, and these two fit; if the file was replaced by accident, put the CA of %s there; if the cluster's CA was replaced, join the node again", own.place.Path, p.kubeletConfig(), p.kubeletConfig())
+		}
+	}
+	return ""
+}
+
+// caKey reports whether the private key of a CA is on the node.
+func (n *node) caKey(ca *x509.Certificate) bool {
+	sum := parsers.Certificate{Certificate: ca}.PublicKeySHA256()
+	for _, m := range n.inv.Materials {
+		if slices.ContainsFunc(m.Keys, func(k parsers.Key) bool { return k.Private && k.PublicKeySHA256 == sum }) {
+			return true
+		}
+	}
+	return false
+}
+
 // namedBy is the kubeconfig that names the kubelet's client certificate, if it is
 // not the one that the rotation keeps; else where it lies.
 func (p *planner) namedBy(e *entry) string {
@@ -41,6 +78,47 @@ func (p *planner) namedBy(e *entry) string {
 		}
 	}
 	return e.place.Path
+}
+
+// kubeletConfigWork writes kubelet.conf again as kubeadm does: with the CA's
+// certificate, the address that another kubeconfig of the node calls, and the file
+// that the rotation keeps (cmd/kubeadm/app/phases/kubeconfig, kubelet-finalize).
+func (p *planner) kubeletConfigWork(f Finding, ask work) work {
+	own, ok := ownCA(p.inv)
+	server, user, current := p.calledServer(), "system:node:"+p.ownName(), p.currentPEM()
+	if !ok || f.Path != p.kubeletConfig() || p.facts.profile != ProfileKubeadm || p.ownName() == "" || !kubeadmValue.MatchString(user) || server == "" || own.place.Field != "" || !quotable(own.place.Path) || !plainValue.MatchString(current) || p.inv.Files[f.Path].Mode.IsDir() {
+		return ask
+	}
+	var client work
+	if !p.validClient(current) {
+		if client = p.kubeletClientWork(current, ask); client.steps == nil {
+			return ask
+		}
+	}
+	return work{key: "write " + f.Path, ask: ask.ask, steps: func(p *planner, of work) bool {
+		made := p.stageFor(path.Dir(f.Path), of).path(path.Base(f.Path))
+		p.needs("openssl")
+		p.changes(f.Path)
+		p.add(PhaseMake, of, "write "+f.Path+", from what the node is configured with", hereDocument(words(made), []string{
+			"apiVersion: v1", "kind: Config", "clusters:", "- cluster:", "    certificate-authority-data: " + base64Of(own.place.Path), "    server: " + server, "  name: kubernetes",
+			"contexts:", "- context:", "    cluster: kubernetes", "    user: " + user, "  name: " + user + "@kubernetes", "current-context: " + user + "@kubernetes",
+			"users:", "- name: " + user, "  user:", "    client-certificate: " + current, "    client-key: " + current}))
+		p.add(PhasePlace, of, "put "+f.Path+" in place", "mv -f -- "+words(made, f.Path))
+		p.restart(inventory.Kubelet)
+		return client.steps == nil || client.steps(p, of)
+	}}
+}
+
+// calledServer is the address of the API server that kubeadm's other kubeconfigs on
+// the node call: that of people first, which is the one of all control planes.
+func (p *planner) calledServer() string {
+	for _, name := range []string{"admin.conf", "super-admin.conf", "controller-manager.conf", "scheduler.conf"} {
+		cluster, _, ok := p.inv.Kubeconfigs[path.Join(inventory.DefaultKubeconfigDir, name)].Current()
+		if ok && serverValue.MatchString(cluster.Server.Value) {
+			return cluster.Server.Value
+		}
+	}
+	return ""
 }
 
 // selfSignedWork has the kubelet make its throw-away certificate again, which it
@@ -122,7 +200,7 @@ func (p *planner) repointWork(f Finding, ask work) work {
 	if user.CertificateData.IsZero() && user.KeyData.IsZero() {
 		cert, key, suffix = user.CertificateFile.Origin.Line, user.KeyFile.Origin.Line, ""
 	}
-	if !ok || cert == key || cert == 0 || key == 0 || !p.inv.Files[current].Exists() || p.crowded(f.Path) || !plainValue.MatchString(current) {
+	if !ok || cert == key || cert == 0 || key == 0 || p.crowded(f.Path) || !plainValue.MatchString(current) {
 		return ask
 	}
 	return work{key: "repoint " + f.Path, steps: func(p *planner, of work) bool {
@@ -148,8 +226,11 @@ func (p *planner) kubeletClientWork(at string, ask work) work {
 		return p.repointWork(Finding{Path: at}, ask)
 	case at == current && p.validClient(p.inv.NewestRotated(current)):
 		return p.linkWork(Finding{Path: at}, ask)
-	case at != current && !p.inv.Files[current].Exists():
+	case at != current && !p.inv.Files[current].Exists() && !p.rotates(at):
 		return ask // nothing rotates: it is a certificate like others
+	}
+	if said := p.divided(); said != "" {
+		return work{ask: said, open: true}
 	}
 	o := order{commonName: "system:node:" + p.ownName(), organizations: []string{groupNodes}, usages: []string{usageClientAuth}, days: 365, algorithm: "RSA-2048", place: current}
 	o.caCert, o.caKey = p.clientCA()
@@ -171,8 +252,45 @@ func (p *planner) kubeletClientWork(at string, ask work) work {
 		return w
 	}
 	also := p.repointWork(Finding{Path: at}, ask)
-	return work{key: "order for " + at, ask: ask.ask, steps: func(p *planner, of work) bool {
+	return work{key: "client of " + at, ask: ask.ask, steps: func(p *planner, of work) bool {
 		return w.steps(p, of) && (also.steps == nil || also.steps(p, of))
+	}}
+}
+
+// rotates reports whether the kubelet of a kubeconfig that embeds a certificate keeps
+// another elsewhere: kubeadm's does (certificate rotation is on in its configuration).
+func (p *planner) rotates(kubeconfig string) bool {
+	return p.facts.profile == ProfileKubeadm && kubeconfig == p.kubeletConfig() && len(p.embeddedClient(kubeconfig)) > 0
+}
+
+// embeddedClientWork has kubelet.conf name the file that the rotation keeps. Where there
+// is none, the pair that it embeds becomes that file if it is valid, and another is made
+// if it is not.
+func (p *planner) embeddedClientWork(f Finding, ask work) work {
+	current := p.currentPEM()
+	_, user, _ := p.inv.Kubeconfigs[f.Path].Current()
+	certs := p.embeddedClient(f.Path)
+	switch {
+	case p.validClient(current), p.inv.Files[current].Exists() && len(certs) == 0:
+		return p.repointWork(f, ask)
+	case !p.rotates(f.Path):
+		return ask
+	}
+	m := user.CertificateData.Material
+	m.Keys = slices.Concat(m.Keys, user.KeyData.Material.Keys)
+	also := p.repointWork(f, ask)
+	if p.inv.Files[current].Exists() || !p.isValidClient(m) || also.steps == nil || !quotable(f.Path) {
+		return p.kubeletClientWork(f.Path, ask)
+	}
+	return work{key: "client of " + f.Path, ask: ask.ask, steps: func(p *planner, of work) bool {
+		made := p.stageFor(path.Dir(current), of).path("kubelet-client.pem")
+		dated := words(strings.TrimSuffix(current, "current.pem")) + `"$D".pem`
+		p.needs("openssl", "sed")
+		p.changes(current)
+		p.add(PhaseMake, of, "take the kubelet's pair out of "+f.Path, decodeField(user.CertificateData.Origin, "client-certificate-data")+" > "+words(made), decodeField(user.KeyData.Origin, "client-key-data")+" >> "+words(made))
+		p.add(PhaseCheck, of, "see that it is a pair", samePublicKey(words(made), words(made)))
+		p.add(PhasePlace, of, "lead "+current+" to it", freeDate(dated), "mv -- "+words(made)+" "+dated, "ln -sfn -- "+dated+" "+words(current))
+		return also.steps(p, of)
 	}}
 }
 
@@ -195,7 +313,11 @@ func (p *planner) clientCA() (cert, key string) {
 // validClient reports whether a file holds a certificate of this node's kubelet, of
 // the cluster's CA and in its time, with its key.
 func (p *planner) validClient(name string) bool {
-	m := p.inv.Materials[name]
+	return p.isValidClient(p.inv.Materials[name])
+}
+
+// isValidClient is the same of what was read.
+func (p *planner) isValidClient(m parsers.Material) bool {
 	if len(m.Certificates) == 0 {
 		return false
 	}

@@ -20,6 +20,9 @@ type work struct {
 	steps func(p *planner, of work) bool
 	// ask is what somebody has to do where there are no steps.
 	ask string
+	// open: which of several things is right is for somebody to decide, so that nothing
+	// else is tried.
+	open bool
 	// renews is the file that kubeadm renews; all such works are one.
 	renews inventory.KubeadmFile
 }
@@ -159,7 +162,7 @@ func (p *planner) workFor(f Finding) work {
 			continue
 		}
 		w := r.work(p, f, e, ask)
-		if w.steps != nil || w.renews.Path != "" {
+		if w.steps != nil || w.renews.Path != "" || w.open {
 			return w
 		}
 		ask.ask = w.ask
@@ -194,8 +197,10 @@ var repairs = []repair{
 	{[]string{"files/malformed"}, func(p *planner, f Finding, _ *entry, ask work) work { return p.swapWork(f, ask) }},
 	{[]string{"chain/ca-replaced", "files/malformed", "files/missing"}, func(p *planner, f Finding, _ *entry, ask work) work { return p.restoreCAWork(f, ask) }},
 	{[]string{"files/missing"}, func(p *planner, f Finding, _ *entry, ask work) work { return p.mistypedPathWork(f, ask) }},
+	{[]string{"files/missing", "files/malformed", "files/dangling-link", "input/undecodable"}, func(p *planner, f Finding, _ *entry, ask work) work { return p.kubeletConfigWork(f, ask) }},
 	{[]string{"files/missing", "files/malformed"}, func(p *planner, f Finding, _ *entry, ask work) work { return p.publicKeyWork(f, ask) }},
 	{[]string{"flags/unknown", "flags/missing", "keys/service-account"}, func(p *planner, f Finding, _ *entry, ask work) work { return p.flagWork(f, ask) }},
+	{[]string{"connections/client-untrusted", "connections/server-untrusted"}, func(p *planner, f Finding, _ *entry, ask work) work { return p.pemWork(f, ask) }},
 	{[]string{"connections/client-untrusted", "connections/server-untrusted"}, func(p *planner, f Finding, _ *entry, ask work) work { return p.anchorWork(f, ask) }},
 	{[]string{"connections/client-untrusted"}, func(p *planner, f Finding, _ *entry, ask work) work { return p.signerWork(f, ask) }},
 	{[]string{"connections/address", "connections/server-name"}, func(p *planner, f Finding, _ *entry, ask work) work { return p.formerWork(f, ask) }},
@@ -275,7 +280,7 @@ func (p *planner) certificateWork(r *role, name string, renew bool, ask work) wo
 		return ask
 	case k.Role == inventory.RoleSuperAdmin && (p.inv.Files[name].Mode.IsDir() || p.inv.Files[name].State == inventory.DanglingLink):
 		return ask // few nodes have it, and what made the folder or the link is to be corrected
-	case own && p.canSign(ca) && renew:
+	case own && p.canSign(ca) && renew && p.signsFirst(ca):
 		return work{key: "renew " + k.Path, renews: k}
 	case own && p.canSign(ca):
 		return work{key: reissueKey(k), ask: ask.ask, steps: func(p *planner, of work) bool {
@@ -306,8 +311,26 @@ func (n *node) isPairOf(k inventory.KubeadmFile) bool {
 // canSign reports whether a CA of kubeadm's is here with its key and in its time.
 func (n *nodeAudit) canSign(ca inventory.KubeadmFile) bool {
 	certs, err := n.certificateFile(n.inv.KubeadmPath(ca))
-	return err == nil && n.inv.Files[n.certPath(ca.Pair)].State == inventory.Readable && n.now.Before(certs[0].NotAfter) && n.now.After(certs[0].NotBefore) && maySign(certs[0].Certificate)
+	if i := n.signingIndex(ca); err == nil && i >= 0 {
+		certs = certs[i:]
+	} else {
+		return false
+	}
+	return n.inv.Files[n.certPath(ca.Pair)].State == inventory.Readable && n.now.Before(certs[0].NotAfter) && n.now.After(certs[0].NotBefore) && maySign(certs[0].Certificate)
 }
+
+// signingIndex is the place of the certificate of a CA's key in the CA's file, which
+// may hold another CA as well; -1 for none.
+func (n *node) signingIndex(ca inventory.KubeadmFile) int {
+	keys := n.inv.Materials[n.certPath(ca.Pair)].Keys
+	return slices.IndexFunc(n.inv.Materials[n.inv.KubeadmPath(ca)].Certificates, func(c parsers.Certificate) bool {
+		return slices.ContainsFunc(keys, func(k parsers.Key) bool { return k.Private && k.PublicKeySHA256 == c.PublicKeySHA256() })
+	})
+}
+
+// signsFirst reports whether kubeadm can use the file of a CA as it is: it reads the
+// first certificate (cmd/kubeadm/app/util/pkiutil, TryLoadCertFromDisk).
+func (n *node) signsFirst(ca inventory.KubeadmFile) bool { return n.signingIndex(ca) == 0 }
 
 // modeChange is the mode that a file is to have.
 type modeChange struct {
@@ -380,6 +403,9 @@ func (p *planner) trustWork(f Finding, ask work) work {
 	ca := p.trustedInstead(f, at)
 	if _, ok := p.inv.Kubeconfigs[f.Path]; !ok || ca == "" || !strings.HasSuffix(f.Field, "certificate-authority-data") || f.Line == 0 || p.crowded(f.Path) {
 		return ask
+	}
+	if said := p.divided(); said != "" && f.Path == p.kubeletConfig() {
+		return work{ask: said, open: true}
 	}
 	return work{key: "trust " + f.Path, steps: func(p *planner, of work) bool {
 		p.needs("openssl")
