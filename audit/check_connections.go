@@ -2,6 +2,7 @@ package audit
 
 import (
 	"cmp"
+	"crypto/x509"
 	"slices"
 	"strings"
 
@@ -72,13 +73,21 @@ var fixes = map[fault]string{
 // verifies with the file of the CA that signed that.
 func (n *nodeAudit) retrust(v verification) remedy {
 	if v.fault == faultUntrusted && v.presented != nil {
-		for _, role := range []string{inventory.RoleKubernetesCA, inventory.RoleEtcdCA, inventory.RoleFrontProxyCA} {
-			if ca, ok := n.signerFile(role, v.presented); ok && ca != v.at.Path {
-				return n.trust(v.at, ca)
-			}
+		if ca := n.signerIn(v.presented); ca != "" && ca != v.at.Path {
+			return n.trust(v.at, ca)
 		}
 	}
 	return remedy{fixes[v.fault]}
+}
+
+// signerIn is the file of the cluster's CA that signed a certificate; "" for none.
+func (n *nodeAudit) signerIn(cert *x509.Certificate) string {
+	for _, role := range []string{inventory.RoleKubernetesCA, inventory.RoleEtcdCA, inventory.RoleFrontProxyCA} {
+		if ca, ok := n.signerFile(role, cert); ok {
+			return ca
+		}
+	}
+	return ""
 }
 
 // whereNames says where kubeadm takes further names of a server from, to be added

@@ -275,7 +275,7 @@ func (n *nodeAudit) judge(h *verification, end string, c credentials, roots []*x
 			// Another name would not do: the name is only what is looked at first.
 			h.fault, h.reason = faultOf(deeper), fmt.Sprintf("%s; %s", h.reason, deeper)
 		}
-		if h.fault == faultTime {
+		if h.fault == faultTime && n.signerIn(c.chain[0]) != "" {
 			if deeper := n.verify(c.chain[0], c.chain[1:], bundle{certs: roots}, n.now); deeper != nil && faultOf(deeper) == faultUntrusted && !isUnverified(deeper) {
 				// Other dates would not do: they are only what is looked at first.
 				h.fault, h.reason = faultUntrusted, fmt.Sprintf("%s; %s", h.reason, deeper)

@@ -169,11 +169,22 @@ func (p *planner) stageFor(dir string, of work, folders ...string) *stage {
 	s := p.stages[i]
 	s.folders = union(s.folders, folders)
 	p.add(PhaseMake, of, "make "+dir+" for what is new",
-		fmt.Sprintf(`[ ! -e %s ] || mv -- %s "$B"/unfinished-%s`, words(dir), words(dir), words(flat(dir))), "mkdir -p -m 0700 -- "+words(dir))
+		fmt.Sprintf(`[ ! -e %s ] || mv -- %s "$B"/unfinished-%s`, words(dir), words(dir), words(flat(dir))), p.mkdir(dir))
 	for _, folder := range folders {
 		p.add(PhaseMake, of, "make "+s.path(folder), "mkdir -m 0700 -- "+words(s.path(folder)))
 	}
 	return s
+}
+
+// mkdir is the command that makes a stage; the folder around it too, if nothing says
+// that it is there.
+func (p *planner) mkdir(dir string) string {
+	for name, f := range p.inv.Files {
+		if f.Exists() && strings.HasPrefix(name, path.Dir(dir)+"/") {
+			return "mkdir -m 0700 -- " + words(dir)
+		}
+	}
+	return "mkdir -p -m 0700 -- " + words(dir)
 }
 
 // path is that of a file of the stage.

@@ -198,6 +198,11 @@ func (n *node) isTokenKey(k inventory.KubeadmFile, ref *inventory.Reference) boo
 		return k.Holds == ref.Holds
 	case inventory.HoldsTokenKey:
 		verifiers := n.references(inventory.APIServer, "service-account-key-file")
+		for i, v := range verifiers {
+			if n.inv.Files[v.Path].State == inventory.Missing {
+				verifiers[i].Path = n.certPath("sa.pub") // as it will be
+			}
+		}
 		return k.Holds == ref.Holds && n.verifies(verifiers, inventory.Reference{Path: n.inv.KubeadmPath(k)})
 	}
 	return false

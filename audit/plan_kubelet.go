@@ -96,6 +96,9 @@ func (p *planner) kubeletConfigWork(f Finding, ask work) work {
 		}
 	}
 	return work{key: "write " + f.Path, ask: ask.ask, steps: func(p *planner, of work) bool {
+		if client.steps != nil && !client.steps(p, of) { // first, for the file names it
+			return false
+		}
 		made := p.stageFor(path.Dir(f.Path), of).path(path.Base(f.Path))
 		p.needs("openssl")
 		p.changes(f.Path)
@@ -105,7 +108,7 @@ func (p *planner) kubeletConfigWork(f Finding, ask work) work {
 			"users:", "- name: " + user, "  user:", "    client-certificate: " + current, "    client-key: " + current}))
 		p.add(PhasePlace, of, "put "+f.Path+" in place", "mv -f -- "+words(made, f.Path))
 		p.restart(inventory.Kubelet)
-		return client.steps == nil || client.steps(p, of)
+		return true
 	}}
 }
 
@@ -244,8 +247,8 @@ func (p *planner) kubeletClientWork(at string, ask work) work {
 		s.leave(o.made, o.newKey)
 		p.changes(current)
 		dated := words(strings.TrimSuffix(current, "current.pem")) + `"$D".pem`
-		p.add(PhaseMake, of, "join certificate and key as the kubelet keeps them", freeDate(dated), "cat "+words(o.made, o.newKey)+" > "+dated)
-		p.add(PhasePlace, of, "lead "+current+" to the new certificate", "ln -sfn -- "+dated+" "+words(current))
+		p.add(PhaseMake, of, "join certificate and key as the kubelet keeps them", "cat "+words(o.made, o.newKey)+" > "+words(s.path("kubelet-client.pem")))
+		p.add(PhasePlace, of, "lead "+current+" to the new certificate", freeDate(dated), "mv -- "+words(s.path("kubelet-client.pem"))+" "+dated, "ln -sfn -- "+dated+" "+words(current))
 		p.restart(inventory.Kubelet)
 	})
 	if at == current {

@@ -65,6 +65,10 @@ func (p *planner) opensslWork(r *role, name string, ask work) work {
 	switch {
 	case !quotable(keyPath):
 		return ask
+	case keyPath == o.place && !slices.ContainsFunc(e.refs, func(r *inventory.Reference) bool {
+		return inventory.IsProgram(r.Component) && r.Origin.Path != "" && p.inv.Setting(r.Component, r.Name).Origin == r.Origin
+	}):
+		return ask // nobody is set up to read it
 	case keyPath == o.place:
 		return p.jointWork(e, o, owner, ask)
 	}

@@ -41,7 +41,7 @@ var renewedBy = []string{"validity/expired", "validity/expiring", "validity/not-
 
 // reissuedBy are the checks of what a certificate from the configuration fixes.
 var reissuedBy = []string{"identity/common-name", "identity/organization-missing", "identity/organization-extra", "identity/san-missing",
-	"identity/organizational-unit", "usage/extended-key-usage", "usage/key-usage", "files/missing", "files/malformed", "files/dangling-link", "input/undecodable"}
+	"identity/organizational-unit", "usage/extended-key-usage", "usage/key-usage", "usage/not-a-ca", "files/missing", "files/malformed", "files/dangling-link", "input/undecodable"}
 
 // works returns what fixes the findings at warning or above that are not waived.
 func (p *planner) works(findings []Finding) []work {
@@ -70,6 +70,9 @@ func (p *planner) alsoEarly(findings []Finding) []Finding {
 			continue
 		}
 		for _, c := range f.Causes {
+			if ca := p.entryOf(Finding{Path: c.Path, SHA256: c.SHA256}); ca == nil || ca.role.isCA() {
+				return nil // what it signs does not verify before it does
+			}
 			if c.Check == f.Check {
 				out = append(out, Finding{Check: c.Check, Severity: c.Severity, Component: c.Component, Path: c.Path, Line: c.Line, Field: c.Field, SHA256: c.SHA256, Message: c.Message, Remedy: f.Remedy})
 			}
@@ -220,9 +223,6 @@ var repairs = []repair{
 	{renewedBy, func(p *planner, f Finding, e *entry, ask work) work {
 		return p.certificateWork(p.roleOf(f, e), f.Path, true, ask)
 	}},
-	{[]string{"usage/not-a-ca"}, func(p *planner, f Finding, _ *entry, ask work) work { // what stands behind a leaf goes with it
-		return p.certificateWork(p.roleOf(f, nil), f.Path, false, ask)
-	}},
 	{reissuedBy, func(p *planner, f Finding, e *entry, ask work) work {
 		return p.certificateWork(p.roleOf(f, e), f.Path, false, ask)
 	}},
@@ -256,15 +256,18 @@ func (n *node) entryOf(f Finding) *entry {
 }
 
 // roleOf is the role of the certificate that a finding is about, or of the file that
-// is missing or malformed.
+// is missing or malformed; what stands behind a certificate goes with it.
 func (n *node) roleOf(f Finding, e *entry) *role {
-	if e != nil {
+	if e != nil && e.index == 0 {
 		return e.role
 	}
 	for _, g := range n.groups {
 		if g.path == f.Path {
 			return g.role()
 		}
+	}
+	if e != nil {
+		return e.role
 	}
 	return &noRole
 }
@@ -285,7 +288,7 @@ func (p *planner) certificateWork(r *role, name string, renew bool, ask work) wo
 	case own && p.canSign(ca):
 		return work{key: reissueKey(k), ask: ask.ask, steps: func(p *planner, of work) bool {
 			p.noticed(k.Role)
-			if p.inv.Files[name].Mode.IsDir() {
+			if p.inv.Files[name].Mode.IsDir() && k.Holds != inventory.HoldsKubeconfig {
 				p.add(PhasePlace, of, "move the folder "+name+" out of the way", "mv -- "+words(name)+` "$B"/folder-`+words(flat(name)))
 			}
 			return p.reissueKubeadm(k, of)
@@ -316,7 +319,7 @@ func (n *nodeAudit) canSign(ca inventory.KubeadmFile) bool {
 	} else {
 		return false
 	}
-	return n.inv.Files[n.certPath(ca.Pair)].State == inventory.Readable && n.now.Before(certs[0].NotAfter) && n.now.After(certs[0].NotBefore) && maySign(certs[0].Certificate)
+	return n.inv.Files[n.certPath(ca.Pair)].State == inventory.Readable && n.now.Before(certs[0].NotAfter) && maySign(certs[0].Certificate)
 }
 
 // signingIndex is the place of the certificate of a CA's key in the CA's file, which

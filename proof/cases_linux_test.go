@@ -81,9 +81,10 @@ func shapes() []shape {
 			options: fixtures.Options{ControlPlaneEndpoint: "lb.example.com:6443"}},
 		{name: "a control-plane endpoint, a domain of its own", faults: kubeadmFaults,
 			options: fixtures.Options{ControlPlaneEndpoint: "lb.example.com:8443", Domain: "k8s.example.com", ExtraSANs: []string{"192.0.2.100"}}},
+		{name: "a node with what is rare", faults: rareFaults},
 		{name: "the key of its CA elsewhere", faults: keyElsewhereFaults, options: fixtures.Options{ExternalCA: true}},
 		{name: "made by hand", faults: nativeFaults, build: fixtures.Native},
-		{name: "a worker", faults: workerFaults, build: fixtures.Worker, options: fixtures.Options{ControlPlaneEndpoint: "lb.example.com:6443"},
+		{name: "a worker", faults: slices.Concat(workerFaults, rareWorkerFaults), build: fixtures.Worker, options: fixtures.Options{ControlPlaneEndpoint: "lb.example.com:6443"},
 			setting: setting{host: "worker-1", addresses: []string{"192.0.2.21/24"}, gateway: usual.gateway}},
 	}
 }
@@ -344,11 +345,13 @@ func kubeletLeft(check string) left {
 
 // embedded has kubelet.conf hold a certificate of the node's, as kubeadm before 1.17
 // wrote it, which ends some days from now.
-func embedded(c *fixtures.Cluster, days int) {
+func embedded(c *fixtures.Cluster, days int) { embeddedAs(c, "worker-1", days) }
+
+func embeddedAs(c *fixtures.Cluster, node string, days int) {
 	file := conf + "/kubelet.conf"
 	c.Node.Replace(file, "client-certificate: "+kubeletLink, "client-certificate-data: eA==")
 	c.Node.Replace(file, "client-key: "+kubeletLink, "client-key-data: eA==")
-	c.Embed(file, fixtures.Spec{CommonName: "system:node:worker-1", Organizations: []string{"system:nodes"}, Usages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+	c.Embed(file, fixtures.Spec{CommonName: "system:node:" + node, Organizations: []string{"system:nodes"}, Usages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
 		NotBefore: fixtures.Now.AddDate(-1, 0, days), NotAfter: fixtures.Now.AddDate(0, 0, days)})
 }
 

@@ -122,6 +122,9 @@ func (tr *trial) look() state {
 	for _, f := range s.result.Findings {
 		if f.Severity == audit.Critical {
 			s.critical[f.Label()+" "+cmp.Or(f.SHA256, f.Field)] = true
+			for _, c := range f.Causes {
+				s.critical[c.Check+" "+c.Path+" "+cmp.Or(c.SHA256, c.Field)] = true
+			}
 		}
 	}
 	for _, c := range s.result.Connections {
@@ -340,7 +343,7 @@ func (tr *trial) strays() []string {
 	for name, was := range tr.files {
 		is, there := now[name]
 		switch {
-		case !there && !named[name]:
+		case !there && !named[name] && !named[filepath.Dir(name)]:
 			out = append(out, "removed: "+name)
 		case !there:
 		case !bytes.Equal(was.data, is.data) && !named[name]:
