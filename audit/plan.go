@@ -199,6 +199,15 @@ func put(cert, certPath, key, keyPath string) string {
 	return `sh -c 'mv -f -- "$1" "$2" && mv -f -- "$3" "$4"' sh ` + words(key, keyPath, cert, certPath)
 }
 
+// putFile is the command that moves a file from a stage into place; a folder that is
+// there instead goes to the copies.
+func (p *planner) putFile(made, place string) string {
+	if p.inv.Files[place].Mode.IsDir() {
+		return fmt.Sprintf(`sh -c 'mv -- "$1" "$2" && mv -f -- "$3" "$1"' sh %s "$B"/folder-%s %s`, words(place), words(flat(place)), words(made))
+	}
+	return "mv -f -- " + words(made, place)
+}
+
 // leave notes files that are needed only to make others, or that were copied into
 // others: they are removed with the stage.
 func (s *stage) leave(files ...string) { s.left = union(s.left, files) }

@@ -169,11 +169,7 @@ func (p *planner) reissueKubeadm(k inventory.KubeadmFile, of work) bool {
 		made = dir.path(k.Path)
 		p.add(PhaseMake, of, "have kubeadm issue "+place, issue+" --kubeconfig-dir "+words(dir.dir)+" > /dev/null", likeOld(place, made))
 		p.add(PhaseCheck, of, "check what was issued for "+place, "sed -n 's/.*client-certificate-data: //p' "+words(made)+" | openssl base64 -A -d | "+verify+" > /dev/null")
-		command := "mv -f -- " + words(made, place)
-		if p.inv.Files[place].Mode.IsDir() {
-			command = fmt.Sprintf(`sh -c 'mv -- "$1" "$2" && mv -f -- "$3" "$1"' sh %s "$B"/folder-%s %s`, words(place), words(flat(place)), words(made))
-		}
-		p.add(PhasePlace, of, "put "+place+" in place", command)
+		p.add(PhasePlace, of, "put "+place+" in place", p.putFile(made, place))
 		return true
 	}
 	key := p.certPath(k.Pair)

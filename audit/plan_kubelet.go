@@ -86,7 +86,7 @@ func (p *planner) namedBy(e *entry) string {
 func (p *planner) kubeletConfigWork(f Finding, ask work) work {
 	own, ok := ownCA(p.inv)
 	server, user, current := p.calledServer(), "system:node:"+p.ownName(), p.currentPEM()
-	if !ok || f.Path != p.kubeletConfig() || p.facts.profile != ProfileKubeadm || p.ownName() == "" || !kubeadmValue.MatchString(user) || server == "" || own.place.Field != "" || !quotable(own.place.Path) || !plainValue.MatchString(current) || p.inv.Files[f.Path].Mode.IsDir() {
+	if !ok || f.Path != p.kubeletConfig() || p.facts.profile != ProfileKubeadm || p.ownName() == "" || !kubeadmValue.MatchString(user) || server == "" || own.place.Field != "" || !quotable(own.place.Path) || !plainValue.MatchString(current) {
 		return ask
 	}
 	var client work
@@ -106,7 +106,7 @@ func (p *planner) kubeletConfigWork(f Finding, ask work) work {
 			"apiVersion: v1", "kind: Config", "clusters:", "- cluster:", "    certificate-authority-data: " + base64Of(own.place.Path), "    server: " + server, "  name: kubernetes",
 			"contexts:", "- context:", "    cluster: kubernetes", "    user: " + user, "  name: " + user + "@kubernetes", "current-context: " + user + "@kubernetes",
 			"users:", "- name: " + user, "  user:", "    client-certificate: " + current, "    client-key: " + current}))
-		p.add(PhasePlace, of, "put "+f.Path+" in place", "mv -f -- "+words(made, f.Path))
+		p.add(PhasePlace, of, "put "+f.Path+" in place", p.putFile(made, f.Path))
 		p.restart(inventory.Kubelet)
 		return true
 	}}
@@ -240,6 +240,8 @@ func (p *planner) kubeletClientWork(at string, ask work) work {
 	if p.ownName() == "" || !opensslValue(o.commonName) || o.caCert == "" {
 		return ask
 	}
+	also := p.repointWork(Finding{Path: at}, ask)
+	late := at != current && o.caKey == "" && !p.inv.Files[current].Exists() // kubelet.conf must not name what is still to come
 	w := p.ordered(o, "a control-plane node that has the CA's key", ask, func(p *planner, o order, make maker, of work) {
 		s := p.stageFor(path.Dir(current), of)
 		o.made, o.newKey = s.path("kubelet-client.crt"), s.path("kubelet-client.key")
@@ -250,11 +252,13 @@ func (p *planner) kubeletClientWork(at string, ask work) work {
 		p.add(PhaseMake, of, "join certificate and key as the kubelet keeps them", "cat "+words(o.made, o.newKey)+" > "+words(s.path("kubelet-client.pem")))
 		p.add(PhasePlace, of, "lead "+current+" to the new certificate", freeDate(dated), "mv -- "+words(s.path("kubelet-client.pem"))+" "+dated, "ln -sfn -- "+dated+" "+words(current))
 		p.restart(inventory.Kubelet)
+		if late && also.steps != nil {
+			also.steps(p, of)
+		}
 	})
-	if at == current {
+	if at == current || late {
 		return w
 	}
-	also := p.repointWork(Finding{Path: at}, ask)
 	return work{key: "client of " + at, ask: ask.ask, steps: func(p *planner, of work) bool {
 		return w.steps(p, of) && (also.steps == nil || also.steps(p, of))
 	}}

@@ -283,6 +283,8 @@ func (p *planner) certificateWork(r *role, name string, renew bool, ask work) wo
 		return ask
 	case k.Role == inventory.RoleSuperAdmin && (p.inv.Files[name].Mode.IsDir() || p.inv.Files[name].State == inventory.DanglingLink):
 		return ask // few nodes have it, and what made the folder or the link is to be corrected
+	case own && p.inv.Files[p.certPath(ca.Pair)].State == inventory.Readable && p.signingIndex(ca) < 0:
+		return work{open: true, ask: fmt.Sprintf("once %s and %s are a pair that kubeadm can use, make the plan again", p.inv.KubeadmPath(ca), p.certPath(ca.Pair))}
 	case own && p.canSign(ca) && renew && p.signsFirst(ca):
 		return work{key: "renew " + k.Path, renews: k}
 	case own && p.canSign(ca):
@@ -323,11 +325,13 @@ func (n *nodeAudit) canSign(ca inventory.KubeadmFile) bool {
 }
 
 // signingIndex is the place of the certificate of a CA's key in the CA's file, which
-// may hold another CA as well; -1 for none.
+// may hold another CA as well; -1 for none, and where either is not PEM.
 func (n *node) signingIndex(ca inventory.KubeadmFile) int {
 	keys := n.inv.Materials[n.certPath(ca.Pair)].Keys
 	return slices.IndexFunc(n.inv.Materials[n.inv.KubeadmPath(ca)].Certificates, func(c parsers.Certificate) bool {
-		return slices.ContainsFunc(keys, func(k parsers.Key) bool { return k.Private && k.PublicKeySHA256 == c.PublicKeySHA256() })
+		return c.Origin.Line > 0 && slices.ContainsFunc(keys, func(k parsers.Key) bool {
+			return k.Private && k.Origin.Line > 0 && k.PublicKeySHA256 == c.PublicKeySHA256()
+		})
 	})
 }
 

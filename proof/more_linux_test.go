@@ -86,6 +86,10 @@ var rareFaults = []fault{
 		cert, key := c.Node[pki(c, "ca.crt")], c.Node[pki(c, "ca.key")]
 		c.Node[pki(c, "ca.crt")], c.Node[pki(c, "ca.key")] = key, cert
 	}, left{}},
+	{"a folder is in the place of kubelet.conf", func(c *fixtures.Cluster) {
+		c.Node.Remove(conf + "/kubelet.conf")
+		c.Node[conf+"/kubelet.conf/notes"] = fixtures.File{Data: []byte("to do\n"), Mode: 0o600}
+	}, left{}},
 	{"the API server's certificate is DER", func(c *fixtures.Cluster) { asDER(c, "apiserver.crt") }, left{}},
 	{"etcd's CA is DER", func(c *fixtures.Cluster) { asDER(c, "etcd/ca.crt") }, left{}},
 	{"the API server's certificate has expired, and a kubeconfig trusts another CA", func(c *fixtures.Cluster) {
@@ -102,6 +106,10 @@ var rareFaults = []fault{
 // rareWorkerFaults are those of workers.
 var rareWorkerFaults = []fault{
 	{"ca.crt is gone", func(c *fixtures.Cluster) { c.Node.Remove(pki(c, "ca.crt")) }, left{}},
+	{"kubelet.conf embeds a certificate that has expired, and there is no other", func(c *fixtures.Cluster) {
+		embedded(c, -3)
+		c.Node.Remove(kubeletLink, kubeletClient)
+	}, left{[]string{"kubelet/embedded-client " + conf + "/kubelet.conf", "validity/expired " + conf + "/kubelet.conf"}, keyElsewhere, sign(sound, fixtures.CA)}},
 	{"ca.crt is another cluster's", func(c *fixtures.Cluster) {
 		c.Node[pki(c, "ca.crt")] = fixtures.File{Data: c.CertificatePEM(other(c, "kubernetes", "kubernetes")), Mode: 0o644}
 	}, left{everything, "which of two CAs the cluster has is not written on the node", nil}},
