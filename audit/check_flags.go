@@ -224,6 +224,9 @@ func (p *pass) judgeNeeded(row neededFlag) {
 		message: fmt.Sprintf("%s of %s is not set: %s", u.name(), c.Name, row.without)}
 	versions := p.versionsOf(c)
 	switch needs := row.versions; {
+	case p.isGenerated(c):
+		f.severity = Info
+		f.message += fmt.Sprintf("; %s writes %s at each start, so that this may be a part of it", p.inv.Distribution.Name, c.Origin.Path)
 	case needs == Interval{} || versions.known() && needs.holds(versions.low):
 	case !versions.known():
 		f.severity = Info
@@ -235,6 +238,12 @@ func (p *pass) judgeNeeded(row neededFlag) {
 		return
 	}
 	p.report(f)
+}
+
+// isGenerated reports whether a distribution writes what starts a component.
+func (n *node) isGenerated(c inventory.Component) bool {
+	d := n.inv.Distribution
+	return d != nil && d.Data != "" && strings.HasPrefix(c.Origin.Path, d.Data+"/")
 }
 
 // judgePairs judges the flags of a component that name pairs, of which it needs both

@@ -57,7 +57,7 @@ var leftByName = []struct{ name, why string }{
 	{"bad-files-missing-person", "which cluster somebody means is a decision"},
 	{"bad-keys-mismatch-sni", "which of two files is the wrong one is a decision"},
 	{"bad-keys-mismatch-authority", "keys that are gone can only be restored"},
-	{"bad-chain-ca-replaced-worker", "whether the CA was meant to be replaced is not written anywhere"},
+	{"bad-chain-untrusted-worker", "which of two CAs is the cluster's is not written anywhere"},
 	{"bad-connections-address-etcd-port", "whether etcd should listen elsewhere or be called elsewhere is a decision"},
 	{"bad-flags-missing-kubelet", "what a configuration file holds is changed by those who wrote it"},
 	{"bad-flags-service-range", "which of two ranges services have is a decision"},
