@@ -242,22 +242,21 @@ func (n *nodeAudit) replacedCAs(findings []Finding) []cause {
 			continue
 		}
 		refused, all := n.refusedBy(e.place)
-		if len(refused) < 2 || len(refused) < all { // of one, such as a worker's, the certificate may be to blame
+		if len(refused) < 2 || len(refused) < all {
 			continue
 		}
-		copies := n.copiesOf(refused[0].cert.Certificate)
 		if _, ok := n.signerFile(e.role.name, refused[0].cert.Certificate); ok {
 			continue // a flag names the wrong file
 		}
 		explains := func(f Finding) bool {
 			return (f.Check == "chain/untrusted" || f.Check == "chain/wrong-issuer") && slices.ContainsFunc(refused, func(leaf *entry) bool {
 				return f.SHA256 == leaf.cert.SHA256() && f.Path == leaf.place.Path
-			}) || f.Check == "connections/server-untrusted" && slices.Contains(copies, f.Path) || f.Path == e.place.Path && (strings.HasPrefix(f.Check, "connections/") || f.Check == "chain/signing-bundle" || f.Check == "keys/mismatch")
+			}) || f.Path == e.place.Path && (strings.HasPrefix(f.Check, "connections/") || f.Check == "chain/signing-bundle" || f.Check == "keys/mismatch")
 		}
 		if len(selected(findings, explains)) == 0 {
 			continue
 		}
-		out = append(out, cause{n.replacedCA(e, refused, copies), explains})
+		out = append(out, cause{n.replacedCA(e, refused), explains})
 	}
 	return out
 }
@@ -320,10 +319,11 @@ func (n *nodeAudit) copiesOf(signed *x509.Certificate) []string {
 	return copies
 }
 
-func (n *nodeAudit) replacedCA(e *entry, refused []*entry, copies []string) Finding {
+func (n *nodeAudit) replacedCA(e *entry, refused []*entry) Finding {
+	leaf := refused[0].cert.Certificate
+	copies := n.copiesOf(leaf)
 	f := finding{component: e.component, at: e.place, sha256: e.cert.SHA256()}
 	f.message = fmt.Sprintf("signed none of the %d certificates that it should have signed", len(refused))
-	leaf := refused[0].cert.Certificate
 	if made, _ := n.plain(e.cert.Certificate, leaf); made && e.cert.Subject.String() == leaf.Issuer.String() {
 		f.message = fmt.Sprintf("has the key that signed %s, and not the name: it is written in other bytes than that of their issuer, with which Go compares it", plural(len(refused), "certificate"))
 	}
