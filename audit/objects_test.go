@@ -212,6 +212,8 @@ func TestObjectsBesideANode(t *testing.T) {
 			`warning objects/drift -:2 ValidatingWebhookConfiguration guard webhooks[0].clientConfig.caBundle: holds a CA called "kubernetes", as the one of /etc/kubernetes/pki/ca.crt is, with another key: it is that of another cluster or of before a rotation`}},
 		{"a name that kubeadm asks for", []string{configMap("kube-system", "kubeadm-config", "ClusterConfiguration", "kind: ClusterConfiguration\ncontrolPlaneEndpoint: lb.example.org:6443\napiServer: {certSANs: [lb.example.org, 192.0.2.11, 192.0.2.99]}\n")}, []string{
 			`warning objects/config -:1 ConfigMap kube-system/kubeadm-config : asks for "lb.example.org", "192.0.2.99" in the API server's certificate, and /etc/kubernetes/pki/apiserver.crt is without`}},
+		{"kubelet-config with a boolean in quotes", []string{configMap("kube-system", "kubelet-config", "kubelet", "kind: KubeletConfiguration\nauthentication: {x509: {clientCAFile: "+pki+"/ca.crt}}\nrotateCertificates: \"true\"\nserverTLSBootstrap: yes\n")}, []string{
+			`warning objects/config -:1 ConfigMap kube-system/kubelet-config data.kubelet: rotateCertificates: is "true", and the kubelet expects true or false without quotes: those that join do not start`}},
 		{"another client CA for the kubelets", []string{configMap("kube-system", "kubelet-config", "kubelet", "kind: KubeletConfiguration\nauthentication: {x509: {clientCAFile: /etc/ca.crt}}\n")}, []string{
 			"warning objects/config -:1 ConfigMap kube-system/kubelet-config data.kubelet: authentication.x509.clientCAFile: names /etc/ca.crt as clientCAFile; the kubelet of this node takes /etc/kubernetes/pki/ca.crt"}},
 	} {

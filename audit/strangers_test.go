@@ -192,12 +192,23 @@ func TestEtcdUnits(t *testing.T) {
 	link := func(name, target string) func(*fixtures.Cluster) {
 		return func(c *fixtures.Cluster) { c.Node[name] = fixtures.File{Link: target} }
 	}
-	docker := func(volumes, program string) func(*fixtures.Cluster) {
+	started := func(words string) func(*fixtures.Cluster) {
 		return func(c *fixtures.Cluster) {
-			c.Node.Replace(units+"/etcd.service", "ExecStart=/usr/local/bin/etcd", "ExecStart=/usr/bin/docker run --rm --name etcd "+volumes+" "+program)
+			c.Node.Replace(units+"/etcd.service", "ExecStart=/usr/local/bin/etcd", "ExecStart="+words)
 			c.Node.Replace("/etc/etcd/etcd.env", "=etcd.", "=/etc/etcd/etcd.")
 			c.Node.Replace("/etc/etcd/etcd.env", "=ca.crt", "=/etc/etcd/ca.crt")
 		}
+	}
+	docker := func(volumes, program string) func(*fixtures.Cluster) {
+		return started("/usr/bin/docker run --rm --name etcd " + volumes + " " + program)
+	}
+	// moved puts the files of etcd below another root.
+	moved := func(c *fixtures.Cluster) {
+		for _, name := range []string{"etcd.crt", "etcd.key", "ca.crt"} {
+			c.Node["/opt/root/etc/etcd/"+name] = c.Node["/etc/etcd/"+name]
+			c.Node.Remove("/etc/etcd/" + name)
+		}
+		c.Node.Replace(units+"/kube-apiserver.service", "/etc/etcd/ca.crt", "/opt/root/etc/etcd/ca.crt")
 	}
 	sound := []string{
 		"done identity/organization-extra: the Kubernetes version is not known, so the organizations of kube-apiserver/kubelet-client were not judged",
@@ -224,6 +235,19 @@ func TestEtcdUnits(t *testing.T) {
 		{name: "a template that nobody instantiates", change: service("etcd@.service", "[Service]\nExecStart=/usr/bin/etcd --cert-file=/gone/%i.crt\n", false), want: sound},
 		{name: "docker run", change: docker("--net=host -v /etc/etcd:/etc/etcd:ro", "example.com/etcd:v3 etcd --cert-file=/etc/etcd/etcd.crt"), want: sound},
 		{name: "docker run of what the image starts", change: docker("--mount type=bind,source=/etc/etcd,target=/etc/etcd", "example.com/etcd:v3 --cert-file=/etc/etcd/etcd.crt"), want: sound},
+		{name: "ctr run", change: started("/usr/bin/ctr -n k8s.io run --rm --net-host --mount type=bind,src=/etc/etcd,dst=/etc/etcd,options=rbind:ro example.com/etcd:v3 etcd /usr/local/bin/etcd --cert-file=/etc/etcd/etcd.crt"), want: sound},
+		{name: "another root", change: both(started("/usr/sbin/chroot --userspec=etcd /opt/root /usr/bin/etcd --cert-file=/etc/etcd/etcd.crt"), moved), want: sound},
+		{name: "the node's own root", change: started("/usr/sbin/chroot / /usr/bin/etcd --cert-file=/etc/etcd/etcd.crt"), want: sound},
+		{name: "another root that lacks the files", change: started("/usr/sbin/chroot /opt/root /usr/bin/etcd --cert-file=/etc/etcd/etcd.crt"), want: append([]string{
+			"critical files/missing /opt etcd --cert-file: the folder does not exist; 3 files that are named in it are missing, the first /opt/root/etc/etcd/etcd.crt",
+			"info files/unreferenced /etc/etcd/etcd.crt: is named by no component; it was not judged", "info files/unreferenced /etc/etcd/etcd.key: is named by no component; it was not judged"}, sound...)},
+		{name: "a container of systemd's", change: both(started("/usr/bin/systemd-nspawn -D /opt/root --network-veth=no /usr/bin/etcd --cert-file=/etc/etcd/etcd.crt"), moved), want: sound},
+		{name: "a container of systemd's with a folder of the node's", change: started("/usr/bin/systemd-nspawn --directory=/opt/root --bind-ro=/etc/etcd /usr/bin/etcd --cert-file=/etc/etcd/etcd.crt"), want: sound},
+		{name: "a machine of systemd's", change: started("/usr/bin/systemd-nspawn -M etcd /usr/bin/etcd --cert-file=/etc/etcd/etcd.crt"), want: []string{
+			`info input/unsupported /etc/systemd/system/etcd.service --cert-file: "/etc/etcd/etcd.crt" comes from a volume that is no hostPath and cannot be seen from the node, nor can anything else below /`,
+			sound[0],
+			"done files/unreferenced: not everything was read that may name files, so the 2 that nothing else names were not reported",
+			"incomplete input/unsupported: some input could not be understood", sound[1]}},
 	})
 }
 
