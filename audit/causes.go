@@ -242,7 +242,7 @@ func (n *nodeAudit) replacedCAs(findings []Finding) []cause {
 			continue
 		}
 		refused, all := n.refusedBy(e.place)
-		if len(refused) < 2 || len(refused) < all {
+		if len(refused) < 2 || len(refused) < all { // where it is one, such as a worker's, that may be to blame
 			continue
 		}
 		if _, ok := n.signerFile(e.role.name, refused[0].cert.Certificate); ok {

@@ -188,3 +188,15 @@ func TestLayoutsPage(t *testing.T) {
 		}
 	}
 }
+
+// A distribution writes the manifests of its static pods at each start: what is not in
+// one is no mistake of anybody's.
+func TestGeneratedManifest(t *testing.T) {
+	const manifest = "/var/lib/rancher/rke2/agent/pod-manifests/kube-apiserver.yaml"
+	const unknown = "done identity/san-missing: the API server's advertised address is not known, so the ipAddress of kube-apiserver/serving was not held against it; how the API server calls the kubelet is not known, so the dnsName of kubelet/serving was not held against it"
+	testEdges(t, fixtures.RKE2Server, []edge{
+		{name: "whole", want: []string{unknown}},
+		{name: "a part", change: replace(manifest, "    - --service-account-issuer=https://kubernetes.default.svc.cluster.local\n", ""), want: []string{
+			"info flags/missing " + manifest + " --service-account-issuer: --service-account-issuer of kube-apiserver is not set: it does not start; RKE2 writes " + manifest + " at each start, so that this may be a part of it", unknown}},
+	})
+}
