@@ -283,9 +283,21 @@ func (p *pass) personalContext(name string) {
 	p.report(f)
 }
 
+// keyInDER reports a private key that lies there as DER: crypto/tls and Kubernetes read
+// keys as PEM alone (crypto/tls X509KeyPair, k8s.io/client-go util/keyutil). Of
+// certificates the connections tell.
+func (p *pass) keyInDER(g group, m parsers.Material) bool {
+	if len(m.Keys) != 1 || !m.Keys[0].Private || m.Keys[0].Origin.Line != 0 || g.path != m.Keys[0].Origin.Path || g.unclaimed() || g.byStrangers() {
+		return false
+	}
+	p.report(finding{severity: g.role().soften(Critical), component: g.component(), at: g.at(),
+		message: fmt.Sprintf("is a private key in DER; expected it in PEM for %s", g.namedBy()), remedy: remedy{"# write it as PEM: openssl pkey -inform DER"}})
+	return true
+}
+
 // malformed reports what is wrong in one file or field.
 func (p *pass) malformed(g group, m parsers.Material) {
-	reported := false
+	reported := p.keyInDER(g, m)
 	for _, problem := range m.Problems {
 		if inventory.Foreign(problem) && g.unclaimed() {
 			reported = true // input/unsupported tells

@@ -156,18 +156,25 @@ func (p *planner) publicKeyWork(f Finding, ask work) work {
 	}}
 }
 
-// pemWork writes a certificate as PEM that lies there as DER, which no component reads.
+// pemWork writes a certificate or a key as PEM that lies there as DER, which no
+// component reads.
 func (p *planner) pemWork(f Finding, ask work) work {
 	m, file := p.inv.Materials[f.Path], target(p.inv.Files[f.Path])
-	if len(m.Certificates) != 1 || m.Certificates[0].Origin.Line != 0 || len(m.Keys) > 0 || len(p.refsTo(f.Path)) == 0 || !quotable(file) {
+	read, write := "openssl x509 -inform DER", "openssl x509 -outform DER"
+	switch {
+	case len(p.refsTo(f.Path)) == 0 || !quotable(file) || len(m.Certificates)+len(m.Keys) != 1:
+		return ask
+	case len(m.Keys) == 1 && m.Keys[0].Private && m.Keys[0].Origin.Line == 0:
+		read, write = "openssl pkey -inform DER", "openssl pkey -pubout"
+	case len(m.Certificates) == 0 || m.Certificates[0].Origin.Line != 0:
 		return ask
 	}
 	return work{key: "pem " + f.Path, ask: ask.ask, steps: func(p *planner, of work) bool {
 		made := p.stageFor(path.Dir(file), of).path(path.Base(file))
 		p.needs("openssl")
 		p.changes(file)
-		p.add(PhaseMake, of, "write "+file+" as PEM", fmt.Sprintf("openssl x509 -inform DER -in %s -out %s", words(file), words(made)), likeOld(file, made))
-		p.add(PhaseCheck, of, "see that it is the same certificate", fmt.Sprintf(`[ "$(openssl x509 -in %s -outform DER | cksum)" = "$(cksum < %s)" ]`, words(made), words(file)))
+		p.add(PhaseMake, of, "write "+file+" as PEM", fmt.Sprintf("%s -in %s -out %s", read, words(file), words(made)), likeOld(file, made))
+		p.add(PhaseCheck, of, "see that it is the same", fmt.Sprintf(`[ "$(%s -in %s | cksum)" = "$(%s -in %s | %s | cksum)" ]`, write, words(made), read, words(file), write))
 		p.add(PhasePlace, of, "put "+file+" in place", "mv -f -- "+words(made, file))
 		for _, ref := range p.refsTo(f.Path) {
 			p.restart(ref.Component)

@@ -196,6 +196,9 @@ type repair struct {
 // repairs are tried in their order: the first that has steps for a finding fixes it.
 var repairs = []repair{
 	{[]string{"files/permissions"}, func(p *planner, f Finding, _ *entry, ask work) work { return p.chmodWork(f, ask) }},
+	{[]string{"files/malformed", "connections/client-untrusted", "connections/server-untrusted"}, func(p *planner, f Finding, _ *entry, ask work) work {
+		return p.pemWork(f, ask)
+	}},
 	{[]string{"files/malformed"}, func(p *planner, f Finding, _ *entry, ask work) work { return p.mendWork(f, ask) }},
 	{[]string{"files/malformed"}, func(p *planner, f Finding, _ *entry, ask work) work { return p.swapWork(f, ask) }},
 	{[]string{"chain/ca-replaced", "files/malformed", "files/missing"}, func(p *planner, f Finding, _ *entry, ask work) work { return p.restoreCAWork(f, ask) }},
@@ -203,7 +206,6 @@ var repairs = []repair{
 	{[]string{"files/missing", "files/malformed", "files/dangling-link", "input/undecodable"}, func(p *planner, f Finding, _ *entry, ask work) work { return p.kubeletConfigWork(f, ask) }},
 	{[]string{"files/missing", "files/malformed"}, func(p *planner, f Finding, _ *entry, ask work) work { return p.publicKeyWork(f, ask) }},
 	{[]string{"flags/unknown", "flags/missing", "keys/service-account"}, func(p *planner, f Finding, _ *entry, ask work) work { return p.flagWork(f, ask) }},
-	{[]string{"connections/client-untrusted", "connections/server-untrusted"}, func(p *planner, f Finding, _ *entry, ask work) work { return p.pemWork(f, ask) }},
 	{[]string{"connections/client-untrusted", "connections/server-untrusted"}, func(p *planner, f Finding, _ *entry, ask work) work { return p.anchorWork(f, ask) }},
 	{[]string{"connections/client-untrusted"}, func(p *planner, f Finding, _ *entry, ask work) work { return p.signerWork(f, ask) }},
 	{[]string{"connections/address", "connections/server-name"}, func(p *planner, f Finding, _ *entry, ask work) work { return p.formerWork(f, ask) }},
