@@ -339,8 +339,39 @@ func (n *nodeAudit) replacedCA(e *entry, refused []*entry) Finding {
 	if len(copies) > 0 {
 		f.remedy = append(f.remedy, "# the certificate of the CA that signed them stands in "+copies[0])
 	}
-	f.remedy = append(f.remedy, "# if the CA was replaced on purpose: finish the rotation, https://kubernetes.io/docs/tasks/tls/manual-rotation-of-ca-certificates/")
+	for _, r := range refused {
+		if r.place.Field == "" && quotable(r.place.Path) && quotable(e.place.Path) {
+			f.remedy = append(f.remedy, command("# it is the right one if this says OK: openssl verify -CAfile %s %s", e.place.Path, r.place.Path))
+			break
+		}
+	}
+	f.remedy = append(f.remedy, rotation(e.role.name)...)
 	return n.finding("chain/ca-replaced", f)
+}
+
+// rotations say, by the role of a CA, what verifies with it and what has to start again.
+var rotations = map[string]struct{ verifies, restarts string }{
+	inventory.RoleKubernetesCA: {"--client-ca-file, --root-ca-file and the certificate-authority-data of each kubeconfig",
+		"kube-apiserver and kube-controller-manager, then the kubelets, and what talks to the API server from pods"},
+	inventory.RoleEtcdCA:       {"--trusted-ca-file, --peer-trusted-ca-file and --etcd-cafile", "etcd, one member after the other, and kube-apiserver"},
+	inventory.RoleFrontProxyCA: {"--requestheader-client-ca-file", "kube-apiserver"},
+}
+
+// rotation is what is left to do where a CA was replaced on purpose and nothing else
+// was: the documented steps from there on.
+func rotation(role string) remedy {
+	begun := "# if the CA was replaced on purpose, its rotation is at the beginning (" + sourceRotateCA + ")"
+	r, known := rotations[role]
+	if !known {
+		return remedy{begun}
+	}
+	return remedy{
+		begun,
+		"# 1. bring the old certificate back beside the new one: both into what verifies, " + r.verifies + ", on every node; what signs has the new one alone",
+		"# 2. restart " + r.restarts,
+		"# 3. have everything that the old one signed issued again",
+		"# 4. once nothing of the old one is in use, take it out of the files of step 1",
+	}
 }
 
 // expiredCAs explains certificates that have expired, or soon will, by their CA,
