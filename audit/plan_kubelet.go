@@ -143,12 +143,12 @@ func (p *planner) selfSignedWork(e *entry, ask work) work {
 // servingWork has the cluster's CA sign a certificate that the kubelet serves with, in
 // the place of what it made for itself.
 func (p *planner) servingWork(at, key string, ask work) work {
-	o := order{commonName: "system:node:" + p.ownName(), organizations: []string{groupNodes}, names: p.kubeletNames(), usages: []string{usageServerAuth}, days: 365, algorithm: "RSA-2048", place: at}
-	o.caCert, o.caKey = p.clientCA()
-	if p.ownName() == "" || !opensslValue(o.commonName) || o.caCert == "" || len(o.names) == 0 {
+	o, ok := p.kubeletOrder(at, usageServerAuth)
+	o.names = p.kubeletNames()
+	if !ok || len(o.names) == 0 {
 		return ask
 	}
-	return p.ordered(o, "a control-plane node that has the CA's key", ask, func(p *planner, o order, make maker, of work) {
+	return p.ordered(o, hasClientCA, ask, func(p *planner, o order, make maker, of work) {
 		s := p.stageFor(path.Dir(at), of)
 		o.made, o.newKey = s.path(path.Base(at)), s.path(path.Base(key))
 		p.changes(at, key)
@@ -235,14 +235,13 @@ func (p *planner) kubeletClientWork(at string, ask work) work {
 	if said := p.divided(); said != "" {
 		return work{ask: said, open: true}
 	}
-	o := order{commonName: "system:node:" + p.ownName(), organizations: []string{groupNodes}, usages: []string{usageClientAuth}, days: 365, algorithm: "RSA-2048", place: current}
-	o.caCert, o.caKey = p.clientCA()
-	if p.ownName() == "" || !opensslValue(o.commonName) || o.caCert == "" {
+	o, ok := p.kubeletOrder(current, usageClientAuth)
+	if !ok {
 		return ask
 	}
 	also := p.repointWork(Finding{Path: at}, ask)
 	late := at != current && o.caKey == "" && !p.inv.Files[current].Exists() // kubelet.conf must not name what is still to come
-	w := p.ordered(o, "a control-plane node that has the CA's key", ask, func(p *planner, o order, make maker, of work) {
+	w := p.ordered(o, hasClientCA, ask, func(p *planner, o order, make maker, of work) {
 		s := p.stageFor(path.Dir(current), of)
 		o.made, o.newKey = s.path("kubelet-client.crt"), s.path("kubelet-client.key")
 		make(p, o, s, of)
@@ -299,6 +298,17 @@ func (p *planner) embeddedClientWork(f Finding, ask work) work {
 		p.add(PhasePlace, of, "lead "+current+" to it", freeDate(dated), "mv -- "+words(made)+" "+dated, "ln -sfn -- "+dated+" "+words(current))
 		return also.steps(p, of)
 	}}
+}
+
+// hasClientCA says who signs for a kubelet where [planner.clientCA] has no key.
+const hasClientCA = "a control-plane node that has the CA's key"
+
+// kubeletOrder is a certificate of the kubelet's user for a purpose, by the CA that
+// signs for kubelets. ok is false where the node's name or that CA is not known.
+func (p *planner) kubeletOrder(place, usage string) (o order, ok bool) {
+	o = order{commonName: "system:node:" + p.ownName(), organizations: []string{groupNodes}, usages: []string{usage}, days: 365, algorithm: "RSA-2048", place: place}
+	o.caCert, o.caKey = p.clientCA()
+	return o, p.ownName() != "" && opensslValue(o.commonName) && o.caCert != ""
 }
 
 // clientCA are the files of the CA that signs kubelets' client certificates and of its

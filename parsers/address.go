@@ -33,30 +33,24 @@ func HostsOf(urls string) []string {
 
 // HostOf returns the host of a URL, or of host:port, without port and brackets;
 // "" where there is none.
-func HostOf(s string) string {
-	s = strings.TrimSpace(s)
-	if !strings.Contains(s, "//") {
-		s = "//" + s
-	}
-	u, err := url.Parse(s)
-	if err != nil {
-		return ""
-	}
-	return u.Hostname()
-}
+func HostOf(s string) string { return asURL(s).Hostname() }
 
 // PortOf returns the port of a URL or of host:port, "" where there is none or the text
 // is neither.
-func PortOf(s string) string {
+func PortOf(s string) string { return asURL(s).Port() }
+
+// asURL reads a URL, or host:port as one without a scheme; the empty URL for what is
+// neither.
+func asURL(s string) *url.URL {
 	s = strings.TrimSpace(s)
 	if !strings.Contains(s, "//") {
 		s = "//" + s
 	}
 	u, err := url.Parse(s)
 	if err != nil {
-		return ""
+		return &url.URL{}
 	}
-	return u.Port()
+	return u
 }
 
 // IsAddress reports whether a text is an IP address.
