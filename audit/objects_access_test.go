@@ -387,3 +387,25 @@ func TestBundlePatch(t *testing.T) {
 		})
 	}
 }
+
+// The command that has kube-proxy call the API server as the node does is written where
+// the node's address fits the certificate; else the object is to be edited.
+func TestServerEdit(t *testing.T) {
+	const inPod = "certificate-authority: /var/run/secrets/kubernetes.io/serviceaccount/ca.crt"
+	const restart = "\nkubectl -n kube-system rollout restart daemonset kube-proxy"
+	for server, want := range map[string]string{
+		"https://198.51.100.9:6443": `kubectl -n kube-system get configmap kube-proxy -o yaml | sed 's|server: https://198\.51\.100\.9:6443$|server: https://192.0.2.11:6443|' | kubectl replace -f -` + restart,
+		"https://a.example/$(id)":   "kubectl -n kube-system edit configmap kube-proxy" + restart,
+	} {
+		r := besideNode(t, fixtures.ControlPlane(fixtures.Options{}).Node, nil, configMap("kube-system", "kube-proxy", "kubeconfig.conf", kubeconfigText(server, inPod)))
+		var got []string
+		for _, f := range r.Findings {
+			if f.Check == "objects/kubeconfig" {
+				got = append(got, f.Remedy)
+			}
+		}
+		if diff := cmp.Diff([]string{want}, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", server, diff)
+		}
+	}
+}

@@ -44,3 +44,25 @@ func TestPlanAsks(t *testing.T) {
 		})
 	}
 }
+
+// Where etcd has other members, a restart of the API server is waited for before the
+// next control-plane node.
+func TestOneControlPlaneAtATime(t *testing.T) {
+	for members, want := range map[string]string{
+		"":                              "wait until the API server is ready, and etcd behind it",
+		",cp-2=https://192.0.2.12:2380": "wait until the API server is ready, and etcd behind it, before anything is done on another control-plane node",
+	} {
+		node := fixtures.ControlPlane(fixtures.Options{}).Node
+		node[pki+"/sa.pub"] = fixtures.ControlPlane(fixtures.Options{Seed: "another"}).Node[pki+"/sa.pub"]
+		node.Replace(manifests+"/etcd.yaml", "--initial-cluster=cp-1=https://192.0.2.11:2380", "--initial-cluster=cp-1=https://192.0.2.11:2380"+members)
+		var got []string
+		for _, s := range auditNode(t, node, audit.Options{}).Plan {
+			if s.Phase == audit.PhaseWait {
+				got = append(got, s.Title)
+			}
+		}
+		if diff := cmp.Diff([]string{want}, got); diff != "" {
+			t.Errorf("%q (-want +got):\n%s", members, diff)
+		}
+	}
+}
