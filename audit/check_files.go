@@ -138,7 +138,7 @@ func checkMissing(p *pass) {
 // mountRemedy says how a container comes to see folders of the node; file is the
 // manifest or unit.
 func mountRemedy(folders, file string) remedy {
-	if path.Ext(file) == ".service" {
+	if inventory.IsUnitFile(file) {
 		return remedy{fmt.Sprintf("# add volumes for %s in %s, or correct the flags", folders, file)}
 	}
 	return remedy{fmt.Sprintf("# add hostPath volumes and volumeMounts for %s to %s, or correct the flags", folders, file)}

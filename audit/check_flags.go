@@ -59,7 +59,7 @@ func (n *node) replaceFlag(f flagFault) remedy {
 // restarted before they are corrected. The kubelet starts a static pod again by itself
 // once its manifest is changed.
 func (n *node) applyFlags(c inventory.Component, advice string) remedy {
-	if path.Ext(c.Origin.Path) != ".service" && c.Name != inventory.Kubelet {
+	if c.Unit == "" && c.Name != inventory.Kubelet {
 		return remedy{advice}
 	}
 	return remedy{advice, command("# then: systemctl daemon-reload && systemctl restart %s", unitName(c, c.Name))}

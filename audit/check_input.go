@@ -155,7 +155,7 @@ func checkDuplicateComponent(p *pass) {
 		if problem.Kind == inventory.KindDuplicate {
 			f := finding{severity: Critical, component: problem.Component, at: problem.Origin, message: problem.Detail + "; what only this one names was not judged",
 				remedy: remedy{"# move it out of the folder if it is the one that is not wanted; the kubelet runs every file there"}}
-			if path.Ext(problem.Origin.Path) == ".service" {
+			if inventory.IsUnitFile(problem.Origin.Path) {
 				f.severity, f.remedy = Warning, remedy{"# disable the unit if it is the one that is not wanted"}
 			}
 			p.report(f)

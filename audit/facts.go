@@ -139,8 +139,8 @@ func nodeName(inv *inventory.Inventory, version string) string {
 			return name
 		}
 	}
-	if name := inv.Setting("etcd", "name").Value; name != "" && inv.Kubeadm != (parsers.Origin{}) {
-		return name
+	if etcd, _ := inv.Component(inventory.Etcd); etcd.Setting("name").Value != "" && etcd.Unit == "" && inv.Kubeadm != (parsers.Origin{}) {
+		return etcd.Setting("name").Value // of kubeadm's static pod; a service has a name of its own
 	}
 	if inTree {
 		return ""

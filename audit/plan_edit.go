@@ -188,8 +188,3 @@ func (p *planner) sees(a assignment) bool {
 		return r.Component == a.component && r.Embedded == nil && !r.Unmounted && p.inv.Setting(r.Component, r.Name).Value == r.Path && (r.Path == a.value || r.Holds != inventory.HoldsKubeconfig && strings.HasPrefix(path.Dir(a.value)+"/", path.Dir(r.Path)+"/"))
 	})
 }
-
-// isUnit reports whether a file is a unit of systemd or a part of one.
-func isUnit(file string) bool {
-	return path.Ext(file) == ".service" || strings.HasSuffix(path.Dir(file), ".service.d")
-}

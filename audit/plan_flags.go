@@ -148,7 +148,7 @@ func (p *planner) applied(component, file string) {
 	if !p.isManifest(file) {
 		p.restart(component)
 	}
-	p.reload = p.reload || isUnit(file)
+	p.reload = p.reload || inventory.IsUnitFile(file)
 }
 
 // mounts reports whether a component sees a file of the node under its path: it sees

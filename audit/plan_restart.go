@@ -34,7 +34,7 @@ func (p *planner) restartAll(of work) {
 		case path.Dir(c.Origin.Path) == p.inv.ManifestDir:
 			p.add(PhaseLook, of, "see that containers can be stopped", "command -v crictl > /dev/null || command -v docker > /dev/null")
 			p.add(PhaseRestart, of, "restart "+name, stopContainers, "stop "+name)
-		case quotable(unitName(c, name)):
+		case c.Unit != "" && quotable(unitName(c, name)):
 			p.add(PhaseRestart, of, "restart "+name, "systemctl restart "+words(unitName(c, name)))
 		}
 	}

@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"cmp"
 	"fmt"
 	"path"
 	"regexp"
@@ -82,10 +83,7 @@ func (n *node) restartComponent(name string) remedy { return remedy{"# restart "
 
 // unitName is what systemctl calls a component.
 func unitName(c inventory.Component, name string) string {
-	if service, ok := strings.CutSuffix(path.Base(c.Origin.Path), ".service"); ok {
-		return service
-	}
-	return name
+	return cmp.Or(strings.TrimSuffix(c.Unit, ".service"), name)
 }
 
 func (n *node) certPath(name string) string { return path.Join(n.inv.CertificatesDir, name) }

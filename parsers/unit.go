@@ -3,6 +3,7 @@ package parsers
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strconv"
@@ -12,7 +13,9 @@ import (
 
 // Unit is what a systemd unit file, or a unit with its drop-ins, says.
 type Unit struct {
-	Path     string
+	Path string
+	// Name is what it runs under, "" before [Unit.As].
+	Name     string
 	Settings []Setting // in the order of the file, resets among them
 	Problems []Problem
 }
@@ -148,7 +151,8 @@ func sectionName(header string) (string, bool) {
 
 // MergeUnits makes one unit of a main unit and its drop-ins, which come after
 // it in the order in which systemd reads them. The path is the main unit's. An
-// empty assignment resets its setting; see [Unit.Values].
+// empty assignment resets its setting; see [Unit.Values]. A second ExecStart= is a
+// problem, with which systemd loads only a unit of Type=oneshot (systemd.service(5)).
 func MergeUnits(units ...Unit) Unit {
 	var merged Unit
 	for i, u := range units {
@@ -157,6 +161,11 @@ func MergeUnits(units ...Unit) Unit {
 		}
 		merged.Settings = append(merged.Settings, u.Settings...)
 		merged.Problems = append(merged.Problems, u.Problems...)
+	}
+	starts, types := merged.Values("Service", "ExecStart"), merged.Values("Service", "Type")
+	if len(starts) > 1 && (len(types) == 0 || types[len(types)-1].Value != "oneshot") {
+		merged.problem(starts[1].Origin, "a second ExecStart= beside that of %s line %d: systemd refuses to start the unit; an empty ExecStart= before it takes the first away",
+			starts[0].Origin.Path, starts[0].Origin.Line)
 	}
 	return merged
 }
@@ -186,14 +195,22 @@ func (u Unit) settings(section, name string) []Setting {
 }
 
 // As returns the unit under a name, "etcd.service" or, of a template,
-// "etcd@events.service": the specifiers that stand for parts of the name are
-// replaced in every value (systemd.unit(5), "Specifiers"). The unit itself does
-// not change.
-func (u Unit) As(name string) Unit {
+// "etcd@events.service", on a host, "" for one whose name is not known: the specifiers
+// that stand for parts of the names, and for folders of the system, are replaced in
+// every value (systemd.unit(5), "Specifiers"). The unit itself does not change.
+func (u Unit) As(name, host string) Unit {
 	stem := strings.TrimSuffix(name, path.Ext(name))
 	prefix, instance, _ := strings.Cut(stem, "@")
-	parts := map[byte]string{'n': name, 'N': stem, 'p': prefix, 'P': unescapeName(prefix), 'i': instance, 'I': unescapeName(instance)}
-	u.Settings = slices.Clone(u.Settings)
+	parts := maps.Clone(systemFolders)
+	for sign, part := range map[byte]string{'n': name, 'N': stem, 'p': prefix, 'P': unescapeName(prefix), 'i': instance, 'I': unescapeName(instance),
+		'd': CredentialsFolder + name} {
+		parts[sign] = part
+	}
+	if host != "" {
+		parts['H'] = host
+		parts['l'], _, _ = strings.Cut(host, ".")
+	}
+	u.Name, u.Settings = name, slices.Clone(u.Settings)
 	quoted := map[byte]string{} // where words are unquoted later
 	for sign, part := range parts {
 		quoted[sign] = strings.ReplaceAll(part, `\`, `\\`)
@@ -207,6 +224,13 @@ func (u Unit) As(name string) Unit {
 	}
 	return u
 }
+
+// systemFolders are what the specifiers for folders stand for in services of the system.
+var systemFolders = map[byte]string{'E': "/etc", 'S': "/var/lib", 'C': "/var/cache", 'L': "/var/log", 't': "/run", 'T': "/tmp", 'V': "/var/tmp", 'h': "/root"}
+
+// CredentialsFolder holds, in a folder called as a unit, what LoadCredential= gives to
+// it (systemd.exec(5), "Credentials").
+const CredentialsFolder = "/run/credentials/"
 
 // replaceSpecifiers replaces the specifiers in s that have a part; "%%" and the
 // others stay.
@@ -253,14 +277,38 @@ func unescapeName(part string) string {
 }
 
 // Environment returns the variables of Environment= in order, so that the later
-// of two with the same name is the one in effect.
+// of two with the same name is the one in effect, after the one that says where the
+// credentials of the unit are.
 func (u Unit) Environment() []EnvVar {
 	var all []EnvVar
+	if i := slices.IndexFunc(u.Settings, Setting.isCredential); i >= 0 && u.Name != "" {
+		all = append(all, envVar("CREDENTIALS_DIRECTORY", CredentialsFolder+u.Name, u.Settings[i].Value.Origin))
+	}
 	for _, s := range u.settings("Service", "Environment") {
 		vars, _ := s.environment()
 		all = append(all, vars...)
 	}
 	return all
+}
+
+// isCredential reports whether a setting gives the unit a credential.
+func (s Setting) isCredential() bool {
+	return s.Section == "Service" && (strings.HasPrefix(s.Name, "LoadCredential") || strings.HasPrefix(s.Name, "SetCredential"))
+}
+
+// WithoutUnset returns the variables that UnsetEnvironment= of the unit leaves, in
+// order. It takes names, and assignments that count where they are equal.
+func (u Unit) WithoutUnset(env []EnvVar) []EnvVar {
+	var unset []string
+	for _, v := range u.Values("Service", "UnsetEnvironment") {
+		unset = append(unset, strings.Fields(v.Value)...)
+	}
+	if len(unset) == 0 {
+		return env
+	}
+	return slices.DeleteFunc(slices.Clone(env), func(e EnvVar) bool {
+		return slices.Contains(unset, e.Name) || slices.Contains(unset, e.Name+"="+e.Value.Value)
+	})
 }
 
 // environment returns the variables of one Environment= line, and none for any

@@ -554,7 +554,7 @@ func TestUnitAs(t *testing.T) {
 		{"x@50%.service", "/usr/bin/etcd --name=50% --data-dir=/data/50% --a=x@50%.service --b=x@50% --c=%i --d=%H --e=%", "/etc/x/50%.env"},
 		{"x.service", "/usr/bin/etcd --name= --data-dir=/data/ --a=x.service --b=x --c=%i --d=%H --e=%", "/etc/x/.env"},
 	} {
-		named := u.As(tt.name)
+		named := u.As(tt.name, "")
 		if got := start(named); got != tt.want {
 			t.Errorf("%s\n got %s\nwant %s", tt.name, got, tt.want)
 		}

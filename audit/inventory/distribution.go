@@ -66,7 +66,7 @@ func (g *gatherer) startedDistribution(layouts []Layout, units []serviceUnit, wa
 			if !shows && (l.Program == "" || !strings.Contains(s.name, l.Program)) {
 				continue
 			}
-			unit, ok := g.unit(s.name, l.Name)
+			unit, ok := g.unit(s.name, l.Name, s.aliases...)
 			d := installed{layout: l, mode: l.Modes[0].Name, unit: s.name, unitPath: unit.Path, wanted: s.wantedBy(wants)}
 			words, _ := unit.StartWords(g.variables(unit))
 			if ok && (d.startedBy(words, g.variables(unit)) || shows) && (!found || d.wanted && !best.wanted) {
@@ -76,19 +76,6 @@ func (g *gatherer) startedDistribution(layouts []Layout, units []serviceUnit, wa
 		}
 	}
 	return best, found
-}
-
-// variables are those of a unit; a file with some that is not there is systemd's
-// concern.
-func (g *gatherer) variables(unit parsers.Unit) []parsers.EnvVar {
-	env := unit.Environment()
-	for _, file := range unit.EnvironmentFiles() {
-		if f, data := g.root.read(file.Path.Value); f.State == Readable {
-			vars, _ := parsers.ParseEnvFile(file.Path.Value, data)
-			env = append(env, vars...)
-		}
-	}
-	return env
 }
 
 // initFolder holds the services of OpenRC.

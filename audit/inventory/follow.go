@@ -17,12 +17,17 @@ type view interface {
 	// host returns the node's path, and false where the component would find
 	// nothing of the node there.
 	host(name string) (string, bool)
+	// foreign returns where that is mounted which brings the path to the component
+	// and cannot be seen from the node; "" for none.
+	foreign(name string) string
 }
 
 // nodeView is that of a component which runs on the node itself.
 type nodeView struct{}
 
 func (nodeView) host(name string) (string, bool) { return path.Clean("/" + name), true }
+
+func (nodeView) foreign(string) string { return "" }
 
 // mounts is the view from inside a container.
 type mounts struct {
@@ -32,8 +37,6 @@ type mounts struct {
 
 func (m mounts) host(name string) (string, bool) { return m.pod.HostPath(m.container, name) }
 
-// foreign returns where a volume that is no hostPath is mounted which brings the path
-// into the container, so that nothing can be said of it from the node; "" for none.
 func (m mounts) foreign(name string) string {
 	for _, mount := range m.container.Mounts {
 		if name == mount.MountPath || strings.HasPrefix(name, strings.TrimSuffix(mount.MountPath, "/")+"/") {
@@ -49,7 +52,7 @@ func (g *gatherer) component(c Component, v view) {
 	first, twice := g.inv.Component(c.Name)
 	if twice && !runBeside(first, c) {
 		detail := "starts %s, as %s does; the kubelet reads every file of this folder, and which of the two it runs is chance"
-		if path.Ext(c.Origin.Path) == ".service" {
+		if c.Unit != "" {
 			detail = "starts %s, as %s does; one of the two fails to start"
 		}
 		g.noted(c.Name, parsers.Problem{Origin: c.Origin, Kind: KindDuplicate, Detail: fmt.Sprintf(detail, c.Name, first.Origin.Path)})
@@ -209,11 +212,11 @@ func (g *gatherer) sniPair(component, role string, value parsers.Text, pair stri
 func (g *gatherer) follow(component string, u use, value parsers.Text, pair string, v view) {
 	ref := Reference{Component: component, Name: u.name, Origin: value.Origin, Holds: u.holds, Role: u.role, Pair: pair}
 	host, mounted := v.host(value.Value)
-	if m, inPod := v.(mounts); inPod && !mounted {
+	if !mounted {
 		ref.Path, ref.Unmounted = path.Clean("/"+value.Value), true
-		if mount := m.foreign(ref.Path); mount != "" {
+		if mount := v.foreign(ref.Path); mount != "" {
 			ref.Path, ref.Unmounted, ref.Hidden = "", false, true
-			g.hidden(component, value, mount)
+			g.hidden(component, value, mount, v)
 		}
 		g.refer(ref)
 		return
@@ -225,11 +228,15 @@ func (g *gatherer) follow(component string, u use, value parsers.Text, pair stri
 }
 
 // hidden records what cannot be seen from the node, once for each volume of a component.
-func (g *gatherer) hidden(component string, value parsers.Text, mount string) {
+func (g *gatherer) hidden(component string, value parsers.Text, mount string, v view) {
 	if !g.once(component, "volume "+mount) {
 		return
 	}
-	detail := fmt.Sprintf("%q comes from a volume that is no hostPath and cannot be seen from the node", value.Value)
+	source := "a volume that is no hostPath"
+	if _, ofUnit := v.(serviceView); ofUnit {
+		source = "a setting of the unit"
+	}
+	detail := fmt.Sprintf("%q comes from %s and cannot be seen from the node", value.Value, source)
 	if mount != value.Value {
 		detail += ", nor can anything else below " + mount
 	}

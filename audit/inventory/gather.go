@@ -88,6 +88,8 @@ type gatherer struct {
 	// which they were seen, and looked how many paths of theirs were looked at.
 	others []stranger
 	looked int
+	// unitNames holds the names in the folders of units that were read.
+	unitNames map[string][]string
 	// kubeletStray are the fields of the kubelet's configuration that it does not have.
 	kubeletStray []parsers.Flag
 }
@@ -97,7 +99,7 @@ type gatherer struct {
 const maxNodeBytes = 16 << 20
 
 func newGatherer(r *root) *gatherer {
-	return &gatherer{root: r, followed: map[string]bool{}, inv: New(), effort: parsers.Effort{Iterations: storeIterations}}
+	return &gatherer{root: r, followed: map[string]bool{}, unitNames: map[string][]string{}, inv: New(), effort: parsers.Effort{Iterations: storeIterations}}
 }
 
 // read reads a file and keeps its description.

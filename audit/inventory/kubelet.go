@@ -66,17 +66,31 @@ func (g *gatherer) kubelet() {
 	}
 	words, problems := unit.StartWords(g.environment(unit, "kubelet"))
 	g.noted("kubelet", problems...)
-	commands, problems := grammar.ParseCommand(words, nil)
+	commands, view, problems := commandsOf(unit, words)
 	g.noted("kubelet", problems...)
 	for _, c := range commands {
 		if c.Program == "kubelet" {
-			g.kubeletComponent(Component{Name: Kubelet, Origin: parsers.Origin{Path: unit.Path}}, c)
+			g.kubeletComponent(Component{Name: Kubelet, Origin: parsers.Origin{Path: unit.Path}, Unit: unit.Name}, onNode(c, view))
 			g.others = append(g.others, besides(Kubelet, c, unit.Environment(), nodeView{}))
 			return
 		}
 	}
 	g.passOver(Kubelet, startOf(unit, words), "starts no program that is known to be the kubelet, so its settings were not read; what lies in its default folders was judged")
 	g.assumedKubelet(unit.Path)
+}
+
+// onNode returns a command with the paths of its flags as the node has them: a kubelet
+// in a container mounts what it reads, and what it reads names other files as the
+// container has them, which are the node's own in every layout that is known. A path that
+// leads to nothing of the node's stays as it is.
+func onNode(c parsers.Command, v view) parsers.Command {
+	c.Flags = slices.Clone(c.Flags)
+	for i, f := range c.Flags {
+		if host, seen := v.host(f.Value); seen && path.IsAbs(f.Value) && host != path.Clean(f.Value) {
+			c.Flags[i].Value = host
+		}
+	}
+	return c
 }
 
 // hasKubelet reports whether there is a kubelet that is nobody's part.
