@@ -46,6 +46,8 @@ func (n *node) replaceFlag(f flagFault) remedy {
 	switch {
 	case isVendorBuild(f.component):
 		return remedy{fmt.Sprintf("# see what %s --help says of it", f.component.Name)}
+	case f.instead == "" && !isOnCommandLine(f.flag):
+		return n.applyFlags(f.component, fmt.Sprintf("# take it out of %s, or the flag out of the command line", at))
 	case f.instead == "":
 		return n.applyFlags(f.component, fmt.Sprintf("# take %s out of %s", clip(written), at))
 	case !isOnCommandLine(f.flag):

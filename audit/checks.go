@@ -332,7 +332,7 @@ var roster = []Check{
 	{
 		ID: "flags/unknown", Severity: Critical, scope: scopeNode,
 		Summary: "a flag that the component does not have, and that concerns certificates",
-		Why:     "A component that is given a flag it does not know does not start; etcd ignores a variable or key that it does not know, the kubelet and kube-proxy a field of their configuration, with which the scheduler does not start. Where the component's version is not known, or newer than what is known here, it is a warning that no release has the flag, and an info that some have it and some have not. A flag that does not look like one of certificates is not judged, nor is what the vendor of a build may have added: that is an info.",
+		Why:     "A component that is given a flag it does not know does not start; etcd ignores a variable or key that it does not know, and from 3.4 on does not start where a variable and a flag say the same; the kubelet and kube-proxy ignore a field of their configuration, with which the scheduler does not start. Where the component's version is not known, or newer than what is known here, it is a warning that no release has the flag, and an info that some have it and some have not. A flag that does not look like one of certificates is not judged, nor is what the vendor of a build may have added: that is an info.",
 		Example: "--etcd-ca-file in place of --etcd-cafile; --insecure-port, which went with 1.24, after an upgrade.",
 		Remedy:  "Write the flag that was meant, or take it out.",
 		Source:  "github.com/spf13/pflag; etcd server/etcdmain/config.go",

@@ -206,6 +206,13 @@ func (n *node) judgeFlags(c inventory.Component, out *flagFaults) {
 			out.faults = append(out.faults, fault)
 		}
 	}
+	for _, fault := range n.shadowedVariables(c) {
+		if out.more = out.more || len(out.faults) == maxFlagFaults; out.more {
+			return
+		}
+		out.examined++
+		out.faults = append(out.faults, fault)
+	}
 	for _, f := range slices.Concat(c.Settings, c.Overruled) {
 		row, known := p.Flag(f.Name)
 		if seen[f.Name+f.Spelling] || !known && !concernsCertificates(p, f) {
@@ -314,6 +321,45 @@ func (n *node) judgeUnknown(fault *flagFault, p inventory.Program) {
 		fault.instead = near.Name
 		fault.message += "; the nearest is --" + near.Name
 	}
+}
+
+// refusesShadowed are the versions of etcd that do not start where a variable and a flag
+// say the same, be they equal (etcd pkg/flags/flag.go verifyEnv).
+var refusesShadowed = Interval{Since: "3.4"}
+
+// shadowedVariables are those of etcd beside which a flag of the same meaning stands.
+// With a configuration file neither counts.
+func (n *node) shadowedVariables(c inventory.Component) []flagFault {
+	if c.Name != inventory.Etcd || len(c.Overruled) > 0 || !c.Setting("config-file").IsZero() {
+		return nil
+	}
+	onLine := map[string]parsers.Flag{}
+	for _, f := range c.Settings {
+		if isOnCommandLine(f) {
+			onLine[f.Name] = f
+		}
+	}
+	versions := n.versionsOf(c)
+	fault := flagFault{component: c, severity: Info}
+	switch {
+	case !versions.known():
+	case refusesShadowed.startsAfter(versions.high):
+		return nil
+	default:
+		fault.severity = Critical
+	}
+	var faults []flagFault
+	for _, f := range c.Settings {
+		line, shadowed := onLine[f.Name]
+		if !shadowed || isOnCommandLine(f) {
+			continue
+		}
+		delete(onLine, f.Name)
+		fault.flag = f
+		fault.message = fmt.Sprintf("says the same as %s (%s): etcd from %s on does not start with both, be they equal", clip(line.Written()), where(line.Origin), refusesShadowed.Since)
+		faults = append(faults, fault)
+	}
+	return faults
 }
 
 // judgeField judges a field of a configuration that the component does not have. It

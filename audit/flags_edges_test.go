@@ -130,6 +130,24 @@ func TestUnknownSettingsOfEtcd(t *testing.T) {
 			natives[0], natives[1]}},
 		{name: "a flag beside a configuration file", change: both(file(strings.Clone), replace("/etc/systemd/system/etcd.service", "/usr/local/bin/etcd", "/usr/local/bin/etcd --trusted-cafile=ca.crt")), want: says(
 			"warning flags/unknown /etc/systemd/system/etcd.service --trusted-cafile: --trusted-cafile is no flag of etcd, in no release from 3.4 to 3.7: unless it is of another release, it does not start; the nearest is --trusted-ca-file")},
+		{name: "a flag beside its variable", change: replace("/etc/systemd/system/etcd.service", "/usr/local/bin/etcd", "/usr/local/bin/etcd --name=${ETCD_NAME}"), want: says(
+			"info flags/unknown /etc/etcd/etcd.env ETCD_NAME: says the same as --name (/etc/systemd/system/etcd.service:8): etcd from 3.4 on does not start with both, be they equal")},
+		{name: "a flag beside its variable, and a configuration file", change: both(file(strings.Clone), replace("/etc/systemd/system/etcd.service", "/usr/local/bin/etcd", "/usr/local/bin/etcd --name=cp-1"),
+			func(c *fixtures.Cluster) { c.Node.Append(env, []byte("ETCD_NAME=cp-1\n")) }), want: says()},
+	})
+}
+
+// From 3.4 on etcd does not start where a variable and a flag say the same.
+func TestShadowedVariables(t *testing.T) {
+	variable := func(name, value string) func(*fixtures.Cluster) {
+		return replace(manifests+"/etcd.yaml", "    image:", "    env:\n    - {name: "+name+", value: "+value+"}\n    image:")
+	}
+	testEdges(t, fixtures.ControlPlane, []edge{
+		{name: "of another flag", change: variable("ETCD_QUOTA_BACKEND_BYTES", "\"8\"")},
+		{name: "of a program of the same pod", change: variable("ETCDCTL_CERT", pki+"/etcd/server.crt")},
+		{name: "equal", change: variable("ETCD_NAME", "cp-1"), want: []string{
+			"critical flags/unknown /etc/kubernetes/manifests/etcd.yaml spec.containers[0].env[0].value: says the same as --name (/etc/kubernetes/manifests/etcd.yaml:26): etcd from 3.4 on does not start with both, be they equal"}},
+		{name: "of an etcd before", change: both(variable("ETCD_NAME", "cp-1"), image("etcd", "3.6.5-0", ":3.3.10"))},
 	})
 }
 

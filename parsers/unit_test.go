@@ -396,7 +396,7 @@ func checkOrigin(t *testing.T, o Origin, path string, lines int) {
 
 func FuzzParseUnit(f *testing.F) {
 	for _, seed := range []string{kubeletService, kubeadmConf, "[Service]\r\nEnvironment=A=\\x41 'B=\\u00e9'\r\nExecStart=-@:x \\\r\n# c\r\n $A ${A} $$ \\; ; y",
-		"[Service]\nExecStart=/bin/sh -c 'etcd --a=\"$$A\" ${PATH}'\n[x", "[Service]\nExecStart=x $PATH ${PATH}${PATH}\nExecStart=\nExecStart=y \"$PATH\" \\"} {
+		"[Service]\nExecStart=/bin/sh -c 'etcd --a=\"$$A\" ${PATH}'\n[x", "[Service]\nExecStart=x $PATH ${PATH}${PATH}\nExecStart=\nExecStart=y \"$PATH\" \\", "[Container]\nImage=%H\nVolume=\"a\\\nExec=$PATH '%d'\nEnvironment=A=%E"} {
 		f.Add([]byte(seed), "a 'b c' \\d")
 	}
 	f.Fuzz(func(t *testing.T, data []byte, value string) {
@@ -409,7 +409,10 @@ func FuzzParseUnit(f *testing.F) {
 				t.Errorf("bad setting %+v", s)
 			}
 		}
-		vars := u.Environment()
+		if len(u.Values("Container", "Image")) > 0 {
+			u = Quadlet(u).As("u.service", "host")
+		}
+		vars := u.WithoutUnset(u.Environment())
 		for _, v := range vars {
 			checkOrigin(t, v.Value.Origin, "u", lines)
 			if !validName(v.Name) || v.Value.Origin.Field != v.Name || strings.Contains(v.Value.Value, "\x00") {
