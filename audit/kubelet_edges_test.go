@@ -32,7 +32,20 @@ func TestKubeletEdges(t *testing.T) {
 			c.Embed(path, fixtures.Spec{CommonName: "system:node:cp-1", Organizations: []string{"system:nodes"}, Usages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}})
 		}
 	}
+	const dropIn = "/etc/systemd/system/kubelet.service.d/10-kubeadm.conf"
+	run := func(words string) func(*fixtures.Cluster) {
+		return replace(dropIn, "ExecStart=/usr/bin/kubelet ", "ExecStart=/usr/bin/"+words+" ")
+	}
 	testEdges(t, fixtures.ControlPlane, []edge{
+		{name: "in a container of docker's", change: run("docker run --rm --net host --privileged -v /etc/kubernetes:/etc/kubernetes -v /var/lib/kubelet:/var/lib/kubelet:shared example.com/hyperkube:v1.34.4 kubelet")},
+		{name: "in a container of podman's by its entry point", change: run("podman run --rm --entrypoint /hyperkube example.com/hyperkube:v1.34.4 kubelet")},
+		{name: "in a container that has a file elsewhere", change: both(run("nerdctl run -d -v /srv/conf:/etc/kubernetes -v /var/lib/kubelet:/var/lib/kubelet example.com/kubelet:v1.34.4"), func(c *fixtures.Cluster) {
+			c.Node["/srv/conf/kubelet.conf"] = c.Node[etc+"/kubelet.conf"]
+			c.Node.Remove(etc + "/kubelet.conf")
+		})},
+		{name: "in a container that was made before", change: run("docker start -a kubelet"), want: []string{
+			"warning input/component-unread /etc/systemd/system/kubelet.service.d/10-kubeadm.conf ExecStart: starts no program that is known to be the kubelet, so its settings were not read; what lies in its default folders was judged",
+			"incomplete input/component-unread: some input could not be understood"}},
 		{name: "embeds its client certificate", change: embeds(etc + "/kubelet.conf"), want: []string{
 			"warning kubelet/embedded-client /etc/kubernetes/kubelet.conf users[0].user.client-certificate-data: embeds the client certificate, which the rotation never updates; expected client-certificate: /var/lib/kubelet/pki/kubelet-client-current.pem",
 		}},

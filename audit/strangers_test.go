@@ -200,7 +200,14 @@ func TestEtcdUnits(t *testing.T) {
 		}
 	}
 	docker := func(volumes, program string) func(*fixtures.Cluster) {
-		return started("/usr/bin/docker run --rm --name etcd " + volumes + " " + program)
+		return started("/usr/bin/docker run --rm --name etcd --env-file /etc/etcd/etcd.env " + volumes + " " + program)
+	}
+	// nspawn passes the variables of etcd on.
+	nspawn := func(options string) func(*fixtures.Cluster) {
+		return func(c *fixtures.Cluster) {
+			started("/usr/bin/systemd-nspawn " + options)(c)
+			c.Node.Replace(units+"/etcd.service", "systemd-nspawn", "systemd-nspawn -E ETCD_CERT_FILE -E ETCD_KEY_FILE -E ETCD_TRUSTED_CA_FILE -E ETCD_LISTEN_CLIENT_URLS -E ETCD_ADVERTISE_CLIENT_URLS --setenv=ETCD_CLIENT_CERT_AUTH=true")
+		}
 	}
 	// moved puts the files of etcd below another root.
 	moved := func(c *fixtures.Cluster) {
@@ -233,21 +240,27 @@ func TestEtcdUnits(t *testing.T) {
 			c.Node[units+"/multi-user.target.wants/etcd-old.service"] = fixtures.File{Link: units + "/etcd-old.service"}
 		}, want: append([]string{"warning input/duplicate-component /etc/systemd/system/etcd-old.service: starts etcd, as /etc/systemd/system/etcd.service does; one of the two fails to start; what only this one names was not judged"}, sound...)},
 		{name: "a template that nobody instantiates", change: service("etcd@.service", "[Service]\nExecStart=/usr/bin/etcd --cert-file=/gone/%i.crt\n", false), want: sound},
-		{name: "docker run", change: docker("--net=host -v /etc/etcd:/etc/etcd:ro", "example.com/etcd:v3 etcd --cert-file=/etc/etcd/etcd.crt"), want: sound},
-		{name: "docker run of what the image starts", change: docker("--mount type=bind,source=/etc/etcd,target=/etc/etcd", "example.com/etcd:v3 --cert-file=/etc/etcd/etcd.crt"), want: sound},
-		{name: "ctr run", change: started("/usr/bin/ctr -n k8s.io run --rm --net-host --mount type=bind,src=/etc/etcd,dst=/etc/etcd,options=rbind:ro example.com/etcd:v3 etcd /usr/local/bin/etcd --cert-file=/etc/etcd/etcd.crt"), want: sound},
-		{name: "another root", change: both(started("/usr/sbin/chroot --userspec=etcd /opt/root /usr/bin/etcd --cert-file=/etc/etcd/etcd.crt"), moved), want: sound},
-		{name: "the node's own root", change: started("/usr/sbin/chroot / /usr/bin/etcd --cert-file=/etc/etcd/etcd.crt"), want: sound},
-		{name: "another root that lacks the files", change: started("/usr/sbin/chroot /opt/root /usr/bin/etcd --cert-file=/etc/etcd/etcd.crt"), want: append([]string{
-			"critical files/missing /opt etcd --cert-file: the folder does not exist; 3 files that are named in it are missing, the first /opt/root/etc/etcd/etcd.crt",
+		{name: "docker run", change: docker("--net=host -v /etc/etcd:/etc/etcd:ro", "example.com/etcd:v3 etcd"), want: sound},
+		{name: "docker run of what the image starts", change: docker("--mount type=bind,source=/etc/etcd,target=/etc/etcd", "example.com/etcd:v3"), want: sound},
+		{name: "ctr run", change: started("/usr/bin/ctr -n k8s.io run --env-file /etc/etcd/etcd.env --rm --net-host --mount type=bind,src=/etc/etcd,dst=/etc/etcd,options=rbind:ro example.com/etcd:v3 etcd /usr/local/bin/etcd"), want: sound},
+		{name: "another root", change: both(started("/usr/sbin/chroot --userspec=etcd /opt/root /usr/bin/etcd"), moved), want: sound},
+		{name: "the node's own root", change: started("/usr/sbin/chroot / /usr/bin/etcd"), want: sound},
+		{name: "another root that lacks the files", change: started("/usr/sbin/chroot /opt/root /usr/bin/etcd"), want: append([]string{
+			"critical files/missing /opt etcd ETCD_CERT_FILE: the folder does not exist; 3 files that are named in it are missing, the first /opt/root/etc/etcd/etcd.crt",
 			"info files/unreferenced /etc/etcd/etcd.crt: is named by no component; it was not judged", "info files/unreferenced /etc/etcd/etcd.key: is named by no component; it was not judged"}, sound...)},
-		{name: "a container of systemd's", change: both(started("/usr/bin/systemd-nspawn -D /opt/root --network-veth=no /usr/bin/etcd --cert-file=/etc/etcd/etcd.crt"), moved), want: sound},
-		{name: "a container of systemd's with a folder of the node's", change: started("/usr/bin/systemd-nspawn --directory=/opt/root --bind-ro=/etc/etcd /usr/bin/etcd --cert-file=/etc/etcd/etcd.crt"), want: sound},
-		{name: "a machine of systemd's", change: started("/usr/bin/systemd-nspawn -M etcd /usr/bin/etcd --cert-file=/etc/etcd/etcd.crt"), want: []string{
-			`info input/unsupported /etc/systemd/system/etcd.service --cert-file: "/etc/etcd/etcd.crt" comes from a volume that is no hostPath and cannot be seen from the node, nor can anything else below /`,
+		{name: "a container of systemd's", change: both(nspawn("-D /opt/root --network-veth=no /usr/bin/etcd"), moved), want: sound},
+		{name: "a container of systemd's with a folder of the node's", change: nspawn("--directory=/opt/root --bind-ro=/etc/etcd /usr/bin/etcd"), want: sound},
+		{name: "a machine of systemd's", change: nspawn("-M etcd /usr/bin/etcd"), want: []string{
+			`info input/unsupported /etc/etcd/etcd.env ETCD_CERT_FILE: "/etc/etcd/etcd.crt" comes from a volume that is no hostPath and cannot be seen from the node, nor can anything else below /`,
 			sound[0],
 			"done files/unreferenced: not everything was read that may name files, so the 2 that nothing else names were not reported",
+			"done flags/missing: the settings of etcd were not read as a whole (/etc/etcd/etcd.env:8), so what is not set there was not judged",
 			"incomplete input/unsupported: some input could not be understood", sound[1]}},
+		{name: "a container without the unit's variables", change: started("/usr/bin/podman run -it --name etcd --sdnotify conmon -v /etc/etcd:/etc/etcd -e ETCD_NAME example.com/coreos/etcd:v3 /usr/local/bin/etcd --cert-file /etc/etcd/gone.crt --key-file /etc/etcd/etcd.key --name a"), want: append([]string{
+			"critical flags/missing /etc/etcd/etcd.env --listen-client-urls: --listen-client-urls is not set: etcd speaks HTTP there, and the client TLS",
+			"critical files/missing /etc/etcd/gone.crt etcd --cert-file: does not exist; it is named by etcd --cert-file (/etc/systemd/system/etcd.service:8)",
+			"info files/unreferenced /etc/etcd/etcd.crt: is named by no component; it was not judged",
+			"info flags/unknown /etc/etcd/etcd.env ETCD_NAME: says the same as --name (/etc/systemd/system/etcd.service:8): etcd from 3.4 on does not start with both, be they equal"}, sound...)},
 	})
 }
 

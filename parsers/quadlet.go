@@ -5,12 +5,12 @@ import "strings"
 // containerRun are the settings of a quadlet's container that are options of podman run
 // (podman-systemd.unit(5)). The others say nothing of files, flags or variables.
 var containerRun = []struct{ setting, option string }{
-	{"Volume", "--volume="}, {"Mount", "--mount="}, {"Entrypoint", "--entrypoint="}, {"PodmanArgs", ""}, {"Image", ""}, {"Exec", ""},
+	{"Volume", "--volume="}, {"Mount", "--mount="}, {"EnvironmentFile", "--env-file="}, {"Entrypoint", "--entrypoint="}, {"PodmanArgs", ""}, {"Image", ""}, {"Exec", ""},
 }
 
 // Quadlet returns the service that podman's generator makes of a file "etcd.container"
-// at the next boot, "etcd.service" (podman-systemd.unit(5)): the variables of the container are
-// those of the service, and ExecStart= is podman run. Of a unit without a container it
+// at the next boot, "etcd.service" (podman-systemd.unit(5)): ExecStart= is podman run,
+// and passes on the variables. Of a unit without a container it
 // returns the unit itself. The unit is not changed.
 func Quadlet(u Unit) Unit {
 	image := u.Values("Container", "Image")
@@ -19,12 +19,15 @@ func Quadlet(u Unit) Unit {
 	}
 	out := Unit{Path: u.Path, Problems: u.Problems}
 	for _, s := range u.Settings {
-		if s.Section == "Container" && (s.Name == "Environment" || s.Name == "EnvironmentFile") {
+		if s.Section == "Container" && s.Name == "Environment" {
 			s.Section = "Service"
 		}
 		out.Settings = append(out.Settings, s)
 	}
 	command, origin := "podman run", image[len(image)-1].Origin
+	for _, e := range out.Environment() {
+		command += " --env=" + e.Name
+	}
 	for _, c := range containerRun {
 		values := u.Values("Container", c.setting)
 		if c.setting == "Exec" && len(values) > 0 {

@@ -23,18 +23,15 @@ Exec=etcd --cert-file=/pki/a.crt "--key-file=/pki/a.key"
 	for _, w := range words {
 		got = append(got, w.Value)
 	}
-	want := []string{"podman", "run", "--volume=/srv/my pki:/pki:ro", `--mount=type=bind,source=/a"b,target=/c`, "example.org/etcd:3.6", "etcd", "--cert-file=/pki/a.crt", "--key-file=/pki/a.key"}
+	want := []string{"podman", "run", "--env=ETCD_NAME", "--volume=/srv/my pki:/pki:ro", `--mount=type=bind,source=/a"b,target=/c`, "--env-file=/etc/etcd.env", "example.org/etcd:3.6", "etcd", "--cert-file=/pki/a.crt", "--key-file=/pki/a.key"}
 	if diff := cmp.Diff(want, got); diff != "" || len(problems) > 0 {
 		t.Errorf("words (-want +got):\n%s problems %v", diff, problems)
 	}
-	if want := (Origin{Path: "/etc/containers/systemd/etcd.container", Line: 10, Field: "ExecStart"}); words[5].Origin != want {
-		t.Errorf("origin %+v, want %+v", words[5].Origin, want)
+	if want := (Origin{Path: "/etc/containers/systemd/etcd.container", Line: 10, Field: "ExecStart"}); words[7].Origin != want {
+		t.Errorf("origin %+v, want %+v", words[7].Origin, want)
 	}
 	if env := u.Environment(); len(env) != 1 || env[0].Name != "ETCD_NAME" || env[0].Value.Value != "a" {
 		t.Errorf("variables %+v", env)
-	}
-	if files := u.EnvironmentFiles(); len(files) != 1 || files[0].Path.Value != "/etc/etcd.env" {
-		t.Errorf("files of variables %+v", files)
 	}
 	plain := ParseUnit("/etc/systemd/system/etcd.service", []byte("[Service]\nExecStart=/usr/bin/etcd\n"))
 	if diff := cmp.Diff(plain, Quadlet(plain)); diff != "" {

@@ -629,6 +629,23 @@ func ParseEnvFile(path string, data []byte) ([]EnvVar, []Problem) {
 	return f.vars, f.problems
 }
 
+// ParseContainerEnv reads the file of --env-file as docker and podman do: NAME=VALUE on
+// each line, with quotes as part of the value (docs.docker.com/reference/cli/docker/container/run).
+// A name without a value is left out. The origins are as of [ParseEnvFile].
+func ParseContainerEnv(path string, data []byte) []EnvVar {
+	data, _ = unitInput(path, data)
+	var vars []EnvVar
+	number := 0
+	for line := range strings.Lines(string(data)) {
+		number++
+		name, value, assigned := strings.Cut(strings.TrimLeft(strings.TrimRight(line, "\r\n"), systemdSpace), "=")
+		if assigned && validName(name) && utf8.ValidString(value) {
+			vars = append(vars, envVar(name, value, Origin{Path: path, Line: number}))
+		}
+	}
+	return vars
+}
+
 // envFile is a reader of an environment file.
 type envFile struct {
 	path     string

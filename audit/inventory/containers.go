@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"cmp"
+	"iter"
 	"path"
 	"slices"
 	"strings"
@@ -25,19 +26,15 @@ func rootOf(words []parsers.Text) (inside []parsers.Text, m mounts, ok bool) {
 		i := 1 + slices.IndexFunc(words[1:], func(w parsers.Text) bool { return !strings.HasPrefix(w.Value, "-") })
 		root, inside = words[i].Value, words[i+1:]
 	case "systemd-nspawn":
-		root, inside = "of the container", words[1:]
-		for i, w := range words {
-			option, value, joined := strings.Cut(w.Value, "=")
-			if !joined && i+1 < len(words) {
-				value = words[i+1].Value
-			}
+		root, inside = "of the container", words[1+operands(words[1:]):]
+		for option, value := range options(words) {
 			switch option {
 			case "-D", "--directory":
-				root = value
+				root = value.Value
 			case "--bind", "--bind-ro":
-				source, target, _ := strings.Cut(value, ":")
+				source, target, _ := strings.Cut(value.Value, ":")
 				target, _, _ = strings.Cut(cmp.Or(target, source), ":")
-				m.mount(source, target, w.Origin)
+				m.mount(source, target, value.Origin)
 			}
 		}
 	}
@@ -48,37 +45,136 @@ func rootOf(words []parsers.Text) (inside []parsers.Text, m mounts, ok bool) {
 	return inside, m, true
 }
 
-// containerOf returns the words behind "docker run" and what of the node its
+// containerOf returns the words that "docker run" starts and what of the node its
 // volumes bring into the container (docs.docker.com/reference/cli/docker/container/run;
 // podman, nerdctl and ctr take the same). ok is false for any other command.
 func containerOf(words []parsers.Text) (inside []parsers.Text, m mounts, ok bool) {
-	if len(words) < 2 || !slices.Contains([]string{"docker", "podman", "nerdctl", "ctr"}, path.Base(words[0].Value)) {
+	run := runOf(words)
+	if run == 0 {
 		return nil, m, false
 	}
-	run := slices.IndexFunc(words, func(w parsers.Text) bool { return w.Value == "run" })
-	if run < 0 {
-		return nil, m, false
-	}
-	for i, w := range words[run+1:] {
-		option, value, joined := strings.Cut(w.Value, "=")
-		if !joined && run+2+i < len(words) {
-			value = words[run+2+i].Value
-		}
+	entry := parsers.Text{}
+	for option, value := range options(words[run:]) {
 		switch option {
 		case "-v", "--volume":
-			source, rest, _ := strings.Cut(value, ":")
+			source, rest, _ := strings.Cut(value.Value, ":")
 			target, _, _ := strings.Cut(rest, ":")
-			m.mount(source, target, w.Origin)
+			m.mount(source, target, value.Origin)
 		case "--mount":
-			fields := mountFields(value)
-			m.mount(cmp.Or(fields["source"], fields["src"]), cmp.Or(fields["target"], fields["destination"], fields["dst"]), w.Origin)
+			fields := mountFields(value.Value)
+			m.mount(cmp.Or(fields["source"], fields["src"]), cmp.Or(fields["target"], fields["destination"], fields["dst"]), value.Origin)
+		case "--entrypoint":
+			entry = value
 		}
-		if name := componentOfImage(w.Value); name != "" && strings.ContainsAny(w.Value, ":/@") {
-			w.Value = name // the program that the image starts, if it is given flags
-		}
-		inside = append(inside, w)
+	}
+	image := run + operands(words[run:])
+	if image == len(words) {
+		return nil, m, true
+	}
+	inside = words[image+1:]
+	if path.Base(words[0].Value) == "ctr" && len(inside) > 0 {
+		inside = inside[1:] // the name of the container
+	}
+	if name := componentOfImage(words[image].Value); entry.IsZero() && name != "" && (len(inside) == 0 || strings.HasPrefix(inside[0].Value, "-")) {
+		entry = parsers.Text{Value: name, Origin: words[image].Origin} // the program that the image starts
+	}
+	if !entry.IsZero() {
+		inside = append([]parsers.Text{entry}, inside...)
 	}
 	return inside, m, true
+}
+
+// runSwitches are the options of "run" and of systemd-nspawn that take no value.
+var runSwitches = []string{"-d", "--detach", "-i", "--interactive", "-t", "--tty", "-P", "--publish-all", "-q", "--quiet", "--rm", "--init", "--privileged",
+	"--read-only", "--replace", "--no-healthcheck", "--no-hosts", "--oom-kill-disable", "--sig-proxy", "--tls-verify", "--rmi",
+	"--net-host", "--null-io", "--no-pivot", "--seccomp", "--cni", "--allow-new-privs", "--rootfs",
+	"-b", "--boot", "-x", "--ephemeral", "-n", "--network-veth", "-U", "-a", "--as-pid2", "--keep-unit", "--private-network", "--pipe"}
+
+// operands returns the index of the first word that is neither an option nor its value.
+func operands(words []parsers.Text) int {
+	for i := 0; i < len(words); i++ {
+		w := words[i].Value
+		switch {
+		case !strings.HasPrefix(w, "-") || w == "-":
+			return i
+		case w == "--":
+			return i + 1
+		case strings.Contains(w, "=") || slices.Contains(runSwitches, w) || switchesTogether(w):
+		default:
+			i++
+		}
+	}
+	return len(words)
+}
+
+// switchesTogether reports whether a word is several switches of one letter, "-it".
+func switchesTogether(w string) bool {
+	return len(w) > 2 && w[1] != '-' && strings.Trim(w[1:], "ditPqn") == ""
+}
+
+// runOf returns how many words of a command line there are before the options of
+// "docker run", 0 for any other command.
+func runOf(words []parsers.Text) int {
+	if len(words) < 2 || !slices.Contains([]string{"docker", "podman", "nerdctl", "ctr"}, path.Base(words[0].Value)) {
+		return 0
+	}
+	return 1 + slices.IndexFunc(words, func(w parsers.Text) bool { return w.Value == "run" })
+}
+
+// options yields the words that may be options, each with its value: what stands behind
+// "=", else the next word. Where one takes none, that word is not its value.
+func options(words []parsers.Text) iter.Seq2[string, parsers.Text] {
+	return func(yield func(string, parsers.Text) bool) {
+		for i, w := range words {
+			option, value, joined := strings.Cut(w.Value, "=")
+			if !joined && i+1 < len(words) {
+				value = words[i+1].Value
+			}
+			if strings.HasPrefix(option, "-") && !yield(option, parsers.Text{Value: value, Origin: w.Origin}) {
+				return
+			}
+		}
+	}
+}
+
+// passedOn returns the variables that a unit's program has: those of the unit, or, in a
+// container, those that its options pass on.
+func (g *gatherer) passedOn(words []parsers.Text, env []parsers.EnvVar) []parsers.EnvVar {
+	run := runOf(words)
+	switch {
+	case run > 0:
+		words = words[run:]
+	case len(words) > 0 && path.Base(words[0].Value) == "systemd-nspawn":
+	default:
+		return env
+	}
+	var passed []parsers.EnvVar
+	for option, value := range options(words) {
+		switch option {
+		case "-e", "--env", "-E", "--setenv":
+			name, assigned, has := strings.Cut(value.Value, "=")
+			value.Value = assigned
+			if !has {
+				value = valueOf(env, name)
+			}
+			passed = append(passed, parsers.EnvVar{Name: name, Value: value})
+		case "--env-file":
+			if f, data := g.read(value.Value); f.State == Readable {
+				passed = append(passed, parsers.ParseContainerEnv(f.Path, data)...)
+			}
+		}
+	}
+	return passed
+}
+
+// valueOf is the value in effect of a variable.
+func valueOf(env []parsers.EnvVar, name string) (value parsers.Text) {
+	for _, e := range env {
+		if e.Name == name {
+			value = e.Value
+		}
+	}
+	return value
 }
 
 // mountFields are those of an option --mount: "type=bind,source=/a,target=/b".

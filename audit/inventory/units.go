@@ -42,6 +42,7 @@ func (g *gatherer) service(s serviceUnit, unit parsers.Unit, wanted, written boo
 	g.noted(component, summed(unit.Problems)...)
 	env := g.environment(unit, component)
 	words, unclear := unit.StartWords(env)
+	env = g.passedOn(words, env)
 	commands, view, problems := commandsOf(unit, words)
 	problems = append(unclear, problems...)
 	for _, cmd := range commands {
@@ -77,6 +78,7 @@ func startOf(unit parsers.Unit, words []parsers.Text) parsers.Origin {
 func (g *gatherer) strangerOf(s serviceUnit, unit parsers.Unit) stranger {
 	env := g.variables(unit)
 	words, _ := unit.StartWords(env)
+	env = g.passedOn(words, env)
 	commands, view, _ := commandsOf(unit, words)
 	once := slices.ContainsFunc(unit.Values("Service", "Type"), func(t parsers.Text) bool { return t.Value == "oneshot" })
 	apart := len(words) > 0 && containerRunners[path.Base(words[0].Value)]
