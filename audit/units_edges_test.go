@@ -134,6 +134,7 @@ func TestSettingEdges(t *testing.T) {
 	testEdges(t, fixtures.Native, []edge{
 		{name: "etcd's flag before its variable", change: replace(ownUnits+"/etcd.service", "/usr/local/bin/etcd", "/usr/local/bin/etcd --trusted-ca-file=gone.crt"), want: []string{
 			"critical files/missing /etc/etcd/gone.crt etcd --trusted-ca-file: does not exist; it is named by etcd --trusted-ca-file (/etc/systemd/system/etcd.service:8)",
+			"info flags/unknown /etc/etcd/etcd.env ETCD_TRUSTED_CA_FILE: says the same as --trusted-ca-file (/etc/systemd/system/etcd.service:8): etcd from 3.4 on does not start with both, be they equal",
 			"done identity/organization-extra: the Kubernetes version is not known, so the organizations of kube-apiserver/kubelet-client were not judged",
 			"not-applicable input/unknown-version: no image tag tells the Kubernetes version; say it with --kubernetes-version",
 		}},
