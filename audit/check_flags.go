@@ -64,7 +64,10 @@ func (n *node) applyFlags(c inventory.Component, advice string) remedy {
 	if c.Unit == "" && c.Name != inventory.Kubelet {
 		return remedy{advice}
 	}
-	return remedy{advice, command("# then: systemctl daemon-reload && systemctl restart %s", unitName(c, c.Name))}
+	if !quotable(unitName(c, c.Name)) {
+		return remedy{advice}
+	}
+	return remedy{advice, "# then: " + reload(c) + restartCommand(c, c.Name)}
 }
 
 // setFlag says how to set a flag that is not set, to a file of the node that fits if

@@ -47,7 +47,7 @@ func (p *pass) reportUnrotated(ref inventory.Reference, user parsers.KubeUser) {
 		return
 	}
 	f.remedy = remedy{fmt.Sprintf("# in %s replace %s by", ref.Path, fields),
-		"#   client-certificate: " + current, "#   client-key: " + current, "systemctl restart kubelet"}
+		"#   client-certificate: " + current, "#   client-key: " + current, p.restartKubelet()}
 	p.report(f)
 }
 

@@ -33,7 +33,7 @@ func checkExpired(p *pass) {
 			message: fmt.Sprintf("expired on %s, %s ago; it must be renewed", instant(e.cert.NotAfter), roughly(p.now.Sub(e.cert.NotAfter)))}
 		if f.severity == Info && e.role.name == inventory.RoleKubeletSelf {
 			f.message = fmt.Sprintf("expired on %s, %s ago; nothing here verifies what the kubelet made for itself", instant(e.cert.NotAfter), roughly(p.now.Sub(e.cert.NotAfter)))
-			f.remedy = remedy{"# nothing fails because of it; the kubelet makes another pair at its start where there is none", command("rm -f -- %s %s", e.place.Path, p.keyPath(e)), "systemctl restart kubelet"}
+			f.remedy = remedy{"# nothing fails because of it; the kubelet makes another pair at its start where there is none", command("rm -f -- %s %s", e.place.Path, p.keyPath(e)), p.restartKubelet()}
 		}
 		if p.superseded(e) {
 			f.severity = Info

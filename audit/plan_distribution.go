@@ -2,6 +2,7 @@ package audit
 
 import (
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -37,7 +38,7 @@ func (p *planner) distributionWork(f Finding, ask work) (w work, ok bool) {
 	c, _ := p.inv.Component(f.Component)
 	if restart := p.filled("systemctl restart {unit}", ""); slices.Contains([]string{"served/stale", "served/differs"}, f.Check) && path.Base(c.Origin.Path) == p.inv.Distribution.Unit && restart != "" {
 		return work{key: "restart " + p.inv.Distribution.Unit, steps: func(p *planner, of work) bool {
-			p.needs("systemctl")
+			p.needs(firstWord(restart))
 			p.add(PhaseRestart, of, "restart "+p.inv.Distribution.Unit, restart)
 			return true
 		}}, true
@@ -102,8 +103,19 @@ func (n *node) filled(text, otherwise string) string {
 	if text == "" || !quotable(d.Data) || !quotable(d.Unit) {
 		return otherwise
 	}
+	if d.Unit != "" && !isSystemd(d.Unit) {
+		text = unitCommands.ReplaceAllString(text, "rc-service {unit} $1")
+	}
 	return strings.NewReplacer("{data}", words(d.Data), "{unit}", words(strings.TrimSuffix(d.Unit, ".service"))).Replace(text)
 }
+
+func firstWord(command string) string {
+	word, _, _ := strings.Cut(command, " ")
+	return word
+}
+
+// unitCommands match how a layout starts and stops its service with systemd.
+var unitCommands = regexp.MustCompile(`systemctl (start|stop|restart) \{unit\}`)
 
 // remedyWork does what a layout says to a finding. All that one remedy fixes is one
 // work.
@@ -116,8 +128,7 @@ func (p *planner) remedyWork(l inventory.Layout, remedy inventory.LayoutRemedy, 
 			return ask
 		}
 		commands = append(commands, filled)
-		program, _, _ := strings.Cut(c, " ")
-		programs = union(programs, []string{program})
+		programs = union(programs, []string{firstWord(filled)})
 	}
 	return work{key: "distribution " + remedy.Title, steps: func(p *planner, of work) bool {
 		p.needs(programs...)

@@ -29,13 +29,13 @@ func (p *planner) restartAll(of work) {
 		c, ok := p.inv.Component(name)
 		switch {
 		case name == inventory.Kubelet:
-			p.add(PhaseRestart, of, "restart the kubelet", "systemctl restart kubelet")
+			p.add(PhaseRestart, of, "restart the kubelet", restartCommand(c, name))
 		case !ok:
 		case path.Dir(c.Origin.Path) == p.inv.ManifestDir:
 			p.add(PhaseLook, of, "see that containers can be stopped", "command -v crictl > /dev/null || command -v docker > /dev/null")
 			p.add(PhaseRestart, of, "restart "+name, stopContainers, "stop "+name)
 		case c.Unit != "" && quotable(unitName(c, name)):
-			p.add(PhaseRestart, of, "restart "+name, "systemctl restart "+words(unitName(c, name)))
+			p.add(PhaseRestart, of, "restart "+name, restartCommand(c, name))
 		}
 	}
 	_, server := p.inv.Component(inventory.APIServer)

@@ -81,6 +81,32 @@ func (n *node) trust(at parsers.Origin, ca string) remedy {
 // restartComponent says that a component has to notice.
 func (n *node) restartComponent(name string) remedy { return remedy{"# restart " + name} }
 
+// isSystemd reports whether a service, as [inventory.Component] names it, is one of
+// systemd; else it is one of OpenRC.
+func isSystemd(unit string) bool { return strings.HasSuffix(unit, ".service") }
+
+// restartCommand restarts the service of a component (systemctl(1), rc-service(8)). One
+// that is not known is taken for systemd's, called as the component.
+func restartCommand(c inventory.Component, name string) string {
+	if c.Unit != "" && !isSystemd(c.Unit) {
+		return "rc-service " + words(c.Unit) + " restart"
+	}
+	return "systemctl restart " + words(unitName(c, name))
+}
+
+func (n *node) restartKubelet() string {
+	c, _ := n.inv.Component(inventory.Kubelet)
+	return restartCommand(c, inventory.Kubelet)
+}
+
+// reload has systemd read its units again before what comes next.
+func reload(c inventory.Component) string {
+	if c.Unit != "" && !isSystemd(c.Unit) {
+		return ""
+	}
+	return "systemctl daemon-reload && "
+}
+
 // unitName is what systemctl calls a component.
 func unitName(c inventory.Component, name string) string {
 	return cmp.Or(strings.TrimSuffix(c.Unit, ".service"), name)

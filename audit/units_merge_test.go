@@ -44,6 +44,12 @@ func TestUnitMerging(t *testing.T) {
 			want: lost("/b.crt", ownUnits+"/etcd2.service.d/20.conf:2")},
 		{name: "drop-ins of an instance and of its template by their names", change: both(named("etcd@.service"), link(ownUnits+"/multi-user.target.wants/etcd@a.service", ownUnits+"/etcd@.service"),
 			dropIn(ownUnits+"/etcd@.service.d/20.conf", "/b.crt"), dropIn(ownUnits+"/etcd@a.service.d/10.conf", "/a.crt")), want: lost("/b.crt", ownUnits+"/etcd@.service.d/20.conf:2")},
+		{name: "a generator without what it made", change: put("/etc/systemd/system-generators/etcd-generator", "#!/bin/sh\n"), want: []string{
+			"info input/unsupported /etc/systemd/system-generators/etcd-generator: makes services at boot, and /run/systemd/generator, where they would lie, is not in view: audit the node while it runs, or copy that folder as well",
+			"incomplete input/unsupported: some input could not be understood"}},
+		{name: "a generator of a package", change: put("/usr/lib/systemd/system-generators/systemd-fstab-generator", "#!/bin/sh\n")},
+		{name: "a generator that is masked", change: link("/etc/systemd/system-generators/systemd-gpt-auto-generator", "/dev/null")},
+		{name: "a generator that made nothing", change: both(put("/etc/systemd/system-generators/etcd-generator", "#!/bin/sh\n"), put("/run/systemd/generator/x.mount", ""))},
 		{name: "a unit that a generator made", change: both(put("/run/systemd/generator/etcd.service", start), link("/run/systemd/generator/multi-user.target.wants/etcd.service", "../etcd.service")),
 			want: lost("/unit.crt", "/run/systemd/generator/etcd.service:2")},
 		{name: "a unit that a generator made after one of a package", change: both(put("/run/systemd/generator.late/etcd.service", start), put(packageUnits+"/etcd.service", "[Service]\nExecStart=/usr/bin/etcd\n"),

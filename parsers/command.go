@@ -231,6 +231,7 @@ type word struct {
 type commandParser struct {
 	Grammar
 	env      map[string]Text // the variables; a script's assignments change it
+	whole    bool            // env has all that are set: any other is ""
 	budget   budget
 	commands []Command
 	problems []Problem
@@ -712,7 +713,7 @@ func (s *script) quotedParts(f *fields, parts []syntax.WordPart) {
 // value is not known.
 func (s *script) expansion(f *fields, part syntax.WordPart, quoted bool) {
 	if param, ok := part.(*syntax.ParamExp); ok && simple(param) {
-		if v, known := s.env[param.Param.Value]; known {
+		if v, known := s.env[param.Param.Value]; known || s.whole {
 			if !s.budget.take(0, len(v.Value)) {
 				s.exhausted = true
 				return

@@ -32,7 +32,7 @@ var standIns = map[string]func(args []string) int{
 	"certaudit": func(args []string) int {
 		return cmd.Main(append(args, "--at="+os.Getenv("AT")), os.Stdin, os.Stdout, os.Stderr)
 	},
-	"systemctl": systemctl, "crictl": crictl, "curl": curl,
+	"systemctl": systemctl, "rc-service": rcService, "crictl": crictl, "curl": curl,
 	"sleep": func([]string) int {
 		time.Sleep(100 * time.Millisecond)
 		return 0
@@ -72,6 +72,14 @@ func systemctl(args []string) int {
 		}
 	}
 	return failed(restarted(procDir, name))
+}
+
+// rcService does what systemctl does, with its words the other way round.
+func rcService(args []string) int {
+	if len(args) != 2 || !exists("/etc/init.d/"+args[0]) {
+		return failed(fmt.Errorf("rc-service: %q is not known here", args))
+	}
+	return systemctl([]string{args[1], args[0]})
 }
 
 // newer reports whether a unit was changed after systemd had read them all.

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -76,42 +75,6 @@ func (g *gatherer) startedDistribution(layouts []Layout, units []serviceUnit, wa
 		}
 	}
 	return best, found
-}
-
-// initFolder holds the services of OpenRC.
-const initFolder = "/etc/init.d"
-
-// initArguments match what a service of OpenRC starts its command with
-// (openrc-run(8)).
-var initArguments = regexp.MustCompile(`(?ms)^\s*command_args="(.*?)"`)
-
-// initDistribution returns the layout whose program a service of OpenRC starts.
-func (g *gatherer) initDistribution(layouts []Layout) (installed, bool) {
-	names, _ := g.root.list(initFolder) // what may not be listed is said of the folders that show a layout
-	for _, name := range names {
-		for _, l := range layouts {
-			if l.Program == "" || !strings.HasPrefix(name, l.Program) {
-				continue
-			}
-			file := path.Join(initFolder, name)
-			data, _ := g.config(file, l.Name)
-			m := initArguments.FindSubmatch(data)
-			if m == nil {
-				continue
-			}
-			arguments, _, _ := strings.Cut(strings.NewReplacer("\\\n", " ", "'", "").Replace(string(m[1])), ">>")
-			words := []parsers.Text{{Value: l.Program}}
-			for word := range strings.FieldsSeq(arguments) {
-				words = append(words, parsers.Text{Value: word, Origin: parsers.Origin{Path: file}})
-			}
-			d := installed{layout: l, unitPath: file, wanted: true}
-			if d.startedBy(words, nil) {
-				g.configure(&d)
-				return d, true
-			}
-		}
-	}
-	return installed{}, false
 }
 
 // startedBy reports whether words start the program of the layout in one of its

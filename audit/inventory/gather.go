@@ -68,6 +68,7 @@ func (g *gatherer) components(users []Layout) {
 	}
 	g.staticPods()
 	g.services(units, wants)
+	g.initComponents()
 	if made {
 		g.distributionFiles(d)
 	}

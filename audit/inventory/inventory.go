@@ -106,7 +106,8 @@ type Component struct {
 	Name string `json:"name"`
 	// Origin is the manifest or unit that starts it.
 	Origin parsers.Origin `json:"origin"`
-	// Unit is the service of systemd that starts it, "etcd@main.service"; "" for none.
+	// Unit is the service that starts it: of systemd "etcd@main.service", of OpenRC
+	// "etcd"; "" for none.
 	Unit string `json:"unit,omitempty"`
 	// Image is the container's image; the zero Text outside a pod.
 	Image parsers.Text `json:"image,omitzero"`

@@ -44,6 +44,8 @@ func (g *gatherer) kubelet() {
 	unit, found := g.unit("kubelet.service", "kubelet")
 	switch {
 	case found:
+	case g.initKubelet():
+		return
 	case g.partial():
 		return
 	case slices.ContainsFunc([]string{kubeletFlagsFile, KubeletConf, bootstrapConf}, g.exists):
@@ -100,7 +102,7 @@ func (g *gatherer) hasKubelet() bool {
 			return g.root.link(name) != "/dev/null"
 		}
 	}
-	return slices.ContainsFunc([]string{kubeletFlagsFile, KubeletConf, bootstrapConf}, g.there)
+	return slices.ContainsFunc([]string{kubeletFlagsFile, KubeletConf, bootstrapConf}, g.there) || slices.Contains(g.initStarted(), Kubelet)
 }
 
 // kubeletFiles are those that a kubelet keeps in its default folder.

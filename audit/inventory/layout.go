@@ -139,7 +139,7 @@ type Distribution struct {
 	Mode string `json:"mode"`
 	// Data is the folder in which it keeps its files.
 	Data string `json:"data"`
-	// Unit is the service of systemd that starts it; "" where none was seen.
+	// Unit is the service that starts it, as of [Component]; "" where none was seen.
 	Unit string `json:"unit,omitempty"`
 }
 

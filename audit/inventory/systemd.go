@@ -252,6 +252,29 @@ func IsUnitFile(name string) bool {
 	return ending == ".service" || ending == quadletEnding
 }
 
+// generatorFolders are where an administrator puts programs that make units at boot, and
+// generatorOutput where that lies until the next (systemd.generator(7)).
+var (
+	generatorFolders = []string{"/run/systemd/system-generators", "/etc/systemd/system-generators", "/usr/local/lib/systemd/system-generators"}
+	generatorOutput  = []string{"/run/systemd/generator.early", "/run/systemd/generator", "/run/systemd/generator.late"}
+)
+
+// generators records the programs of an administrator's that make units, where the
+// units are not in view: which ones cannot be told without running them.
+func (g *gatherer) generators() {
+	if slices.ContainsFunc(generatorOutput, g.there) {
+		return
+	}
+	for _, dir := range generatorFolders {
+		for _, name := range g.inUnitFolder(dir, "") {
+			if file := path.Join(dir, name); g.root.link(file) != "/dev/null" {
+				g.lost("", parsers.Problem{Origin: parsers.Origin{Path: file}, Kind: parsers.KindUnsupported,
+					Detail: "makes services at boot, and /run/systemd/generator, where they would lie, is not in view: audit the node while it runs, or copy that folder as well"})
+			}
+		}
+	}
+}
+
 // quadletFolders hold the files of which podman's generator makes services at boot, the
 // first to count first (podman-systemd.unit(5)).
 var quadletFolders = []string{"/run/containers/systemd", "/etc/containers/systemd", "/usr/share/containers/systemd"}

@@ -14,6 +14,7 @@ import (
 // and so is a left-over beside a static pod. units are all of the node, wants those
 // that a target wants.
 func (g *gatherer) services(units []serviceUnit, wants map[string]bool) {
+	g.generators()
 	for _, s := range units {
 		wanted, written := s.wantedBy(wants), g.handMade(s.file())
 		first, runs := g.inv.Component(s.claim())

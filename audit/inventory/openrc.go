@@ -1,0 +1,126 @@
+package inventory
+
+import (
+	"path"
+	"slices"
+	"strings"
+
+	"certaudit/parsers"
+)
+
+// Where OpenRC keeps the scripts of its services, their settings, and for each run level
+// links to those that it starts (openrc-run(8), rc-update(8)).
+const (
+	initFolder     = "/etc/init.d"
+	initSettings   = "/etc/conf.d"
+	initRunlevels  = "/etc/runlevels"
+	maxInitSources = 8
+)
+
+// initService is a service of OpenRC.
+type initService struct {
+	name, file string
+	// sources are the files that its script reads.
+	sources  []string
+	commands []parsers.Command
+	words    []parsers.Text
+	problems []parsers.Problem
+}
+
+// initService reads a service of OpenRC; false where there is none of the name.
+func (g *gatherer) initService(name, component string) (initService, bool) {
+	s := initService{name: name, file: path.Join(initFolder, name)}
+	script, ok := g.config(s.file, component)
+	if !ok || !parsers.IsOpenRC(script) {
+		return s, false
+	}
+	var scripts [][]byte
+	if settings, ok := g.config(path.Join(initSettings, name), component); ok {
+		s.sources = parsers.SourcedFiles(settings)
+		scripts = append(scripts, settings)
+	}
+	s.sources = append(s.sources, parsers.SourcedFiles(script)...)
+	for _, source := range s.sources[:min(len(s.sources), maxInitSources)] {
+		if data, ok := g.config(source, component); ok {
+			scripts = append(scripts, data)
+		}
+	}
+	s.words, s.commands, s.problems = grammar.ParseOpenRC(name, parsers.Origin{Path: s.file}, append(scripts, script)...)
+	if len(s.words) > 0 {
+		s.commands, s.problems = grammar.ParseCommand(s.words, nil)
+	}
+	return s, true
+}
+
+// initStarted returns the names of the services that OpenRC starts, sorted.
+func (g *gatherer) initStarted() []string {
+	levels, _ := g.root.list(initRunlevels) // what may not be listed is said of what starts nothing
+	var names []string
+	for _, level := range levels {
+		started, _ := g.root.list(path.Join(initRunlevels, level))
+		names = append(names, started...)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// initComponents adds the components that OpenRC starts, other than the kubelet and
+// what runs already.
+func (g *gatherer) initComponents() {
+	for _, name := range g.initStarted() {
+		claim := componentStartedBy(name)
+		if _, runs := g.inv.Component(claim); claim == "" || claim == Kubelet || runs {
+			continue
+		}
+		s, ok := g.initService(name, claim)
+		i := slices.IndexFunc(s.commands, func(c parsers.Command) bool { return componentOfCommand(c) == claim })
+		switch {
+		case !ok:
+		case i < 0:
+			g.passOver(claim, parsers.Origin{Path: s.file}, "starts no program that is known to be %s, so its settings were not read", claim)
+		default:
+			g.noted(claim, s.problems...)
+			v := serviceView{dir: "/"}
+			g.component(g.configured(Component{Name: claim, Origin: parsers.Origin{Path: s.file}, Unit: name, Settings: s.commands[i].Flags}, nil, v), v)
+			g.others = append(g.others, besides(claim, s.commands[i], nil, v))
+		}
+	}
+}
+
+// initKubelet adds the kubelet that OpenRC starts; false where it starts none.
+func (g *gatherer) initKubelet() bool {
+	if !slices.Contains(g.initStarted(), Kubelet) {
+		return false
+	}
+	s, ok := g.initService(Kubelet, Kubelet)
+	i := slices.IndexFunc(s.commands, func(c parsers.Command) bool { return c.Program == Kubelet })
+	if !ok || i < 0 {
+		return false
+	}
+	g.noted(Kubelet, s.problems...)
+	if slices.Contains(s.sources, kubeletFlagsFile) && g.exists(kubeletFlagsFile) {
+		g.inv.Kubeadm = parsers.Origin{Path: kubeletFlagsFile}
+	}
+	g.kubeletComponent(Component{Name: Kubelet, Origin: parsers.Origin{Path: s.file}, Unit: Kubelet}, s.commands[i])
+	g.others = append(g.others, besides(Kubelet, s.commands[i], nil, nodeView{}))
+	return true
+}
+
+// initDistribution returns the layout whose program a service of OpenRC starts.
+func (g *gatherer) initDistribution(layouts []Layout) (installed, bool) {
+	names, _ := g.root.list(initFolder) // what may not be listed is said of the folders that show a layout
+	for _, name := range names {
+		for _, l := range layouts {
+			if l.Program == "" || !strings.HasPrefix(name, l.Program) {
+				continue
+			}
+			s, _ := g.initService(name, l.Name)
+			d := installed{layout: l, unit: name, unitPath: s.file, wanted: true}
+			if d.startedBy(s.words, nil) {
+				g.configure(&d)
+				return d, true
+			}
+		}
+	}
+	return installed{}, false
+}
