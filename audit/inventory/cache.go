@@ -20,8 +20,9 @@ type Cache struct {
 	// Wait, unless it is nil, is that of [Clock]: it is for a second look at what was
 	// changed a moment ago.
 	Wait func(time.Duration)
-	// Layouts are those of [Clock].
-	Layouts []Layout
+	// Layouts and Processes are those of [Clock].
+	Layouts   []Layout
+	Processes bool
 	// now is the clock, and here the folder that relative paths start from.
 	now  func() time.Time
 	here string
@@ -92,7 +93,9 @@ func (c *Cache) Reads() int {
 
 // Gather is [Gather] with what is remembered of the runs before.
 func (c *Cache) Gather(dir string, more ...string) (*Inventory, error) {
-	return c.run(dir, func(r *root) (*Inventory, error) { return gatherNode(r, c.Layouts, more), nil })
+	return c.run(dir, func(r *root) (*Inventory, error) {
+		return gatherNode(r, Clock{Layouts: c.Layouts, Processes: c.Processes}, more)
+	})
 }
 
 // GatherPaths is [GatherPaths] with what is remembered of the runs before. A
@@ -140,7 +143,7 @@ func (c *Cache) run(dir string, gather func(*root) (*Inventory, error)) (*Invent
 		return nil, rootError(dir, err)
 	}
 	defer r.close()
-	if whole && c.unchanged(r, mark.same) {
+	if whole && c.unchanged(r, mark.same) && (!c.Processes || c.sameProcesses(r)) {
 		c.failed = false
 		g := newGatherer(r)
 		g.processes()
@@ -159,6 +162,32 @@ func (c *Cache) run(dir string, gather func(*root) (*Inventory, error)) (*Invent
 	c.recall(r, inv)
 	c.dir, c.inv, c.seen, c.failed = r.dir, inv, r.seen, false
 	return inv, nil
+}
+
+// sameProcesses reports whether what the components' processes show is what it was.
+func (c *Cache) sameProcesses(r *root) bool {
+	before := c.inv.Proc
+	t, err := readTable(r, withOwn(c.Layouts))
+	if err != nil || before == nil {
+		return false
+	}
+	for _, p := range t.found {
+		t.Running = append(t.Running, p.Running)
+	}
+	return slices.Equal(t.all(), before.all()) && slices.Equal(t.Programs, before.Programs)
+}
+
+// all are the processes that are called as a component, judged or not, by PID.
+func (p Proc) all() []Process {
+	var out []Process
+	for _, r := range p.Running {
+		out = append(out, r.Process)
+	}
+	for _, o := range p.PassedOver {
+		out = append(out, o.Process)
+	}
+	slices.SortFunc(out, func(a, b Process) int { return cmp.Compare(a.PID, b.PID) })
+	return out
 }
 
 // open opens a root that marks what it looks at by the cache's clock.

@@ -207,13 +207,16 @@ type serviceView struct {
 
 func (v serviceView) host(name string) (string, bool) {
 	name = rooted(parsers.ResolvePath(v.dir+"/", name))
-	if v.own.foreign(name) == "" {
+	if mount, _ := v.own.foreign(name); mount == "" {
 		return name, true
 	}
 	return v.own.host(name)
 }
 
-func (v serviceView) foreign(name string) string { return v.own.foreign(name) }
+func (v serviceView) foreign(name string) (mount, why string) {
+	mount, _ = v.own.foreign(name)
+	return mount, "comes from a setting of the unit and"
+}
 
 // viewOf returns what a unit's program sees of the node (systemd.exec(5), "Paths" and
 // "Credentials").

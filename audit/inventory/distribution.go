@@ -94,6 +94,7 @@ func (d *installed) startedBy(words []parsers.Text, env []parsers.EnvVar) bool {
 
 // configure reads the configuration, and takes the folder of the files.
 func (g *gatherer) configure(d *installed) {
+	d.env = append(slices.Clone(d.env), g.programs[d.layout.Program]...) // of what runs, if that is known
 	files := d.layout.Config
 	if named := d.value("config"); named != "" {
 		files = []string{named}
@@ -153,9 +154,9 @@ func (d *installed) texts(name string) []parsers.Text {
 	if set := d.configured(cmp.Or(s.Field, s.Name)); len(set) > 0 {
 		return set
 	}
-	variable := d.layout.Environment + cmp.Or(s.Environment, strings.ToUpper(strings.ReplaceAll(s.Name, "-", "_")))
+	variable := d.layout.variable(s)
 	for _, e := range slices.Backward(d.env) {
-		if e.Name == variable && d.layout.Environment != "" && e.Value.Value != "" {
+		if e.Name == variable && variable != "" && e.Value.Value != "" {
 			return []parsers.Text{e.Value}
 		}
 	}
@@ -255,14 +256,15 @@ func (g *gatherer) start(d installed) {
 			g.inv.Hostname = parsers.Text{}
 		}
 	}
-	first := len(g.inv.References)
+	first, before := len(g.inv.References), len(g.inv.Components)
 	defer func() {
-		if d.unitPath != "" {
+		if d.unitPath != "" || allRun(g.inv.Components[before:]) {
 			return
 		}
 		// Which of its components run is not known, and so not which files they need.
 		g.inv.References = append(g.inv.References[:first], slices.DeleteFunc(g.inv.References[first:], func(r Reference) bool {
-			return r.Path != "" && g.inv.Files[r.Path].State == Missing
+			c, _ := g.inv.Component(r.Component)
+			return r.Path != "" && c.PID == 0 && g.inv.Files[r.Path].State == Missing
 		})...)
 		if d.layout.Unseen != "" {
 			unseen, _ := d.replace(d.layout.Unseen)
@@ -317,16 +319,22 @@ func (g *gatherer) startComponent(d installed, c LayoutComponent) {
 	}
 	cmd := commands[0]
 	component := Component{Name: c.Name, Origin: at, Settings: cmd.Flags, Assumed: d.unitPath == "" && c.ArgumentsFile == ""}
+	if component.Assumed && g.isElsewhere(c.Name) {
+		return
+	}
+	var run started
 	if c.Name == Kubelet {
-		g.kubeletComponent(component, cmd)
+		component, run = g.startedComponent(component, cmd, c.ArgumentsFile == "")
+		run.command = g.kubeletComponent(component, run.command)
 	} else {
-		component = g.configured(component, nil, nodeView{})
+		component, run = g.startedComponent(component, cmd, c.ArgumentsFile == "")
+		component = g.configured(component, run.env, run.view)
 		if component.Overruled != nil { // the distribution writes the file that lacks them
 			component.Settings, component.Overruled = append(component.Overruled, component.Settings...), nil
 		}
-		g.component(component, nodeView{})
+		g.component(component, run.view)
 	}
-	g.others = append(g.others, besides(c.Name, cmd, nil, nodeView{}))
+	g.others = append(g.others, besides(c.Name, run.command, nil, run.view))
 }
 
 // argumentsFile are the words of a file with one argument a line, in which the

@@ -17,9 +17,9 @@ type view interface {
 	// host returns the node's path, and false where the component would find
 	// nothing of the node there.
 	host(name string) (string, bool)
-	// foreign returns where that is mounted which brings the path to the component
-	// and cannot be seen from the node; "" for none.
-	foreign(name string) string
+	// foreign returns where something is mounted that brings the path to the component
+	// and cannot be seen from the node, and what is said of it; "" for none.
+	foreign(name string) (mount, why string)
 }
 
 // nodeView is that of a component which runs on the node itself.
@@ -27,7 +27,7 @@ type nodeView struct{}
 
 func (nodeView) host(name string) (string, bool) { return path.Clean("/" + name), true }
 
-func (nodeView) foreign(string) string { return "" }
+func (nodeView) foreign(string) (mount, why string) { return "", "" }
 
 // mounts is the view from inside a container.
 type mounts struct {
@@ -37,13 +37,13 @@ type mounts struct {
 
 func (m mounts) host(name string) (string, bool) { return m.pod.HostPath(m.container, name) }
 
-func (m mounts) foreign(name string) string {
+func (m mounts) foreign(name string) (mount, why string) {
 	for _, mount := range m.container.Mounts {
 		if name == mount.MountPath || strings.HasPrefix(name, strings.TrimSuffix(mount.MountPath, "/")+"/") {
-			return mount.MountPath
+			return mount.MountPath, "comes from a volume that is no hostPath and"
 		}
 	}
-	return ""
+	return "", ""
 }
 
 // component adds a component and everything that it names. Of a second one that
@@ -214,9 +214,9 @@ func (g *gatherer) follow(component string, u use, value parsers.Text, pair stri
 	host, mounted := v.host(value.Value)
 	if !mounted {
 		ref.Path, ref.Unmounted = path.Clean("/"+value.Value), true
-		if mount := v.foreign(ref.Path); mount != "" {
+		if mount, why := v.foreign(ref.Path); mount != "" {
 			ref.Path, ref.Unmounted, ref.Hidden = "", false, true
-			g.hidden(component, value, mount, v)
+			g.hidden(component, value, mount, why)
 		}
 		g.refer(ref)
 		return
@@ -228,15 +228,11 @@ func (g *gatherer) follow(component string, u use, value parsers.Text, pair stri
 }
 
 // hidden records what cannot be seen from the node, once for each volume of a component.
-func (g *gatherer) hidden(component string, value parsers.Text, mount string, v view) {
+func (g *gatherer) hidden(component string, value parsers.Text, mount, why string) {
 	if !g.once(component, "volume "+mount) {
 		return
 	}
-	source := "a volume that is no hostPath"
-	if _, ofUnit := v.(serviceView); ofUnit {
-		source = "a setting of the unit"
-	}
-	detail := fmt.Sprintf("%q comes from %s and cannot be seen from the node", value.Value, source)
+	detail := fmt.Sprintf("%q %s cannot be seen from the node", value.Value, why)
 	if mount != value.Value {
 		detail += ", nor can anything else below " + mount
 	}

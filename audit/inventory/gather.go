@@ -29,16 +29,22 @@ func Gather(dir string, more ...string) (*Inventory, error) {
 		return nil, rootError(dir, err)
 	}
 	defer r.close()
-	return gatherNode(r, nil, more), nil
+	return gatherNode(r, Clock{}, more)
 }
 
 func rootError(dir string, err error) error {
 	return fmt.Errorf("cannot open the root folder %q: %s; give --root the folder that holds the node's etc and var", dir, bareError(err))
 }
 
-func gatherNode(r *root, users []Layout, more []string) *Inventory {
+// gatherNode gathers the node of a root; c says how, its times apart.
+func gatherNode(r *root, c Clock, more []string) (*Inventory, error) {
 	g := newGatherer(r)
-	g.components(users)
+	if c.Processes {
+		if err := g.readProcesses(withOwn(c.Layouts)); err != nil {
+			return nil, err
+		}
+	}
+	g.components(c.Layouts)
 	g.kubeadm()
 	g.etcdData()
 	g.strangers()
@@ -49,7 +55,7 @@ func gatherNode(r *root, users []Layout, more []string) *Inventory {
 	g.folders()
 	g.newestRotated()
 	g.processes()
-	return g.inv
+	return g.inv, nil
 }
 
 // components adds what runs on the node: what a distribution starts, the kubelet, its
@@ -69,6 +75,7 @@ func (g *gatherer) components(users []Layout) {
 	g.staticPods()
 	g.services(units, wants)
 	g.initComponents()
+	g.unfiled()
 	if made {
 		g.distributionFiles(d)
 	}
@@ -93,6 +100,10 @@ type gatherer struct {
 	unitNames map[string][]string
 	// kubeletStray are the fields of the kubelet's configuration that it does not have.
 	kubeletStray []parsers.Flag
+	// running are the processes of components, by PID; nil where they were not asked for.
+	running []*running
+	// programs are settings of distributions by the variables of their processes, by program.
+	programs map[string][]parsers.EnvVar
 }
 
 // maxNodeBytes bounds what is read of one node. An honest one has less than one
@@ -315,10 +326,11 @@ func (g *gatherer) container(pod parsers.Pod, c parsers.Container) (others []str
 			rest.commands = append(rest.commands, cmd)
 			continue
 		}
-		g.noted(name, problems...)
+		run := g.asRun(name, pod.Origin, started{command: cmd, env: c.Env, view: v})
+		g.noted(name, run.known(problems)...)
 		problems, own = nil, true
-		g.component(g.configured(Component{Name: name, Origin: pod.Origin, Image: c.Image, Settings: cmd.Flags, Annotations: pod.Annotations}, c.Env, v), v)
-		others = append(others, besides(name, cmd, c.Env, v))
+		g.component(g.configured(Component{Name: name, Origin: pod.Origin, PID: run.pid, Image: c.Image, Settings: run.command.Flags, Annotations: pod.Annotations}, run.env, run.view), run.view)
+		others = append(others, besides(name, run.command, run.env, run.view))
 	}
 	if own {
 		rest.env, rest.volumes = nil, nil

@@ -62,6 +62,8 @@ type Inventory struct {
 	HostRoots []string `json:"hostRoots,omitempty"`
 	// Processes are the components that run, where that can be seen.
 	Processes []Process `json:"processes,omitempty"`
+	// Proc is what the processes were started with; nil where that was not asked for.
+	Proc *Proc `json:"proc,omitempty"`
 	// Objects are those of the Kubernetes objects among the input that say more
 	// than their certificates do.
 	Objects []Object `json:"objects,omitempty"`
@@ -104,11 +106,14 @@ func New() *Inventory {
 // Component is one program that runs on the node.
 type Component struct {
 	Name string `json:"name"`
-	// Origin is the manifest or unit that starts it.
+	// Origin is the manifest or unit that starts it, or the command line of a process
+	// that no file starts; see [IsProcess].
 	Origin parsers.Origin `json:"origin"`
 	// Unit is the service that starts it: of systemd "etcd@main.service", of OpenRC
 	// "etcd"; "" for none.
 	Unit string `json:"unit,omitempty"`
+	// PID is that of the process whose settings these are; 0 for those of a file.
+	PID int `json:"pid,omitempty"`
 	// Image is the container's image; the zero Text outside a pod.
 	Image parsers.Text `json:"image,omitzero"`
 	// Settings are the flags in effect and the fields of a configuration file

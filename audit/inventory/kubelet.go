@@ -44,7 +44,7 @@ func (g *gatherer) kubelet() {
 	unit, found := g.unit("kubelet.service", "kubelet")
 	switch {
 	case found:
-	case g.initKubelet():
+	case g.initKubelet(), g.runningKubelet():
 		return
 	case g.partial():
 		return
@@ -72,7 +72,7 @@ func (g *gatherer) kubelet() {
 	g.noted("kubelet", problems...)
 	for _, c := range commands {
 		if c.Program == "kubelet" {
-			g.kubeletComponent(Component{Name: Kubelet, Origin: parsers.Origin{Path: unit.Path}, Unit: unit.Name}, onNode(c, view))
+			c = g.kubeletComponent(Component{Name: Kubelet, Origin: parsers.Origin{Path: unit.Path}, Unit: unit.Name}, onNode(c, view))
 			g.others = append(g.others, besides(Kubelet, c, unit.Environment(), nodeView{}))
 			return
 		}
@@ -164,14 +164,22 @@ func (g *gatherer) exists(name string) bool {
 
 // kubeletComponent adds the kubelet with its settings: those of the
 // configuration file, then of its drop-ins, then its flags, the later winning
-// (website, tasks/administer-cluster/kubelet-config-file).
-func (g *gatherer) kubeletComponent(c Component, cmd parsers.Command) {
+// (website, tasks/administer-cluster/kubelet-config-file). It returns the command that
+// counts: the one of its process, where that is known.
+func (g *gatherer) kubeletComponent(c Component, cmd parsers.Command) (run parsers.Command) {
+	if c.PID == 0 {
+		var run started
+		c, run = g.startedComponent(c, cmd, false)
+		cmd = run.command
+		g.seenApart(run)
+	}
 	c.Settings = append(g.kubeletConfiguration(cmd), cmd.Flags...)
 	c.StrayFields = g.kubeletStray
 	g.component(c, nodeView{})
 	g.bootstrap(c)
 	g.kubeletClient(c)
 	g.kubeletServing(c)
+	return cmd
 }
 
 func (g *gatherer) kubeletConfiguration(cmd parsers.Command) []parsers.Flag {

@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"bytes"
+	"cmp"
 	"embed"
 	"fmt"
 	"maps"
@@ -74,6 +75,25 @@ type LayoutSetting struct {
 	Default     string `yaml:"default"`
 	// Unnamed: with it the node is not called as its host.
 	Unnamed bool `yaml:"unnamed"`
+}
+
+// variable is the one that stands for a setting; "" for none.
+func (l Layout) variable(s LayoutSetting) string {
+	if l.Environment == "" {
+		return ""
+	}
+	return l.Environment + cmp.Or(s.Environment, strings.ToUpper(strings.ReplaceAll(s.Name, "-", "_")))
+}
+
+// variables are those that stand for settings.
+func (l Layout) variables() []string {
+	var names []string
+	for _, s := range l.Settings {
+		if name := l.variable(s); name != "" {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // LayoutComponent is a component that a distribution starts.

@@ -79,10 +79,12 @@ func (g *gatherer) initComponents() {
 		case i < 0:
 			g.passOver(claim, parsers.Origin{Path: s.file}, "starts no program that is known to be %s, so its settings were not read", claim)
 		default:
-			g.noted(claim, s.problems...)
-			v := serviceView{dir: "/"}
-			g.component(g.configured(Component{Name: claim, Origin: parsers.Origin{Path: s.file}, Unit: name, Settings: s.commands[i].Flags}, nil, v), v)
-			g.others = append(g.others, besides(claim, s.commands[i], nil, v))
+			at := parsers.Origin{Path: s.file}
+			run := g.asRun(claim, at, started{command: s.commands[i], view: serviceView{dir: "/"}})
+			g.noted(claim, run.known(s.problems)...)
+			c := Component{Name: claim, Origin: at, Unit: name, PID: run.pid, Settings: run.command.Flags}
+			g.component(g.configured(c, run.env, run.view), run.view)
+			g.others = append(g.others, besides(claim, run.command, run.env, run.view))
 		}
 	}
 }
@@ -101,8 +103,8 @@ func (g *gatherer) initKubelet() bool {
 	if slices.Contains(s.sources, kubeletFlagsFile) && g.exists(kubeletFlagsFile) {
 		g.inv.Kubeadm = parsers.Origin{Path: kubeletFlagsFile}
 	}
-	g.kubeletComponent(Component{Name: Kubelet, Origin: parsers.Origin{Path: s.file}, Unit: Kubelet}, s.commands[i])
-	g.others = append(g.others, besides(Kubelet, s.commands[i], nil, nodeView{}))
+	run := g.kubeletComponent(Component{Name: Kubelet, Origin: parsers.Origin{Path: s.file}, Unit: Kubelet}, s.commands[i])
+	g.others = append(g.others, besides(Kubelet, run, nil, nodeView{}))
 	return true
 }
 

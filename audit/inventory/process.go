@@ -41,6 +41,7 @@ func (g *gatherer) processes() {
 	if err != nil {
 		return
 	}
+	network, _ := g.root.procLink("proc/1/ns/net")
 	for _, name := range names {
 		pid, err := strconv.Atoi(name)
 		if err != nil {
@@ -49,6 +50,9 @@ func (g *gatherer) processes() {
 		component := componentOf(g.root.small(filepath.Join("proc", name, "comm")))
 		if component == "" {
 			continue
+		}
+		if own, err := g.root.procLink(filepath.Join("proc", name, "ns/net")); err == nil && network != "" && own != network {
+			continue // of a node in a container, or of another cluster (network_namespaces(7))
 		}
 		if started, ok := startTime(g.root.small(filepath.Join("proc", name, "stat")), boot); ok {
 			g.inv.Processes = append(g.inv.Processes, Process{component, pid, started})

@@ -18,14 +18,8 @@ func (g *gatherer) configured(c Component, env []parsers.EnvVar, v view) Compone
 // settings returns what a component is configured with, and the flags that count for
 // nothing since a file takes the place of all.
 func (g *gatherer) settings(c Component, env []parsers.EnvVar, v view) (inEffect, overruled []parsers.Flag) {
-	var vars []parsers.Flag
 	p, _ := ProgramNamed(c.Name)
-	for _, e := range env {
-		if name, ok := strings.CutPrefix(e.Name, p.Environment); ok && p.Environment != "" {
-			vars = append(vars, parsers.Flag{Name: strings.ToLower(strings.ReplaceAll(name, "_", "-")), Value: e.Value.Value, Origin: e.Value.Origin})
-		}
-	}
-	all := parsers.Command{Flags: append(vars, c.Settings...)}
+	all := parsers.Command{Flags: append(variablesOf(p, env), c.Settings...)}
 	file := all.Flag(p.ConfigFlag)
 	if file.Value == "" {
 		return all.Flags, nil
@@ -49,6 +43,17 @@ func (g *gatherer) settings(c Component, env []parsers.EnvVar, v view) (inEffect
 		return nil, c.Settings
 	}
 	return all.Flags, nil
+}
+
+// variablesOf are the variables that stand for flags of a program, as flags.
+func variablesOf(p Program, env []parsers.EnvVar) []parsers.Flag {
+	var vars []parsers.Flag
+	for _, e := range env {
+		if name, ok := strings.CutPrefix(e.Name, p.Environment); ok && p.Environment != "" {
+			vars = append(vars, parsers.Flag{Name: strings.ToLower(strings.ReplaceAll(name, "_", "-")), Value: e.Value.Value, Origin: e.Value.Origin})
+		}
+	}
+	return vars
 }
 
 // configFlags returns the flags that a configuration file stands for.

@@ -24,6 +24,9 @@ type Clock struct {
 	Late func() bool
 	// Layouts are a user's own, which come before those of the program.
 	Layouts []Layout
+	// Processes: what components run with is read from the proc file system, and judged
+	// in place of what the files say that start them. It is an error if there is none.
+	Processes bool
 }
 
 // A file that was changed so lately is looked at again, after a pause, so often
@@ -42,7 +45,7 @@ func (c Clock) Gather(dir string, more ...string) (*Inventory, error) {
 	}
 	defer r.close()
 	r.late = c.Late
-	return r.settled(c, "/", func() (*Inventory, error) { return gatherNode(r, c.Layouts, more), nil })
+	return r.settled(c, "/", func() (*Inventory, error) { return gatherNode(r, c, more) })
 }
 
 // GatherPaths is [GatherPaths] with a second look at what was changed a moment ago.
@@ -54,8 +57,10 @@ func (c Clock) GatherPaths(here string, paths, more []string, progress func(file
 	defer r.close()
 	r.late = c.Late
 	var s *scanner
+	copied := c
+	copied.Processes = false
 	_, err = r.settled(c, slashed(here), func() (*Inventory, error) {
-		s, err = gatherPaths(r, here, paths, progress, false, func(dir string) (*Inventory, error) { return c.Gather(dir, more...) })
+		s, err = gatherPaths(r, here, paths, progress, false, func(dir string) (*Inventory, error) { return copied.Gather(dir, more...) })
 		if err != nil {
 			return nil, err
 		}
@@ -110,7 +115,7 @@ func (inv *Inventory) suspects() []string {
 		}
 	}
 	for _, p := range inv.Problems {
-		if p.Lost && p.Origin.Path != "" {
+		if p.Lost && p.Origin.Path != "" && !strings.HasPrefix(p.Origin.Path, "/proc") { // of these files nobody writes one
 			found[p.Origin.Path] = true
 		}
 	}

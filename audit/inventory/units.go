@@ -51,8 +51,10 @@ func (g *gatherer) service(s serviceUnit, unit parsers.Unit, wanted, written boo
 		if name == "" || name == "kubelet" {
 			continue
 		}
-		g.noted(name, problems...)
-		c := g.configured(Component{Name: name, Origin: parsers.Origin{Path: unit.Path}, Unit: unit.Name, Settings: cmd.Flags}, env, view)
+		run := g.asRun(name, parsers.Origin{Path: unit.Path}, started{command: cmd, env: env, view: view})
+		cmd, env, view = run.command, run.env, run.view
+		g.noted(name, run.known(problems)...)
+		c := g.configured(Component{Name: name, Origin: parsers.Origin{Path: unit.Path}, Unit: unit.Name, PID: run.pid, Settings: cmd.Flags}, env, view)
 		if first, twice := g.inv.Component(name); twice && !wanted && !runBeside(first, c) {
 			g.namedBy(c, view)
 			return // nothing starts it
