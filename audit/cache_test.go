@@ -369,6 +369,29 @@ func TestCacheNoticesProcesses(t *testing.T) {
 	}
 }
 
+// So is what a process runs with that was started again.
+func TestCacheNoticesCommandLines(t *testing.T) {
+	c := &fixtures.Cluster{Node: scenarioNode(t, "ok-processes")}
+	dir := placeNode(t, c.Node)
+	cache := newCache(t)
+	cache.Processes = true
+	differs := func() bool { return slices.Contains(checksOf(again(t, cache, dir).result), "processes/differs") }
+	if differs() {
+		t.Error("the first process differs")
+	}
+	reads := cache.Reads()
+	if differs() || cache.Reads() != reads {
+		t.Errorf("%d files were read again", cache.Reads()-reads)
+	}
+	c.Run(fixtures.Process{PID: 1203, Args: []string{"kube-scheduler", "--kubeconfig=/etc/kubernetes/admin.conf"}, Days: 1})
+	for _, name := range []string{"/proc/1203/cmdline", "/proc/1203/stat"} {
+		rewrite(t, dir+name, c.Node[name].Data)
+	}
+	if !differs() {
+		t.Error("the second process does not differ")
+	}
+}
+
 // What is named no more and lies where it lay has not vanished.
 func TestCacheForgetsTheUnnamed(t *testing.T) {
 	c := fixtures.ControlPlane(fixtures.Options{})

@@ -96,6 +96,9 @@ func (g group) namedBy() string {
 }
 
 func where(o parsers.Origin) string {
+	if inventory.IsProcess(o.Path) {
+		return "what started " + path.Dir(o.Path)
+	}
 	if o.Line == 0 {
 		return o.Path
 	}

@@ -423,6 +423,43 @@ var roster = []Check{
 	},
 
 	{
+		ID: "processes/differs", Severity: Warning, scope: scopeNode,
+		Summary: "a component runs with other flags than the file says that starts it",
+		Why:     "What runs is judged; with its next start the component takes what the file says, which nobody has seen work. Asked for with --from-processes. Only flags that concern certificates are compared, and not how they are written: their order, a default that is written out, the order of a list in which it means nothing.",
+		Example: "kube-apiserver.yaml was edited while the kubelet was stopped, or so that the kubelet refuses it; a unit was changed without systemctl daemon-reload and a restart.",
+		Remedy:  "Decide which of the two is right: correct the file, or have the component take it up.",
+		Source:  "proc_pid_cmdline(5); " + sourceStaticPod,
+		run:     checkProcessDiffers,
+	},
+	{
+		ID: "processes/missing", Severity: Warning, scope: scopeNode,
+		Summary: "a component that a manifest or unit starts does not run",
+		Why:     "It does not do its work, whatever its certificates are. Said only where processes of other components are seen, with --from-processes, and of a static pod only where the kubelet runs. What a distribution such as k3s runs within its own process cannot be told.",
+		Example: "etcd ends at its start because a certificate is not to be read.",
+		Remedy:  "Look at the component's log.",
+		Source:  "proc(5); " + sourceStaticPod,
+		run:     checkProcessMissing,
+	},
+	{
+		ID: "processes/unfiled", Severity: Info, scope: scopeNode,
+		Summary: "a component runs that no file of the node starts",
+		Why:     "What it runs with is judged, and is gone with the next restart of the node. Not said where nothing on the node is started by files that are known, as by RKE, nor of what the API server has placed. Asked for with --from-processes.",
+		Example: "A kube-proxy that somebody started by hand; a manifest that was removed while the kubelet was stopped.",
+		Remedy:  "Find out what has started it.",
+		Source:  "proc(5)",
+		run:     checkProcessUnfiled,
+	},
+	{
+		ID: "processes/twice", Severity: Warning, scope: scopeNode,
+		Summary: "two processes of one component that cannot both be in use",
+		Why:     "They are to listen on the same ports; which of them answers is not known, and what the second names is not judged. Asked for with --from-processes.",
+		Example: "The kubelet of a package runs beside one that was started by hand.",
+		Remedy:  "End the one that is left over.",
+		Source:  "proc(5)",
+		run:     checkProcessTwice,
+	},
+
+	{
 		ID: "connections/server-untrusted", Severity: Critical, scope: scopeNode,
 		Summary: "a client does not accept the server that it dials",
 		Why:     "What the client verifies with does not verify the server's certificate: \"x509: certificate signed by unknown authority\".",

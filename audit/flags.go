@@ -123,6 +123,9 @@ func (n *node) unset(component, flag string) unsetFlag {
 	if whole, _ := isWhole(n.inv, c); !whole {
 		return unsetFlag{}
 	}
+	if at, differs := n.notTakenUp(c, flag); differs {
+		return unsetFlag{component, flag, at}
+	}
 	return unsetFlag{component, flag, placeOfFlag(c, flag)}
 }
 

@@ -6,6 +6,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"certaudit/audit/inventory"
 )
 
 // Step is one thing to do to fix what was found on a node.
@@ -77,9 +79,39 @@ type planner struct {
 func (n *nodeAudit) plan(findings []Finding) []Step {
 	p := &planner{nodeAudit: n}
 	for _, work := range p.works(findings) {
+		if component := p.takesUp(work); component != "" {
+			labels := work.findings
+			work = settle(component)
+			work.findings = labels
+		}
 		work.add(p)
 	}
 	return p.finish()
+}
+
+// takesUp returns a component that a work restarts, or whose manifest it changes, although
+// it does not run with what its file says: it would come back with flags under which
+// nothing was judged. "" for none.
+func (p *planner) takesUp(w work) string {
+	unsettled := p.unsettled()
+	if len(unsettled) == 0 {
+		return ""
+	}
+	trial := &planner{nodeAudit: p.nodeAudit}
+	w.add(trial)
+	for _, name := range unsettled {
+		c, _ := p.inv.Component(name)
+		byKubelet := p.isStatic(c) && slices.Contains(trial.restarts, inventory.Kubelet)
+		if byKubelet || slices.Contains(trial.restarts, name) || slices.ContainsFunc(trial.edited, func(e fileEdits) bool { return e.file == c.Origin.Path }) {
+			return name
+		}
+	}
+	return ""
+}
+
+// settle is what has to be decided before anything restarts a component.
+func settle(component string) work {
+	return work{key: "settle " + component, ask: fmt.Sprintf("first settle what %s is to run (%s), then have the plan made again: a restart takes up what its file says", component, checkDiffers)}
 }
 
 // finish frames the steps and puts them in order.

@@ -2,6 +2,7 @@ package audit
 
 import (
 	"cmp"
+	"fmt"
 	"net"
 	"path"
 	"slices"
@@ -28,6 +29,10 @@ func (p *planner) restartAll(of work) {
 	for _, name := range p.restarts {
 		c, ok := p.inv.Component(name)
 		switch {
+		case slices.Contains(p.unsettled(), name):
+			p.add(PhaseAsk, of, settle(name).ask)
+		case ok && inventory.IsProcess(c.Origin.Path):
+			p.add(PhaseRestart, of, fmt.Sprintf("restart %s, process %d, by what started it: no file of the node says what that is", name, c.PID))
 		case name == inventory.Kubelet:
 			p.add(PhaseRestart, of, "restart the kubelet", restartCommand(c, name))
 		case !ok:

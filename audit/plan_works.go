@@ -51,6 +51,9 @@ func (p *planner) works(findings []Finding) []work {
 			continue
 		}
 		w := p.workFor(f)
+		if f.Check != checkDiffers && slices.Contains(p.unsettled(), f.Component) {
+			w = settle(f.Component)
+		}
 		w.findings = []string{f.Label()}
 		if i := slices.IndexFunc(out, func(o work) bool { return o.key == w.key && w.key != "" }); i >= 0 {
 			out[i].findings = union(out[i].findings, w.findings)

@@ -27,7 +27,7 @@ func auditNode(t *testing.T, n fixtures.Node, o audit.Options) audit.Result {
 	if err := n.Write(dir); err != nil {
 		t.Fatal(err)
 	}
-	inv, err := inventory.Gather(dir)
+	inv, err := inventory.Clock{Processes: n.FromProcesses()}.Gather(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
