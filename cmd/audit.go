@@ -22,6 +22,7 @@ import (
 // auditFlags are the flags that every command which audits takes.
 type auditFlags struct {
 	root      string
+	processes bool
 	probe     string
 	at        string
 	outputs   []string
@@ -45,6 +46,7 @@ var failOnValues = []string{string(audit.Info), string(audit.Warning), string(au
 func (f *auditFlags) register(c *cobra.Command, formats []report.Format) {
 	flags := c.Flags()
 	flags.StringVar(&f.root, "root", "/", "audit the node whose file system lies below `DIR`; links are followed inside it")
+	f.registerProcesses(c)
 	flags.StringVar(&f.probe, "probe", "", "connect to the endpoints that the configuration names, and judge by what they serve; `WHERE` is here (if not given), which leaves out what a copied node means by addresses that are not this machine's, or anywhere")
 	flags.Lookup("probe").NoOptDefVal = probeHere
 	complete(c, "probe", []string{probeHere, probeAnywhere})
@@ -52,6 +54,11 @@ func (f *auditFlags) register(c *cobra.Command, formats []report.Format) {
 	flags.StringVar(&f.overrides.Profile, "profile", "", "judge by the requirements of this `PROFILE` (default: from what is found): "+strings.Join(audit.Profiles(), ", "))
 	complete(c, "profile", audit.Profiles())
 	f.registerReport(c, formats)
+}
+
+// registerProcesses adds the flag of commands that read a node.
+func (f *auditFlags) registerProcesses(c *cobra.Command) {
+	c.Flags().BoolVar(&f.processes, "from-processes", false, "judge what components run with, by the command lines of their processes in /proc, and compare it with the files that start them")
 }
 
 // registerReport adds the flags that say when, where to and how strictly.
@@ -193,8 +200,12 @@ all below them, whatever they belong to: certificates, keys, kubeconfigs and
 Kubernetes objects, recognised by content; - is the standard input. A folder that
 holds the etc/kubernetes or var/lib/kubelet of a node is audited as that node, and
 so is each such folder below it. With a node beside other PATHs, the objects of its
-cluster are held against it.`,
+cluster are held against it.
+
+With --from-processes, on a node that runs, what counts is what the components run
+with, whatever the files say that start them; where the two differ is a finding.`,
 		Example: `  sudo certaudit audit
+  sudo certaudit audit --from-processes
   certaudit audit --root /backup/cp-1 --at 2027-01-31
   certaudit audit -o table -o json=audit.json --fail-on critical
   certaudit audit --config certaudit.yaml ./certs ./deploy
@@ -204,8 +215,11 @@ cluster are held against it.`,
 		RunE: func(c *cobra.Command, args []string) error {
 			f.paths = args
 			f.node = len(args) == 0 || c.Flags().Changed("root")
-			if f.probe != "" && !f.node {
+			switch {
+			case f.probe != "" && !f.node:
 				return errors.New("--probe needs a node: give --root beside the PATHs")
+			case f.processes && !f.node:
+				return errors.New("--from-processes needs a node: give --root beside the PATHs")
 			}
 			return p.audit(f)
 		},
@@ -265,7 +279,9 @@ func (p *program) gather(f auditFlags, o audit.Options) ([]*inventory.Inventory,
 		more = o.Policy.Paths
 	}
 	if f.node || len(f.paths) == 0 {
-		inv, err := p.clock(o).Gather(f.root, more...)
+		clock := p.clock(o)
+		clock.Processes = f.processes
+		inv, err := clock.Gather(f.root, more...)
 		if err != nil {
 			return nil, err
 		}

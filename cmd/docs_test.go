@@ -132,6 +132,42 @@ func demoResult(t *testing.T) audit.Result {
 	return audit.Run([]*inventory.Inventory{inv}, audit.Options{At: fixtures.Now})
 }
 
+// The page of nodes shows what the audit of a node by its processes finds.
+func TestProcessesPage(t *testing.T) {
+	dir := t.TempDir()
+	for _, s := range fixtures.Scenarios() {
+		if s.Name == "bad-processes-differs" {
+			if err := s.Node().Write(dir); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	inv, err := inventory.Clock{Processes: true}.Gather(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	format, err := report.Lookup("table")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	if err := format.Write(&out, audit.Run([]*inventory.Inventory{inv}, audit.Options{At: fixtures.Now}), report.Options{Width: 160}); err != nil {
+		t.Fatal(err)
+	}
+	_, findings, _ := strings.Cut(out.String(), "Findings\n\n")
+	findings, _, _ = strings.Cut(findings, "\n\n")
+	text, err := os.ReadFile(filepath.Join("..", "docs", "nodes.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, rest, ok1 := strings.Cut(string(text), "<!-- processes -->\n")
+	_, after, ok2 := strings.Cut(rest, "<!-- /processes -->\n")
+	if !ok1 || !ok2 || findings == "" {
+		t.Fatal("docs/nodes.md has no section of processes, or nothing to show there")
+	}
+	page(t, "docs/nodes.md", before+"<!-- processes -->\n```console\n"+findings+"\n```\n<!-- /processes -->\n"+after)
+}
+
 // The README shows what the demonstration prints on a terminal of 200 columns.
 func TestReadmePage(t *testing.T) {
 	format, err := report.Lookup("table")

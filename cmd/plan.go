@@ -31,6 +31,7 @@ command that fails; stopped anywhere, the node works as before.`,
 	}
 	flags := c.Flags()
 	flags.StringVar(&f.root, "root", "/", "plan for the node whose file system lies below `DIR`; the steps are to be run on the node")
+	f.registerProcesses(c)
 	flags.StringVar(&f.at, "at", "", "audit as of this `TIME`, RFC 3339 or a date (default now)")
 	flags.StringVar(&f.config, "config", "", "read the policy from this `FILE`; what it waives is not planned for")
 	flags.StringVar(&f.overrides.KubernetesVersion, "kubernetes-version", "", "judge by the requirements of this `VERSION` (default: from the image tags)")

@@ -63,6 +63,9 @@ SIGHUP reads the policy again and forgets what has vanished; SIGTERM ends.`,
 			if len(args) > 0 && c.Flags().Changed("root") {
 				return errors.New("a PATH cannot be combined with --root: it is audited with no node around")
 			}
+			if len(args) > 0 && f.processes {
+				return errors.New("--from-processes needs a node, and a PATH is audited with no node around")
+			}
 			ctx, stop := signal.NotifyContext(c.Context(), syscall.SIGTERM, syscall.SIGINT)
 			defer stop()
 			return p.serve(ctx, f)
@@ -70,6 +73,7 @@ SIGHUP reads the policy again and forgets what has vanished; SIGTERM ends.`,
 	}
 	flags := c.Flags()
 	flags.StringVar(&f.root, "root", "/", "audit the node whose file system lies below `DIR`; links are followed inside it")
+	f.registerProcesses(c)
 	flags.StringVar(&f.config, "config", "", "read the policy from this `FILE`: thresholds, severities, waivers, more requirements")
 	flags.StringVar(&f.overrides.KubernetesVersion, "kubernetes-version", "", "judge by the requirements of this `VERSION` (default: from the image tags)")
 	flags.StringVar(&f.overrides.Profile, "profile", "", "judge by the requirements of this `PROFILE` (default: from what is found): "+strings.Join(audit.Profiles(), ", "))

@@ -138,7 +138,7 @@ func (s *server) run(ctx context.Context, watch func() (watcher, error), reload 
 // forget drops what is known of the audits before.
 func (s *server) forget() {
 	s.cache, s.memory = inventory.NewCache(time.Now, workingFolder()), nil
-	s.cache.Wait = pause
+	s.cache.Wait, s.cache.Processes = pause, s.flags.processes
 }
 
 // reload reads the policy again and forgets what is remembered of vanished
