@@ -197,16 +197,16 @@ func checkProcessMissing(p *pass) {
 		p.unjudged("no process of %s is seen in /proc, nor one of %s; the files were judged. In a container without the node's processes (hostPID) none can be seen", joinOr(componentNames()), joinOr(programNames()))
 		return
 	}
-	var untold []string
+	var embedded []string
 	for _, c := range p.inv.Components {
-		if p.isUntold(c) {
-			untold = append(untold, c.Name)
+		if p.isEmbedded(c) {
+			embedded = append(embedded, c.Name)
 		} else {
 			p.judgeRuns(c)
 		}
 	}
-	if len(untold) > 0 {
-		p.unjudged("what %s run with cannot be told from processes (%s runs them within its own process, or hides their arguments): what the files say was judged", strings.Join(untold, ", "), cmp.Or(joinOr(proc.Programs), "what starts them"))
+	if len(embedded) > 0 {
+		p.unjudged("what %s run with cannot be seen (%s runs them within its own process, or hides their arguments): what the files say was judged", strings.Join(embedded, ", "), cmp.Or(joinOr(proc.Programs), "what starts them"))
 	}
 }
 
@@ -258,9 +258,9 @@ func (n *node) isSeen(c inventory.Component) bool {
 	})
 }
 
-// isUntold reports whether no process is seen of a component that a distribution starts
-// which may do so within its own process.
-func (n *node) isUntold(c inventory.Component) bool {
+// isEmbedded reports whether no process is seen of a component that a distribution starts
+// which may run it within its own process.
+func (n *node) isEmbedded(c inventory.Component) bool {
 	embedded := n.inv.Distribution != nil && len(n.inv.Proc.Programs) > 0
 	unit := path.Ext(c.Origin.Path) == ".service" || c.Name == inventory.Kubelet
 	return !n.isSeen(c) && !n.isStatic(c) && (embedded || !unit)

@@ -434,7 +434,7 @@ var roster = []Check{
 	{
 		ID: "processes/missing", Severity: Warning, scope: scopeNode,
 		Summary: "a component that a manifest or unit starts does not run",
-		Why:     "It does not do its work, whatever its certificates are. Said only where processes of other components are seen, with --from-processes, and of a static pod only where the kubelet runs. What a distribution such as k3s runs within its own process cannot be told.",
+		Why:     "It does not do its work, whatever its certificates are. Said only where processes of other components are seen, with --from-processes, and of a static pod only where the kubelet runs. What a distribution such as k3s runs within its own process cannot be seen.",
 		Example: "etcd ends at its start because a certificate is not to be read.",
 		Remedy:  "Look at the component's log.",
 		Source:  "proc(5); " + sourceStaticPod,
