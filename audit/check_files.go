@@ -408,11 +408,23 @@ func checkPermissions(p *pass) {
 		}
 		p.examine()
 		if severity, expected := p.permissions(g); severity != "" {
+			message := fmt.Sprintf("has the mode %04o; expected %04o or less, %s", g.file.Mode.Perm(), expected.mode, expected.why)
+			if d := p.inv.Distribution; p.isGivenMode(g.file) {
+				severity, message = Info, message+"; "+d.Name+" gives it that mode"
+			}
 			p.report(finding{severity: severity, component: g.component(), at: g.at(),
-				message: fmt.Sprintf("has the mode %04o; expected %04o or less, %s", g.file.Mode.Perm(), expected.mode, expected.why),
+				message: message,
 				remedy:  remedy{fmt.Sprintf("chmod %04o ", expected.mode) + shellWord(target(g.file))}, reference: expected.source})
 		}
 	}
+}
+
+// isGivenMode reports whether a file has the mode that the distribution gives it.
+func (n *nodeAudit) isGivenMode(f inventory.File) bool {
+	l := n.layout()
+	return l != nil && slices.ContainsFunc(l.Files, func(of inventory.LayoutFile) bool {
+		return of.Path == f.Path && of.Mode == fmt.Sprintf("%04o", f.Mode.Perm())
+	})
 }
 
 // target is what chmod has to change.
@@ -467,6 +479,11 @@ func (n *node) secret(g group) bool {
 		case inventory.HoldsKubeconfig:
 			k, read := n.inv.Kubeconfigs[r.Path]
 			others := r.Role == inventory.RoleOutbound || r.Guessed
+			if read && r.Role == inventory.RoleKubeletClient && len(k.Users) > 0 && !slices.ContainsFunc(k.Users, func(u parsers.KubeUser) bool {
+				return !u.Exec || !u.KeyData.IsZero() || u.KeyFile.Value != "" || u.TokenAuth
+			}) {
+				return false // a plugin finds what it shows: awslabs/amazon-eks-ami writes it for all to read
+			}
 			return !others || !read || slices.ContainsFunc(k.Users, func(u parsers.KubeUser) bool { return !u.KeyData.IsZero() || u.TokenAuth || u.Exec })
 		}
 		return false

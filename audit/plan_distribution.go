@@ -32,7 +32,7 @@ func (n *nodeAudit) layout() *inventory.Layout {
 // and for what any administrator fixes.
 func (p *planner) distributionWork(f Finding, ask work) (w work, ok bool) {
 	l := p.layout()
-	if l == nil || len(l.Components) == 0 || f.Check == "files/permissions" {
+	if l == nil || !issuesCertificates(*l) || f.Check == "files/permissions" {
 		return work{}, false
 	}
 	c, _ := p.inv.Component(f.Component)
@@ -44,7 +44,7 @@ func (p *planner) distributionWork(f Finding, ask work) (w work, ok bool) {
 		}}, true
 	}
 	r := p.roleOf(f, p.entryOf(f))
-	issues := slices.Contains(renewedBy, f.Check) || slices.Contains(reissuedBy, f.Check)
+	issues := slices.Contains(renewedBy, f.Check) || slices.Contains(reissuedBy, f.Check) || slices.Contains(requested, f.Check)
 	switch _, isKubeconfig := p.inv.Kubeconfigs[f.Path]; {
 	case !issues, r.name == inventory.RoleUser, r == &noRole && !isKubeconfig:
 		return ask, true
@@ -53,12 +53,23 @@ func (p *planner) distributionWork(f Finding, ask work) (w work, ok bool) {
 		return ask, true
 	}
 	for _, remedy := range l.Remedies {
-		if p.concerns(remedy, f.Path) {
+		if p.concerns(remedy, f.Path, r.name) {
 			return p.remedyWork(*l, remedy, f, ask), true
 		}
 	}
-	ask.ask = p.filled(l.Others, ask.ask)
+	if !slices.Contains(requested, f.Check) {
+		ask.ask = p.filled(l.Others, ask.ask)
+	}
 	return ask, true
+}
+
+// requested are the checks of what a kubelet has asked for in vain.
+var requested = []string{"kubelet/serving-unapproved", "validity/rotation-overdue"}
+
+// issuesCertificates reports whether a layout says what issues certificates again; of
+// one that does not, kubeadm does it.
+func issuesCertificates(l inventory.Layout) bool {
+	return len(l.Remedies) > 0 || l.Authority != "" || l.Others != ""
 }
 
 // pairOf is a file with those that hold the other half of a pair with it.
@@ -86,8 +97,11 @@ func (n *node) ownNames(e *entry) bool {
 	})
 }
 
-// concerns reports whether a remedy is for a file.
-func (n *node) concerns(remedy inventory.LayoutRemedy, name string) bool {
+// concerns reports whether a remedy is for a file with a certificate of a role.
+func (n *node) concerns(remedy inventory.LayoutRemedy, name, role string) bool {
+	if len(remedy.Roles) > 0 && !slices.Contains(remedy.Roles, role) {
+		return false
+	}
 	return len(remedy.Files) == 0 || slices.ContainsFunc(remedy.Files, func(pattern string) bool {
 		if !path.IsAbs(pattern) {
 			pattern = path.Join(n.inv.Distribution.Data, pattern)
@@ -120,6 +134,10 @@ var unitCommands = regexp.MustCompile(`systemctl (start|stop|restart) \{unit\}`)
 // remedyWork does what a layout says to a finding. All that one remedy fixes is one
 // work.
 func (p *planner) remedyWork(l inventory.Layout, remedy inventory.LayoutRemedy, f Finding, ask work) work {
+	if len(remedy.Commands) == 0 {
+		ask.ask = p.filled(remedy.Title, ask.ask)
+		return ask
+	}
 	var commands, programs []string
 	for _, c := range remedy.Commands {
 		filled := p.filled(c, "")

@@ -38,22 +38,53 @@ func (g *gatherer) distribution(users []Layout, units []serviceUnit, wants map[s
 	if d, ok := g.initDistribution(layouts); ok {
 		return d, true
 	}
+	starts := g.kubeletStarts()
 	for _, l := range layouts {
 		if len(l.Components) > 0 && other {
 			continue // left over beside a kubelet of the node's own
 		}
 		d := installed{layout: l}
 		g.configure(&d)
-		for _, m := range l.Modes {
-			if d.mode == "" && g.there(d.path(m.Folder)) {
-				d.mode = m.Name
-			}
+		d.mode = g.shownMode(d)
+		if d.mode == "" && slices.ContainsFunc(l.Kubelet, func(word string) bool { return strings.Contains(starts, "\n"+word) }) {
+			d.mode = l.Modes[len(l.Modes)-1].Name
 		}
 		if d.mode != "" {
 			return d, true
 		}
 	}
 	return installed{}, false
+}
+
+// shownMode is the first mode that a path shows; "" for none.
+func (g *gatherer) shownMode(d installed) string {
+	for _, m := range d.layout.Modes {
+		if g.there(d.path(m.Folder)) && (m.Unless == "" || !g.there(d.path(m.Unless))) {
+			return m.Name
+		}
+	}
+	return ""
+}
+
+// kubeletStarts are the words that start the kubelet as a service, and the paths of the
+// files with its variables, each behind a line's end; "" for none.
+func (g *gatherer) kubeletStarts() string {
+	unit, ok := g.unit("kubelet.service", Kubelet)
+	if !ok {
+		return ""
+	}
+	var b strings.Builder
+	words, _ := unit.StartWords(g.variables(unit))
+	for _, w := range words {
+		_, value, isFlag := strings.Cut(w.Value, "=")
+		if b.WriteString("\n" + w.Value); isFlag {
+			b.WriteString("\n" + value)
+		}
+	}
+	for _, file := range unit.EnvironmentFiles() {
+		b.WriteString("\n" + file.Path.Value)
+	}
+	return b.String()
 }
 
 // startedDistribution returns the layout whose program a service of systemd starts,
@@ -68,8 +99,12 @@ func (g *gatherer) startedDistribution(layouts []Layout, units []serviceUnit, wa
 			unit, ok := g.unit(s.name, l.Name, s.aliases...)
 			d := installed{layout: l, mode: l.Modes[0].Name, unit: s.name, unitPath: unit.Path, wanted: s.wantedBy(wants)}
 			words, _ := unit.StartWords(g.variables(unit))
-			if ok && (d.startedBy(words, g.variables(unit)) || shows) && (!found || d.wanted && !best.wanted) {
+			started := ok && d.startedBy(words, g.variables(unit))
+			if ok && (started || shows) && (!found || d.wanted && !best.wanted) {
 				g.configure(&d)
+				if !started {
+					d.mode = cmp.Or(g.shownMode(d), d.mode)
+				}
 				best, found = d, true
 			}
 		}

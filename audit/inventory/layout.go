@@ -29,6 +29,9 @@ type Layout struct {
 	Program string `yaml:"program"`
 	// Services are names of services that show it whatever they start.
 	Services []string `yaml:"services"`
+	// Kubelet are words that show it where the kubelet's service starts with one of them,
+	// or takes its variables from a file whose path holds one.
+	Kubelet []string `yaml:"kubelet"`
 	// Data is the folder where nothing says otherwise.
 	Data string `yaml:"data"`
 	// Modes are the first arguments of the program, each with a path that shows the
@@ -45,6 +48,8 @@ type Layout struct {
 	Components []LayoutComponent `yaml:"components"`
 	// Files are those that no flag of a component names. Each may be absent.
 	Files []LayoutFile `yaml:"files"`
+	// Bundles says that its bundles of CAs hold several at all times.
+	Bundles bool `yaml:"bundles"`
 	// Remedies issue certificates again; the first that has a file holds for it.
 	Remedies []LayoutRemedy `yaml:"remedies"`
 	// Authority says how a CA is replaced, Names how a certificate is given another name,
@@ -59,8 +64,9 @@ type Layout struct {
 // LayoutMode is a way in which a distribution's program is run.
 type LayoutMode struct {
 	Name string `yaml:"name"`
-	// Folder, or a file, shows the mode.
+	// Folder, or a file, shows the mode, unless another path is there.
 	Folder string `yaml:"folder"`
+	Unless string `yaml:"unless"`
 }
 
 // LayoutSetting is a flag of a distribution's program or a field of its configuration.
@@ -136,14 +142,19 @@ type LayoutFile struct {
 	Role  string  `yaml:"role"`
 	// Pair is the file with the key of a certificate, or of a CA; "" for none.
 	Pair string `yaml:"pair"`
+	// Mode is what the distribution gives it where that is wider than it should be,
+	// "0644"; "" where it is not.
+	Mode string `yaml:"mode"`
 }
 
 // LayoutRemedy says what issues certificates again.
 type LayoutRemedy struct {
-	// Title says in one line what the commands do.
+	// Title says in one line what the commands do, or what is to be done where there are
+	// none.
 	Title string `yaml:"title"`
-	// Files are patterns as of [path.Match]; none for all.
+	// Files are patterns as of [path.Match], and Roles those of certificates; none for all.
 	Files    []string `yaml:"files"`
+	Roles    []string `yaml:"roles"`
 	Commands []string `yaml:"commands"`
 }
 
@@ -227,6 +238,13 @@ func (l Layout) Validate() (part string, err error) {
 	for i, m := range l.Modes {
 		if m.Name == "" || m.Folder == "" {
 			return fmt.Sprintf(".modes[%d]", i), fmt.Errorf("a mode has no name or no folder")
+		}
+	}
+	for i, r := range l.Remedies {
+		for _, role := range r.Roles {
+			if !slices.Contains(roleNames, role) {
+				return fmt.Sprintf(".remedies[%d]", i), fmt.Errorf("unknown role %q; it is one of %s", role, strings.Join(roleNames, ", "))
+			}
 		}
 	}
 	for i, c := range l.Components {
@@ -322,7 +340,7 @@ func (l Layout) texts() []string {
 func (l Layout) told() []string {
 	out := []string{l.Authority, l.Names, l.Others, l.Unseen}
 	for _, r := range l.Remedies {
-		out = append(out, r.Commands...)
+		out = append(append(out, r.Title), r.Commands...)
 	}
 	return out
 }

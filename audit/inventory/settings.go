@@ -2,6 +2,8 @@ package inventory
 
 import (
 	"fmt"
+	"path"
+	"slices"
 	"strings"
 
 	"certaudit/parsers"
@@ -37,7 +39,7 @@ func (g *gatherer) settings(c Component, env []parsers.EnvVar, v view) (inEffect
 	case ok && p.ConfigAlone:
 		return g.configFlags(host, data, p), c.Settings
 	case ok:
-		return append(g.configFlags(host, data, p), all.Flags...), nil
+		return append(g.opened(g.configFlags(host, data, p), p, v), all.Flags...), nil
 	case p.ConfigAlone:
 		g.noted(c.Name, parsers.Problem{Origin: file.Origin, Kind: KindUnreadable, Detail: fmt.Sprintf("%q cannot be read, and %s takes everything from it", host, c.Name)})
 		return nil, c.Settings
@@ -71,6 +73,31 @@ func (g *gatherer) configFlags(file string, data []byte, p Program) []parsers.Fl
 		flags = append(configFields(d, p, parsers.Command{Flags: flags}), flags...)
 	}
 	return flags
+}
+
+// opened puts the files of a folder in place of it where a flag that repeats names one:
+// OpenShift keeps the keys of tokens so (openshift/cluster-kube-apiserver-operator
+// bindata/assets/config/config-overrides.yaml, serviceAccountPublicKeyFiles).
+func (g *gatherer) opened(flags []parsers.Flag, p Program, v view) []parsers.Flag {
+	var out []parsers.Flag
+	for _, f := range flags {
+		row, _ := p.Flag(f.Name)
+		host, seen := v.host(f.Value)
+		var names []string
+		if seen && row.Repeats && row.Holds != "" {
+			if _, isDir := g.root.stat(host); isDir {
+				names, _ = g.root.list(host) // what may not be listed stays the folder, which is told
+			}
+		}
+		names = slices.DeleteFunc(names, hidden)
+		if len(names) == 0 {
+			out = append(out, f)
+		}
+		for _, n := range names {
+			out = append(out, parsers.Flag{Name: f.Name, Value: path.Join(f.Value, n), Origin: f.Origin})
+		}
+	}
+	return out
 }
 
 // configFields returns the flags that fields of a configuration file stand for and
