@@ -90,9 +90,21 @@ func (n *nodeAudit) signerIn(cert *x509.Certificate) string {
 	return ""
 }
 
-// whereNames says where kubeadm takes further names of a server from, to be added
-// before it issues the certificate again (kubeadm.k8s.io/v1beta4).
-var whereNames = map[string]string{
+// whereNames says where further names of a server are taken from before its certificate
+// is issued again: by the distribution that made the node, else by kubeadm.
+func (n *nodeAudit) whereNames(server string) string {
+	switch l := n.layout(); {
+	case l == nil || !issuesCertificates(*l):
+		return kubeadmNames[server]
+	case l.Names != "" && server == inventory.APIServer:
+		return ": " + n.filled(l.Names, "")
+	}
+	return ""
+}
+
+// kubeadmNames says where kubeadm takes further names of a server from
+// (kubeadm.k8s.io/v1beta4).
+var kubeadmNames = map[string]string{
 	inventory.APIServer: ": kubeadm takes more from apiServer.certSANs in the ConfigMap kubeadm-config",
 	inventory.Etcd:      ": kubeadm takes more from etcd.local.serverCertSANs in the ConfigMap kubeadm-config",
 }
@@ -102,7 +114,7 @@ func checkServerName(p *pass) {
 		p.examineVerification(e.serverSide)
 		if p.unexplained(e.serverSide) && e.serverSide.fault == faultName {
 			e.serverSide.at = e.dialled
-			p.reportEdge(e, e.serverSide, remedy{"# dial a name that the certificate holds, or have it issued with this one" + whereNames[e.Server]})
+			p.reportEdge(e, e.serverSide, remedy{"# dial a name that the certificate holds, or have it issued with this one" + p.whereNames(e.Server)})
 		}
 	}
 }

@@ -334,7 +334,7 @@ const sourceNoNames = "https://go.dev/doc/go1.15#commonname; RFC 6125"
 
 // unmatched says why a serving certificate is refused by whatever host its server
 // is called, and what that is worth; "" if it may fit one, or nobody verifies it.
-func (n *node) unmatched(e *entry) (Severity, string) {
+func (n *nodeAudit) unmatched(e *entry) (Severity, string) {
 	severity, byAddress := n.matchless(e.role.name)
 	if severity == "" {
 		return "", ""
@@ -345,7 +345,7 @@ func (n *node) unmatched(e *entry) (Severity, string) {
 // matchless says what it is worth if nobody accepts a certificate of a role as a
 // server's; "" where nobody looks at it. byAddress says that its server is called
 // by an address.
-func (n *node) matchless(role string) (severity Severity, byAddress bool) {
+func (n *nodeAudit) matchless(role string) (severity Severity, byAddress bool) {
 	switch role {
 	case inventory.RoleAPIServerServing, inventory.RoleAPIServerSNI:
 		return Critical, false
@@ -364,11 +364,24 @@ func (n *node) matchless(role string) (severity Severity, byAddress bool) {
 		if _, ok := n.inv.Component(inventory.APIServer); ok {
 			return "", false
 		}
-		return Info, false // the API servers are elsewhere
+		return n.matchlessElsewhere(), false
 	case inventory.RoleControllerServe, inventory.RoleSchedulerServe:
 		return Info, false // nothing of Kubernetes verifies them, and monitoring may
 	}
 	return "", false
+}
+
+// matchlessElsewhere is what it is worth if nobody accepts what the kubelet serves, where
+// the API servers are elsewhere: how they call it, and whether they verify it, is known of
+// some distributions alone. Who asks the cluster for a certificate wants it verified.
+func (n *nodeAudit) matchlessElsewhere() Severity {
+	switch l := n.layout(); {
+	case l != nil && l.Verifies:
+		return Critical
+	case n.inv.Setting(inventory.Kubelet, "rotate-server-certificates").Value == "true":
+		return Warning
+	}
+	return Info
 }
 
 // speaksTLS is a severity if the etcd of this node serves with TLS at one of some

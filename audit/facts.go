@@ -206,10 +206,32 @@ func certifiedDomain(inv *inventory.Inventory) string {
 // stack (kubernetes cmd/kubeadm/app/constants GetAPIServerVirtualIP).
 func serviceIP(inv *inventory.Inventory) string {
 	ranges, ok := serviceRanges(apiServerRange(inv))
-	if !ok {
+	if !ok || hasOtherRange(inv, ranges[0]) {
 		return ""
 	}
 	return ranges[0].Addr().Next().String()
+}
+
+// hasOtherRange reports whether a certificate speaks for another service range than the
+// one that is taken for a distribution's where nothing says what it starts the API server
+// with: it holds the first address of another private range, and none of this one.
+func hasOtherRange(inv *inventory.Inventory, assumed netip.Prefix) bool {
+	if c, _ := inv.Component(inventory.APIServer); !c.Assumed {
+		return false
+	}
+	ref, _ := inv.ReferenceOf(inventory.APIServer, "tls-cert-file", inventory.HoldsCertificate)
+	certs, other := inv.Material(ref).Certificates, false
+	for _, c := range certs[:min(len(certs), 1)] {
+		for _, ip := range c.IPAddresses {
+			a, _ := netip.AddrFromSlice(ip)
+			if a = a.Unmap(); assumed.Contains(a) {
+				return false
+			}
+			b := a.AsSlice()
+			other = other || a.IsPrivate() && b[len(b)-1] == 1
+		}
+	}
+	return other
 }
 
 // apiServerRange is what the API server takes service addresses from; "" where it is

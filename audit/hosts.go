@@ -59,7 +59,7 @@ func serverHosts(inv *inventory.Inventory, profile string) []string {
 		if host == "" || !callsOwnServer[ref.Role] || elsewhere(inv, profile, host) != "" || isFormer(inv, profile, host) {
 			continue
 		}
-		if _, apart := inv.SNIReference(host); apart {
+		if _, apart := inv.SNIReference(host); apart || inv.MayServeApart(host) {
 			continue // another certificate is served to who calls it so
 		}
 		if !slices.Contains(hosts, host) {

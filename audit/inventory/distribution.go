@@ -103,7 +103,7 @@ func (g *gatherer) startedDistribution(layouts []Layout, units []serviceUnit, wa
 			if ok && (started || shows) && (!found || d.wanted && !best.wanted) {
 				g.configure(&d)
 				if !started {
-					d.mode = cmp.Or(g.shownMode(d), d.mode)
+					d.mode = cmp.Or(g.shownMode(d), l.Modes[len(l.Modes)-1].Name)
 				}
 				best, found = d, true
 			}
@@ -299,7 +299,7 @@ func (g *gatherer) start(d installed) {
 		// Which of its components run is not known, and so not which files they need.
 		g.inv.References = append(g.inv.References[:first], slices.DeleteFunc(g.inv.References[first:], func(r Reference) bool {
 			c, _ := g.inv.Component(r.Component)
-			return r.Path != "" && c.PID == 0 && g.inv.Files[r.Path].State == Missing
+			return r.Path != "" && c.PID == 0 && g.inv.Files[r.Path].State == Missing && r.Origin.Path == d.data && !g.hasOtherHalf(r)
 		})...)
 		if d.layout.Unseen != "" {
 			unseen, _ := d.replace(d.layout.Unseen)
@@ -315,6 +315,14 @@ func (g *gatherer) start(d installed) {
 			g.startComponent(d, c)
 		}
 	}
+}
+
+// hasOtherHalf reports whether the other half of a pair is there: neither is of use
+// alone, but for a CA, whose key may be kept elsewhere.
+func (g *gatherer) hasOtherHalf(r Reference) bool {
+	return r.Pair != "" && (r.Holds == HoldsCertificate || r.Holds == HoldsPrivateKey) && slices.ContainsFunc(g.inv.References, func(of Reference) bool {
+		return of.Pair == r.Pair && of.Path != r.Path && of.Path != "" && g.there(of.Path)
+	})
 }
 
 func (g *gatherer) startComponent(d installed, c LayoutComponent) {
@@ -418,7 +426,8 @@ func (g *gatherer) distributionFiles(d installed) {
 	}
 	for _, f := range g.matched(d) {
 		name := d.path(f.Path)
-		if _, set := d.replace(f.Path); !set || named[name] && f.Pair == "" || !g.there(name) {
+		half := f.Holds == HoldsCertificate && f.Pair != "" && !named[name] && !g.there(name) && g.there(d.path(f.Pair))
+		if _, set := d.replace(f.Path); !set || named[name] && f.Pair == "" || !half && !g.there(name) {
 			continue
 		}
 		if f.Holds == HoldsSecret {
@@ -435,6 +444,12 @@ func (g *gatherer) distributionFiles(d installed) {
 			}
 			g.optional(key)
 		}
+		if half { // its key is of no use without it
+			if g.refer(ref) {
+				g.load(ref, ref.Path, nodeView{})
+			}
+			continue
+		}
 		g.optional(ref)
 	}
 }
@@ -443,23 +458,38 @@ func (g *gatherer) distributionFiles(d installed) {
 func (g *gatherer) matched(d installed) []LayoutFile {
 	var out []LayoutFile
 	for _, f := range d.layout.Files {
-		before, after, isPattern := strings.Cut(path.Base(f.Path), "*")
-		if !isPattern {
+		if !strings.Contains(path.Base(f.Path), "*") {
 			out = append(out, f)
 			continue
 		}
 		names, _ := g.root.list(path.Dir(d.path(f.Path))) // what may not be listed is told of the folder
+		var parts []string
 		for _, n := range names {
-			part, ok := strings.CutPrefix(n, before)
-			part, ends := strings.CutSuffix(part, after)
-			if ok && ends && !strings.HasSuffix(part, "-key") {
-				of := f
-				of.Path, of.Pair = path.Join(path.Dir(f.Path), n), strings.Replace(f.Pair, "*", part, 1)
-				out = append(out, of)
+			key, isKey := starOf(path.Base(f.Pair), n)
+			part, is := starOf(path.Base(f.Path), n)
+			if isKey {
+				part = key
 			}
+			if (is || isKey) && !slices.Contains(parts, part) {
+				parts = append(parts, part)
+			}
+		}
+		for _, part := range parts {
+			of := f
+			of.Path, of.Pair = strings.Replace(f.Path, "*", part, 1), strings.Replace(f.Pair, "*", part, 1)
+			out = append(out, of)
 		}
 	}
 	return out
+}
+
+// starOf is what stands for the * of a pattern in a name that it matches.
+func starOf(pattern, name string) (part string, ok bool) {
+	before, after, ok := strings.Cut(pattern, "*")
+	if !ok || len(name) < len(before)+len(after) || !strings.HasPrefix(name, before) || !strings.HasSuffix(name, after) {
+		return "", false
+	}
+	return name[len(before) : len(name)-len(after)], true
 }
 
 // maxSecretFile bounds a Secret in a file, as etcd bounds an object.

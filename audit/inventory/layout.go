@@ -48,8 +48,10 @@ type Layout struct {
 	Components []LayoutComponent `yaml:"components"`
 	// Files are those that no flag of a component names. Each may be absent.
 	Files []LayoutFile `yaml:"files"`
-	// Bundles says that its bundles of CAs hold several at all times.
-	Bundles bool `yaml:"bundles"`
+	// Bundles says that its bundles of CAs hold several at all times, and Verifies that its
+	// API servers verify what kubelets serve.
+	Bundles  bool `yaml:"bundles"`
+	Verifies bool `yaml:"verifies"`
 	// Remedies issue certificates again; the first that has a file holds for it.
 	Remedies []LayoutRemedy `yaml:"remedies"`
 	// Authority says how a CA is replaced, Names how a certificate is given another name,

@@ -36,6 +36,17 @@ func (inv *Inventory) SNIReference(host string) (Reference, bool) {
 	return pairs[i].Ref, true
 }
 
+// MayServeApart reports whether the API server may show another certificate than its
+// default one, which lacks the name, to those who call it by a host: what one of them is
+// for stands in it alone, and it cannot be read.
+func (inv *Inventory) MayServeApart(host string) bool {
+	standard, ok := inv.ReferenceOf(APIServer, "tls-cert-file")
+	if _, err := netip.ParseAddr(host); err == nil || !ok || inv.isFor(standard, host) {
+		return false
+	}
+	return slices.ContainsFunc(inv.SNIPairs(), func(p sniPair) bool { return p.names == nil })
+}
+
 // isFor reports whether the first certificate of a reference holds a name.
 func (inv *Inventory) isFor(ref Reference, host string) bool {
 	certs := inv.Material(ref).Certificates
@@ -63,7 +74,7 @@ func (inv *Inventory) SNIPairs() []sniPair {
 	}
 	var named, others []sniPair
 	for _, ref := range inv.References {
-		if ref.Component != APIServer || ref.Name != sniFlag || ref.Holds != HoldsCertificate || len(named)+len(others) == maxSNIPairs {
+		if !isServedApart(ref) || ref.Holds != HoldsCertificate || len(named)+len(others) == maxSNIPairs {
 			continue
 		}
 		certs := inv.Material(ref).Certificates
@@ -86,6 +97,14 @@ func (inv *Inventory) sniNames(ref Reference) []string {
 		}
 	}
 	return nil
+}
+
+// isServedApart reports whether a reference is to a certificate that the API server shows
+// beside its default one: a flag says so, or the layout of the distribution, which has it
+// so at all times (openshift/cluster-kube-apiserver-operator
+// pkg/operator/configobservation/apiserver/observe_apiserver.go).
+func isServedApart(ref Reference) bool {
+	return ref.Role == RoleAPIServerSNI && (ref.Component == APIServer && ref.Name == sniFlag || ref.Component != APIServer && ref.Embedded == nil)
 }
 
 func (inv *Inventory) apiServerSettings() []parsers.Flag {

@@ -139,7 +139,7 @@ var stores = map[string]string{"etcd-manager": "/mnt"}
 func (f *follower) store(parent string) {
 	names, _ := f.root.list(parent)
 	for _, n := range names {
-		f.within(path.Join(parent, n, "pki"), pointer{name: "store", origin: f.origin, mounted: true}, 0)
+		f.within(path.Join(parent, n, "pki"), pointer{name: "store", origin: f.origin}, 0)
 	}
 }
 
