@@ -244,11 +244,24 @@ func checkSharedCA(p *pass) {
 	f := finding{component: "kube-apiserver", at: p.inv.Setting("kube-apiserver", "requestheader-client-ca-file").Origin,
 		message: fmt.Sprintf("the request-header CA %q is also a client CA: with --requestheader-allowed-names=%q, whoever gets a certificate of that name from it can speak for anybody; expected a CA of its own", shared.Subject.CommonName, allowed.Value),
 		remedy:  remedy{"# make a front-proxy CA of its own, sign front-proxy-client.crt with it and name it in --requestheader-client-ca-file"}}
-	if len(p.facts.values["allowedNames"]) == 0 {
+	switch isAbove := p.isAbove(shared, front.certs) && p.isAbove(shared, clients.certs); {
+	case isAbove && len(p.facts.values["allowedNames"]) > 0: // as contrib/util/generate-custom-ca-certs.sh of k3s-io/k3s makes them
+		f.severity = Info
+		f.message = fmt.Sprintf("the CA %q stands above the request-header CA and above the client CA, and in the bundles of both: with --requestheader-allowed-names=%q, whoever gets a certificate of that name from either can speak for anybody", shared.Subject.CommonName, allowed.Value)
+		f.remedy = remedy{"# if it is not meant to be trusted for all, leave it out of the bundle of --requestheader-client-ca-file, which verifies up to any CA that it holds"}
+	case len(p.facts.values["allowedNames"]) == 0:
 		f.severity = Critical
 		f.message = fmt.Sprintf("the request-header CA %q is also a client CA and --requestheader-allowed-names is empty: every client certificate can speak for anybody; expected a CA of its own", shared.Subject.CommonName)
 	}
 	p.report(f)
+}
+
+// isAbove reports whether a CA of a bundle is not the first of it and signed another one
+// that stands there.
+func (n *nodeAudit) isAbove(ca *x509.Certificate, bundle []*x509.Certificate) bool {
+	return string(bundle[0].RawSubjectPublicKeyInfo) != string(ca.RawSubjectPublicKeyInfo) && slices.ContainsFunc(bundle, func(below *x509.Certificate) bool {
+		return string(below.RawSubjectPublicKeyInfo) != string(ca.RawSubjectPublicKeyInfo) && n.signed(ca, below)
+	})
 }
 
 // sharedKey returns a certificate of a whose key is also in b.

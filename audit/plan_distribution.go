@@ -99,6 +99,9 @@ func (n *node) ownNames(e *entry) bool {
 
 // concerns reports whether a remedy is for a file with a certificate of a role.
 func (n *node) concerns(remedy inventory.LayoutRemedy, name, role string) bool {
+	if len(remedy.Modes) > 0 && !slices.Contains(remedy.Modes, n.inv.Distribution.Mode) {
+		return false
+	}
 	if len(remedy.Roles) > 0 && !slices.Contains(remedy.Roles, role) {
 		return false
 	}

@@ -274,6 +274,11 @@ func (d *installed) replace(text string) (replaced string, ok bool) {
 	return replaced, ok
 }
 
+// isIn reports whether the distribution runs in one of some modes; none are all.
+func (d *installed) isIn(modes []string) bool {
+	return len(modes) == 0 || slices.Contains(modes, d.mode)
+}
+
 // holds reports whether a condition does.
 func (g *gatherer) holds(d installed, c LayoutCondition) bool {
 	when, ok := d.replace(c.When)
@@ -311,7 +316,7 @@ func (g *gatherer) start(d installed) {
 		}
 	}()
 	for _, c := range d.layout.Components {
-		if (len(c.Modes) == 0 || slices.Contains(c.Modes, d.mode)) && g.holds(d, c.LayoutCondition) {
+		if d.isIn(c.Modes) && g.holds(d, c.LayoutCondition) {
 			g.startComponent(d, c)
 		}
 	}
@@ -427,7 +432,8 @@ func (g *gatherer) distributionFiles(d installed) {
 	for _, f := range g.matched(d) {
 		name := d.path(f.Path)
 		half := f.Holds == HoldsCertificate && f.Pair != "" && !named[name] && !g.there(name) && g.there(d.path(f.Pair))
-		if _, set := d.replace(f.Path); !set || named[name] && f.Pair == "" || !half && !g.there(name) {
+		needed := half || isSetting(f.Path)
+		if _, set := d.replace(f.Path); !set || !d.isIn(f.Modes) || named[name] && f.Pair == "" || !needed && !g.there(name) {
 			continue
 		}
 		if f.Holds == HoldsSecret {
@@ -435,22 +441,73 @@ func (g *gatherer) distributionFiles(d installed) {
 			continue
 		}
 		ref := Reference{Component: d.layout.Name, Name: f.Path, Holds: f.Holds, Role: f.Role, Path: name}
-		if f.Pair != "" && g.there(d.path(f.Pair)) {
+		if isSetting(f.Path) {
+			ref.Name, ref.Origin = d.set(f.Path)
+		}
+		if f.Pair != "" && (isSetting(f.Pair) || g.there(d.path(f.Pair))) {
 			ref.Pair = d.layout.Name + "/" + f.Path
 			key := ref
 			key.Path, key.Name, key.Holds = d.path(f.Pair), f.Pair, HoldsPrivateKey
+			if isSetting(f.Pair) {
+				key.Name, key.Origin = d.set(f.Pair)
+			}
 			if f.Holds == HoldsBundle {
 				key.Holds = HoldsSignerKey
 			}
-			g.optional(key)
+			g.referTo(key, !isSetting(f.Pair))
 		}
-		if half { // its key is of no use without it
-			if g.refer(ref) {
-				g.load(ref, ref.Path, nodeView{})
+		g.referTo(ref, !needed) // a key is of no use without its certificate
+	}
+	for _, c := range d.layout.Configurations {
+		g.layoutConfiguration(d, c)
+	}
+}
+
+// referTo adds a reference to a file of the node's.
+func (g *gatherer) referTo(ref Reference, optional bool) {
+	ref.Optional = optional
+	if g.refer(ref) {
+		g.load(ref, ref.Path, nodeView{})
+	}
+}
+
+// set is the name of the setting that a path of a layout is, and where its value stands.
+func (d *installed) set(name string) (string, parsers.Origin) {
+	setting := strings.Trim(name, "{}")
+	for _, t := range d.texts(setting) {
+		return setting, t.Origin
+	}
+	return setting, parsers.Origin{}
+}
+
+// isSetting reports whether a path of a layout is what a user sets.
+func isSetting(name string) bool { return name != "" && placeholders.ReplaceAllString(name, "") == "" }
+
+// layoutConfiguration adds what a file of a user's names.
+func (g *gatherer) layoutConfiguration(d installed, c LayoutConfiguration) {
+	name := d.path(c.Path)
+	data, ok := g.config(name, d.layout.Name)
+	if _, set := d.replace(c.Path); !ok || !set {
+		return
+	}
+	docs, _ := g.documents(name, d.layout.Name, data)
+	for _, doc := range docs {
+		for _, f := range []struct {
+			field string
+			holds Holding
+			role  string
+		}{{c.Certificate, HoldsCertificate, c.Role}, {c.Key, HoldsPrivateKey, c.Role}, {c.Authority, HoldsBundle, RoleOtherCA}} {
+			for _, t := range doc.Find(f.field) {
+				mapping := t.Origin.Field[:strings.LastIndex(t.Origin.Field, ".")+1]
+				ref := Reference{Component: d.layout.Name, Name: path.Base(c.Path), Origin: t.Origin, Holds: f.holds, Role: f.role, Path: path.Clean("/" + t.Value)}
+				if f.holds != HoldsBundle {
+					ref.Pair = d.layout.Name + "/" + name + "/" + mapping
+				}
+				if t.Value != "" {
+					g.referTo(ref, false)
+				}
 			}
-			continue
 		}
-		g.optional(ref)
 	}
 }
 

@@ -48,6 +48,8 @@ type Layout struct {
 	Components []LayoutComponent `yaml:"components"`
 	// Files are those that no flag of a component names. Each may be absent.
 	Files []LayoutFile `yaml:"files"`
+	// Configurations are files of a user's that name certificates of other servers.
+	Configurations []LayoutConfiguration `yaml:"configurations"`
 	// Bundles says that its bundles of CAs hold several at all times, and Verifies that its
 	// API servers verify what kubelets serve.
 	Bundles  bool `yaml:"bundles"`
@@ -137,8 +139,11 @@ type LayoutCondition struct {
 
 // LayoutFile is a file of a distribution's.
 type LayoutFile struct {
-	// Path may have one * in its name; Pair then has one for the same.
+	// Path may have one * in its name; Pair then has one for the same. Where it is a
+	// setting, the file must be there once that has a value.
 	Path string `yaml:"path"`
+	// Modes in which it is of use; none for all.
+	Modes []string `yaml:"modes"`
 	// Holds is one of the holdings, or "secret": a Kubernetes Secret of TLS in JSON.
 	Holds Holding `yaml:"holds"`
 	Role  string  `yaml:"role"`
@@ -149,11 +154,25 @@ type LayoutFile struct {
 	Mode string `yaml:"mode"`
 }
 
+// LayoutConfiguration is a file whose fields name certificates, keys and CAs.
+type LayoutConfiguration struct {
+	Path string `yaml:"path"`
+	// Role is that of the certificates.
+	Role string `yaml:"role"`
+	// Certificate, Key and Authority are fields as of [parsers.Document.Find]: those of one
+	// mapping belong together.
+	Certificate string `yaml:"certificate"`
+	Key         string `yaml:"key"`
+	Authority   string `yaml:"authority"`
+}
+
 // LayoutRemedy says what issues certificates again.
 type LayoutRemedy struct {
 	// Title says in one line what the commands do, or what is to be done where there are
 	// none.
 	Title string `yaml:"title"`
+	// Modes in which it is one; none for all.
+	Modes []string `yaml:"modes"`
 	// Files are patterns as of [path.Match], and Roles those of certificates; none for all.
 	Files    []string `yaml:"files"`
 	Roles    []string `yaml:"roles"`
@@ -242,7 +261,15 @@ func (l Layout) Validate() (part string, err error) {
 			return fmt.Sprintf(".modes[%d]", i), fmt.Errorf("a mode has no name or no folder")
 		}
 	}
+	for i, c := range l.Configurations {
+		if c.Path == "" || !slices.Contains(roleNames, c.Role) {
+			return fmt.Sprintf(".configurations[%d]", i), fmt.Errorf("a configuration has no path, or an unknown role %q; it is one of %s", c.Role, strings.Join(roleNames, ", "))
+		}
+	}
 	for i, r := range l.Remedies {
+		if err := l.areModes(r.Modes); err != nil {
+			return fmt.Sprintf(".remedies[%d]", i), err
+		}
 		for _, role := range r.Roles {
 			if !slices.Contains(roleNames, role) {
 				return fmt.Sprintf(".remedies[%d]", i), fmt.Errorf("unknown role %q; it is one of %s", role, strings.Join(roleNames, ", "))
@@ -255,7 +282,7 @@ func (l Layout) Validate() (part string, err error) {
 		}
 	}
 	for i, f := range l.Files {
-		if err := f.validate(); err != nil {
+		if err := cmp.Or(f.validate(), l.areModes(f.Modes)); err != nil {
 			return fmt.Sprintf(".files[%d]", i), err
 		}
 	}
@@ -288,10 +315,8 @@ func (l Layout) validateComponent(c LayoutComponent) error {
 	if !IsProgram(c.Name) {
 		return fmt.Errorf("unknown component %q; it is one of %s", c.Name, strings.Join(programNames(), ", "))
 	}
-	for _, m := range c.Modes {
-		if !slices.ContainsFunc(l.Modes, func(of LayoutMode) bool { return of.Name == m }) {
-			return fmt.Errorf("%q is no mode of the layout", m)
-		}
+	if err := l.areModes(c.Modes); err != nil {
+		return err
 	}
 	off := slices.Clone(c.Off)
 	for _, also := range c.Also {
@@ -300,6 +325,16 @@ func (l Layout) validateComponent(c LayoutComponent) error {
 	for _, name := range off {
 		if !l.hasSetting(name) {
 			return fmt.Errorf("%q is no setting of the layout", name)
+		}
+	}
+	return nil
+}
+
+// areModes returns an error for what is no mode of the layout.
+func (l Layout) areModes(names []string) error {
+	for _, name := range names {
+		if !slices.ContainsFunc(l.Modes, func(of LayoutMode) bool { return of.Name == name }) {
+			return fmt.Errorf("%q is no mode of the layout", name)
 		}
 	}
 	return nil
@@ -334,6 +369,9 @@ func (l Layout) texts() []string {
 	}
 	for _, f := range l.Files {
 		out = append(out, f.Path, f.Pair)
+	}
+	for _, c := range l.Configurations {
+		out = append(out, c.Path)
 	}
 	return out
 }
