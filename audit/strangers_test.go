@@ -121,6 +121,11 @@ func TestStrangers(t *testing.T) {
 			put(manifests+"/stranger.yaml", pod("stranger", agent("--kubeconfig=/opt/other.conf"), nil, "/opt"))(c)
 		}},
 		{name: "etcd-manager's store", change: both(ended("/mnt/volume-1/pki/x/clients/server"), put(manifests+"/etcd-manager-main.manifest", pod("etcd-manager-main", []string{"/etcd-manager", "--cluster-name=etcd"}, nil, "/:/rootfs"))), want: []string{
+			"critical validity/expired /mnt/volume-1/pki/x/clients/server.crt etcd-manager-main store: expired on 2026-11-22 12:00 UTC, 24 hours ago; it must be renewed",
+		}},
+		{name: "etcd-manager's store with the folder of a cluster that was restored", change: both(ended("/mnt/volume-1/pki/x/clients/server"), func(c *fixtures.Cluster) {
+			c.Issue("/mnt/volume-1/pki/y/clients/server", fixtures.Spec{CommonName: "etcd-a", Signer: fixtures.EtcdCA})
+		}, put(manifests+"/etcd-manager-main.manifest", pod("etcd-manager-main", []string{"/etcd-manager", "--cluster-name=etcd"}, nil, "/:/rootfs"))), want: []string{
 			"warning validity/expired /mnt/volume-1/pki/x/clients/server.crt etcd-manager-main store: expired on 2026-11-22 12:00 UTC, 24 hours ago; it must be renewed",
 		}},
 	})

@@ -139,7 +139,9 @@ var stores = map[string]string{"etcd-manager": "/mnt"}
 func (f *follower) store(parent string) {
 	names, _ := f.root.list(parent)
 	for _, n := range names {
-		f.within(path.Join(parent, n, "pki"), pointer{name: "store", origin: f.origin}, 0)
+		dir := path.Join(parent, n, "pki")
+		tokens, _ := f.root.list(dir) // a cluster that was restored has another, and leaves the folder of the old one
+		f.within(dir, pointer{name: "store", origin: f.origin, mounted: len(tokens) > 1}, 0)
 	}
 }
 
