@@ -19,7 +19,9 @@ import (
 // of it: where a real one issues its certificates again, those of the sound node are
 // put there, of the same CAs.
 type distribution struct {
-	unit  string
+	unit string
+	// shown is a path that tells it from another with the same unit; "" for any.
+	shown string
 	build func(fixtures.Options) *fixtures.Cluster
 	// begins is what the paths of the files begin with that it issues at its start.
 	begins string
@@ -28,10 +30,13 @@ type distribution struct {
 }
 
 var distributions = []distribution{
-	{"k3s", fixtures.K3sServer, "/var/lib/rancher/k3s/", true},
-	{"k3s-agent", fixtures.K3sAgent, "/var/lib/rancher/k3s/agent/", true},
-	{"rke2-server", fixtures.RKE2Server, "/var/lib/rancher/rke2/", true},
-	{"k0scontroller", fixtures.K0sController, "/var/lib/k0s/pki/", false},
+	{"k3s", "/srv/k3s", fixtures.K3sDataDir, "/srv/k3s/", true},
+	{"k3s", "/var/lib/rancher/k3s/server/tls/root-ca.pem", fixtures.K3sCustomCA, "/var/lib/rancher/k3s/", true},
+	{"k3s", "", fixtures.K3sServer, "/var/lib/rancher/k3s/", true},
+	{"k3s-agent", "", fixtures.K3sAgent, "/var/lib/rancher/k3s/agent/", true},
+	{"rke2-server", "", fixtures.RKE2Server, "/var/lib/rancher/rke2/", true},
+	{"rke2-agent", "", fixtures.RKE2Agent, "/var/lib/rancher/rke2/agent/", true},
+	{"k0scontroller", "", fixtures.K0sController, "/var/lib/k0s/pki/", false},
 }
 
 // stopped and rotated lie in the proc file system while a unit is stopped, and once
@@ -42,7 +47,7 @@ func rotated(unit string) string { return filepath.Join(procDir, unit+"-rotated"
 // service does what systemctl does to the unit of a distribution; ok is false for
 // another unit.
 func service(verb, unit string) (err error, ok bool) {
-	i := slices.IndexFunc(distributions, func(d distribution) bool { return d.unit == unit })
+	i := slices.IndexFunc(distributions, func(d distribution) bool { return d.unit == unit && (d.shown == "" || exists(d.shown)) })
 	if i < 0 {
 		return nil, false
 	}
