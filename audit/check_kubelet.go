@@ -96,6 +96,14 @@ func checkServingSelfSigned(p *pass) {
 	}
 	for e := range p.decoded(func(e *entry) bool { return e.role.name == inventory.RoleKubeletSelf }) {
 		p.reportEntry(e, finding{message: "is the certificate that the kubelet made for itself: no client can verify it, and nothing renews it",
-			remedy: remedy{"# set serverTLSBootstrap: true in the kubelet's configuration and approve its requests: https://kubernetes.io/docs/tasks/administer-cluster/kubeadm/kubeadm-certs/#kubelet-serving-certs"}})
+			remedy: remedy{"# set serverTLSBootstrap: true in the kubelet's configuration and approve its requests: " + p.servingSource()}})
 	}
+}
+
+// servingSource is where it stands how kubelets get serving certificates from the cluster.
+func (n *nodeAudit) servingSource() string {
+	if l := n.layout(); l != nil && issuesCertificates(*l) {
+		return "https://kubernetes.io/docs/reference/access-authn-authz/kubelet-tls-bootstrapping/#certificate-rotation"
+	}
+	return "https://kubernetes.io/docs/tasks/administer-cluster/kubeadm/kubeadm-certs/#kubelet-serving-certs"
 }

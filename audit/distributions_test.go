@@ -5,9 +5,11 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/pem"
+	"fmt"
 	"path"
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
 
 	gocmp "github.com/google/go-cmp/cmp"
@@ -77,6 +79,76 @@ func TestDistributionsAreFound(t *testing.T) {
 		slices.Sort(missing)
 		if diff := gocmp.Diff([]string{}, missing); diff != "" {
 			t.Errorf("%s (-want +missing):\n%s", s.Name, diff)
+		}
+	}
+}
+
+// The head of the report names each distribution, and how the node is part of it.
+func TestDistributionsAreNamed(t *testing.T) {
+	want := map[string]string{
+		"ok-rke1": "RKE control plane", "ok-rke1-worker": "RKE node", "ok-rke1-etcd": "RKE node", "ok-talos": "Talos control plane", "ok-talos-worker": "Talos node",
+		"ok-kops": "kops control plane", "ok-kops-older": "kops control plane", "ok-kops-node": "kops node",
+		"ok-openshift": "OpenShift master", "ok-openshift-first-day": "OpenShift master", "ok-openshift-worker": "OpenShift worker",
+		"ok-eks-al2": "EKS node", "ok-eks": "EKS node", "ok-gke": "GKE node", "ok-aks": "AKS node", "ok-rke2-agent": "RKE2 agent",
+		"ok-k3s-datastore": "k3s server", "ok-k3s-without-agent": "k3s server", "ok-k3s-custom-ca": "k3s server", "ok-k3s-own-serving": "k3s server",
+		"ok-k3s-registry": "k3s server", "ok-k3s-data-dir": "k3s server", "ok-microk8s-worker": "MicroK8s worker",
+	}
+	got := map[string]string{}
+	for _, s := range fixtures.Distributions() {
+		if len(s.Checks) > 0 {
+			continue
+		}
+		got[s.Name] = "nobody"
+		if d := auditNode(t, s.Node(), audit.Options{}).Nodes[0].Distribution; d != nil {
+			got[s.Name] = d.Name + " " + d.Mode
+		}
+	}
+	if diff := gocmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// Words of a remedy that a distribution's own documents have, by the end of a scenario's
+// name; no remedy on such a node speaks of kubeadm.
+var ownWords = map[string]string{
+	"rke1": "rke cert rotate", "rke1-etcd": "rke cert rotate --service etcd", "rke1-worker": "rke cert rotate --service kubelet", "rke1-worker-serving": "rke cert rotate --service kubelet",
+	"talos": "talosctl reboot", "talos-etcd": "talosctl reboot", "talos-scheduler": "talosctl reboot", "talos-worker": "talosctl reboot",
+	"kops": "kops rolling-update cluster", "kops-etcd": "3.0.20200428", "kops-etcd-peer": "3.0.20200428", "kops-node": "kops rolling-update cluster", "kops-node-serving": "kops rolling-update cluster",
+	"openshift": "oc get clusteroperators", "openshift-etcd": "oc get clusteroperator etcd", "openshift-worker": "oc adm certificate approve", "openshift-worker-serving": "oc adm certificate approve",
+	"eks": "kubectl get csr", "eks-al2": "kubectl get csr", "gke": "gcloud container clusters upgrade", "gke-serving": "gcloud container clusters upgrade", "aks": "az aks rotate-certs",
+	"rke2-agent": "rke2 certificate rotate", "rke2-agent-serving": "rke2 certificate rotate", "k3s-custom-ca": "k3s certificate rotate", "k3s-data-dir": "k3s certificate rotate --data-dir /srv/k3s",
+	"k0s-worker": "k0s token create", "microk8s-worker": "microk8s add-node --worker",
+}
+
+func TestDistributionsHaveRemediesOfTheirOwn(t *testing.T) {
+	tried := map[string]bool{}
+	for _, s := range fixtures.Distributions() {
+		if len(s.Checks) == 0 {
+			continue
+		}
+		r := auditNode(t, s.Node(), audit.Options{})
+		var text strings.Builder
+		for _, f := range r.Findings {
+			fmt.Fprintln(&text, f.Remedy)
+		}
+		for _, step := range r.Plan {
+			fmt.Fprintln(&text, step.Title, step.Commands)
+		}
+		if strings.Contains(text.String(), "kubeadm") {
+			t.Errorf("%s speaks of kubeadm:\n%s", s.Name, text.String())
+		}
+		for end, want := range ownWords {
+			if name := "bad-" + strings.ReplaceAll(s.Checks[0], "/", "-") + "-" + end; name == s.Name {
+				tried[end] = true
+				if !strings.Contains(text.String(), want) {
+					t.Errorf("%s lacks %q:\n%s", s.Name, want, text.String())
+				}
+			}
+		}
+	}
+	for end := range ownWords {
+		if !tried[end] {
+			t.Errorf("no scenario of %q", end)
 		}
 	}
 }

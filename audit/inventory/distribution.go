@@ -70,7 +70,7 @@ func (g *gatherer) shownMode(d installed) string {
 // files with its variables, each behind a line's end; "" for none.
 func (g *gatherer) kubeletStarts() string {
 	unit, ok := g.unit("kubelet.service", Kubelet)
-	if !ok {
+	if !ok || g.there(kubeletFlagsFile) { // kubeadm has written what it starts with
 		return ""
 	}
 	var b strings.Builder
