@@ -152,3 +152,75 @@ func TestDistributionsHaveRemediesOfTheirOwn(t *testing.T) {
 		}
 	}
 }
+
+// What lies about the rules for distributions: each neighbour of a fault is silent, and
+// each neighbour of what is silent is told.
+func TestDistributionEdges(t *testing.T) {
+	const talosAPI = "/system/secrets/kubernetes/kube-apiserver/apiserver"
+	ranged := func(base, address string) func(*fixtures.Cluster) {
+		return func(c *fixtures.Cluster) {
+			c.Reissue(base, func(s *fixtures.Spec) {
+				s.IPs = []string{"127.0.0.1", c.Options.AdvertiseAddress, address}
+			})
+		}
+	}
+	config := put("/system/state/config.yaml", "version: v1alpha1\ncluster:\n  network:\n    serviceSubnets: [10.50.0.0/16]\n")
+	const lacks = "critical identity/san-missing " + talosAPI + `.crt kube-apiserver --tls-cert-file: lacks "%s" (the first address of the service range); it has "kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local", "localhost", "talos-c1", "127.0.0.1", "192.0.2.11", "%s"`
+	for _, tt := range []struct {
+		name   string
+		by     func(fixtures.Options) *fixtures.Cluster
+		change func(*fixtures.Cluster)
+		want   []string
+	}{
+		{"Talos with a range of its own, which no file says", fixtures.TalosControlPlane, ranged(talosAPI, "10.50.0.1"), nil},
+		{"Talos with a range of its own, which its configuration says", fixtures.TalosControlPlane, both(ranged(talosAPI, "10.50.0.1"), config), nil},
+		{"Talos with another range than its configuration says", fixtures.TalosControlPlane, both(ranged(talosAPI, "203.0.113.7"), config), []string{fmt.Sprintf(lacks, "10.50.0.1", "203.0.113.7")}},
+		{"Talos without an address of any range", fixtures.TalosControlPlane, ranged(talosAPI, "203.0.113.7"), []string{fmt.Sprintf(lacks, "10.96.0.1", "203.0.113.7")}},
+		{"EKS with a token for all to read", fixtures.EKSAL2023, func(c *fixtures.Cluster) {
+			c.Node["/var/lib/kubelet/kubeconfig"] = fixtures.File{Mode: 0o644, Data: []byte("clusters:\n- {name: a, cluster: {server: https://a}}\ncontexts:\n- {name: a, context: {cluster: a, user: a}}\ncurrent-context: a\nusers:\n- {name: a, user: {token: not-a-token}}\n")}
+		}, []string{"warning files/permissions /var/lib/kubelet/kubeconfig kubelet --kubeconfig: has the mode 0644; expected 0600 or less, for whoever reads it can act in its name"}},
+		{"AKS with a token for all to change", fixtures.AKSNode, func(c *fixtures.Cluster) { c.Node.Chmod("/var/lib/kubelet/bootstrap-kubeconfig", 0o666) },
+			[]string{"warning files/permissions /var/lib/kubelet/bootstrap-kubeconfig kubelet --bootstrap-kubeconfig: has the mode 0666; expected 0600 or less, for whoever reads it can act in its name"}},
+		{"OpenShift whose configuration is copied without what the operator adds", fixtures.OpenShiftMaster, func(c *fixtures.Cluster) {
+			name := "/etc/kubernetes/static-pod-resources/kube-apiserver-pod-12/configmaps/config/config.yaml"
+			f := c.Node[name]
+			f.Data = regexp.MustCompile(`"namedCertificates":\[[^\]]*\]`).ReplaceAll(f.Data, []byte(`"namedCertificates":null`))
+			c.Node[name] = f
+			c.Node.Remove("/etc/kubernetes/static-pod-resources/kube-apiserver-certs/secrets/node-kubeconfigs/localhost-recovery.kubeconfig")
+		}, nil},
+		{"OpenShift with the folder of a revision before, where all has ended", fixtures.OpenShiftMaster, func(c *fixtures.Cluster) {
+			for _, name := range c.Node.Paths() {
+				if before := strings.Replace(name, "kube-apiserver-pod-12", "kube-apiserver-pod-11", 1); before != name {
+					c.Node[before] = c.Node[name]
+				}
+			}
+			for _, base := range []string{"etcd-client", "localhost-recovery-serving-certkey"} {
+				c.Issue("/etc/kubernetes/static-pod-resources/kube-apiserver-pod-11/secrets/"+base+"/tls", fixtures.Spec{CommonName: base, NotBefore: fixtures.Now.AddDate(-2, 0, 0), NotAfter: fixtures.Now.AddDate(-1, 0, 0)})
+			}
+		}, nil},
+		{"OpenShift copied without the system's name", fixtures.OpenShiftWorker, func(c *fixtures.Cluster) { c.Node.Remove("/etc/os-release") }, nil},
+		{"a registry without what k3s shows to it", fixtures.K3sServer, put("/etc/rancher/k3s/registries.yaml", "configs:\n  r.example.org: {tls: {ca_file: /etc/ssl/r.crt}}\n"),
+			[]string{`critical files/missing /etc/ssl/r.crt k3s configs["r.example.org"].tls.ca_file: does not exist; it is named by k3s configs["r.example.org"].tls.ca_file (/etc/rancher/k3s/registries.yaml:2)`}},
+	} {
+		c := tt.by(fixtures.Options{})
+		tt.change(c)
+		got := slices.DeleteFunc(told(auditNode(t, c.Node, audit.Options{})), func(s string) bool { return !strings.HasPrefix(s, "critical ") && !strings.HasPrefix(s, "warning ") })
+		if diff := gocmp.Diff(tt.want, append([]string(nil), got...)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", tt.name, diff)
+		}
+	}
+}
+
+// Other clusters have some of what shows a distribution.
+func TestOthersAreNoDistribution(t *testing.T) {
+	for name, change := range map[string]func(*fixtures.Cluster){
+		"kubeadm on Azure":               put("/etc/kubernetes/azure.json", "{}"),
+		"kubeadm behind OpenShift's way": replace("/etc/systemd/system/kubelet.service.d/10-kubeadm.conf", "ExecStart=/usr/bin/kubelet", "ExecStart=/usr/local/bin/kubenswrapper /usr/bin/kubelet"),
+	} {
+		c := fixtures.Worker(fixtures.Options{})
+		change(c)
+		if got := described(auditNode(t, c.Node, audit.Options{})); len(got) > 0 {
+			t.Errorf("%s is taken for %s", name, got)
+		}
+	}
+}

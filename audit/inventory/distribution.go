@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -66,8 +67,15 @@ func (g *gatherer) shownMode(d installed) string {
 	return ""
 }
 
-// kubeletStarts are the words that start the kubelet as a service, and the paths of the
-// files with its variables, each behind a line's end; "" for none.
+// maxPlugins bounds the plugins of one kubeconfig that are looked at.
+const maxPlugins = 8
+
+// pluginCommand matches the plugin of a kubeconfig's user.
+var pluginCommand = regexp.MustCompile(`(?m)^\s*"?command"?:\s*"?([^\s",]+)`)
+
+// kubeletStarts are the words that start the kubelet as a service, the paths of the files
+// with its variables, and the plugins of its kubeconfigs behind "exec:", each behind a
+// line's end; "" for none.
 func (g *gatherer) kubeletStarts() string {
 	unit, ok := g.unit("kubelet.service", Kubelet)
 	if !ok || g.there(kubeletFlagsFile) { // kubeadm has written what it starts with
@@ -83,6 +91,16 @@ func (g *gatherer) kubeletStarts() string {
 	}
 	for _, file := range unit.EnvironmentFiles() {
 		b.WriteString("\n" + file.Path.Value)
+	}
+	commands, _ := grammar.ParseCommand(words, nil)
+	for _, c := range commands {
+		for _, flag := range []string{"kubeconfig", "bootstrap-kubeconfig"} {
+			if _, data := g.root.read(c.Flag(flag).Value); namesClusters(data) {
+				for _, m := range pluginCommand.FindAllSubmatch(data[:min(len(data), 1<<16)], maxPlugins) {
+					b.WriteString("\nexec:" + path.Base(string(m[1])))
+				}
+			}
+		}
 	}
 	return b.String()
 }

@@ -29,8 +29,9 @@ type Layout struct {
 	Program string `yaml:"program"`
 	// Services are names of services that show it whatever they start.
 	Services []string `yaml:"services"`
-	// Kubelet are words that show it where the kubelet's service starts with one of them,
-	// or takes its variables from a file whose path holds one.
+	// Kubelet are the beginnings of words that show it: of what the kubelet's service
+	// starts, or of a file with its variables; behind "exec:" of a plugin that its
+	// kubeconfig names.
 	Kubelet []string `yaml:"kubelet"`
 	// Data is the folder where nothing says otherwise.
 	Data string `yaml:"data"`

@@ -354,6 +354,10 @@ func dropInNames(name string) []string {
 // which systemd does not start it.
 const EnvironmentFile = "EnvironmentFile"
 
+// osRelease is there on every system that systemd runs (os-release(5)): a tree that was
+// copied without it says nothing of the node.
+const osRelease = "/etc/os-release"
+
 // environment returns the variables of a unit: those of its files win over
 // those of Environment=, and some may be taken away (systemd.exec(5)).
 func (g *gatherer) environment(unit parsers.Unit, component string) []parsers.EnvVar {
@@ -369,7 +373,7 @@ func (g *gatherer) environment(unit parsers.Unit, component string) []parsers.En
 			g.noted(component, problems...)
 			env = append(env, vars...)
 		}
-		if !file.Optional && !slices.ContainsFunc(names, g.exists) { // systemd does not start the unit without it
+		if !file.Optional && file.Path.Value != osRelease && !slices.ContainsFunc(names, g.exists) { // systemd does not start the unit without it
 			g.refer(Reference{Component: component, Name: EnvironmentFile, Origin: file.Path.Origin, Holds: HoldsConfig, Path: path.Clean("/" + file.Path.Value)})
 		}
 	}
