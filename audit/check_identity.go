@@ -364,7 +364,7 @@ func (n *nodeAudit) matchless(role string) (severity Severity, byAddress bool) {
 		if _, ok := n.inv.Component(inventory.APIServer); ok {
 			return "", false
 		}
-		return n.matchlessElsewhere(), false
+		return n.matchlessElsewhere()
 	case inventory.RoleControllerServe, inventory.RoleSchedulerServe:
 		return Info, false // nothing of Kubernetes verifies them, and monitoring may
 	}
@@ -373,15 +373,16 @@ func (n *nodeAudit) matchless(role string) (severity Severity, byAddress bool) {
 
 // matchlessElsewhere is what it is worth if nobody accepts what the kubelet serves, where
 // the API servers are elsewhere: how they call it, and whether they verify it, is known of
-// some distributions alone. Who asks the cluster for a certificate wants it verified.
-func (n *nodeAudit) matchlessElsewhere() Severity {
+// some distributions alone, which call it by its address (--kubelet-preferred-address-types
+// in their layouts). Who asks the cluster for a certificate wants it verified.
+func (n *nodeAudit) matchlessElsewhere() (severity Severity, byAddress bool) {
 	switch l := n.layout(); {
 	case l != nil && l.Verifies:
-		return Critical
+		return Critical, true
 	case n.inv.Setting(inventory.Kubelet, "rotate-server-certificates").Value == "true":
-		return Warning
+		return Warning, false
 	}
-	return Info
+	return Info, false
 }
 
 // speaksTLS is a severity if the etcd of this node serves with TLS at one of some

@@ -164,6 +164,9 @@ func TestDistributionEdges(t *testing.T) {
 			})
 		}
 	}
+	changed := func(base string, change func(*fixtures.Spec)) func(*fixtures.Cluster) {
+		return func(c *fixtures.Cluster) { c.Reissue(base, change) }
+	}
 	config := put("/system/state/config.yaml", "version: v1alpha1\ncluster:\n  network:\n    serviceSubnets: [10.50.0.0/16]\n")
 	const lacks = "critical identity/san-missing " + talosAPI + `.crt kube-apiserver --tls-cert-file: lacks "%s" (the first address of the service range); it has "kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local", "localhost", "talos-c1", "127.0.0.1", "192.0.2.11", "%s"`
 	for _, tt := range []struct {
@@ -199,6 +202,9 @@ func TestDistributionEdges(t *testing.T) {
 			}
 		}, nil},
 		{"OpenShift copied without the system's name", fixtures.OpenShiftWorker, func(c *fixtures.Cluster) { c.Node.Remove("/etc/os-release") }, nil},
+		{"an agent of RKE2 without its address", fixtures.RKE2Agent, changed("/var/lib/rancher/rke2/agent/serving-kubelet", func(s *fixtures.Spec) { s.IPs = nil }),
+			[]string{"critical identity/san-missing /var/lib/rancher/rke2/agent/serving-kubelet.crt kubelet tlsCertFile: has no address among its alternative names, and is dialled by address"}},
+		{"a node of GKE without its address", fixtures.GKENode, changed("/var/lib/kubelet/pki/kubelet-server-2026-10-24-12-00-00.pem", func(s *fixtures.Spec) { s.IPs = nil }), nil},
 		{"a registry without what k3s shows to it", fixtures.K3sServer, put("/etc/rancher/k3s/registries.yaml", "configs:\n  r.example.org: {tls: {ca_file: /etc/ssl/r.crt}}\n"),
 			[]string{`critical files/missing /etc/ssl/r.crt k3s configs["r.example.org"].tls.ca_file: does not exist; it is named by k3s configs["r.example.org"].tls.ca_file (/etc/rancher/k3s/registries.yaml:2)`}},
 	} {

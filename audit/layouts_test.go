@@ -66,7 +66,7 @@ func TestDistributionIsNamed(t *testing.T) {
 		"minikube":   {named("/var/lib/minikube/certs/x"), "[minikube node /var/lib/minikube ]"},
 		"kind":       {named("/kind/version"), "[kind node /kind ]"},
 		"OpenShift":  {named("/etc/kubernetes/static-pod-resources/x"), "[OpenShift node /etc/kubernetes/static-pod-resources ]"},
-		"kops":       {named("/opt/kops/bin/nodeup"), "[kops node /opt/kops ]"},
+		"kops":       {named("/opt/kops/bin/nodeup"), "[kops node /srv/kubernetes ]"},
 		"by hand":    {fixtures.Native(fixtures.Options{}).Node, "[]"},
 	} {
 		if got := fmt.Sprint(described(auditNode(t, tt.node, audit.Options{}))); got != tt.want {

@@ -52,7 +52,7 @@ type Layout struct {
 	// Configurations are files of a user's that name certificates of other servers.
 	Configurations []LayoutConfiguration `yaml:"configurations"`
 	// Bundles says that its bundles of CAs hold several at all times, and Verifies that its
-	// API servers verify what kubelets serve.
+	// API servers verify what kubelets serve, and call them by their addresses.
 	Bundles  bool `yaml:"bundles"`
 	Verifies bool `yaml:"verifies"`
 	// Remedies issue certificates again; the first that has a file holds for it.
