@@ -86,6 +86,9 @@ func (n *nodeAudit) plan(findings []Finding) []Step {
 		}
 		work.add(p)
 	}
+	for _, f := range findings {
+		p.advise(f)
+	}
 	return p.finish()
 }
 

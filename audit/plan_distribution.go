@@ -53,7 +53,7 @@ func (p *planner) distributionWork(f Finding, ask work) (w work, ok bool) {
 		return ask, true
 	}
 	for _, remedy := range l.Remedies {
-		if p.concerns(remedy, f.Path, r.name) {
+		if p.applies(remedy, f.Path, r.name) {
 			return p.remedyWork(*l, remedy, f, ask), true
 		}
 	}
@@ -97,15 +97,34 @@ func (n *node) ownNames(e *entry) bool {
 	})
 }
 
-// concerns reports whether a remedy is for a file with a certificate of a role.
-func (n *node) concerns(remedy inventory.LayoutRemedy, name, role string) bool {
+// applies reports whether a remedy is for a file with a certificate of a role.
+func (n *node) applies(remedy inventory.LayoutRemedy, name, role string) bool {
 	if len(remedy.Modes) > 0 && !slices.Contains(remedy.Modes, n.inv.Distribution.Mode) {
 		return false
 	}
-	if len(remedy.Roles) > 0 && !slices.Contains(remedy.Roles, role) {
-		return false
+	return (len(remedy.Roles) == 0 || slices.Contains(remedy.Roles, role)) && n.concerns(remedy.Files, name)
+}
+
+// advise adds to a plan what the tools of the distribution do about a finding.
+func (p *planner) advise(f Finding) {
+	l := p.layout()
+	if l == nil || !planned(f) {
+		return
 	}
-	return len(remedy.Files) == 0 || slices.ContainsFunc(remedy.Files, func(pattern string) bool {
+	for _, a := range l.Advice {
+		of := len(a.Checks) == 0 || slices.ContainsFunc(a.Checks, func(pattern string) bool {
+			matched, err := path.Match(pattern, f.Check)
+			return err == nil && matched
+		})
+		if text := p.filled(a.Text, ""); of && text != "" && p.concerns(a.Files, f.Path) {
+			p.add(PhaseAsk, work{findings: []string{f.Label()}}, text)
+		}
+	}
+}
+
+// concerns reports whether patterns of a layout are for a file.
+func (n *node) concerns(files []string, name string) bool {
+	return len(files) == 0 || slices.ContainsFunc(files, func(pattern string) bool {
 		if !path.IsAbs(pattern) {
 			pattern = path.Join(n.inv.Distribution.Data, pattern)
 		}

@@ -141,6 +141,9 @@ func distributions(nodes []audit.Node) string {
 		if d := n.Distribution; d != nil {
 			parts := nonEmpty(printable(n.Name), "a node of "+printable(d.Name)+" ("+printable(d.Mode)+")", "files in "+printable(d.Data), printable(d.Unit))
 			b.WriteString(strings.Join(parts, ", ") + "\n")
+			if d.Elsewhere != "" {
+				b.WriteString("not on this node: " + printable(d.Elsewhere) + "\n")
+			}
 		}
 	}
 	return b.String()

@@ -1,6 +1,7 @@
 package inventory
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"fmt"
@@ -60,7 +61,7 @@ func (g *gatherer) distribution(users []Layout, units []serviceUnit, wants map[s
 // shownMode is the first mode that a path shows; "" for none.
 func (g *gatherer) shownMode(d installed) string {
 	for _, m := range d.layout.Modes {
-		if g.there(d.path(m.Folder)) && (m.Unless == "" || !g.there(d.path(m.Unless))) {
+		if g.shows(d, m) && (m.Unless == "" || !g.there(d.path(m.Unless))) {
 			return m.Name
 		}
 	}
@@ -264,6 +265,34 @@ func (g *gatherer) there(name string) bool {
 	return f.State != Missing
 }
 
+// shows reports whether a path shows a mode.
+func (g *gatherer) shows(d installed, m LayoutMode) bool {
+	names := []string{d.path(m.Folder)}
+	if strings.Contains(m.Folder, "*") {
+		names = g.matching(names[0])
+	}
+	return slices.ContainsFunc(names, func(name string) bool {
+		if m.Holds == "" {
+			return g.there(name)
+		}
+		file, data := g.root.read(name)
+		defer clear(data)
+		return file.State == Readable && bytes.Contains(data, []byte(m.Holds))
+	})
+}
+
+// matching are the paths of a folder that a path with one * in its name matches.
+func (g *gatherer) matching(pattern string) []string {
+	var out []string
+	names, _ := g.root.list(path.Dir(pattern)) // what may not be listed shows nothing
+	for _, n := range names {
+		if ok, err := path.Match(path.Base(pattern), n); ok && err == nil {
+			out = append(out, path.Join(path.Dir(pattern), n))
+		}
+	}
+	return out
+}
+
 // path is the node's path of one of the layout's.
 func (d *installed) path(name string) string {
 	name, _ = d.replace(name)
@@ -308,7 +337,8 @@ func (g *gatherer) holds(d installed, c LayoutCondition) bool {
 
 // start adds the components that a distribution starts, and its files.
 func (g *gatherer) start(d installed) {
-	g.inv.Distribution = &Distribution{Name: d.layout.Name, Profile: d.layout.Profile, Mode: d.mode, Data: d.data, Unit: d.unit}
+	elsewhere, _ := d.replace(d.layout.Elsewhere)
+	g.inv.Distribution = &Distribution{Name: d.layout.Name, Profile: d.layout.Profile, Mode: d.mode, Data: d.data, Unit: d.unit, Elsewhere: elsewhere}
 	for _, s := range d.layout.Settings {
 		if s.Unnamed && d.isOn([]string{s.Name}) {
 			g.inv.Hostname = parsers.Text{}
@@ -451,7 +481,7 @@ func (g *gatherer) distributionFiles(d installed) {
 		name := d.path(f.Path)
 		half := f.Holds == HoldsCertificate && f.Pair != "" && !named[name] && !g.there(name) && g.there(d.path(f.Pair))
 		needed := half || isSetting(f.Path)
-		if _, set := d.replace(f.Path); !set || !d.isIn(f.Modes) || named[name] && f.Pair == "" || !needed && !g.there(name) {
+		if _, set := d.replace(f.Path); !set || !d.isIn(f.Modes) || named[name] && (f.Pair == "" || named[d.path(f.Pair)]) || !needed && !g.there(name) {
 			continue
 		}
 		if f.Holds == HoldsSecret {

@@ -64,14 +64,21 @@ type Layout struct {
 	Others    string `yaml:"others"`
 	// Unseen says where it stands what the components are started with, if in no file.
 	Unseen string `yaml:"unseen"`
+	// Elsewhere says which part of the cluster is not on the node, and how to look at it.
+	Elsewhere string `yaml:"elsewhere"`
+	// Advice is what a plan says beside its own steps.
+	Advice []LayoutAdvice `yaml:"advice"`
 }
 
 // LayoutMode is a way in which a distribution's program is run.
 type LayoutMode struct {
 	Name string `yaml:"name"`
-	// Folder, or a file, shows the mode, unless another path is there.
+	// Folder, or a file, shows the mode, unless another path is there. Its name may have
+	// one *.
 	Folder string `yaml:"folder"`
 	Unless string `yaml:"unless"`
+	// Holds is a text that the file has; "" for any.
+	Holds string `yaml:"holds"`
 }
 
 // LayoutSetting is a flag of a distribution's program or a field of its configuration.
@@ -180,6 +187,16 @@ type LayoutRemedy struct {
 	Commands []string `yaml:"commands"`
 }
 
+// LayoutAdvice is how a distribution's own tools fix what a plan fixes on one node.
+type LayoutAdvice struct {
+	// Checks are those of the findings that it is about, by name or by family,
+	// "validity/*"; none for all.
+	Checks []string `yaml:"checks"`
+	// Files are patterns as of [path.Match]; none for all.
+	Files []string `yaml:"files"`
+	Text  string   `yaml:"text"`
+}
+
 // HoldsSecret: a Secret of TLS as a program keeps it in a file.
 const HoldsSecret Holding = "secret"
 
@@ -194,6 +211,9 @@ type Distribution struct {
 	Data string `json:"data"`
 	// Unit is the service that starts it, as of [Component]; "" where none was seen.
 	Unit string `json:"unit,omitempty"`
+	// Elsewhere says which part of the cluster is not on the node, and how to look at
+	// it; "" for nothing.
+	Elsewhere string `json:"elsewhere,omitempty"`
 }
 
 //go:embed layouts/*.yaml
@@ -201,7 +221,7 @@ var layoutFiles embed.FS
 
 // layoutOrder is that in which the layouts are tried.
 var layoutOrder = []string{"k3s", "rke2", "k0s", "microk8s", "talos", "rke1",
-	"minikube", "kind", "openshift", "kops", "eks", "aks", "gke", "kubespray"}
+	"minikube", "kind", "openshift", "kops", "eks", "aks", "gke", "gardener", "cluster-api", "kubekey", "kubespray", "hard-way"}
 
 // Layouts returns the layouts that are part of the program, in the order in which
 // they are tried. The slice is the caller's own.
@@ -285,6 +305,11 @@ func (l Layout) Validate() (part string, err error) {
 	for i, f := range l.Files {
 		if err := cmp.Or(f.validate(), l.areModes(f.Modes)); err != nil {
 			return fmt.Sprintf(".files[%d]", i), err
+		}
+	}
+	for i, a := range l.Advice {
+		if a.Text == "" {
+			return fmt.Sprintf(".advice[%d]", i), fmt.Errorf("an advice has no text")
 		}
 	}
 	for _, text := range l.texts() {
@@ -379,7 +404,10 @@ func (l Layout) texts() []string {
 
 // told are the texts that a plan or a finding tells.
 func (l Layout) told() []string {
-	out := []string{l.Authority, l.Names, l.Others, l.Unseen}
+	out := []string{l.Authority, l.Names, l.Others, l.Unseen, l.Elsewhere}
+	for _, a := range l.Advice {
+		out = append(out, a.Text)
+	}
 	for _, r := range l.Remedies {
 		out = append(append(out, r.Title), r.Commands...)
 	}
