@@ -136,7 +136,7 @@ func (n *node) concerns(files []string, name string) bool {
 // filled is a text of a layout with the node's own in it, else another text.
 func (n *node) filled(text, otherwise string) string {
 	d := n.inv.Distribution
-	if text == "" || !quotable(d.Data) || d.Unit != "" && !quotable(d.Unit) {
+	if text == "" || !quotable(d.Data) || !quotable(d.Unit) && strings.Contains(text, "{unit}") {
 		return otherwise
 	}
 	if d.Unit != "" && !isSystemd(d.Unit) {

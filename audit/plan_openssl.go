@@ -143,7 +143,7 @@ func (p *planner) certificateAt(name string, r *role) *entry {
 // signingFiles are the files of the CA that should sign an entry and of its key; ""
 // for what is not on the node.
 func (p *planner) signingFiles(e *entry) (cert, key string) {
-	if ca, ok := e.role.kubeadm().SignedBy(); ok && p.facts.profile == ProfileKubeadm {
+	if ca, ok := e.role.kubeadm().SignedBy(); ok && p.facts.profile == ProfileKubeadm && p.isThere(ca) {
 		cert = p.inv.KubeadmPath(ca)
 		if p.inv.Files[p.certPath(ca.Pair)].State == inventory.Readable {
 			key = p.certPath(ca.Pair)
@@ -170,6 +170,12 @@ func (p *planner) signingFiles(e *entry) (cert, key string) {
 		}
 	}
 	return cert, ""
+}
+
+// isThere reports whether a file of kubeadm's is: with etcd elsewhere its CA lies where
+// whoever made it put it.
+func (p *planner) isThere(k inventory.KubeadmFile) bool {
+	return !k.Etcd || p.inv.Files[p.inv.KubeadmPath(k)].Exists()
 }
 
 // isIssuerOf reports whether a CA is the one that an entry should be signed by.

@@ -481,7 +481,7 @@ func (g *gatherer) distributionFiles(d installed) {
 		name := d.path(f.Path)
 		half := f.Holds == HoldsCertificate && f.Pair != "" && !named[name] && !g.there(name) && g.there(d.path(f.Pair))
 		needed := half || isSetting(f.Path)
-		if _, set := d.replace(f.Path); !set || !d.isIn(f.Modes) || named[name] && (f.Pair == "" || named[d.path(f.Pair)]) || !needed && !g.there(name) {
+		if _, set := d.replace(f.Path); !set || !d.isIn(f.Modes) || named[name] && (f.Pair == "" || f.Unnamed) || !needed && !g.there(name) {
 			continue
 		}
 		if f.Holds == HoldsSecret {

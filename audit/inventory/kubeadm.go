@@ -127,6 +127,31 @@ func (g *gatherer) homes() {
 		}
 		g.optional(Reference{Component: "kubectl", Name: "~/.kube/config", Holds: HoldsKubeconfig, Role: RoleUser, Path: name})
 	}
+	for _, home := range homes {
+		g.looseKubeconfigs(home)
+	}
+}
+
+// maxLoose bounds the kubeconfigs in one home that are read.
+const maxLoose = 20
+
+// looseKubeconfigs adds what lies in a home as the guides to make a cluster by hand
+// leave it: admin.kubeconfig (kelseyhightower/kubernetes-the-hard-way docs/10,
+// mmumshad/kubernetes-the-hard-way docs/05). One that is none is nobody's concern.
+func (g *gatherer) looseKubeconfigs(home string) {
+	names, _ := g.root.list(home)
+	found := 0
+	for _, n := range names {
+		if path.Ext(n) != ".kubeconfig" || found == maxLoose {
+			continue
+		}
+		name := path.Join(home, n)
+		if f, data := g.root.read(name); f.State == Readable && namesClusters(data) {
+			clear(data)
+			found++
+			g.optional(Reference{Component: "kubectl", Name: "~/" + n, Holds: HoldsKubeconfig, Role: RoleUser, Path: name})
+		}
+	}
 }
 
 // isKubeadmConf reports whether a link in a user's folder leads to a kubeconfig of

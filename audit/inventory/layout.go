@@ -157,6 +157,8 @@ type LayoutFile struct {
 	Role  string  `yaml:"role"`
 	// Pair is the file with the key of a certificate, or of a CA; "" for none.
 	Pair string `yaml:"pair"`
+	// Unnamed: the file counts only where no component names it.
+	Unnamed bool `yaml:"unnamed"`
 	// Mode is what the distribution gives it where that is wider than it should be,
 	// "0644"; "" where it is not.
 	Mode string `yaml:"mode"`

@@ -266,7 +266,7 @@ func (f *follower) alsoBy(known, ref Reference) {
 		return
 	}
 	for _, r := range fileReferences(f.name, f.inv.Materials[ref.Path], ref) {
-		r.Name, r.Role = ref.Name, known.Role
+		r.Name, r.Role, r.Pair = ref.Name, known.Role, known.Pair
 		f.refer(r)
 	}
 }
