@@ -163,13 +163,16 @@ func (p *planner) signingFiles(e *entry) (cert, key string) {
 		}
 		certs := bundleOf(p.inv, ref).certs
 		if len(certs) == 1 && p.now.Before(certs[0].NotAfter) && p.isIssuerOf(certs[0], e) {
-			if k := p.keyOf(ref, certs[0]); k != "" {
+			k := p.keyOf(ref, certs[0])
+			if k != "" && path.Dir(k) == path.Dir(ref.Path) {
 				return ref.Path, k
 			}
-			cert = ref.Path
+			if key == "" {
+				cert, key = ref.Path, k
+			}
 		}
 	}
-	return cert, ""
+	return cert, key
 }
 
 // isThere reports whether a file of kubeadm's is: with etcd elsewhere its CA lies where
