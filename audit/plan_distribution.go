@@ -105,7 +105,8 @@ func (n *node) applies(remedy inventory.LayoutRemedy, name, role string) bool {
 	return (len(remedy.Roles) == 0 || slices.Contains(remedy.Roles, role)) && n.concerns(remedy.Files, name)
 }
 
-// advise adds to a plan what the tools of the distribution do about a finding.
+// advise adds to a plan what the tools of the distribution do about a finding: where
+// the plan has no commands for it, as what is left to do.
 func (p *planner) advise(f Finding) {
 	l := p.layout()
 	if l == nil || !planned(f) {
@@ -116,8 +117,15 @@ func (p *planner) advise(f Finding) {
 			matched, err := path.Match(pattern, f.Check)
 			return err == nil && matched
 		})
-		if text := p.filled(a.Text, ""); of && text != "" && p.concerns(a.Files, f.Path) {
-			p.add(PhaseAsk, work{findings: []string{f.Label()}}, text)
+		text := p.filled(a.Text, "")
+		if !of || text == "" || !p.concerns(a.Files, f.Path) {
+			continue
+		}
+		w := work{findings: []string{f.Label()}}
+		if slices.ContainsFunc(p.steps, func(s Step) bool { return !s.Manual() && slices.Contains(s.Findings, f.Label()) }) {
+			p.add(PhaseLook, w, "know what "+l.Name+" does about it", "# "+text) // nothing that is left to do
+		} else {
+			p.add(PhaseAsk, w, text)
 		}
 	}
 }

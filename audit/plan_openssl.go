@@ -23,6 +23,9 @@ type order struct {
 	days          int
 	// caCert and caKey sign it; algorithm is that of its new key.
 	caCert, caKey, algorithm string
+	// anonymousCA: the CA has no key identifier, as one of X.509 version 1 has none, and
+	// openssl issues nothing that is to name it.
+	anonymousCA bool
 	// made is the certificate, and newKey the key that goes with it; place is where
 	// they will be.
 	made, newKey, place string
@@ -175,6 +178,14 @@ func (p *planner) signingFiles(e *entry) (cert, key string) {
 	return cert, key
 }
 
+// usedOtherwise reports whether the certificate at a path is that of another role as
+// well: minikube has its own kubeconfig name the API server's.
+func (p *planner) usedOtherwise(name, role string) bool {
+	return slices.ContainsFunc(p.inv.References, func(r inventory.Reference) bool {
+		return r.Path == name && r.Holds == inventory.HoldsCertificate && r.Role == inventory.RoleDistribution && role != r.Role
+	})
+}
+
 // isThere reports whether a file of kubeadm's is: with etcd elsewhere its CA lies where
 // whoever made it put it.
 func (p *planner) isThere(k inventory.KubeadmFile) bool {
@@ -217,13 +228,19 @@ func (p *planner) orderFor(e *entry, ca, caKey string) (o order, ok bool) {
 	x := e.cert.Certificate
 	o = order{commonName: x.Subject.CommonName, organizations: x.Subject.Organization, caCert: ca, caKey: caKey, algorithm: keyAlgorithm(x),
 		days: max(1, int(x.NotAfter.Sub(x.NotBefore)/(24*time.Hour)))}
+	if certs := p.inv.Materials[ca].Certificates; len(certs) > 0 {
+		o.anonymousCA = len(certs[0].SubjectKeyId) == 0
+		if left := int(certs[0].NotAfter.Sub(p.now)/(24*time.Hour)) - 1; left > 0 { // a day for whoever runs the plan
+			o.days = min(o.days, left)
+		}
+	}
 	o.names = union(sans(x), p.missingHosts(e))
 	o.usages = usages(x)
 	for _, w := range p.reqs[e.role.name] {
 		values, known := p.expandAll(w.Values)
 		switch {
 		case !known || len(values) == 0:
-		case w.Fact == FactUsage:
+		case w.Fact == FactUsage && len(o.usages) > 0: // without any it may be used for all
 			o.usages = union(o.usages, values)
 		case w.Fact == FactCommonName && w.severityOr(Critical).Rank() > Info.Rank() && !slices.Contains(values, o.commonName):
 			o.commonName = values[0]
@@ -231,10 +248,9 @@ func (p *planner) orderFor(e *entry, ca, caKey string) (o order, ok bool) {
 			o.organizations = append(slices.Clone(o.organizations), values[0])
 		}
 	}
-	o.organizations = slices.DeleteFunc(slices.Clone(o.organizations), func(v string) bool { return v == mastersGroup && e.role.name != inventory.RoleSuperAdmin })
-	if len(o.usages) == 0 {
-		return o, ca != ""
-	}
+	o.organizations = slices.DeleteFunc(slices.Clone(o.organizations), func(v string) bool {
+		return v == mastersGroup && e.role.name != inventory.RoleSuperAdmin && !p.usedOtherwise(e.place.Path, e.role.name)
+	})
 	for _, v := range slices.Concat([]string{o.commonName}, o.organizations, o.names) {
 		if !opensslValue(v) {
 			return o, false
@@ -258,7 +274,11 @@ func (o order) configuration() []string {
 	}
 	out = append(out, "CN = "+o.commonName)
 	out = append(append(out, "[ext]"), o.extensions()...)
-	return append(append(append(out, "[issued]"), o.extensions()...), "authorityKeyIdentifier = keyid")
+	out = append(append(out, "[issued]"), o.extensions()...)
+	if o.anonymousCA {
+		return out
+	}
+	return append(out, "authorityKeyIdentifier = keyid")
 }
 
 // extensions are what the certificate is for.

@@ -292,6 +292,8 @@ func (p *planner) certificateWork(r *role, name string, renew bool, ask work) wo
 		return work{open: true, ask: fmt.Sprintf("once %s and %s are a pair that kubeadm can use, make the plan again", p.inv.KubeadmPath(ca), p.certPath(ca.Pair))}
 	case own && p.canSign(ca) && renew && p.signsFirst(ca):
 		return work{key: "renew " + k.Path, renews: k}
+	case own && p.usedOtherwise(name, k.Role):
+		break // kubeadm issues it for one of its uses
 	case own && p.canSign(ca):
 		return work{key: reissueKey(k), ask: ask.ask, steps: func(p *planner, of work) bool {
 			p.noticed(k.Role)
