@@ -307,7 +307,8 @@ const hasClientCA = "a control-plane node that has the CA's key"
 // signs for kubelets. ok is false where the node's name or that CA is not known.
 func (p *planner) kubeletOrder(place, usage string) (o order, ok bool) {
 	o = order{commonName: "system:node:" + p.ownName(), organizations: []string{groupNodes}, usages: []string{usage}, days: 365, algorithm: "RSA-2048", place: place}
-	o.caCert, o.caKey = p.clientCA()
+	ca, key := p.clientCA()
+	p.signedBy(&o, ca, key)
 	return o, p.ownName() != "" && opensslValue(o.commonName) && o.caCert != ""
 }
 

@@ -226,14 +226,9 @@ func (p *planner) keyOf(ref inventory.Reference, ca *x509.Certificate) string {
 // cannot be written into openssl's configuration.
 func (p *planner) orderFor(e *entry, ca, caKey string) (o order, ok bool) {
 	x := e.cert.Certificate
-	o = order{commonName: x.Subject.CommonName, organizations: x.Subject.Organization, caCert: ca, caKey: caKey, algorithm: keyAlgorithm(x),
+	o = order{commonName: x.Subject.CommonName, organizations: x.Subject.Organization, algorithm: keyAlgorithm(x),
 		days: max(1, int(x.NotAfter.Sub(x.NotBefore)/(24*time.Hour)))}
-	if certs := p.inv.Materials[ca].Certificates; len(certs) > 0 {
-		o.anonymousCA = len(certs[0].SubjectKeyId) == 0
-		if left := int(certs[0].NotAfter.Sub(p.now)/(24*time.Hour)) - 1; left > 0 { // a day for whoever runs the plan
-			o.days = min(o.days, left)
-		}
-	}
+	p.signedBy(&o, ca, caKey)
 	o.names = union(sans(x), p.missingHosts(e))
 	o.usages = usages(x)
 	for _, w := range p.reqs[e.role.name] {
@@ -257,6 +252,19 @@ func (p *planner) orderFor(e *entry, ca, caKey string) (o order, ok bool) {
 		}
 	}
 	return o, ca != "" && quotable(ca)
+}
+
+// signedBy has the CA in a file sign an order, whose time ends before that of the CA.
+func (p *planner) signedBy(o *order, ca, key string) {
+	o.caCert, o.caKey = ca, key
+	certs := p.inv.Materials[ca].Certificates
+	if len(certs) == 0 {
+		return
+	}
+	o.anonymousCA = len(certs[0].SubjectKeyId) == 0
+	if left := int(certs[0].NotAfter.Sub(p.now)/(24*time.Hour)) - 1; left > 0 { // a day for whoever runs the plan
+		o.days = min(o.days, left)
+	}
 }
 
 // opensslValue reports whether openssl's configuration takes a text as it stands, and

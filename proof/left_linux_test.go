@@ -30,6 +30,8 @@ type left struct {
 var worthKnowing = map[string]bool{
 	"bad-chain-rotation": true, "bad-files-unreferenced": true, "bad-kubelet-serving-self-signed": true, "bad-input-unreadable": true,
 	"bad-input-unreadable-partial": true, "bad-files-malformed-home": true, "bad-input-unsupported": true, "bad-input-unsupported-native": true, "bad-input-unknown-version": true,
+	"bad-identity-san-missing-gardener": true, "bad-identity-san-missing-hard-way-node": true, "bad-identity-san-missing-hard-way-worker": true,
+	"bad-identity-san-missing-mumshad-node": true, "bad-identity-san-missing-mumshad-bootstrapped": true,
 }
 
 var everything = []string{"everything"}
@@ -73,6 +75,13 @@ var leftByName = []struct{ name, why string }{
 	{"bad-chain-untrusted-stranger", "who issues for a program that is none of the cluster's is not known"},
 	{"bad-validity-expired-k0s-worker", "a worker joins again with a token that a controller makes"},
 	{"bad-validity-expired-microk8s-kubelet", "MicroK8s issues it again only together with the CA, and then all nodes join again"},
+	{"bad-validity-expired-gardener", "the kubelet and the agent of Gardener request their certificates from the seed"},
+	{"bad-chain-untrusted-gardener", "the kubelet and the agent of Gardener request their certificates from the seed"},
+	{"bad-keys-mismatch-gardener", "the kubelet and the agent of Gardener request their certificates from the seed"},
+	{"bad-files-dangling-link-gardener", "the kubelet and the agent of Gardener request their certificates from the seed"},
+	{"bad-files-missing-hard-way", "what stood in a file, or should, is not guessed"},
+	{"bad-files-missing-mumshad", "what stood in a file, or should, is not guessed"},
+	{"bad-files-missing-minikube", "the certificate is an administrator's as well, and minikube itself has a copy"},
 	{"bad-validity-expired-kubelet-folder", "what the node is, or was, is not known"},
 }
 
@@ -155,6 +164,26 @@ var leftToPeople = map[string]left{
 		"every node and client has to trust the CA that takes its place", renewCA},
 	"bad-validity-expired-kubelet": {[]string{"validity/expired /var/lib/kubelet/pki/kubelet-client-current.pem"}, keyElsewhere, sign(sound, fixtures.CA)},
 	"bad-validity-expired-native":  {[]string{"validity/expired /etc/etcd/etcd.crt"}, keyElsewhere, sign(byHand, fixtures.EtcdCA)},
+	"bad-identity-san-missing-hard-way-range": {[]string{"flags/service-range /etc/systemd/system/kube-controller-manager.service"},
+		"which of two ranges services have is a decision", restore(by(fixtures.HardWayServer), "/etc/systemd/system/", "/var/lib/kubernetes/kube-api-server")},
+	"bad-validity-expired-kubespray-client":        elsewhere(fixtures.KubesprayWithoutEtcd, fixtures.EtcdCA, "validity/expired /etc/ssl/etcd/ssl/node-node1.pem"),
+	"bad-validity-expired-kubespray-calico":        elsewhere(fixtures.KubesprayWorker, fixtures.EtcdCA, "validity/expired /etc/calico/certs/cert.crt", "validity/expired /etc/ssl/etcd/ssl/node-node1.pem"),
+	"bad-validity-expired-kubekey-4-client":        elsewhere(fixtures.KubeKey4, fixtures.EtcdCA, "validity/expired /etc/kubernetes/pki/etcd/client.crt"),
+	"bad-validity-expired-cluster-api-worker":      elsewhere(fixtures.ClusterAPIWorker, fixtures.CA, "validity/expired /var/lib/kubelet/pki/kubelet-client-current.pem"),
+	"bad-validity-expired-hard-way-proxy":          elsewhere(fixtures.HardWayNode, fixtures.CA, "validity/expired /var/lib/kube-proxy/kubeconfig"),
+	"bad-validity-expired-hard-way-node":           elsewhere(fixtures.HardWayNode, fixtures.CA, "validity/expired /var/lib/kubelet/kubeconfig", "validity/expired /var/lib/kubelet/kubelet.crt"),
+	"bad-chain-untrusted-hard-way-node":            elsewhere(fixtures.HardWayNode, fixtures.CA, "chain/untrusted /var/lib/kubelet/kubeconfig", "chain/untrusted /var/lib/kubelet/kubelet.crt"),
+	"bad-keys-mismatch-hard-way-node":              elsewhere(fixtures.HardWayNode, fixtures.CA, "keys/mismatch /var/lib/kubelet/kubelet.crt"),
+	"bad-validity-expired-hard-way-worker":         elsewhere(fixtures.HardWayWorker, fixtures.CA, "validity/expired /var/lib/kubelet/kubeconfig", "validity/expired /var/lib/kubelet/worker-0.pem"),
+	"bad-chain-untrusted-hard-way-worker":          elsewhere(fixtures.HardWayWorker, fixtures.CA, "chain/untrusted /var/lib/kubelet/kubeconfig", "chain/untrusted /var/lib/kubelet/worker-0.pem"),
+	"bad-keys-mismatch-hard-way-worker":            elsewhere(fixtures.HardWayWorker, fixtures.CA, "keys/mismatch /var/lib/kubelet/worker-0.pem"),
+	"bad-validity-expired-mumshad-node":            elsewhere(fixtures.MumshadNode, fixtures.CA, "validity/expired /var/lib/kubernetes/pki/node01.crt"),
+	"bad-chain-untrusted-mumshad-node":             elsewhere(fixtures.MumshadNode, fixtures.CA, "chain/untrusted /var/lib/kubernetes/pki/node01.crt"),
+	"bad-keys-mismatch-mumshad-node":               elsewhere(fixtures.MumshadNode, fixtures.CA, "keys/mismatch /var/lib/kubernetes/pki/node01.crt"),
+	"bad-validity-expired-mumshad-bootstrapped":    elsewhere(fixtures.MumshadBootstrapped, fixtures.CA, "validity/expired /var/lib/kubelet/pki/kubelet-client-current.pem"),
+	"bad-chain-untrusted-mumshad-bootstrapped":     elsewhere(fixtures.MumshadBootstrapped, fixtures.CA, "chain/untrusted /var/lib/kubelet/pki/kubelet-client-current.pem"),
+	"bad-keys-mismatch-mumshad-bootstrapped":       elsewhere(fixtures.MumshadBootstrapped, fixtures.CA, "keys/mismatch /var/lib/kubelet/pki/kubelet-client-current.pem"),
+	"bad-files-dangling-link-mumshad-bootstrapped": elsewhere(fixtures.MumshadBootstrapped, fixtures.CA, "files/dangling-link /var/lib/kubelet/pki/kubelet-client-current.pem"),
 	"bad-validity-not-yet-valid-clock": {[]string{"validity/not-yet-valid /etc/kubernetes/pki/ca.crt"},
 		"which clock is wrong is not written anywhere", func(tr *trial) { tr.later = 3 * time.Hour }},
 }
@@ -164,6 +193,17 @@ const keyElsewhere = "the key of the CA is not on the node"
 // Clusters as they were before anything went wrong.
 func sound() *fixtures.Cluster  { return fixtures.ControlPlane(fixtures.Options{}) }
 func byHand() *fixtures.Cluster { return fixtures.Native(fixtures.Options{}) }
+
+// by is a cluster of a kind.
+func by(kind func(fixtures.Options) *fixtures.Cluster) func() *fixtures.Cluster {
+	return func() *fixtures.Cluster { return kind(fixtures.Options{}) }
+}
+
+// elsewhere is what a plan leaves where the key of a CA is not on the node: its owner
+// signs, then nothing is left.
+func elsewhere(kind func(fixtures.Options) *fixtures.Cluster, ca string, open ...string) left {
+	return left{open, keyElsewhere, sign(by(kind), ca)}
+}
 
 // madeAgain is a cluster whose CA was made again.
 func madeAgain() *fixtures.Cluster {

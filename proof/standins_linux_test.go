@@ -182,8 +182,8 @@ func start(dir string, at time.Time) error {
 	return os.WriteFile(filepath.Join(dir, "stat"), stat, 0o644)
 }
 
-// startKubelet does what a kubelet does with its files when it starts: without a
-// rotated certificate it takes the pair that kubelet.conf embeds, and without a
+// startKubelet does what a kubelet does with its files when it starts: one that rotates
+// its certificate and has none yet takes the pair that kubelet.conf embeds, and without a
 // serving certificate, unless it is to ask for one, it makes one (kubernetes
 // pkg/kubelet/certificate, client-go util/certificate).
 func startKubelet(root string) error {
@@ -202,7 +202,8 @@ func startKubelet(root string) error {
 		return fmt.Errorf("the kubelet does not start: %w", err)
 	}
 	current := filepath.Join(dir, "kubelet-client-current.pem")
-	if _, err := os.Stat(current); err != nil && pair != nil {
+	rotates := c.Setting("rotate-certificates").Value == "true"
+	if _, err := os.Stat(current); err != nil && pair != nil && rotates {
 		dated := filepath.Join(dir, "kubelet-client-"+time.Now().UTC().Format("2006-01-02-15-04-05")+".pem")
 		if err := os.WriteFile(dated, pair, 0o600); err != nil {
 			return err
