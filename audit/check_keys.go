@@ -30,7 +30,7 @@ func checkKeyMismatch(p *pass) {
 			f := finding{severity: e.role.soften(Critical), remedy: p.renew(e.role),
 				message: fmt.Sprintf("the private key of %s is not that of this certificate; expected a pair", p.keyPlace(*ref, path))}
 			if e.role.isCA() {
-				f = p.foreignAuthorityKey(e, path)
+				f = p.foreignAuthorityKey(e, p.keyPlace(*ref, path))
 			}
 			p.reportEntry(e, f)
 			break
@@ -42,7 +42,11 @@ func checkKeyMismatch(p *pass) {
 // foreignAuthorityKey says that the key of a CA is not its own: crypto/x509 refuses to
 // sign with the pair (CreateCertificate).
 func (p *pass) foreignAuthorityKey(e *entry, key string) finding {
-	return finding{severity: Warning, remedy: p.reissue(e), message: fmt.Sprintf("the private key of %s is not that of this CA; kubeadm can issue nothing with the pair", key)}
+	user := "kubeadm"
+	if e.object != "" {
+		user = "its owner"
+	}
+	return finding{severity: Warning, remedy: p.reissue(e), message: fmt.Sprintf("the private key of %s is not that of this CA; %s can issue nothing with the pair", key, user)}
 }
 
 // kubeadmAuthorityKeys judges the keys of kubeadm's CAs that no component names, beside

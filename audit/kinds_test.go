@@ -4,7 +4,6 @@ import (
 	"encoding/base64"
 	"encoding/pem"
 	"fmt"
-	"regexp"
 	"testing"
 
 	"certaudit/audit"
@@ -38,12 +37,9 @@ var kinds = map[string]struct {
 	"mumshad, TLS":         {fixtures.MumshadBootstrapped, "Kubernetes The Hard Way node /var/lib/kubernetes "},
 }
 
-// embeddedData matches what kubeconfigs embed.
-var embeddedData = regexp.MustCompile(`(?:client-certificate|certificate-authority)-data: (\S+)`)
-
-// certificatesIn are the SHA-256 of all certificates in the files of a node, by a way of
+// filesByCertificate are the SHA-256 of all certificates in the files of a node, by a way of
 // its own, with the files that hold each.
-func certificatesIn(t *testing.T, n fixtures.Node) map[string][]string {
+func filesByCertificate(t *testing.T, n fixtures.Node) map[string][]string {
 	t.Helper()
 	found := map[string][]string{}
 	for _, name := range n.Paths() {
@@ -81,7 +77,7 @@ func TestKinds(t *testing.T) {
 			for _, c := range r.Certificates {
 				reported[c.SHA256] = true
 			}
-			in := certificatesIn(t, node)
+			in := filesByCertificate(t, node)
 			for sum, files := range in {
 				if !reported[sum] {
 					t.Errorf("the certificate in %s is not reported", files)

@@ -67,7 +67,8 @@ func TestDistributionIsNamed(t *testing.T) {
 		"kind":       {named("/kind/version"), "[kind node /kind ]"},
 		"OpenShift":  {named("/etc/kubernetes/static-pod-resources/x"), "[OpenShift node /etc/kubernetes/static-pod-resources ]"},
 		"kops":       {named("/opt/kops/bin/nodeup"), "[kops node /srv/kubernetes ]"},
-		"by hand":    {fixtures.Native(fixtures.Options{}).Node, "[]"},
+		"kubeadm with a file of its configuration": {named("/etc/kubernetes/kubeadm-config.yaml"), "[]"},
+		"by hand": {fixtures.Native(fixtures.Options{}).Node, "[]"},
 	} {
 		if got := fmt.Sprint(described(auditNode(t, tt.node, audit.Options{}))); got != tt.want {
 			t.Errorf("%s: %s, want %s", name, got, tt.want)
@@ -128,6 +129,15 @@ func TestLayoutOfOnesOwn(t *testing.T) {
 	if diff := gocmp.Diff([]string{"acmed certs renew --dir /srv/acme/pki", "systemctl restart acmed"}, commands); diff != "" {
 		t.Errorf("commands (-want +got):\n%s", diff)
 	}
+	const advice = "# acmed renews what ends within a month each time it starts"
+	if !slices.ContainsFunc(r.Plan, func(s audit.Step) bool {
+		return s.Phase == audit.PhaseLook && slices.Equal(s.Commands, []string{advice})
+	}) {
+		t.Errorf("the plan does not say %q", advice)
+	}
+	if got := r.Nodes[0].Distribution.Elsewhere; got != "the databases are on hosts of their own: acmectl databases" {
+		t.Errorf("elsewhere: %q", got)
+	}
 }
 
 // The folder of a distribution stands quoted in commands, whatever it is called.
@@ -156,6 +166,7 @@ func TestLayoutErrors(t *testing.T) {
 		{"unknown role", "role: admin/client", "role: admin", `policy.yaml:32: unknown role "admin"`},
 		{"unknown holding", "holds: kubeconfig", "holds: conf", `policy.yaml:32: unknown holding "conf"; it is one of certificate, bundle, kubeconfig, token-key, token-verifier, secret`},
 		{"unknown placeholder", "{services}", "{service}", `policy.yaml:2: "--service-cluster-ip-range={service}": "service" is no setting of the layout`},
+		{"empty advice", `text: "acmed renews what ends within a month each time it starts"`, `text: ""`, `policy.yaml:39: an advice has no text`},
 		{"setting in a command", "--dir {data}/pki", "--dir {services}", `policy.yaml:2: "acmed certs renew --dir {services}": {services} does not stand for anything here; {data} and {unit} do`},
 		{"unknown profile", "program: acmed", "profile: acme", `policy.yaml:3: unknown profile "acme"`},
 		{"unknown key", "program: acmed", "programme: acmed", `policy.yaml: line 3: unknown key "programme"; known are name, profile`},

@@ -6,9 +6,9 @@ import (
 	"certaudit/fixtures"
 )
 
-// gone is the finding that a flag of a unit names a file which is not there, and lost
+// notThere is the finding that a flag of a unit names a file which is not there, and lost
 // that a variable does.
-func gone(path, at string) []string { return missingCA("--trusted-ca-file", path, at) }
+func notThere(path, at string) []string { return missingCA("--trusted-ca-file", path, at) }
 
 func lost(path, at string) []string { return missingCA("ETCD_TRUSTED_CA_FILE", path, at) }
 
@@ -67,9 +67,9 @@ func TestUnitMerging(t *testing.T) {
 			"critical files/missing /etc/etcd/*.env etcd EnvironmentFile: does not exist; it is named by etcd EnvironmentFile (/etc/systemd/system/etcd.service:2)",
 		}},
 		{name: "a variable that is taken away", change: put(ownUnits+"/etcd.service", "[Service]\nEnvironment=ETCD_TRUSTED_CA_FILE=/a.crt\nUnsetEnvironment=ETCD_TRUSTED_CA_FILE\nExecStart=/usr/bin/etcd\n")},
-		{name: "folders and names of the system", change: put(ownUnits+"/etcd.service", "[Service]\nExecStart=/usr/bin/etcd --trusted-ca-file=%E/etcd/%H/%N.crt\n"), want: gone("/etc/etcd/worker-1/etcd.crt", ownUnits+"/etcd.service:2")},
-		{name: "a credential", change: put(ownUnits+"/etcd.service", "[Service]\nLoadCredential=ca:/srv/ca.crt\nExecStart=/usr/bin/etcd --trusted-ca-file=%d/ca\n"), want: gone("/srv/ca.crt", ownUnits+"/etcd.service:3")},
-		{name: "a credential by its variable", change: put(ownUnits+"/etcd.service", "[Service]\nLoadCredential=ca:/srv/ca.crt\nExecStart=/usr/bin/etcd --trusted-ca-file=${CREDENTIALS_DIRECTORY}/ca\n"), want: gone("/srv/ca.crt", ownUnits+"/etcd.service:3")},
+		{name: "folders and names of the system", change: put(ownUnits+"/etcd.service", "[Service]\nExecStart=/usr/bin/etcd --trusted-ca-file=%E/etcd/%H/%N.crt\n"), want: notThere("/etc/etcd/worker-1/etcd.crt", ownUnits+"/etcd.service:2")},
+		{name: "a credential", change: put(ownUnits+"/etcd.service", "[Service]\nLoadCredential=ca:/srv/ca.crt\nExecStart=/usr/bin/etcd --trusted-ca-file=%d/ca\n"), want: notThere("/srv/ca.crt", ownUnits+"/etcd.service:3")},
+		{name: "a credential by its variable", change: put(ownUnits+"/etcd.service", "[Service]\nLoadCredential=ca:/srv/ca.crt\nExecStart=/usr/bin/etcd --trusted-ca-file=${CREDENTIALS_DIRECTORY}/ca\n"), want: notThere("/srv/ca.crt", ownUnits+"/etcd.service:3")},
 		{name: "a credential that is encrypted", change: put(ownUnits+"/etcd.service", "[Service]\nLoadCredentialEncrypted=ca:/srv/ca.cred\nExecStart=/usr/bin/etcd --trusted-ca-file=%d/ca\n"), want: []string{
 			`info input/unsupported /etc/systemd/system/etcd.service --trusted-ca-file: "/run/credentials/etcd.service/ca" comes from a setting of the unit and cannot be seen from the node`,
 			"incomplete input/unsupported: some input could not be understood",
@@ -78,6 +78,6 @@ func TestUnitMerging(t *testing.T) {
 			"critical files/missing /srv etcd --cert-file: the folder does not exist; 3 files that are named in it are missing, the first /srv/root/etc/a.crt",
 		}},
 		{name: "a container of podman's generator", change: put("/etc/containers/systemd/etcd.container", "[Container]\nImage=registry.example.com/etcd:3.6\nVolume=/srv/pki:/pki:ro\nEnvironment=ETCD_NAME=a\nExec=--trusted-ca-file=/pki/ca.crt\n\n[Install]\nWantedBy=multi-user.target\n"),
-			want: gone("/srv/pki/ca.crt", "/etc/containers/systemd/etcd.container:5")},
+			want: notThere("/srv/pki/ca.crt", "/etc/containers/systemd/etcd.container:5")},
 	})
 }

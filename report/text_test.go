@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"certaudit/audit"
+	"certaudit/audit/inventory"
 )
 
 func TestPrintable(t *testing.T) {
@@ -233,5 +234,18 @@ func TestPaint(t *testing.T) {
 	want := []string{green + "x" + reset, "x", "x", "x", "x", "x", yellow + "x" + reset, "x", red + "x" + reset, "x"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// The head of a report names who made a node, and what of the cluster is elsewhere.
+func TestDistributions(t *testing.T) {
+	nodes := []audit.Node{
+		{Name: "n1", Distribution: &inventory.Distribution{Name: "k3s", Mode: "server", Data: "/var/lib/rancher/k3s", Unit: "k3s.service"}},
+		{Name: "n2"},
+		{Name: "n3", Distribution: &inventory.Distribution{Name: "Gardener", Mode: "node", Data: "/var/lib/gardener-node-agent", Elsewhere: "the control plane: look there"}},
+	}
+	want := "n1, a node of k3s (server), files in /var/lib/rancher/k3s, k3s.service\nn3, a node of Gardener (node), files in /var/lib/gardener-node-agent\nnot on this node: the control plane: look there\n"
+	if got := distributions(nodes); got != want {
+		t.Errorf("%q, want %q", got, want)
 	}
 }
