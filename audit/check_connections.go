@@ -30,8 +30,8 @@ func (h verification) explainedBy(f Finding) bool {
 		return h.verdict == VerdictBroken
 	}
 	elsewhere := h.certificates[f.SHA256] && !strings.Contains(f.Field, "certificate-authority") // a copy matters to its own kubeconfig alone
-	if f.Severity == Info {
-		return false // what is worth knowing breaks nothing
+	if f.Check == "usage/not-a-ca" && f.Severity == Info {
+		return false // a CA of X.509 version 1, which Go takes all the same
 	}
 	return h.verdict == VerdictBroken && slices.Contains(explains[h.fault], f.Check) && (slices.Contains(h.paths, f.Path) || elsewhere)
 }
