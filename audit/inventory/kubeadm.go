@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"path"
 	"slices"
@@ -142,10 +143,14 @@ func (g *gatherer) looseKubeconfigs(home string) {
 	names, _ := g.root.list(home)
 	found := 0
 	for _, n := range names {
-		if path.Ext(n) != ".kubeconfig" || found == maxLoose {
+		if path.Ext(n) != ".kubeconfig" {
 			continue
 		}
 		name := path.Join(home, n)
+		if found == maxLoose {
+			g.lost("kubectl", parsers.Problem{Origin: parsers.Origin{Path: name}, Kind: parsers.KindLimit, Detail: fmt.Sprintf("is kubeconfig %d in a home; it and the rest there were not read", maxLoose+1)})
+			return
+		}
 		if f, data := g.root.read(name); f.State == Readable && namesClusters(data) {
 			clear(data)
 			found++
