@@ -34,8 +34,9 @@ type Cache struct {
 	inv  *Inventory
 	// gone are the references that were recalled to it.
 	gone []Reference
-	// failed says that a run ended without an inventory since.
-	failed bool
+	// failed says that a run ended without an inventory since, and distrusted that the
+	// next run takes nothing for unchanged.
+	failed, distrusted bool
 	reads  int
 	// trees are the caches of the nodes that lie below the paths, by their folder,
 	// and beside says that there are other files.
@@ -143,6 +144,9 @@ func (c *Cache) run(dir string, gather func(*root) (*Inventory, error)) (*Invent
 		return nil, rootError(dir, err)
 	}
 	defer r.close()
+	if c.distrusted {
+		whole, c.seen, c.distrusted = false, map[string]mark{}, false
+	}
 	if whole && c.unchanged(r, mark.same) && (!c.Processes || c.sameProcesses(r)) {
 		c.failed = false
 		g := newGatherer(r)
@@ -197,6 +201,15 @@ func (c *Cache) open(dir string) (*root, error) {
 		r.now = c.now
 	}
 	return r, err
+}
+
+// Distrust has the next run read everything, whatever seems unchanged. What was there
+// is remembered all the same.
+func (c *Cache) Distrust() {
+	c.distrusted = true
+	for _, tree := range c.trees {
+		tree.Distrust()
+	}
 }
 
 // Changed reports whether what the last run looked at has changed since, or

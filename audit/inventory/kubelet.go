@@ -2,9 +2,7 @@ package inventory
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
-	"io/fs"
 	"iter"
 	"maps"
 	"path"
@@ -12,7 +10,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 
 	"certaudit/parsers"
 )
@@ -154,12 +151,8 @@ func (g *gatherer) partial() bool {
 // exists reports whether something lies at a path, or may: what lies in a folder
 // that this user may not look into is not missing.
 func (g *gatherer) exists(name string) bool {
-	rel, err := g.root.resolve(name)
-	if err != nil {
-		return true // a link loop is there, and broken
-	}
-	_, err = g.root.fs.Lstat(rel)
-	return !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR)
+	f, _ := g.root.stat(name)
+	return f.Exists()
 }
 
 // kubeletComponent adds the kubelet with its settings: those of the

@@ -217,6 +217,7 @@ func (s *scanner) stream(name string, f File) {
 
 // open opens a regular file for a reader of streams.
 func (r *root) open(name string) (*os.File, error) {
+	r.stat(name)
 	rel, err := r.resolve(name)
 	if err != nil {
 		return nil, err

@@ -278,7 +278,7 @@ func (r *root) look(name string) (f File, isDir bool, s mark) {
 
 // link returns the target of the link that lies at a path, or "".
 func (r *root) link(name string) string {
-	f, _, _, _ := r.find(name)
+	f, _ := r.stat(name)
 	return f.Link
 }
 
