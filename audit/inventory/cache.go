@@ -37,7 +37,7 @@ type Cache struct {
 	// failed says that a run ended without an inventory since, and distrusted that the
 	// next run takes nothing for unchanged.
 	failed, distrusted bool
-	reads  int
+	reads              int
 	// trees are the caches of the nodes that lie below the paths, by their folder,
 	// and beside says that there are other files.
 	trees  map[string]*Cache
