@@ -77,9 +77,23 @@ func (n *node) certificates() []Certificate {
 	for _, e := range n.entries {
 		row := e.row(n.name)
 		row.Status = statusOK
+		if e.cert == nil {
+			row.Absent = absence(n.inv.Files[e.place.Path])
+		}
 		rows = append(rows, row)
 	}
 	return rows
+}
+
+// absence says why there is no certificate in a file.
+func absence(f inventory.File) string {
+	switch f.State {
+	case inventory.Missing, inventory.DanglingLink:
+		return AbsentMissing
+	case inventory.Unreadable:
+		return AbsentUnreadable
+	}
+	return AbsentMalformed
 }
 
 // statusOK is the status of a certificate that fails no check.

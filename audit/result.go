@@ -93,6 +93,9 @@ type Certificate struct {
 	KeyAlgorithm string    `json:"keyAlgorithm"`
 	NotBefore    time.Time `json:"notBefore,omitzero"`
 	NotAfter     time.Time `json:"notAfter,omitzero"`
+	// Absent says why there is no certificate: [AbsentMissing], [AbsentUnreadable] or
+	// [AbsentMalformed]; "" where there is one.
+	Absent string `json:"absent,omitempty"`
 	// Usages are the extended key usages: "server auth", "client auth"; for a
 	// CA "cert sign".
 	Usages []string `json:"usages"`
@@ -104,6 +107,16 @@ type Certificate struct {
 	// Worst is the severity of that finding; empty where Status is "ok".
 	Worst Severity `json:"-"`
 }
+
+// Why a row has no certificate.
+const (
+	// AbsentMissing: its file does not exist.
+	AbsentMissing = "missing"
+	// AbsentUnreadable: its file could not be read, and may be sound.
+	AbsentUnreadable = "unreadable"
+	// AbsentMalformed: what lies there holds no certificate that can be decoded.
+	AbsentMalformed = "malformed"
+)
 
 // Connection is one edge of the cluster: who talks to whom, and whether the
 // handshake would succeed.

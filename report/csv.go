@@ -36,6 +36,7 @@ var csvColumns = []csvColumn[audit.Certificate]{
 	{"keyAlgorithm", func(c audit.Certificate) string { return csvText(c.KeyAlgorithm) }},
 	{"notBefore", func(c audit.Certificate) string { return rfc3339(c.NotBefore) }},
 	{"notAfter", func(c audit.Certificate) string { return rfc3339(c.NotAfter) }},
+	{"absent", func(c audit.Certificate) string { return csvText(c.Absent) }},
 	{"usages", func(c audit.Certificate) string { return csvList(c.Usages) }},
 	{"usedBy", func(c audit.Certificate) string { return csvList(c.UsedBy) }},
 	{"status", func(c audit.Certificate) string { return csvText(c.Status) }},

@@ -81,7 +81,7 @@ func Metrics(r audit.Result, h Health) []*dto.MetricFamily {
 var metricRoster = []Metric{
 	{"certaudit_certificate_not_after_timestamp_seconds", "gauge", identity,
 		"When the certificate ends, in seconds since 1970",
-		"the certificate is missing or cannot be decoded; then there is certaudit_certificate_missing",
+		"there is no certificate: certaudit_certificate_missing or certaudit_certificate_unreadable says so, or a finding of files/malformed",
 		"certaudit_certificate_not_after_timestamp_seconds - time() < 30 * 86400"},
 	{"certaudit_certificate_not_before_timestamp_seconds", "gauge", identity,
 		"When the certificate begins, in seconds since 1970",
@@ -92,9 +92,13 @@ var metricRoster = []Metric{
 		"as above",
 		"certaudit_certificate_not_after_timestamp_seconds * on (node, component, role, path, field, index) group_left (subject, serial) certaudit_certificate_info"},
 	{"certaudit_certificate_missing", "gauge", identity,
-		"1 for a certificate that should exist, and is absent or cannot be decoded",
-		"the certificate is there",
+		"1 for a certificate whose file should exist and does not",
+		"the file is there, or it could not be looked at",
 		"certaudit_certificate_missing == 1"},
+	{"certaudit_certificate_unreadable", "gauge", identity,
+		"1 for a certificate whose file could not be read by this program; it may be sound",
+		"the file was read, or is missing",
+		"certaudit_certificate_unreadable == 1"},
 	{"certaudit_certificate_findings", "gauge", append(identity[:len(identity):len(identity)], "check", "severity"),
 		"Findings about a certificate, a file or a setting, by check",
 		"nothing is found there; findings beyond the worst 2000 are only in certaudit_findings",
@@ -178,8 +182,10 @@ func (m *families) certificates(r audit.Result) {
 				continue
 			}
 			at := m.identityOf(c)
+			if family, absent := absentFamilies[c.Absent]; absent {
+				m.add(family, 1, at)
+			}
 			if c.SHA256 == "" {
-				m.add("certaudit_certificate_missing", 1, at)
 				continue
 			}
 			m.add("certaudit_certificate_not_after_timestamp_seconds", seconds(c.NotAfter), at)
@@ -195,6 +201,9 @@ func (m *families) certificates(r audit.Result) {
 	}
 	m.zero("certaudit_certificates_without_details", nil)
 }
+
+// absentFamilies say that there is no certificate. What cannot be decoded is a finding.
+var absentFamilies = map[string]string{audit.AbsentMissing: "certaudit_certificate_missing", audit.AbsentUnreadable: "certaudit_certificate_unreadable"}
 
 // fileComponent is the component of certificates that no component names.
 const fileComponent = "file"

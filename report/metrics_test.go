@@ -182,8 +182,10 @@ func TestMetricsSayWhatIsMissing(t *testing.T) {
 	r := nothing()
 	r.Nodes = []audit.Node{{Name: "cp-1"}}
 	r.Certificates = []audit.Certificate{
-		{Node: "cp-1", Component: "etcd", Role: "etcd/serving", Path: "/pki/server.crt"},
-		{Node: "cp-1", Component: "etcd", Role: "etcd/peer", Path: "/pki/server.crt"}}
+		{Node: "cp-1", Component: "etcd", Role: "etcd/serving", Path: "/pki/server.crt", Absent: audit.AbsentMissing},
+		{Node: "cp-1", Component: "etcd", Role: "etcd/peer", Path: "/pki/server.crt", Absent: audit.AbsentMissing},
+		{Node: "cp-1", Component: "etcd", Role: "etcd/ca", Path: "/pki/ca.crt", Absent: audit.AbsentUnreadable},
+		{Node: "cp-1", Component: "kubelet", Role: "kubelet/client", Path: "/pki/kubelet.pem", Absent: audit.AbsentMalformed}}
 	r.Findings = []audit.Finding{
 		{Check: "files/missing", Severity: audit.Critical, Node: "cp-1", Component: "etcd", Path: "/pki/server.crt", Field: "etcd --cert-file", Rows: []int{0, 1}},
 		{Check: "files/permissions", Severity: audit.Warning, Node: "cp-1", Component: "etcd", Path: "/pki/server.key"},
@@ -201,6 +203,7 @@ func TestMetricsSayWhatIsMissing(t *testing.T) {
 	want := []string{
 		`certaudit_certificate_missing{node="cp-1",component="etcd",role="etcd/serving",path="/pki/server.crt"} 1`,
 		`certaudit_certificate_missing{node="cp-1",component="etcd",role="etcd/peer",path="/pki/server.crt"} 1`,
+		`certaudit_certificate_unreadable{node="cp-1",component="etcd",role="etcd/ca",path="/pki/ca.crt"} 1`,
 		`certaudit_certificate_findings{node="cp-1",component="etcd",role="etcd/serving",path="/pki/server.crt",check="files/missing",severity="critical"} 1`,
 		`certaudit_certificate_findings{node="cp-1",component="etcd",role="etcd/peer",path="/pki/server.crt",check="files/missing",severity="critical"} 1`,
 		`certaudit_certificate_findings{node="cp-1",component="etcd",path="/pki/server.key",check="files/permissions",severity="warning"} 1`,

@@ -76,7 +76,7 @@ func awkward() audit.Result {
 	r.Nodes = append(r.Nodes, audit.Node{Name: "cp-2", Profile: "kubeadm"})
 	r.Certificates = append(r.Certificates, audit.Certificate{
 		Node: "cp-2", Component: "kube-apiserver", Type: "Client (etcd)", Role: "kube-apiserver/etcd-client",
-		Path: "/etc/kubernetes/pki/apiserver-etcd-client.crt", Organizations: []string{}, DNSNames: []string{}, IPAddresses: []string{},
+		Path: "/etc/kubernetes/pki/apiserver-etcd-client.crt", Absent: audit.AbsentMissing, Organizations: []string{}, DNSNames: []string{}, IPAddresses: []string{},
 		Usages: []string{}, UsedBy: []string{"kube-apiserver --etcd-certfile"}, Status: "files/missing", Worst: audit.Critical,
 	}, audit.Certificate{
 		Node: "cp-2", Component: "kubelet", Type: "Client (kube-apiserver)", Role: "kubelet/client", Index: 1,
