@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -288,7 +289,8 @@ func TestCacheOfPaths(t *testing.T) {
 		rewrite(t, "certs/"+n+".crt", node["/etc/kubernetes/pki/"+n+".crt"].Data)
 	}
 	aged(t, dir)
-	c := newCache(t)
+	now := fixtures.Now
+	c := &cache{Cache: inventory.NewCache(func() time.Time { return now }, dir)}
 	run := func() audited {
 		t.Helper()
 		before := c.Reads()
@@ -296,25 +298,80 @@ func TestCacheOfPaths(t *testing.T) {
 		do(t, err)
 		return audited{c.run(inv, audit.Options{At: fixtures.Now}), c.Reads() - before}
 	}
-	if first := run(); first.reads != 3 || !first.result.Incomplete() {
-		t.Errorf("read %d files, incomplete: %t", first.reads, first.result.Incomplete())
+	missing := func(r audit.Result) []string {
+		var out []string
+		for _, f := range r.Findings {
+			if f.Check == "files/missing" {
+				out = append(out, string(f.Severity)+" "+f.Path)
+			}
+		}
+		return out
+	}
+	const never = "critical never.crt" // which somebody named
+	expect := func(r audit.Result, want ...string) {
+		t.Helper()
+		if diff := cmp.Diff(want, missing(r)); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+	}
+	first := run()
+	if expect(first.result, never); first.reads != 3 {
+		t.Errorf("read %d files", first.reads)
 	}
 	do(t, os.Remove("certs/apiserver.crt"))
 	second := run()
-	if diff := cmp.Diff([]string{"file/certificate certs/apiserver.crt files/missing"}, vanished(second.result)); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
-	}
-	if second.reads != 0 {
+	if expect(second.result, never, "info certs/apiserver.crt"); second.reads != 0 {
 		t.Errorf("read %d files to find that one is gone", second.reads)
 	}
+	now = now.Add(30 * time.Minute)
 	do(t, os.RemoveAll("certs"))
-	if got := vanished(run().result); len(got) != 3 {
-		t.Errorf("with the folder gone, missing are %q", got)
-	}
+	expect(run().result, "critical certs", never, "info certs/apiserver.crt", "info certs/ca.crt", "info certs/front-proxy-ca.crt")
+	now = now.Add(31 * time.Minute)
 	do(t, os.Mkdir("certs", 0o755))
 	rewrite(t, "certs/ca.crt", node["/etc/kubernetes/pki/ca.crt"].Data)
-	if got := vanished(run().result); len(got) != 2 {
-		t.Errorf("with one file back, missing are %q", got)
+	expect(run().result, never, "info certs/front-proxy-ca.crt")
+	now = now.Add(time.Hour)
+	rewrite(t, "certs/ca.crt", node["/etc/kubernetes/pki/ca.crt"].Data)
+	expect(run().result, never)
+}
+
+// A volume's folder is replaced behind links by the kubelet: each file counts once, and
+// none is missing after it.
+func TestCacheOfVolumes(t *testing.T) {
+	node := fixtures.ControlPlane(fixtures.Options{Version: "v1.34.4"}).Node
+	dir := t.TempDir()
+	rotate := func(name, certificate string) {
+		do(t, os.Mkdir(dir+"/"+name, 0o755))
+		rewrite(t, dir+"/"+name+"/tls.crt", node["/etc/kubernetes/pki/"+certificate+".crt"].Data)
+		do(t, os.Symlink(name, dir+"/..data_tmp"))
+		do(t, os.Rename(dir+"/..data_tmp", dir+"/..data"))
+	}
+	rotate("..2026_01", "ca")
+	do(t, os.Symlink("..data/tls.crt", dir+"/tls.crt"))
+	rewrite(t, dir+"/again.pem", node["/etc/kubernetes/pki/ca.crt"].Data)
+	do(t, os.Symlink("again.pem", dir+"/link.pem"))
+	do(t, os.Symlink("again.pem", dir+"/0123abcd.0"))
+	rewrite(t, dir+"/old.bak", node["/etc/kubernetes/pki/ca.crt"].Data)
+	c := newCache(t)
+	c.Exclude = []string{"*.bak"}
+	run := func() []string {
+		t.Helper()
+		_, inv, err := c.GatherPaths([]string{dir, dir + "/*.nothing"}, nil)
+		do(t, err)
+		var out []string
+		for _, row := range c.run(inv, audit.Options{At: fixtures.Now}).Certificates {
+			out = append(out, strings.TrimPrefix(row.Path, dir+"/")+" "+row.CommonName)
+		}
+		slices.Sort(out)
+		return out
+	}
+	if diff := cmp.Diff([]string{"link.pem kubernetes", "tls.crt kubernetes"}, run()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	rotate("..2026_02", "front-proxy-ca")
+	do(t, os.RemoveAll(dir+"/..2026_01"))
+	if diff := cmp.Diff([]string{"link.pem kubernetes", "tls.crt front-proxy-ca"}, run()); diff != "" {
+		t.Errorf("after a rotation (-want +got):\n%s", diff)
 	}
 }
 

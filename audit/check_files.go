@@ -128,6 +128,11 @@ func checkMissing(p *pass) {
 		case g.unseen != "":
 			f.message = fmt.Sprintf("no volume brings this path into the container; it is named by %s", g.namedBy())
 			f.remedy = mountRemedy(path.Dir(g.path), g.first().Origin.Path)
+		case g.vanished():
+			f.severity, f.remedy = Info, remedy{}
+			f.message = "was here, in a folder that is searched, and is gone; nothing names it, and an hour after that it is forgotten"
+		case g.component() == inventory.ComponentFile:
+			f.message = "does not exist, and is one of the paths that are audited"
 		case p.notJoined(g):
 			f.severity = Warning
 			f.message = "does not exist, for the node has not joined yet: the kubelet makes it with the bootstrap kubeconfig"
@@ -136,6 +141,11 @@ func checkMissing(p *pass) {
 		}
 		p.report(f)
 	}
+}
+
+// vanished reports whether a file lay in a folder and nothing names it.
+func (g group) vanished() bool {
+	return !slices.ContainsFunc(g.refs, func(r *inventory.Reference) bool { return !r.Vanished })
 }
 
 // mountRemedy says how a container comes to see folders of the node; file is the

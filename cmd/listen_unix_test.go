@@ -26,12 +26,12 @@ func TestServeUnreadable(t *testing.T) {
 		asNobody(t, c, dir)
 	}
 	url := "http://" + started(t, c, 1)[0] + "/metrics"
-	const complete, missing = "\ncertaudit_audit_complete 1\n", "\ncertaudit_certificate_missing{"
-	says(t, url, complete, "!"+missing)
+	const complete, missing, unreadable = "\ncertaudit_audit_complete 1\n", "\ncertaudit_certificate_missing{", "\ncertaudit_certificate_unreadable{"
+	says(t, url, complete, "!"+missing, "!"+unreadable)
 	must(t, os.Chmod(dir+apiserver, 0))
-	says(t, url, "!"+complete, missing)
+	says(t, url, "!"+complete, "!"+missing, unreadable)
 	must(t, os.Chmod(dir+apiserver, 0o644))
-	says(t, url, complete, "!"+missing)
+	says(t, url, complete, "!"+missing, "!"+unreadable)
 	ended(t, c)
 }
 

@@ -186,7 +186,7 @@ func TestServeFollowsTheFiles(t *testing.T) {
 	missing := `certaudit_certificate_missing{node="cp-1",component="kube-apiserver",role="kube-apiserver/serving",` + series + "1"
 
 	ok(t, os.WriteFile(dir+apiserver, data[:len(data)/2], 0o644))
-	r.until(missing, `check="files/malformed",severity="critical"} 1`)
+	r.until("!certaudit_certificate_missing{", "!certaudit_certificate_not_after_timestamp_seconds{node=\"cp-1\",component=\"kube-apiserver\",role=\"kube-apiserver/serving\",", `check="files/malformed",severity="critical"} 1`)
 	ok(t, os.WriteFile(dir+".new", data, 0o644))
 	ok(t, os.Rename(dir+".new", dir+apiserver))
 	r.until("!certaudit_certificate_missing{", "!}certaudit_findings{check=\"files/malformed\",severity=\"critical\"} 1")

@@ -20,8 +20,9 @@ type Cache struct {
 	// Wait, unless it is nil, is that of [Clock]: it is for a second look at what was
 	// changed a moment ago.
 	Wait func(time.Duration)
-	// Layouts and Processes are those of [Clock].
+	// Layouts, Exclude and Processes are those of [Clock].
 	Layouts   []Layout
+	Exclude   []string
 	Processes bool
 	// now is the clock, and here the folder that relative paths start from.
 	now  func() time.Time
@@ -32,8 +33,10 @@ type Cache struct {
 	// what it found; nil before the first.
 	seen map[string]mark
 	inv  *Inventory
-	// gone are the references that were recalled to it.
-	gone []Reference
+	// gone are the references that were recalled to it, and vanished says since when the
+	// files are gone that lay in a folder.
+	gone     []Reference
+	vanished map[string]time.Time
 	// failed says that a run ended without an inventory since, and distrusted that the
 	// next run takes nothing for unchanged.
 	failed, distrusted bool
@@ -106,7 +109,7 @@ func (c *Cache) GatherPaths(paths, more []string) (nodes []*Inventory, files *In
 	files, err = c.run(volumeRoot(c.here), func(r *root) (*Inventory, error) {
 		before := c.trees
 		c.trees = map[string]*Cache{}
-		s, err := gatherPaths(r, c.here, paths, nil, true, func(dir string) (*Inventory, error) {
+		s, err := gatherPaths(r, c.here, paths, c.Exclude, nil, true, func(dir string) (*Inventory, error) {
 			c.trees[dir] = cmp.Or(before[dir], NewCache(c.now, c.here))
 			c.trees[dir].Wait, c.trees[dir].Layouts = c.Wait, c.Layouts
 			return c.trees[dir].Gather(dir, more...)
@@ -261,6 +264,9 @@ type heldBy struct{ component, role, path string }
 
 func (r Reference) heldBy() heldBy { return heldBy{r.Component, r.Role, r.Place().Path} }
 
+// toldFor is how long it is told that a file is gone which merely lay in a folder.
+const toldFor = time.Hour
+
 // recall adds to an inventory the certificates that were in the last one and
 // whose files are gone, as references to nothing. What may be absent is not
 // recalled, nor what lies where it lay and is named no more.
@@ -268,8 +274,9 @@ func (c *Cache) recall(r *root, inv *Inventory) {
 	if c.inv == nil {
 		return
 	}
-	named := map[heldBy]bool{}
+	named, given := map[heldBy]bool{}, map[string]bool{}
 	for _, ref := range inv.References {
+		given[ref.Path] = true
 		if ref.Holds != HoldsKubeconfig && ref.Holds != HoldsConfig {
 			named[ref.heldBy()] = true
 		}
@@ -286,9 +293,11 @@ func (c *Cache) recall(r *root, inv *Inventory) {
 		}
 	}
 	c.gone = nil
+	vanished := map[string]time.Time{}
+	defer func() { c.vanished = vanished }()
 	for _, ref := range held {
 		at := ref.heldBy()
-		if named[at] {
+		if named[at] || ref.Component == ComponentFile && given[at.path] {
 			continue
 		}
 		f, _ := r.stat(absolute(slashed(c.here), at.path))
@@ -296,6 +305,16 @@ func (c *Cache) recall(r *root, inv *Inventory) {
 			continue
 		}
 		named[at] = true
+		if ref.Component == ComponentFile {
+			since, known := c.vanished[at.path]
+			if !known {
+				since = c.now()
+			}
+			if c.now().Sub(since) > toldFor {
+				continue
+			}
+			vanished[at.path], ref.Vanished = since, true
+		}
 		f.Path = at.path
 		inv.Files[at.path] = f
 		ref.Path, ref.Embedded, ref.Pair = at.path, nil, ""

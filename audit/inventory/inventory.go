@@ -168,6 +168,9 @@ type Reference struct {
 	// Unclaimed: no component is known to read it, so that what Go and Kubernetes
 	// cannot read there is no fault.
 	Unclaimed bool `json:"unclaimed,omitempty"`
+	// Vanished: the file lay in a folder that was searched, nobody names it, and it is
+	// gone.
+	Vanished bool `json:"vanished,omitempty"`
 	// Guessed: the program, or what it needs the file for, is not known, and what
 	// the reference says is taken from what the file holds.
 	Guessed bool `json:"guessed,omitempty"`

@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -45,9 +46,9 @@ func slashed(name string) string {
 // gatherPaths is GatherPaths below an open root, with what reads a node from a
 // folder of the host. If lenient, a path that does not exist is a problem of the
 // inventory.
-func gatherPaths(r *root, here string, paths []string, progress func(int), lenient bool, node func(dir string) (*Inventory, error)) (*scanner, error) {
+func gatherPaths(r *root, here string, paths, exclude []string, progress func(int), lenient bool, node func(dir string) (*Inventory, error)) (*scanner, error) {
 	s := newScanner(newGatherer(r), slashed(here))
-	s.progress, s.node = progress, node
+	s.progress, s.node, s.exclude = progress, node, exclude
 	for _, name := range paths {
 		if err := s.scanNamed(name, lenient); err != nil {
 			return nil, err
@@ -75,6 +76,8 @@ type scanner struct {
 	looked map[string]bool
 	// named says that somebody named the file that is read.
 	named bool
+	// exclude are those of [Clock].
+	exclude []string
 }
 
 // newScanner returns a scanner for certificates, keys and objects. Paths below
@@ -85,19 +88,76 @@ func newScanner(g *gatherer, here string) *scanner {
 	return s
 }
 
-// scanNamed looks at a path that somebody named. One that does not exist is an
-// error, or, if lenient, a problem of the inventory.
+// scanNamed looks at a path, or at all paths that fit a pattern, that somebody named.
+// One that does not exist is an error, or, if lenient, a reference to what is missing.
 func (s *scanner) scanNamed(name string, lenient bool) error {
 	abs := absolute(s.here, name)
-	switch f, _ := s.root.stat(abs); {
+	f, _ := s.root.stat(abs)
+	if f.State == Missing && isPattern(abs) {
+		paths := s.fitting(abs)
+		for _, p := range paths {
+			s.scan(p, true)
+		}
+		switch {
+		case len(paths) > 0:
+		case lenient:
+			s.lose(abs, KindUnreadable, "is a pattern that nothing fits")
+		default:
+			return fmt.Errorf("nothing fits the pattern %q", name)
+		}
+		return nil
+	}
+	switch {
 	case f.Exists():
 		s.scan(abs, true)
 	case lenient:
-		s.lose(abs, KindUnreadable, f.Reason)
+		f.Path = s.shown(abs)
+		s.inv.Files[f.Path] = f
+		s.inv.References = append(s.inv.References, Reference{Component: ComponentFile, Origin: parsers.Origin{Path: f.Path}, Holds: HoldsCertificate, Role: RoleFileLeaf, Path: f.Path})
 	default:
 		return fmt.Errorf("%q %s", name, f.Reason)
 	}
 	return nil
+}
+
+// isPattern reports whether a path is a pattern of path.Match.
+func isPattern(name string) bool { return strings.ContainsAny(name, "*?[") }
+
+// fitting returns the paths that fit a pattern, sorted, without those of which a part
+// begins with a dot where the pattern's does not.
+func (s *scanner) fitting(pattern string) []string {
+	paths := []string{"/"}
+	for part := range strings.SplitSeq(strings.TrimPrefix(pattern, "/"), "/") {
+		var next []string
+		for _, dir := range paths {
+			if !isPattern(part) {
+				if name := path.Join(dir, part); s.there(name) {
+					next = append(next, name)
+				}
+				continue
+			}
+			names, err := s.root.list(dir)
+			if err != nil {
+				s.lose(dir, KindUnreadable, unlisted(err))
+			}
+			for _, n := range names {
+				if fits, _ := path.Match(part, n); fits && (!hidden(n) || hidden(part)) && len(next) < maxScanned {
+					next = append(next, path.Join(dir, n))
+				}
+			}
+		}
+		paths = next
+	}
+	return paths
+}
+
+// excluded reports whether a file or folder is to be passed over.
+func (s *scanner) excluded(name string) bool {
+	return slices.ContainsFunc(s.exclude, func(pattern string) bool {
+		whole, _ := path.Match(pattern, name)
+		base, _ := path.Match(pattern, path.Base(name))
+		return whole || base
+	})
 }
 
 // scanAll looks at paths of a node that no component names.
@@ -161,8 +221,10 @@ func (s *scanner) folder(dir string) {
 		return
 	}
 	for _, n := range names {
-		if n != ".git" {
-			s.scan(path.Join(dir, n), false)
+		// The kubelet keeps what a volume holds, and held, in folders that begin with two
+		// dots, behind links (kubernetes pkg/volume/util/atomic_writer.go).
+		if name := path.Join(dir, n); n != ".git" && !strings.HasPrefix(n, "..") && !s.excluded(name) {
+			s.scan(name, false)
 		}
 	}
 }
@@ -370,12 +432,42 @@ func fileReferences(component string, m parsers.Material, ref Reference) []Refer
 
 // pair joins certificates and keys that lie beside each other under one name.
 func (s *scanner) pair() {
+	s.countOnce()
 	s.filesLeafFirst()
 	for i := range s.inv.References {
 		if ref := &s.inv.References[i]; ref.Component == ComponentFile && ref.Path != "" && ref.Holds != HoldsBundle {
 			ref.Pair = stem(ref.Path)
 		}
 	}
+}
+
+// countOnce drops the files that go by another name as well. The name that stays is
+// that of a link which promises a certificate, since what it leads to is replaced; else
+// the file's own.
+func (s *scanner) countOnce() {
+	names := map[string][]string{} // by what they lead to
+	for _, ref := range s.inv.References {
+		if f := s.inv.Files[ref.Path]; ref.Component == ComponentFile && f.Resolved != "" && !slices.Contains(names[f.Resolved], ref.Path) {
+			names[f.Resolved] = append(names[f.Resolved], ref.Path)
+		}
+	}
+	rank := func(name string) int {
+		switch isLink := s.inv.Files[name].Link != ""; {
+		case isLink && slices.Contains(foundSuffixes, path.Ext(name)):
+			return 0
+		case isLink:
+			return 2
+		}
+		return 1
+	}
+	dropped := map[string]bool{}
+	for _, same := range names {
+		slices.SortFunc(same, func(a, b string) int { return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(a, b)) })
+		for _, name := range same[1:] {
+			dropped[name] = true
+		}
+	}
+	s.inv.References = slices.DeleteFunc(s.inv.References, func(ref Reference) bool { return ref.Component == ComponentFile && dropped[ref.Path] })
 }
 
 // stem is what the names of a certificate and of its key have in common:

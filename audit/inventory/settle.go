@@ -22,6 +22,9 @@ type Clock struct {
 	// Late reports whether reading has taken its time; nil for one that may take any.
 	// What was not read by then cannot be.
 	Late func() bool
+	// Exclude are patterns of path.Match for names, or for whole paths of the host, that
+	// are passed over where folders are searched.
+	Exclude []string
 	// Layouts are a user's own, which come before those of the program.
 	Layouts []Layout
 	// Processes: what components run with is read from the proc file system, and judged
@@ -60,7 +63,7 @@ func (c Clock) GatherPaths(here string, paths, more []string, progress func(file
 	copied := c
 	copied.Processes = false
 	_, err = r.settled(c, slashed(here), func() (*Inventory, error) {
-		s, err = gatherPaths(r, here, paths, progress, false, func(dir string) (*Inventory, error) { return copied.Gather(dir, more...) })
+		s, err = gatherPaths(r, here, paths, c.Exclude, progress, false, func(dir string) (*Inventory, error) { return copied.Gather(dir, more...) })
 		if err != nil {
 			return nil, err
 		}
