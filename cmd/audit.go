@@ -36,6 +36,8 @@ type auditFlags struct {
 	// paths are audited instead of a node or, with node, beside it.
 	paths []string
 	node  bool
+	// exclude are patterns of what is passed over below paths.
+	exclude []string
 }
 
 const never = "never"
@@ -86,6 +88,11 @@ func (f *auditFlags) registerGate(c *cobra.Command) {
 	flags.StringVar(&f.config, "config", "", "read the policy from this `FILE`: thresholds, severities, waivers, more requirements")
 	flags.StringVar(&f.baseline, "baseline", "", "only findings that are not in this `FILE` fail the gate")
 	flags.StringVar(&f.writeBaseline, "write-baseline", "", "write the findings to `FILE` as a baseline, and do not fail for them")
+}
+
+// registerExclude adds the flag of what is passed over below a PATH.
+func (f *auditFlags) registerExclude(c *cobra.Command) {
+	c.Flags().StringArrayVar(&f.exclude, "exclude", nil, "pass over what is called like this `PATTERN`, or lies at such a path, below a PATH; may be repeated")
 }
 
 // options checks the flags and returns what they ask for.
@@ -199,8 +206,8 @@ whose files lie below a folder. With PATHs, audit these files, and folders with
 all below them, whatever they belong to: certificates, keys, kubeconfigs and
 Kubernetes objects, recognised by content; - is the standard input. A folder that
 holds the etc/kubernetes or var/lib/kubelet of a node is audited as that node, and
-so is each such folder below it. With a node beside other PATHs, the objects of its
-cluster are held against it.
+so is each such folder below it. A PATH may be a pattern in quotes. With a node
+beside other PATHs, the objects of its cluster are held against it.
 
 With --from-processes, on a node that runs, what counts is what the components run
 with, whatever the files say that start them; where the two differ is a finding.`,
@@ -225,6 +232,7 @@ with, whatever the files say that start them; where the two differ is a finding.
 		},
 	}
 	f.register(c, report.Formats())
+	f.registerExclude(c)
 	f.registerGate(c)
 	return c
 }
@@ -287,7 +295,7 @@ func (p *program) gather(f auditFlags, o audit.Options) ([]*inventory.Inventory,
 		}
 		nodes = append(nodes, inv)
 	}
-	trees, rest, err := p.gatherPaths(f.paths, more, o)
+	trees, rest, err := p.gatherPaths(f.paths, f.exclude, more, o)
 	nodes = append(nodes, trees...)
 	switch {
 	case err != nil || rest == nil:
@@ -303,7 +311,7 @@ func (p *program) gather(f auditFlags, o audit.Options) ([]*inventory.Inventory,
 
 // gatherPaths reads the paths, the standard input among them. rest is nil where there
 // are none, or nothing but nodes.
-func (p *program) gatherPaths(paths, more []string, o audit.Options) (nodes []*inventory.Inventory, rest *inventory.Inventory, err error) {
+func (p *program) gatherPaths(paths, exclude, more []string, o audit.Options) (nodes []*inventory.Inventory, rest *inventory.Inventory, err error) {
 	var files []string
 	for i, name := range paths {
 		if name != stdinName {
@@ -315,7 +323,7 @@ func (p *program) gatherPaths(paths, more []string, o audit.Options) (nodes []*i
 	tick, end := p.progress()
 	defer end()
 	if len(files) > 0 {
-		if nodes, rest, err = p.clock(o).GatherPaths(workingFolder(), files, more, tick); err != nil {
+		if nodes, rest, err = p.clock(o, exclude...).GatherPaths(workingFolder(), files, more, tick); err != nil {
 			return nil, nil, err
 		}
 	}

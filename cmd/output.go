@@ -78,6 +78,12 @@ func terminal(w io.Writer, noColor bool) report.Options {
 	return o
 }
 
+// thisHost is this machine, with the folder that relative paths start from.
+func thisHost() report.Host {
+	name, _ := os.Hostname() // then nothing is called by it
+	return report.Host{Name: name, Folder: filepath.ToSlash(workingFolder())}
+}
+
 // write writes every report; one that fails costs the others nothing.
 func (o outputs) write(r audit.Result) error {
 	var failed []error
@@ -119,9 +125,11 @@ func ofFile(name string, err error) error {
 
 func (o outputs) writeOne(out output, r audit.Result) error {
 	if out.file == "" {
-		return buffered(o.stdout, out.format, r, o.options)
+		shown := o.options
+		shown.Host = thisHost()
+		return buffered(o.stdout, out.format, r, shown)
 	}
-	return replaceFile(out.file, func(w io.Writer) error { return buffered(w, out.format, r, report.Options{}) })
+	return replaceFile(out.file, func(w io.Writer) error { return buffered(w, out.format, r, report.Options{Host: thisHost()}) })
 }
 
 func buffered(w io.Writer, f report.Format, r audit.Result, o report.Options) error {

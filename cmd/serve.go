@@ -31,6 +31,8 @@ type serveFlags struct {
 	auditFlags
 	interval time.Duration
 	compat   []string
+	// nodeName is what metrics of PATHs have as their node.
+	nodeName string
 	// addresses, webConfig and systemd are those of every Prometheus exporter.
 	addresses []string
 	webConfig string
@@ -66,6 +68,9 @@ SIGHUP reads the policy again and forgets what has vanished; SIGTERM ends.`,
 			if len(args) > 0 && f.processes {
 				return errors.New("--from-processes needs a node, and a PATH is audited with no node around")
 			}
+			if len(args) == 0 && (f.nodeName != "" || len(f.exclude) > 0) {
+				return errors.New("--node and --exclude are for PATHs; a node of --root has its own name, and its files are named by its configuration")
+			}
 			ctx, stop := signal.NotifyContext(c.Context(), syscall.SIGTERM, syscall.SIGINT)
 			defer stop()
 			return p.serve(ctx, f)
@@ -77,6 +82,8 @@ SIGHUP reads the policy again and forgets what has vanished; SIGTERM ends.`,
 	flags.StringVar(&f.config, "config", "", "read the policy from this `FILE`: thresholds, severities, waivers, more requirements")
 	flags.StringVar(&f.overrides.KubernetesVersion, "kubernetes-version", "", "judge by the requirements of this `VERSION` (default: from the image tags)")
 	flags.StringVar(&f.overrides.Profile, "profile", "", "judge by the requirements of this `PROFILE` (default: from what is found): "+strings.Join(audit.Profiles(), ", "))
+	f.registerExclude(c)
+	flags.StringVar(&f.nodeName, "node", "", "call the node of PATHs by this `NAME` in metrics (default: the host name)")
 	flags.DurationVar(&f.interval, "interval", 5*time.Minute, "audit at least this often, whether or not a file is seen to change")
 	flags.StringSliceVar(&f.compat, "metrics-compat", nil, "serve the metrics of another exporter too: "+compatX509+" for those of x509-certificate-exporter")
 	flags.StringArrayVar(&f.addresses, "web.listen-address", []string{defaultAddress}, "listen on this `ADDRESS`; may be repeated")

@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"certaudit/audit/inventory"
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -30,6 +31,8 @@ type server struct {
 	// look is how often the files are looked at; lookEvery but in tests.
 	look time.Duration
 
+	// host is the machine that is audited where PATHs are.
+	host   report.Host
 	policy *audit.Policy
 	// cache and memory are what is known of the audits before.
 	cache  *inventory.Cache
@@ -58,6 +61,10 @@ type state struct {
 
 func newServer(f serveFlags, policy *audit.Policy, log *slog.Logger, now func() time.Time) *server {
 	s := &server{flags: f, log: log, now: now, look: lookEvery, policy: policy}
+	if len(f.paths) > 0 {
+		s.host = thisHost()
+		s.host.Name = cmp.Or(f.nodeName, s.host.Name)
+	}
 	s.forget()
 	s.gather = func(c *inventory.Cache, policy *audit.Policy) ([]*inventory.Inventory, error) {
 		var more []string
@@ -65,6 +72,7 @@ func newServer(f serveFlags, policy *audit.Policy, log *slog.Logger, now func() 
 			more, c.Layouts = policy.Paths, policy.Layouts
 		}
 		if len(f.paths) > 0 {
+			c.Exclude = f.exclude
 			nodes, rest, err := c.GatherPaths(f.paths, more)
 			if rest != nil {
 				nodes = append(nodes, rest)
@@ -87,6 +95,10 @@ const (
 	rest = 4
 )
 
+// readAll is the interval, counted from the start, at which all is read whether or not
+// it seems to have changed: once an hour with the default.
+const readAll = 12
+
 // lookEvery is how often the files are looked at whose changes the kernel may
 // not have reported.
 const lookEvery = 30 * time.Second
@@ -103,6 +115,7 @@ func (s *server) run(ctx context.Context, watch func() (watcher, error), reload 
 		return s.audit(w, why)
 	}
 	var first, ended time.Time
+	intervals := 0
 	due := work("start")
 	for {
 		why := ""
@@ -123,6 +136,9 @@ func (s *server) run(ctx context.Context, watch func() (watcher, error), reload 
 			why = "change"
 		case <-tick.C:
 			why = "interval"
+			if intervals++; intervals%readAll == 0 {
+				s.cache.Distrust()
+			}
 		case <-reload:
 			s.reload()
 			why = "reload"
@@ -166,7 +182,7 @@ func (s *server) audit(w *watching, why string) (again <-chan time.Time) {
 	if err != nil {
 		s.health.Failures++
 	} else {
-		s.result, s.timing = r, report.Health{Ended: s.now(), Duration: took}
+		s.result, s.timing = r, report.Health{Ended: s.now(), Duration: took, Host: s.host}
 	}
 	s.publish()
 	// What the log tells of can be scraped by then.
@@ -219,7 +235,7 @@ func (s *state) families() []*dto.MetricFamily {
 	}
 	families := report.Metrics(s.result, s.health)
 	if s.x509 {
-		families = append(families, report.X509Metrics(s.result)...)
+		families = append(families, report.X509Metrics(s.result, s.health.Host)...)
 	}
 	s.made = weak.Make(&families)
 	return families

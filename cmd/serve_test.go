@@ -222,6 +222,59 @@ func TestServeSeesSwappedLinks(t *testing.T) {
 	r.until(`subject="CN=kubernetes"`, `!subject="CN=kube-apiserver"`)
 }
 
+// TestServeNamesFilesOfItsHost serves relative PATHs and a pattern: metrics have whole
+// paths and the host's name, whatever the working folder.
+func TestServeNamesFilesOfItsHost(t *testing.T) {
+	dir := t.TempDir()
+	node := fixtures.ControlPlane(fixtures.Options{}).Node
+	ok(t, os.Mkdir(dir+"/certs", 0o755))
+	for name, from := range map[string]string{"a.crt": apiserver, "b.crt": "/etc/kubernetes/pki/ca.crt", "old.crt": "/etc/kubernetes/pki/front-proxy-ca.crt"} {
+		ok(t, os.WriteFile(dir+"/certs/"+name, node[from].Data, 0o644))
+	}
+	t.Chdir(dir)
+	f := servePaths("certs/[a]*.crt", "certs", "certs/gone.crt")
+	f.nodeName, f.exclude, f.compat = "edge-7", []string{"old.*"}, []string{compatX509}
+	r := startServer(t, f, newWatcher, nil)
+	identity := func(role, name string) string {
+		return `{node="edge-7",component="file",role="file/` + role + `",path="` + dir + `/certs/` + name + `"} `
+	}
+	r.until("certaudit_certificate_not_after_timestamp_seconds"+identity("certificate", "a.crt"), "certaudit_certificate_not_after_timestamp_seconds"+identity("ca", "b.crt"),
+		"certaudit_certificate_missing"+identity("certificate", "gone.crt")+"1", `filepath="`+dir+`/certs/a.crt"`, `certaudit_references_missing{node="edge-7"} 1`,
+		"!old.crt", `!path="certs`)
+}
+
+// TestServeReadsAllNowAndThen lets time pass without a change: now and then everything
+// is read again.
+func TestServeReadsAllNowAndThen(t *testing.T) {
+	f := serveNode(controlPlane(t))
+	f.interval = time.Millisecond
+	reads := make(chan int, 1000)
+	startServer(t, f, newWatcher, func(s *server) {
+		gather := s.gather
+		s.gather = func(c *inventory.Cache, p *audit.Policy) ([]*inventory.Inventory, error) {
+			before := c.Reads()
+			inventories, err := gather(c, p)
+			select {
+			case reads <- c.Reads() - before:
+			default:
+			}
+			return inventories, err
+		}
+	})
+	first, again := <-reads, 0
+	if first == 0 {
+		t.Error("the first audit reads nothing")
+	}
+	for range 2 * readAll {
+		if <-reads == first {
+			again++
+		}
+	}
+	if again < 2 || again > readAll {
+		t.Errorf("of %d audits at an interval %d read all", 2*readAll, again)
+	}
+}
+
 // TestServeKeepsTheLastResult fails in the ways in which an audit can.
 func TestServeKeepsTheLastResult(t *testing.T) {
 	dir := controlPlane(t)
@@ -554,7 +607,7 @@ func TestServeRefusesItsFlags(t *testing.T) {
 	ok(t, os.WriteFile(bad, []byte("nonsense: true\n"), 0o644))
 	for _, args := range [][]string{
 		{"--interval", "1ms"}, {"--metrics-compat", "y509"}, {"--web.config.file", bad}, {"--config", bad},
-		{"--kubernetes-version", "new"}, {"--profile", "none"}, {"--root", "/", "somewhere"}, {"--web.listen-address", "nowhere:::1"}, {"--web.systemd-socket"},
+		{"--kubernetes-version", "new"}, {"--profile", "none"}, {"--root", "/", "somewhere"}, {"--node", "a"}, {"--exclude", "*.bak"}, {"--web.listen-address", "nowhere:::1"}, {"--web.systemd-socket"},
 	} {
 		var out, log bytes.Buffer
 		if code := Main(append([]string{"serve"}, args...), nil, &out, &log); code != exitUsage && code != exitIncomplete || log.Len() == 0 {

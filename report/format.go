@@ -5,6 +5,7 @@ package report
 import (
 	"fmt"
 	"io"
+	"path"
 	"strings"
 
 	"certaudit/audit"
@@ -17,6 +18,24 @@ type Options struct {
 	Width int
 	// Color allows ANSI colours.
 	Color bool
+	// Host is where the result was made.
+	Host Host
+}
+
+// Host is the machine on which files lie that belong to no node. Metrics have its name
+// as their node, and whole paths. The zero Host leaves both as they are.
+type Host struct {
+	Name string
+	// Folder is an absolute path, with slashes, from which relative ones start.
+	Folder string
+}
+
+// path is a whole path of the host.
+func (h Host) path(name string) string {
+	if h.Folder == "" || name == "" || name == "-" || path.IsAbs(name) {
+		return name
+	}
+	return path.Join(h.Folder, name)
 }
 
 // Format is one way to write a result.

@@ -1,8 +1,11 @@
 package report
 
 import (
+	"cmp"
 	"io"
+	"maps"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -23,6 +26,8 @@ type Health struct {
 	Duration time.Duration
 	// Server is nil for a single run.
 	Server *ServerHealth
+	// Host is where the result was made.
+	Host Host
 }
 
 // ServerHealth is what only a running server knows.
@@ -71,6 +76,7 @@ const maxFindingSeries = 2000
 // families are in the order of [MetricRoster], and none is empty.
 func Metrics(r audit.Result, h Health) []*dto.MetricFamily {
 	m := newFamilies(metricRoster)
+	m.host = h.Host
 	m.certificates(r)
 	m.findings(r)
 	m.connections(r)
@@ -159,8 +165,8 @@ func MetricRoster() []Metric { return append([]Metric(nil), metricRoster...) }
 
 // writePrometheus writes the text exposition format without timestamps, as the
 // textfile collector of node_exporter demands.
-func writePrometheus(w io.Writer, r audit.Result, _ Options) error {
-	return WriteMetrics(w, Metrics(r, Health{}))
+func writePrometheus(w io.Writer, r audit.Result, o Options) error {
+	return WriteMetrics(w, Metrics(r, Health{Host: o.Host}))
 }
 
 // WriteMetrics writes families as the text exposition format 0.0.4.
@@ -208,12 +214,15 @@ var absentFamilies = map[string]string{audit.AbsentMissing: "certaudit_certifica
 // fileComponent is the component of certificates that no component names.
 const fileComponent = "file"
 
+// node is the name of a node, or of the host for what belongs to none.
+func (m *families) node(name string) string { return cmp.Or(name, m.host.Name) }
+
 func (m *families) identityOf(c *audit.Certificate) []*dto.LabelPair {
 	index := ""
 	if c.Index > 0 {
 		index = strconv.Itoa(c.Index)
 	}
-	return m.pairs("node", c.Node, "component", c.Component, "role", c.Role, "path", c.Path, "field", c.Field, "index", index)
+	return m.pairs("node", m.node(c.Node), "component", c.Component, "role", c.Role, "path", m.host.path(c.Path), "field", c.Field, "index", index)
 }
 
 // seconds is a time as Prometheus has it. The zero time stands for nothing.
@@ -248,11 +257,14 @@ func (m *families) findings(r audit.Result) {
 	}
 	missing := map[string]int{}
 	for _, n := range r.Nodes {
-		missing[n.Name] = 0
+		missing[m.node(n.Name)] = 0
+	}
+	if len(r.Nodes) == 0 && m.host.Name != "" {
+		missing[m.host.Name] = 0
 	}
 	for _, f := range r.Findings {
 		if f.Check == "files/missing" || f.Check == "files/dangling-link" {
-			missing[f.Node]++
+			missing[m.node(f.Node)]++
 		}
 		if !f.Counts() {
 			continue
@@ -266,11 +278,11 @@ func (m *families) findings(r audit.Result) {
 			m.count(each, m.identityOf(&r.Certificates[i]), what)
 		}
 		if len(f.Rows) == 0 {
-			m.count(each, m.pairs("node", f.Node, "component", f.Component, "path", f.Path, "field", f.Field), what)
+			m.count(each, m.pairs("node", m.node(f.Node), "component", f.Component, "path", m.host.path(f.Path), "field", f.Field), what)
 		}
 	}
-	for _, n := range r.Nodes {
-		m.add("certaudit_references_missing", float64(missing[n.Name]), m.pairs("node", n.Name))
+	for _, node := range slices.Sorted(maps.Keys(missing)) {
+		m.add("certaudit_references_missing", float64(missing[node]), m.pairs("node", node))
 	}
 }
 
@@ -283,7 +295,7 @@ func (m *families) connections(r audit.Result) {
 		case audit.VerdictUnknown, audit.VerdictNone:
 			continue
 		}
-		m.add("certaudit_connection_ok", ok, m.pairs("node", c.Node, "client", c.Client, "server", c.Server, "address", c.Address))
+		m.add("certaudit_connection_ok", ok, m.pairs("node", m.node(c.Node), "client", c.Client, "server", c.Server, "address", c.Address))
 	}
 }
 

@@ -15,6 +15,7 @@ type families struct {
 	// labels are those that occur again and again.
 	labels map[[2]string]*dto.LabelPair
 	names  map[string]*string
+	host   Host
 	key    strings.Builder
 }
 

@@ -48,7 +48,7 @@ func unbuilt(s string) string {
 func TestMetrics(t *testing.T) {
 	for name, r := range map[string]audit.Result{"fine": fine(), "awkward": awkward(), "nothing": nothing()} {
 		t.Run(name, func(t *testing.T) {
-			own, x509 := exposition(t, Metrics(r, served())), exposition(t, X509Metrics(r))
+			own, x509 := exposition(t, Metrics(r, served())), exposition(t, X509Metrics(r, Host{}))
 			golden(t, name+".prom", unbuilt(own)+x509)
 			checkText(t, own+x509)
 			if diff := cmp.Diff(own, exposition(t, Metrics(r, served()))); diff != "" {
@@ -128,7 +128,7 @@ func TestMetricsOfHostileResults(t *testing.T) {
 		r.Connections = append(r.Connections, audit.Connection{Node: pick(), Client: pick(), Server: pick(), Address: pick(), Status: audit.VerdictOK})
 		r.Nodes = append(r.Nodes, audit.Node{Name: pick()})
 	}
-	checkText(t, exposition(t, Metrics(r, served()))+exposition(t, X509Metrics(r)))
+	checkText(t, exposition(t, Metrics(r, served()))+exposition(t, X509Metrics(r, Host{})))
 }
 
 // TestMetricsStayWithinBounds holds the size of a scrape against its promise.

@@ -29,9 +29,10 @@ func X509Roster() []Metric { return append([]Metric(nil), x509Roster...) }
 
 // X509Metrics returns a Result under the names and labels of
 // enix/x509-certificate-exporter, for its dashboard (Grafana 13922) and alerts.
-// It is pure, and no two series are the same.
-func X509Metrics(r audit.Result) []*dto.MetricFamily {
+// It is pure, and no two series are the same. host is where the result was made.
+func X509Metrics(r audit.Result, host Host) []*dto.MetricFamily {
 	m := newFamilies(x509Roster)
+	m.host = host
 	m.zero("x509_read_errors")
 	for i := range r.Certificates {
 		c := &r.Certificates[i]
@@ -65,6 +66,6 @@ func (m *families) x509LabelsOf(c *audit.Certificate) []*dto.LabelPair {
 	if n, ok := new(big.Int).SetString(c.Serial, 16); ok {
 		serial = n.String()
 	}
-	return m.pairs("filename", path.Base(c.Path), "filepath", c.Path, "embedded_kind", kind, "embedded_key", c.Field,
+	return m.pairs("filename", path.Base(c.Path), "filepath", m.host.path(c.Path), "embedded_kind", kind, "embedded_key", c.Field,
 		"serial_number", serial, "issuer_CN", c.Issuer, "subject_O", organization, "subject_CN", c.CommonName)
 }
