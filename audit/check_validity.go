@@ -163,17 +163,23 @@ func (n *nodeAudit) windowOf(e *entry) window {
 // severity is what the remaining time of a certificate is worth; empty where
 // there is enough.
 func (w window) severity(c *x509.Certificate, now time.Time) Severity {
-	left, life := c.NotAfter.Sub(now), c.NotAfter.Sub(c.NotBefore)
-	within := func(days int, share float64) bool {
-		return left < min(time.Duration(days)*24*time.Hour, time.Duration(share*float64(life)))
-	}
+	left, lefts := c.NotAfter.Sub(now), w.lefts(c)
 	switch {
-	case within(w.criticalDays, w.criticalShare):
+	case left < lefts[0]:
 		return Critical
-	case within(w.warnDays, w.warnShare):
+	case left < lefts[1]:
 		return Warning
 	}
 	return ""
+}
+
+// lefts are what is left of a certificate when it becomes critical, and when a warning.
+func (w window) lefts(c *x509.Certificate) [2]time.Duration {
+	life := c.NotAfter.Sub(c.NotBefore)
+	within := func(days int, share float64) time.Duration {
+		return min(time.Duration(days)*24*time.Hour, time.Duration(share*float64(life)))
+	}
+	return [2]time.Duration{within(w.criticalDays, w.criticalShare), within(w.warnDays, w.warnShare)}
 }
 
 // rotates reports whether the kubelet itself replaces a certificate.
@@ -192,8 +198,12 @@ func (n *nodeAudit) rotationOverdue(e *entry) bool {
 	if !n.rotates(e) || e.index > 0 || e.expired(n.now) {
 		return false
 	}
-	life := e.cert.NotAfter.Sub(e.cert.NotBefore)
-	return n.now.After(e.cert.NotBefore.Add(time.Duration(rotationShare * float64(life))))
+	return n.now.After(rotationDue(e.cert.Certificate))
+}
+
+// rotationDue is when the kubelet should have rotated a certificate.
+func rotationDue(c *x509.Certificate) time.Time {
+	return c.NotBefore.Add(time.Duration(rotationShare * float64(c.NotAfter.Sub(c.NotBefore))))
 }
 
 func checkRotationOverdue(p *pass) {

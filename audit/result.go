@@ -26,6 +26,9 @@ type Result struct {
 	Plan     []Step    `json:"plan,omitempty"`
 	Outcomes []Outcome `json:"outcomes"`
 	Summary  Summary   `json:"summary"`
+	// Changes is the first instant after At at which the same files may be judged
+	// otherwise, by the dates of certificates; zero for none.
+	Changes time.Time `json:"-"`
 }
 
 // Node is one audited machine.

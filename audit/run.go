@@ -54,6 +54,9 @@ func Rerun(before *Memory, inventories []*inventory.Inventory, o Options) (Resul
 		known := before.node(inv, names[i], o)
 		n := newNodeAudit(known.node, o, before.signatures())
 		r.addNode(n, known.rows)
+		if next := n.nextChange(); r.Changes.IsZero() || !next.IsZero() && next.Before(r.Changes) {
+			r.Changes = next
+		}
 		audits = append(audits, n)
 		maps.Copy(after.signed, n.made)
 		after.nodes = append(after.nodes, known)

@@ -116,10 +116,15 @@ func (s *server) run(ctx context.Context, watch func() (watcher, error), reload 
 	}
 	var first, ended time.Time
 	intervals := 0
+	dates := time.NewTimer(0)
+	defer dates.Stop()
 	due := work("start")
 	for {
+		dates.Reset(max(s.untilDates(), ended.Add(rest*s.timing.Duration).Sub(time.Now())))
 		why := ""
 		select {
+		case <-dates.C:
+			why = "date"
 		case <-ctx.Done():
 			return
 		case <-w.changes():
@@ -143,13 +148,32 @@ func (s *server) run(ctx context.Context, watch func() (watcher, error), reload 
 			s.reload()
 			why = "reload"
 		}
-		if why == "change" && !s.cache.Changed() {
+		if why == "change" && !s.cache.Changed() || why == "date" && !s.dated() {
 			continue
 		}
 		due = work(why)
 		ended = time.Now()
 	}
 }
+
+// farDate is how long is waited for a date at most: the timer does not run while a
+// machine sleeps.
+const farDate = time.Minute
+
+// untilDates is how long it is until a date of a certificate changes what is found.
+func (s *server) untilDates() time.Duration {
+	left := s.result.Changes.Sub(s.now())
+	switch {
+	case s.result.Changes.IsZero() || left > farDate:
+		return farDate
+	case left <= 0:
+		return time.Second // the audit at that date has failed
+	}
+	return left + time.Millisecond // a certificate is valid at its last instant
+}
+
+// dated reports whether a date of a certificate has changed what is found.
+func (s *server) dated() bool { return !s.result.Changes.IsZero() && s.now().After(s.result.Changes) }
 
 // forget drops what is known of the audits before.
 func (s *server) forget() {

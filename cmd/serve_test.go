@@ -275,6 +275,21 @@ func TestServeReadsAllNowAndThen(t *testing.T) {
 	}
 }
 
+// TestServeChangesWithTheClock lets a certificate end: what is found changes then, though
+// no file does and the interval is an hour.
+func TestServeChangesWithTheClock(t *testing.T) {
+	dir := controlPlane(t)
+	inv, err := inventory.Gather(dir)
+	ok(t, err)
+	ends, begun := inv.Materials[apiserver].Certificates[0].NotAfter, time.Now()
+	r := startServer(t, serveNode(dir), blindWatcher, func(s *server) {
+		s.now = func() time.Time { return ends.Add(time.Since(begun) - 2*time.Second) }
+	})
+	const expired = `role="kube-apiserver/serving",path="/etc/kubernetes/pki/apiserver.crt",check="validity/expired",severity="critical"} 1`
+	r.until("!"+expired, `check="validity/expiring",severity="critical"`)
+	r.until(expired)
+}
+
 // TestServeKeepsTheLastResult fails in the ways in which an audit can.
 func TestServeKeepsTheLastResult(t *testing.T) {
 	dir := controlPlane(t)
