@@ -51,7 +51,6 @@ var guests = map[string][]string{
 	"github.com/prometheus/exporter-toolkit":  {"cmd/serve.go"},
 	"github.com/spf13/cobra":                  {"cmd"},
 	"golang.org/x/mod":                        {"audit/version.go", "audit/requirements.go"},
-	"golang.org/x/net":                        {"cmd/serve.go"},
 	"golang.org/x/sys":                        {"fixtures/capabilities_linux.go"},
 	"golang.org/x/term":                       {"cmd"},
 	"gopkg.in/yaml.v3":                        {"parsers", "audit", "audit/inventory/layout.go", "report/yaml.go"},
@@ -79,7 +78,7 @@ var doors = []struct {
 		[]string{"audit/inventory/root.go", "cmd/audit.go", "cmd/inspect.go"}, "a node's files are read below its root"},
 	{regexp.MustCompile(`^net\.(Dial.*|Lookup.*|Resolve.*|Resolver|DefaultResolver)$|^crypto/tls\.(Client|Config|Dial.*)$`),
 		[]string{"audit/inventory/probe.go"}, "only --probe and inspect HOST:PORT dial"},
-	{regexp.MustCompile(`^net\.(Listen.*|File.*)$`), []string{"cmd/serve.go"}, "only serve listens"},
+	{regexp.MustCompile(`^net\.(Listen.*|File.*)$`), []string{"cmd/serve.go", "cmd/serve_connections.go"}, "only serve listens"},
 	{regexp.MustCompile(`^net/http\.(Get|Head|Post|PostForm|Client|DefaultClient|Transport|DefaultTransport|NewRequest.*)$`), nil, "no server is asked"},
 }
 

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -125,11 +126,34 @@ func (f *auditFlags) policy() (*audit.Policy, error) {
 	if f.config == "" {
 		return nil, nil
 	}
-	data, err := readConfig(f.config, audit.MaxPolicyBytes)
+	h, err := os.Open(f.config)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the policy %w", ofFile(f.config, err))
+	}
+	defer h.Close()
+	return policyFrom(f.config, h)
+}
+
+// openRegular opens a regular file, and nothing that would have to be waited for.
+func openRegular(name string) (*os.File, error) {
+	h, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, ofFile(name, err)
+	}
+	if info, err := h.Stat(); err != nil || !info.Mode().IsRegular() {
+		h.Close()
+		return nil, fmt.Errorf("%q: it is no regular file, and is to be read again later", name)
+	}
+	return h, nil
+}
+
+// policyFrom reads a policy from a file that is open.
+func policyFrom(name string, h io.Reader) (*audit.Policy, error) {
+	data, err := readBounded(name, h, audit.MaxPolicyBytes)
 	if err != nil {
 		return nil, fmt.Errorf("cannot read the policy %w", err)
 	}
-	policy, err := audit.ParsePolicy(f.config, data)
+	policy, err := audit.ParsePolicy(name, data)
 	if err != nil {
 		return nil, fmt.Errorf("the policy cannot be used: %w", err)
 	}
@@ -162,6 +186,11 @@ func readConfig(name string, most int64) ([]byte, error) {
 		return nil, ofFile(name, err)
 	}
 	defer h.Close()
+	return readBounded(name, h, most)
+}
+
+// readBounded reads what a file of a name holds, at most so many bytes.
+func readBounded(name string, h io.Reader, most int64) ([]byte, error) {
 	data, err := io.ReadAll(io.LimitReader(h, most+1))
 	if err != nil {
 		return nil, ofFile(name, err)

@@ -20,7 +20,6 @@ import (
 	"github.com/coreos/go-systemd/v22/activation"
 	"github.com/prometheus/exporter-toolkit/web"
 	"github.com/spf13/cobra"
-	"golang.org/x/net/netutil"
 
 	"certaudit/audit"
 	"certaudit/report"
@@ -106,12 +105,21 @@ func (f *serveFlags) validate() error {
 	if f.interval < minInterval {
 		return fmt.Errorf("--interval %s is shorter than %s", f.interval, minInterval)
 	}
-	if f.webConfig != "" {
-		if err := web.Validate(f.webConfig); err != nil {
-			return fmt.Errorf("the file %q of --web.config.file cannot be used: %w", f.webConfig, err)
-		}
+	if err := f.webConfigFault(); err != nil {
+		return err
 	}
 	return f.overrides.Validate()
+}
+
+// webConfigFault is what is wrong with the web configuration, nil for nothing.
+func (f *serveFlags) webConfigFault() error {
+	if f.webConfig == "" {
+		return nil
+	}
+	if err := web.Validate(f.webConfig); err != nil {
+		return fmt.Errorf("the file %q of --web.config.file cannot be used: %w", f.webConfig, err)
+	}
+	return nil
 }
 
 // shutdownFor is how long scrapes that have begun may take to finish.
@@ -158,10 +166,15 @@ func (p *program) serve(ctx context.Context, f serveFlags) error {
 // servedPolicy reads the policy of a server, which must not wait for a pipe that
 // nobody writes to.
 func (f *serveFlags) servedPolicy() (*audit.Policy, error) {
-	if info, err := os.Stat(f.config); err == nil && !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("cannot read the policy %q: it is no regular file, and is to be read again later", f.config)
+	if f.config == "" {
+		return nil, nil
 	}
-	return f.policy()
+	h, err := openRegular(f.config)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the policy %w", err)
+	}
+	defer h.Close()
+	return policyFrom(f.config, h)
 }
 
 // listen opens the listeners.
@@ -199,7 +212,7 @@ const (
 	idleTimeout    = 3 * time.Minute
 	maxHeaderBytes = 16 << 10
 	maxScrapes     = 8
-	// maxConnections of one listener; more wait in the kernel's queue.
+	// maxConnections of one listener; for one more another that is idle is closed.
 	maxConnections = 256
 )
 
@@ -213,10 +226,12 @@ func (s *server) listen(ctx context.Context, listeners []net.Listener) error {
 	handler := s.handler()
 	for _, l := range listeners {
 		h := &http.Server{Handler: handler, ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
-			IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes, ErrorLog: slog.NewLogLogger(discard, slog.LevelDebug)}
+			IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes, ConnState: connState, ErrorLog: slog.NewLogLogger(discard, slog.LevelDebug)}
 		servers = append(servers, h)
 		s.log.Info("listening", "address", l.Addr().String())
-		go func() { failed <- web.Serve(netutil.LimitListener(l, maxConnections), h, flags, slog.New(discard)) }()
+		go func() {
+			failed <- web.Serve(&connections{Listener: l, most: maxConnections}, h, flags, slog.New(discard))
+		}()
 	}
 	var cause error
 	select {

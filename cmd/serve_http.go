@@ -30,10 +30,10 @@ func (s *server) handler() http.Handler {
 	}))))
 	mux.Handle("/{$}", readOnly(s.page()))
 	for _, path := range []string{"/healthz", "/-/healthy"} {
-		mux.Handle(path, readOnly(answer(func() bool { return true })))
+		mux.Handle(path, readOnly(answer(func() error { return nil })))
 	}
 	for _, path := range []string{"/readyz", "/-/ready"} {
-		mux.Handle(path, readOnly(answer(func() bool { return s.state.Load().ready })))
+		mux.Handle(path, readOnly(answer(func() error { return s.state.Load().unready })))
 	}
 	return mux
 }
@@ -50,11 +50,11 @@ func readOnly(h http.Handler) http.Handler {
 	})
 }
 
-// answer says ok, or that there is no result yet.
-func answer(ok func() bool) http.Handler {
+// answer says ok, or what is wrong.
+func answer(wrong func() error) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		if !ok() {
-			http.Error(w, "no audit has given a result yet", http.StatusServiceUnavailable)
+		if err := wrong(); err != nil {
+			http.Error(w, err.Error(), http.StatusServiceUnavailable)
 			return
 		}
 		io.WriteString(w, "ok\n")
@@ -67,8 +67,8 @@ func (s *server) page() http.Handler {
 	var one sync.Mutex
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		now := s.state.Load()
-		if !now.ready {
-			http.Error(w, "no audit has given a result yet", http.StatusServiceUnavailable)
+		if !now.audited {
+			http.Error(w, errNoResult.Error(), http.StatusServiceUnavailable)
 			return
 		}
 		format, err := report.Lookup("html")

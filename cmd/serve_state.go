@@ -4,6 +4,7 @@ import (
 	"certaudit/audit/inventory"
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -40,8 +41,11 @@ type server struct {
 	health report.ServerHealth
 	timing report.Health
 	result audit.Result
-	// logged is what the last log line about the state said.
-	logged string
+	// failure is that of the last audit, nil for none.
+	failure error
+	// logged is what the last log line about the state said, and webLogged the one about
+	// the web configuration.
+	logged, webLogged string
 
 	state atomic.Pointer[state]
 }
@@ -55,9 +59,14 @@ type state struct {
 	// with ten thousand certificates they take four mebibytes.
 	mu   sync.Mutex
 	made weak.Pointer[[]*dto.MetricFamily]
-	// ready says that there was an audit that gave a result.
-	ready bool
+	// audited says that there was an audit that gave a result; unready is why what is
+	// served is not of the last audit, nil where it is.
+	audited bool
+	unready error
 }
+
+// errNoResult is what is wrong before the first audit that gives a result.
+var errNoResult = errors.New("no audit has given a result yet")
 
 func newServer(f serveFlags, policy *audit.Policy, log *slog.Logger, now func() time.Time) *server {
 	s := &server{flags: f, log: log, now: now, look: lookEvery, policy: policy}
@@ -138,6 +147,7 @@ func (s *server) run(ctx context.Context, watch func() (watcher, error), reload 
 		case <-due:
 			due, why = nil, "change"
 		case <-look.C:
+			s.tellWebConfig()
 			why = "change"
 		case <-tick.C:
 			why = "interval"
@@ -202,7 +212,7 @@ func (s *server) audit(w *watching, why string) (again <-chan time.Time) {
 	took := time.Since(start)
 	s.health.Watching = w.follow(s.cache.Folders())
 	s.health.Audits++
-	s.health.Failed = err != nil
+	s.health.Failed, s.failure = err != nil, err
 	if err != nil {
 		s.health.Failures++
 	} else {
@@ -247,7 +257,14 @@ func (s *server) once() (r audit.Result, err error) {
 func (s *server) publish() {
 	health, server := s.timing, s.health
 	health.Server = &server
-	s.state.Store(&state{result: s.result, health: health, x509: slices.Contains(s.flags.compat, compatX509), ready: s.health.Audits > s.health.Failures})
+	now := &state{result: s.result, health: health, x509: slices.Contains(s.flags.compat, compatX509), audited: s.health.Audits > s.health.Failures}
+	switch {
+	case !now.audited:
+		now.unready = errNoResult
+	case s.failure != nil:
+		now.unready = fmt.Errorf("the last audit failed, and the result of the one before is served: %w", s.failure)
+	}
+	s.state.Store(now)
 }
 
 // families returns the metrics. Scrapes that come together share them.
@@ -263,6 +280,23 @@ func (s *state) families() []*dto.MetricFamily {
 	}
 	s.made = weak.Make(&families)
 	return families
+}
+
+// tellWebConfig logs that the web configuration, which is read at every connection, cannot
+// be used any more, or can be again: until then nobody is answered.
+func (s *server) tellWebConfig() {
+	wrong := ""
+	if err := s.flags.webConfigFault(); err != nil {
+		wrong = err.Error()
+	}
+	switch {
+	case wrong == s.webLogged:
+	case wrong == "":
+		s.log.Warn("the web configuration can be used again")
+	default:
+		s.log.Error("nobody is answered", "error", wrong)
+	}
+	s.webLogged = wrong
 }
 
 // tell logs a change of what the audit thinks of the node.

@@ -313,11 +313,17 @@ func TestServeKeepsTheLastResult(t *testing.T) {
 		fail <- cause
 		r.reload <- syscall.SIGHUP
 		r.until(fmt.Sprintf(`certaudit_audits_total{outcome="failure"} %d`, i+1), "certaudit_audit_success 0", "apiserver.crt", "certaudit_audit_complete 1")
-		if code, _ := r.get("/readyz"); code != http.StatusOK {
-			t.Errorf("/readyz gives %d while the last result is served", code)
+		if code, body := r.get("/readyz"); code != http.StatusServiceUnavailable || !strings.Contains(body, fmt.Sprint(cause)) {
+			t.Errorf("/readyz gives %d while the last result is served, and says %q", code, body)
+		}
+		if code, _ := r.get("/"); code != http.StatusOK {
+			t.Errorf("the page gives %d while the last result is served", code)
 		}
 		r.reload <- syscall.SIGHUP
 		r.until("certaudit_audit_success 1")
+		if code, _ := r.get("/readyz"); code != http.StatusOK {
+			t.Errorf("/readyz gives %d after an audit", code)
+		}
 	}
 	for _, want := range []string{"no such luck", "the audit panicked: a bug", "is=failed"} {
 		if !strings.Contains(r.log.String(), want) {
@@ -529,34 +535,71 @@ func TestServeRefusesHostileClients(t *testing.T) {
 	r.until("certaudit_audit_success 1")
 }
 
-// TestServeLimitsConnections keeps as many connections open as there may be. One
-// more is answered when one of them ends.
-func TestServeLimitsConnections(t *testing.T) {
+// TestServeMakesRoom keeps as many connections open as there may be, idle ones and such
+// that never end their headers, of one address: others are answered, and keep theirs.
+func TestServeMakesRoom(t *testing.T) {
 	r := startServer(t, serveNode(controlPlane(t)), newWatcher, nil)
-	connect := func() net.Conn {
-		c, err := net.Dial("tcp", strings.TrimPrefix(r.url, "http://"))
-		ok(t, err)
+	connect := func(from, request string) net.Conn {
+		t.Helper()
+		d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}
+		c, err := d.Dial("tcp", strings.TrimPrefix(r.url, "http://"))
+		if err != nil {
+			t.Skip("this machine's loopback has one address: ", err)
+		}
 		t.Cleanup(func() { c.Close() })
-		_, err = io.WriteString(c, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+		_, err = io.WriteString(c, request)
 		ok(t, err)
 		return c
 	}
-	answered := func(c net.Conn, within time.Duration) error {
-		ok(t, c.SetReadDeadline(time.Now().Add(within)))
+	const whole, half = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n", "GET /healthz HTTP/1.1\r\nHost"
+	answered := func(c net.Conn) error {
+		ok(t, c.SetReadDeadline(time.Now().Add(patient)))
 		_, err := c.Read(make([]byte, 1))
 		return err
 	}
-	first := connect()
-	ok(t, answered(first, patient))
-	for range 256 - 1 {
-		ok(t, answered(connect(), patient))
+	kept := connect("127.0.0.3", whole)
+	ok(t, answered(kept))
+	first := connect("127.0.0.2", whole)
+	ok(t, answered(first))
+	for range maxConnections {
+		ok(t, answered(connect("127.0.0.2", whole)))
 	}
-	more := connect()
-	if err := answered(more, 200*time.Millisecond); !errors.Is(err, os.ErrDeadlineExceeded) {
-		t.Fatalf("one connection more than there may be: %v", err)
+	_, err := io.ReadAll(first)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Error("the oldest of the address that has most is still open")
 	}
-	first.Close()
-	ok(t, answered(more, patient))
+	for range 2 * maxConnections {
+		connect("127.0.0.2", half)
+	}
+	ok(t, answered(connect("127.0.0.4", whole)))
+	_, err = io.WriteString(kept, whole)
+	ok(t, err)
+	if err := answered(kept); err != nil {
+		t.Errorf("the connection of another address: %v", err)
+	}
+}
+
+// TestServeTellsOfItsWebConfiguration breaks it while the server runs, and mends it.
+func TestServeTellsOfItsWebConfiguration(t *testing.T) {
+	f := serveNode(controlPlane(t))
+	f.webConfig = filepath.Join(t.TempDir(), "web.yaml")
+	ok(t, os.WriteFile(f.webConfig, []byte("{}\n"), 0o644))
+	r := startServer(t, f, newWatcher, func(s *server) { s.look = time.Millisecond })
+	until := func(text string) {
+		t.Helper()
+		for end := time.Now().Add(patient); !strings.Contains(r.log.String(), text); time.Sleep(time.Millisecond) {
+			if time.Now().After(end) {
+				t.Fatalf("the log never says %q; it says\n%s", text, r.log.String())
+			}
+		}
+	}
+	ok(t, os.WriteFile(f.webConfig, []byte("nonsense: true\n"), 0o644))
+	until("nobody is answered")
+	ok(t, os.WriteFile(f.webConfig, []byte("{}\n"), 0o644))
+	until("the web configuration can be used again")
+	if n := strings.Count(r.log.String(), "nobody is answered"); n > 2 { // the file is empty for a moment
+		t.Errorf("told %d times", n)
+	}
 }
 
 // TestServeSoak scrapes, changes and reloads all at once, under the race

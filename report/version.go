@@ -5,13 +5,45 @@ import (
 	"runtime/debug"
 )
 
-// Version returns the version of the program, as the Go toolchain takes it from
-// the version control system: that of its module, as in "v1.2.0"; "(devel)" for a
-// build outside of version control; "unknown" where the build says nothing.
+// What a build outside of version control says of itself, set with -ldflags -X.
+var version, revision string
+
+// Version returns the version of the program: what its build was told, or what the Go
+// toolchain takes from the version control system, as in "v1.2.0"; "(devel)" for a build
+// that knows neither; "unknown" where the build says nothing.
 func Version() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
-		return "unknown"
+		return cmp.Or(version, "unknown")
 	}
-	return cmp.Or(info.Main.Version, "unknown")
+	return cmp.Or(version, info.Main.Version, "unknown")
+}
+
+// Revision returns the commit that the program was built from, "-dirty" behind it where
+// files had changed since; "" where the build does not know.
+func Revision() string {
+	if revision != "" {
+		return revision
+	}
+	info, _ := debug.ReadBuildInfo()
+	commit, changed := "", ""
+	for _, s := range settings(info) {
+		switch {
+		case s.Key == "vcs.revision":
+			commit = s.Value
+		case s.Key == "vcs.modified" && s.Value == "true":
+			changed = "-dirty"
+		}
+	}
+	if commit == "" {
+		return ""
+	}
+	return commit + changed
+}
+
+func settings(info *debug.BuildInfo) []debug.BuildSetting {
+	if info == nil {
+		return nil
+	}
+	return info.Settings
 }
