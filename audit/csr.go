@@ -2,6 +2,7 @@ package audit
 
 import (
 	"certaudit/audit/inventory"
+	"crypto/x509"
 	"fmt"
 	"slices"
 	"strconv"
@@ -273,7 +274,7 @@ func issuedRows(set *requestSet) []Certificate {
 		if leaf, ok := r.leaf(); ok {
 			e := &entry{cert: &leaf, role: roleNamed(inventory.RoleFileLeaf), component: "CertificateSigningRequest", place: r.Certificate.Origin}
 			e.place.Field = r.field
-			row := e.row("")
+			row := e.row("", map[*x509.Certificate]Certificate{})
 			row.UsedBy = []string{}
 			rows = append(rows, row)
 		}

@@ -5,6 +5,7 @@ import (
 	"certaudit/audit/inventory"
 	"certaudit/parsers"
 	"cmp"
+	"crypto/x509"
 	"slices"
 )
 
@@ -74,8 +75,9 @@ func isEtcdOfKubeadm(r Requirement) bool {
 // certificates returns the rows of the entries, each with the status ok.
 func (n *node) certificates() []Certificate {
 	rows := make([]Certificate, 0, len(n.entries))
+	known := map[*x509.Certificate]Certificate{}
 	for _, e := range n.entries {
-		row := e.row(n.name)
+		row := e.row(n.name, known)
 		row.Status = statusOK
 		if e.cert == nil {
 			row.Absent = absence(n.inv.Files[e.place.Path])

@@ -52,3 +52,22 @@ func TestPathEdges(t *testing.T) {
 		})
 	}
 }
+
+// Equal certificates are one in memory, whatever files hold them, and their rows share
+// what they have in common.
+func TestEqualCertificatesAreShared(t *testing.T) {
+	data := fixtures.ControlPlane(fixtures.Options{}).Node["/etc/kubernetes/pki/apiserver.crt"].Data
+	dir := t.TempDir()
+	for _, name := range []string{"a.crt", "b.crt"} {
+		do(t, os.WriteFile(dir+"/"+name, data, 0o644))
+	}
+	_, inv, err := inventory.GatherPaths(dir, []string{dir}, nil, nil)
+	do(t, err)
+	if inv.Materials["a.crt"].Certificates[0].Certificate != inv.Materials["b.crt"].Certificates[0].Certificate {
+		t.Error("the certificate of two files is in memory twice")
+	}
+	rows := audit.Run([]*inventory.Inventory{inv}, audit.Options{At: fixtures.Now}).Certificates
+	if len(rows) != 2 || &rows[0].DNSNames[0] != &rows[1].DNSNames[0] {
+		t.Errorf("%d rows, and their names are in memory twice", len(rows))
+	}
+}

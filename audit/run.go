@@ -161,24 +161,36 @@ func (n *nodeAudit) described() Node {
 	return d
 }
 
-// row is the table's row of an entry of a node, without its status.
-func (e *entry) row(node string) Certificate {
+// row is the table's row of an entry of a node, without its status. known are the
+// certificates of rows before: rows share what they have in common.
+func (e *entry) row(node string, known map[*x509.Certificate]Certificate) Certificate {
 	c := Certificate{Node: node, Component: e.component, Type: e.kind(), Role: e.role.name,
 		Path: e.place.Path, Line: e.place.Line, Field: e.place.Field, Index: e.index,
 		Organizations: []string{}, DNSNames: []string{}, IPAddresses: []string{}, Usages: []string{}, UsedBy: e.usedBy()}
 	if e.cert == nil {
 		return c
 	}
-	x := e.cert.Certificate
 	c.Index = e.cert.Index
+	said, ok := known[e.cert.Certificate]
+	if !ok {
+		said.describe(*e.cert)
+		known[e.cert.Certificate] = said
+	}
+	c.CommonName, c.Issuer, c.Organizations, c.DNSNames, c.IPAddresses = said.CommonName, said.Issuer, said.Organizations, said.DNSNames, said.IPAddresses
+	c.Serial, c.SHA256, c.KeyAlgorithm, c.NotBefore, c.NotAfter, c.Usages = said.Serial, said.SHA256, said.KeyAlgorithm, said.NotBefore, said.NotAfter, said.Usages
+	return c
+}
+
+// describe takes from a certificate what every row of it has.
+func (c *Certificate) describe(cert parsers.Certificate) {
+	x := cert.Certificate
 	c.CommonName, c.Issuer = x.Subject.CommonName, issuerName(x)
-	c.Organizations = append(c.Organizations, x.Subject.Organization...)
-	c.DNSNames = append(c.DNSNames, x.DNSNames...)
+	c.Organizations = append([]string{}, x.Subject.Organization...)
+	c.DNSNames = append([]string{}, x.DNSNames...)
 	c.IPAddresses = texts(x.IPAddresses)
-	c.Serial, c.SHA256, c.KeyAlgorithm = x.SerialNumber.Text(16), e.cert.SHA256(), keyAlgorithm(x)
+	c.Serial, c.SHA256, c.KeyAlgorithm = x.SerialNumber.Text(16), cert.SHA256(), keyAlgorithm(x)
 	c.NotBefore, c.NotAfter = x.NotBefore.UTC(), x.NotAfter.UTC()
 	c.Usages = usages(x)
-	return c
 }
 
 // kind is the role's type, or what the certificate says that it is for.

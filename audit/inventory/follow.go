@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"cmp"
+	"crypto/x509"
 	"fmt"
 	"net/url"
 	"path"
@@ -276,9 +277,25 @@ func (g *gatherer) material(name string) {
 	}
 	f, data := g.read(name)
 	if f.State == Readable {
-		g.inv.Materials[name] = parsers.ParseMaterial(parsers.Origin{Path: name}, data)
+		g.inv.Materials[name] = g.shared(parsers.ParseMaterial(parsers.Origin{Path: name}, data))
 		clear(data)
 	}
+}
+
+// shared makes equal certificates one in memory: a CA stands in thousands of
+// objects.
+func (g *gatherer) shared(m parsers.Material) parsers.Material {
+	if g.certificates == nil {
+		g.certificates = map[string]*x509.Certificate{}
+	}
+	for i, c := range m.Certificates {
+		sum := c.SHA256()
+		if g.certificates[sum] == nil {
+			g.certificates[sum] = c.Certificate
+		}
+		m.Certificates[i].Certificate = g.certificates[sum]
+	}
+	return m
 }
 
 // once reports whether a file is followed for the first time for a component.

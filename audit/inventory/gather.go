@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"cmp"
+	"crypto/x509"
 	"fmt"
 	"path"
 	"regexp"
@@ -96,6 +97,8 @@ type gatherer struct {
 	// which they were seen, and looked how many paths of theirs were looked at.
 	others []stranger
 	looked int
+	// certificates are those that were read, by fingerprint.
+	certificates map[string]*x509.Certificate
 	// unitNames holds the names in the folders of units that were read.
 	unitNames map[string][]string
 	// kubeletStray are the fields of the kubelet's configuration that it does not have.

@@ -79,7 +79,7 @@ func (s *scanner) namedFile(kubeconfig string, f named) {
 		}
 		s.inv.Files[shown] = file
 		if file.State == Readable {
-			s.inv.Materials[shown] = parsers.ParseMaterial(parsers.Origin{Path: shown}, data)
+			s.inv.Materials[shown] = s.shared(parsers.ParseMaterial(parsers.Origin{Path: shown}, data))
 		}
 		clear(data)
 	}

@@ -3,7 +3,6 @@ package inventory
 import (
 	"bufio"
 	"bytes"
-	"crypto/x509"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -406,22 +405,6 @@ func (s *scanner) embedded(o Object, at parsers.Origin, data []byte) {
 // Secret, which are PEM and nothing else.
 func isTLSHalf(o Object, key string) bool {
 	return o.Kind == "Secret" && o.Type == "kubernetes.io/tls" && (key == "tls.crt" || key == "tls.key")
-}
-
-// shared makes equal certificates one in memory: a CA stands in thousands of
-// objects.
-func (s *scanner) shared(m parsers.Material) parsers.Material {
-	if s.certificates == nil {
-		s.certificates = map[string]*x509.Certificate{}
-	}
-	for i, c := range m.Certificates {
-		sum := c.SHA256()
-		if s.certificates[sum] == nil {
-			s.certificates[sum] = c.Certificate
-		}
-		m.Certificates[i].Certificate = s.certificates[sum]
-	}
-	return m
 }
 
 // nested adds a kubeconfig that stands in a field.

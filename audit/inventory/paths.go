@@ -3,7 +3,6 @@ package inventory
 import (
 	"bytes"
 	"cmp"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"os"
@@ -66,8 +65,6 @@ type scanner struct {
 	progress func(int)
 	// each is what is done with a file; named says that somebody named it.
 	each func(name string, now mark, named bool)
-	// certificates are those of the objects by fingerprint.
-	certificates map[string]*x509.Certificate
 	// node reads a node from a folder of the host; nil where trees of nodes are
 	// folders like others. nodes are what it read.
 	node  func(dir string) (*Inventory, error)
@@ -324,7 +321,7 @@ const storeIterations = 10_000_000
 func (s *scanner) found(name string, data []byte) {
 	at := parsers.Origin{Path: name}
 	parts := parsers.ParseFound(at, data, &s.effort)
-	s.material(name, promised(parts[0].Material, name))
+	s.material(name, s.shared(promised(parts[0].Material, name)))
 	for _, part := range parts[1:] {
 		s.part(ComponentFile, "", at, part)
 	}
