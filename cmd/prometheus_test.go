@@ -68,7 +68,7 @@ func TestPrometheus(t *testing.T) {
 	data, err := os.ReadFile(dir + apiserver)
 	must(t, err)
 	must(t, os.WriteFile(dir+apiserver, data[:len(data)/2], 0o644))
-	p.until(missing, "1")
+	p.until("count("+missing+")", "")
 	p.until("count("+notAfter+")", "")
 	p.until(`sum(certaudit_certificate_findings{check="files/malformed"})`, "1")
 	p.until("x509_read_errors", "1")
