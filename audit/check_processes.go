@@ -239,9 +239,9 @@ func (p *pass) judgeRuns(c inventory.Component) {
 	f := finding{component: c.Name, at: c.Origin, message: fmt.Sprintf("no process of %s is seen; expected the one that this starts. What stands here was judged", c.Name)}
 	switch {
 	case static:
-		f.remedy = remedy{command("crictl ps -a --name %s", c.Name), "# its last log tells why it ended; if there is none, that of the kubelet does: journalctl -u kubelet"}
+		f.remedy = remedy{command("crictl ps -a --name %s", c.Name), "# its last log tells why it ended; if there is none, that of the kubelet does: " + p.logOf(inventory.Kubelet)}
 	default:
-		f.remedy = remedy{command("systemctl status %s", unitName(c, c.Name)), command("journalctl -e -u %s", unitName(c, c.Name))}
+		f.remedy = remedy{command("systemctl status %s", unitName(c, c.Name)), p.logOf(c.Name)}
 	}
 	p.report(f)
 }

@@ -219,7 +219,7 @@ func checkRotationOverdue(p *pass) {
 		p.reportEntry(e, finding{severity: severity, message: fmt.Sprintf(
 			"is past 90 %% of its life and was not rotated; it expires on %s, in %s", instant(e.cert.NotAfter), roughly(e.cert.NotAfter.Sub(p.now))),
 			remedy: remedy{
-				"# the kubelet's log says why the renewal does not come through: journalctl -u kubelet | grep -i certificate",
+				"# the kubelet's log says why the renewal does not come through: " + p.logOf(inventory.Kubelet) + " | grep -i certificate",
 				"# and so does kubectl get csr: one that is pending has to be approved; where there is none, look at kube-controller-manager",
 			}})
 	}

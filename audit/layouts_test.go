@@ -3,6 +3,7 @@ package audit_test
 import (
 	"fmt"
 	"os"
+	"path"
 	"slices"
 	"strings"
 	"testing"
@@ -210,4 +211,28 @@ func TestGeneratedManifest(t *testing.T) {
 		{name: "a part", change: replace(manifest, "    - --service-account-issuer=https://kubernetes.default.svc.cluster.local\n", ""), want: []string{
 			"info flags/missing " + manifest + " --service-account-issuer: --service-account-issuer of kube-apiserver is not set: it does not start; RKE2 writes " + manifest + " at each start, so that this may be a part of it", unknown}},
 	})
+}
+
+// Where a log is looked for goes by what starts the kubelet.
+func TestLogsOfDistributions(t *testing.T) {
+	overdue := func(c *fixtures.Cluster) fixtures.Node {
+		for _, name := range c.Node.Paths() {
+			if inventory.IsRotated(path.Base(name)) && strings.Contains(name, "client") {
+				c.Reissue(name, func(s *fixtures.Spec) { s.NotBefore, s.NotAfter = fixtures.Now.Add(-360*day), fixtures.Now.Add(5*day) })
+			}
+		}
+		return c.Node
+	}
+	for name, tt := range map[string]struct {
+		node fixtures.Node
+		want string
+	}{
+		"Talos": {overdue(fixtures.TalosWorker(fixtures.Options{})), "talosctl logs kubelet | grep -i certificate"},
+	} {
+		r := auditNode(t, tt.node, audit.Options{})
+		i := slices.IndexFunc(r.Findings, func(f audit.Finding) bool { return f.Check == "validity/rotation-overdue" })
+		if i < 0 || !strings.Contains(r.Findings[i].Remedy, tt.want) {
+			t.Errorf("%s: no finding says %q: %v", name, tt.want, r.Findings)
+		}
+	}
 }

@@ -27,6 +27,25 @@ func (n *nodeAudit) layout() *inventory.Layout {
 	return &layouts[i]
 }
 
+// logOf is a command that prints the log of a component.
+func (n *nodeAudit) logOf(component string) string {
+	if l := n.layout(); l != nil {
+		for _, log := range l.Logs {
+			if text := n.filled(log.Command, ""); text != "" && (len(log.Components) == 0 || slices.Contains(log.Components, component)) {
+				return text
+			}
+		}
+	}
+	c, _ := n.inv.Component(component)
+	switch {
+	case component != inventory.Kubelet && c.Unit == "":
+		return "crictl logs $(crictl ps -a -q --name " + component + " | head -n 1)"
+	case c.Unit != "" && !isSystemd(c.Unit):
+		return "tail -n 200 /var/log/" + words(c.Unit) + "/" + words(c.Unit) + ".log"
+	}
+	return "journalctl -u " + words(unitName(c, component))
+}
+
 // distributionWork has the distribution that made the node issue its certificates
 // again: commands of others know nothing of its files. ok is false on other nodes,
 // and for what any administrator fixes.

@@ -62,12 +62,21 @@ type Layout struct {
 	Authority string `yaml:"authority"`
 	Names     string `yaml:"names"`
 	Others    string `yaml:"others"`
+	// Logs say where components write; the first that is for a component holds for it.
+	Logs []LayoutLog `yaml:"logs"`
 	// Unseen says where it stands what the components are started with, if in no file.
 	Unseen string `yaml:"unseen"`
 	// Elsewhere says which part of the cluster is not on the node, and how to look at it.
 	Elsewhere string `yaml:"elsewhere"`
 	// Advice is what a plan says beside its own steps.
 	Advice []LayoutAdvice `yaml:"advice"`
+}
+
+// LayoutLog is a command that prints a log.
+type LayoutLog struct {
+	// Components that write it; none for all.
+	Components []string `yaml:"components"`
+	Command    string   `yaml:"command"`
 }
 
 // LayoutMode is a way in which a distribution's program is run.
@@ -409,6 +418,9 @@ func (l Layout) told() []string {
 	out := []string{l.Authority, l.Names, l.Others, l.Unseen, l.Elsewhere}
 	for _, a := range l.Advice {
 		out = append(out, a.Text)
+	}
+	for _, log := range l.Logs {
+		out = append(out, log.Command)
 	}
 	for _, r := range l.Remedies {
 		out = append(append(out, r.Title), r.Commands...)
