@@ -167,16 +167,26 @@ func (n *node) changedSince(r inventory.Running) string {
 // so that all is a comment.
 func (n *node) takeUp(r inventory.Running, file string) remedy {
 	advice := fmt.Sprintf("# decide which of the two is right; if it is what runs, correct %s", file)
+	c := n.judgedAs(r)
 	switch {
 	case path.Dir(r.File.Path) == n.inv.ManifestDir:
 		aside := path.Join("/etc/kubernetes", path.Base(r.File.Path))
 		return remedy{advice, "# if it is the file: see that the kubelet runs (systemctl status kubelet) and does not refuse it (journalctl -u kubelet)",
 			command("# then have the kubelet read it again: mv -n %s %s, wait until crictl ps --name %s lists nothing, mv -n %s %s", r.File.Path, aside, r.Component, aside, r.File.Path)}
-	case path.Ext(r.File.Path) == ".service" || r.Component == inventory.Kubelet:
-		unit := unitName(inventory.Component{Origin: r.File}, r.Component)
-		return remedy{advice, command("# if it is the file, have it taken up: systemctl daemon-reload && systemctl restart %s", unit)}
+	case c.Unit != "" && quotable(c.Unit) || r.Component == inventory.Kubelet:
+		return remedy{advice, "# if it is the file, have it taken up: " + reload(c) + restartCommand(c, r.Component)}
 	}
 	return remedy{advice, "# if it is the file, restart what starts " + r.Component}
+}
+
+// judgedAs is the component as which a process is judged; the zero Component for one
+// that is not.
+func (n *node) judgedAs(r inventory.Running) inventory.Component {
+	i := slices.IndexFunc(n.inv.Components, func(c inventory.Component) bool { return c.PID == r.PID && c.Name == r.Component })
+	if i < 0 {
+		return inventory.Component{}
+	}
+	return n.inv.Components[i]
 }
 
 // checkProcessMissing reports components that a file starts and no process runs. Where no
@@ -241,7 +251,7 @@ func (p *pass) judgeRuns(c inventory.Component) {
 	case static:
 		f.remedy = remedy{command("crictl ps -a --name %s", c.Name), "# its last log tells why it ended; if there is none, that of the kubelet does: " + p.logOf(inventory.Kubelet)}
 	default:
-		f.remedy = remedy{command("systemctl status %s", unitName(c, c.Name)), p.logOf(c.Name)}
+		f.remedy = remedy{serviceCommand(c, c.Name, "status"), p.logOf(c.Name)}
 	}
 	p.report(f)
 }
