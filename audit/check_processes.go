@@ -272,7 +272,7 @@ func (n *node) isSeen(c inventory.Component) bool {
 // which may run it within its own process.
 func (n *node) isEmbedded(c inventory.Component) bool {
 	embedded := n.inv.Distribution != nil && len(n.inv.Proc.Programs) > 0
-	unit := path.Ext(c.Origin.Path) == ".service" || c.Name == inventory.Kubelet
+	unit := c.Unit != "" || c.Name == inventory.Kubelet
 	return !n.isSeen(c) && !n.isStatic(c) && (embedded || !unit)
 }
 
