@@ -6,6 +6,7 @@ import (
 	"path"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"certaudit/audit/inventory"
@@ -419,12 +420,11 @@ func checkPermissions(p *pass) {
 		p.examine()
 		if severity, expected := p.permissions(g); severity != "" {
 			message := fmt.Sprintf("has the mode %04o; expected %04o or less, %s", g.file.Mode.Perm(), expected.mode, expected.why)
+			fix := remedy{fmt.Sprintf("chmod %04o ", expected.mode) + shellWord(target(g.file))}
 			if d := p.inv.Distribution; p.isGivenMode(g.file) {
-				severity, message = Info, message+"; "+d.Name+" gives it that mode"
+				severity, message, fix = Info, message+"; "+d.Name+" gives it that mode", remedy{"# leave it as it is, or ask what " + d.Name + " needs it for"}
 			}
-			p.report(finding{severity: severity, component: g.component(), at: g.at(),
-				message: message,
-				remedy:  remedy{fmt.Sprintf("chmod %04o ", expected.mode) + shellWord(target(g.file))}, reference: expected.source})
+			p.report(finding{severity: severity, component: g.component(), at: g.at(), message: message, remedy: fix, reference: expected.source})
 		}
 	}
 }
@@ -432,7 +432,13 @@ func checkPermissions(p *pass) {
 // isGivenMode reports whether a file has the mode that the distribution gives it.
 func (n *nodeAudit) isGivenMode(f inventory.File) bool {
 	l := n.layout()
-	return l != nil && slices.ContainsFunc(l.Files, func(of inventory.LayoutFile) bool {
+	if l == nil {
+		return false
+	}
+	if most, err := strconv.ParseUint(l.FileMode, 8, 32); err == nil && uint32(f.Mode.Perm())&^uint32(most) == 0 && strings.HasPrefix(f.Path, n.inv.Distribution.Data+"/") {
+		return true
+	}
+	return slices.ContainsFunc(l.Files, func(of inventory.LayoutFile) bool {
 		return of.Path == f.Path && of.Mode == fmt.Sprintf("%04o", f.Mode.Perm())
 	})
 }

@@ -2,6 +2,7 @@ package audit_test
 
 import (
 	"crypto/x509"
+	"strings"
 	"testing"
 	"time"
 
@@ -75,6 +76,48 @@ func TestKubeletEdges(t *testing.T) {
 			"info files/unreferenced /var/lib/kubelet/pki/kubelet.key: is named by no component; it was not judged",
 		}},
 		{name: "does not ask, and serves nothing", change: remove(kubeletPKI+"/kubelet.crt", kubeletPKI+"/kubelet.key")},
+	})
+}
+
+// The kubelet is what a service starts, whatever that is called; of one that is not
+// understood, or not started, its default folders are judged, and that is told.
+func TestServicesOfTheKubelet(t *testing.T) {
+	const start = "/usr/bin/kubelet --bootstrap-kubeconfig=/etc/kubernetes/bootstrap-kubelet.conf --kubeconfig=/etc/kubernetes/kubelet.conf --config=/opt/kubelet.yaml"
+	// started replaces what starts the kubelet, whose configuration, elsewhere, names a CA
+	// that is not there.
+	started := func(changes ...func(*fixtures.Cluster)) func(*fixtures.Cluster) {
+		return func(c *fixtures.Cluster) {
+			c.Node["/opt/kubelet.yaml"] = c.Node[kubeletConfig]
+			c.Node.Replace("/opt/kubelet.yaml", pki+"/ca.crt", "/opt/ca.crt")
+			c.Node.Remove("/usr/lib/systemd/system/kubelet.service", "/etc/systemd/system/kubelet.service.d/10-kubeadm.conf")
+			for _, change := range changes {
+				change(c)
+			}
+		}
+	}
+	seen := []string{"critical files/missing /opt/ca.crt kubelet authentication.x509.clientCAFile: does not exist; it is named by kubelet authentication.x509.clientCAFile (/opt/kubelet.yaml:9)"}
+	unread := func(at, message string) []string {
+		return []string{"warning input/component-unread " + at + ": " + message,
+			"not-applicable identity/common-name: the node's name is not known, so the commonName of kubelet/client was not held against it",
+			"incomplete input/component-unread: some input could not be understood"}
+	}
+	const wants = ownUnits + "/multi-user.target.wants/"
+	unit := "[Service]\nExecStart=" + start + "\n"
+	testEdges(t, fixtures.Worker, []edge{
+		{name: "of another name", change: started(put(ownUnits+"/node.service", unit), link(wants+"node.service", ownUnits+"/node.service")), want: seen},
+		{name: "of a package's name", change: started(put(packageUnits+"/origin-node.service", unit), link(wants+"origin-node.service", packageUnits+"/origin-node.service")), want: seen},
+		{name: "an instance of a template", change: started(put(ownUnits+"/kubelet@.service", unit), link(wants+"kubelet@a.service", ownUnits+"/kubelet@.service")), want: seen},
+		{name: "a container of podman's generator", change: started(put("/etc/containers/systemd/node.container", "[Container]\nImage=example.com/kubelet:v1.34.4\nVolume=/opt:/opt\nVolume=/etc/kubernetes:/etc/kubernetes\nExec="+strings.TrimPrefix(start, "/usr/bin/kubelet ")+"\n[Install]\nWantedBy=multi-user.target\n")), want: seen},
+		{name: "of OpenRC under another name", change: started(put("/etc/init.d/node", "#!/sbin/openrc-run\ncommand=/usr/bin/kubelet\ncommand_args=\""+strings.TrimPrefix(start, "/usr/bin/kubelet ")+"\"\n"), link("/etc/runlevels/default/node", "/etc/init.d/node")), want: seen},
+		{name: "of OpenRC, not understood", change: started(put("/etc/init.d/kubelet", "#!/sbin/openrc-run\nstart() {\n  start-stop-daemon --exec /opt/start\n}\n"), link("/etc/runlevels/default/kubelet", "/etc/init.d/kubelet")),
+			want: unread("/etc/init.d/kubelet", "starts no program that is known to be the kubelet, so its settings were not read; what lies in its default folders was judged")},
+		{name: "of OpenRC, gone", change: started(link("/etc/runlevels/default/kubelet", "/etc/init.d/kubelet")),
+			want: unread("/etc/init.d/kubelet", "is to be started and is no service of OpenRC's that can be read; what lies in the kubelet's default folders was judged")},
+		{name: "masked", change: started(link(ownUnits+"/kubelet.service", "/dev/null")),
+			want: unread("/etc/systemd/system/kubelet.service", "is masked, so that systemd does not start the kubelet; what lies in its default folders was judged")},
+		{name: "with its kubeconfig as a credential that cannot be seen", change: started(put(ownUnits+"/kubelet.service", "[Service]\nLoadCredentialEncrypted=kc:/etc/kubelet.cred\nExecStart=/usr/bin/kubelet --kubeconfig=%d/kc --config="+kubeletConfig+"\n")), want: []string{
+			`info input/unsupported /etc/systemd/system/kubelet.service --kubeconfig: "/run/credentials/kubelet.service/kc" comes from a setting of the unit and cannot be seen from the node, nor can anything else below /run/credentials/kubelet.service`,
+			"incomplete input/unsupported: some input could not be understood"}},
 	})
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -115,23 +116,40 @@ func ParsePolicy(name string, data []byte) (*Policy, error) {
 	return nil, errors.Join(all...)
 }
 
-// policyKeys are the keys of each part of a policy, for error messages.
-var policyKeys = map[string][]string{
-	"Requirements":       {"covers", "rows"},
-	"Policy":             {"profile", "thresholds", "checks", "paths", "requirements", "requests", "waivers", "layouts"},
-	"Threshold":          {"warnDays", "criticalDays", "warnShare", "criticalShare"},
-	"PolicyRequirements": {"add", "replace"},
-	"PolicyRequests":     {"lifetimeDays", "pendingHours"},
-	"Requirement":        {"role", "fact", "values", "since", "until", "versions", "severity", "profiles", "source"},
-	"Interval":           {"since", "until"},
-	"Waiver":             {"check", "path", "node", "reason", "until"},
-	"Layout":             {"name", "profile", "program", "services", "data", "modes", "config", "environment", "settings", "variables", "components", "files", "remedies", "authority", "names", "others", "unseen"},
-	"LayoutMode":         {"name", "folder"},
-	"LayoutSetting":      {"name", "short", "field", "environment", "default", "unnamed"},
-	"LayoutComponent":    {"name", "modes", "when", "unless", "off", "arguments", "arguments-file", "also", "more"},
-	"LayoutArguments":    {"when", "unless", "off", "arguments"},
-	"LayoutFile":         {"path", "holds", "role", "pair"},
-	"LayoutRemedy":       {"title", "files", "commands"},
+// policyKeys are the keys of each part of a policy, by the name of its type, for error
+// messages.
+var policyKeys = func() map[string][]string {
+	keys := map[string][]string{}
+	addKeys(keys, reflect.TypeFor[Policy]())
+	addKeys(keys, reflect.TypeFor[Requirements]())
+	return keys
+}()
+
+// addKeys adds the keys of a type, and of those of its fields.
+func addKeys(keys map[string][]string, t reflect.Type) {
+	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice || t.Kind() == reflect.Map {
+		t = t.Elem()
+	}
+	if t.Kind() != reflect.Struct || keys[t.Name()] != nil {
+		return
+	}
+	own := []string{}
+	for i := range t.NumField() {
+		f := t.Field(i)
+		name, inline, _ := strings.Cut(f.Tag.Get("yaml"), ",")
+		switch {
+		case name == "-" || !f.IsExported():
+			continue
+		case inline == "inline":
+			addKeys(keys, f.Type)
+			own = append(own, keys[f.Type.Name()]...)
+			continue
+		case name != "":
+			own = append(own, name)
+		}
+		addKeys(keys, f.Type)
+	}
+	keys[t.Name()] = own
 }
 
 // linesOf returns the line on which a field stands, or of the nearest parent.
@@ -180,6 +198,13 @@ func layoutFaults(layouts []inventory.Layout) []policyFault {
 		at := fmt.Sprintf("layouts[%d]", i)
 		if part, err := l.Validate(); err != nil {
 			out = append(out, policyFault{at + part, err.Error()})
+		}
+		for j, a := range l.Advice {
+			for k, pattern := range a.Checks {
+				if !slices.ContainsFunc(CheckIDs(), func(id string) bool { fits, _ := path.Match(pattern, id); return fits }) {
+					out = append(out, policyFault{fmt.Sprintf("%s.advice[%d].checks[%d]", at, j, k), fmt.Sprintf("%q is the pattern of no check; \"certaudit checks\" lists them", pattern)})
+				}
+			}
 		}
 		if err := (Overrides{Profile: l.Profile}).Validate(); err != nil {
 			out = append(out, policyFault{at + ".profile", err.Error()})

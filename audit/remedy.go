@@ -87,7 +87,9 @@ func isSystemd(unit string) bool { return strings.HasSuffix(unit, ".service") }
 
 // restartCommand restarts the service of a component (systemctl(1), rc-service(8)). One
 // that is not known is taken for systemd's, called as the component.
-func restartCommand(c inventory.Component, name string) string { return serviceCommand(c, name, "restart") }
+func restartCommand(c inventory.Component, name string) string {
+	return serviceCommand(c, name, "restart")
+}
 
 // serviceCommand does something to the service of a component, as restartCommand does.
 func serviceCommand(c inventory.Component, name, verb string) string {

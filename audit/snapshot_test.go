@@ -22,6 +22,11 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 )
 
+// withoutKeys are the scenarios of nodes that wait for their certificates, and whose files
+// with keys are gone.
+var withoutKeys = map[string]bool{"bad-files-dangling-link-eks-al2": true, "bad-files-dangling-link-eks": true,
+	"bad-kubelet-serving-unapproved-eks": true, "bad-kubelet-serving-unapproved-gke": true}
+
 // An inventory as JSON is a snapshot: read again, it is judged as it was. Two
 // gatherings of one tree are the same, and nothing of a private key is in them.
 func TestSnapshot(t *testing.T) {
@@ -56,7 +61,9 @@ func TestSnapshot(t *testing.T) {
 			if got := marshal(t, &read); !bytes.Equal(got, snapshot) {
 				t.Errorf("the snapshot of a snapshot differs")
 			}
-			keepsSecrets(t, secrets(node), inv, first)
+			if kept := secrets(node); len(kept) > 0 || !withoutKeys[s.Name] {
+				keepsSecrets(t, kept, inv, first)
+			}
 		})
 	}
 }

@@ -71,9 +71,18 @@ func TestUnitMerging(t *testing.T) {
 		{name: "a credential", change: put(ownUnits+"/etcd.service", "[Service]\nLoadCredential=ca:/srv/ca.crt\nExecStart=/usr/bin/etcd --trusted-ca-file=%d/ca\n"), want: notThere("/srv/ca.crt", ownUnits+"/etcd.service:3")},
 		{name: "a credential by its variable", change: put(ownUnits+"/etcd.service", "[Service]\nLoadCredential=ca:/srv/ca.crt\nExecStart=/usr/bin/etcd --trusted-ca-file=${CREDENTIALS_DIRECTORY}/ca\n"), want: notThere("/srv/ca.crt", ownUnits+"/etcd.service:3")},
 		{name: "a credential that is encrypted", change: put(ownUnits+"/etcd.service", "[Service]\nLoadCredentialEncrypted=ca:/srv/ca.cred\nExecStart=/usr/bin/etcd --trusted-ca-file=%d/ca\n"), want: []string{
-			`info input/unsupported /etc/systemd/system/etcd.service --trusted-ca-file: "/run/credentials/etcd.service/ca" comes from a setting of the unit and cannot be seen from the node`,
+			`info input/unsupported /etc/systemd/system/etcd.service --trusted-ca-file: "/run/credentials/etcd.service/ca" comes from a setting of the unit and cannot be seen from the node, nor can anything else below /run/credentials/etcd.service`,
 			"incomplete input/unsupported: some input could not be understood",
 		}},
+		{name: "a credential in a store", change: both(put(ownUnits+"/etcd.service", "[Service]\nLoadCredential=ca\nExecStart=/usr/bin/etcd --trusted-ca-file=%d/ca\n"), put("/etc/credstore/ca", "nonsense")), want: []string{
+			"critical files/malformed /etc/credstore/ca etcd --trusted-ca-file: holds neither PEM nor DER"}},
+		{name: "credentials of a folder", change: both(put(ownUnits+"/etcd.service", "[Service]\nLoadCredential=pki:/srv/pki\nExecStart=/usr/bin/etcd --trusted-ca-file=%d/pki_ca.crt\n"), put("/srv/pki/ca.crt", "nonsense")), want: []string{
+			"critical files/malformed /srv/pki/ca.crt etcd --trusted-ca-file: holds neither PEM nor DER"}},
+		{name: "credentials that are imported", change: both(put(ownUnits+"/etcd.service", "[Service]\nImportCredential=c*\nExecStart=/usr/bin/etcd --trusted-ca-file=${CREDENTIALS_DIRECTORY}/ca\n"), put("/usr/lib/credstore/ca", "nonsense")), want: []string{
+			"critical files/malformed /usr/lib/credstore/ca etcd --trusted-ca-file: holds neither PEM nor DER"}},
+		{name: "a credential of a socket's", change: put(ownUnits+"/etcd.service", "[Service]\nLoadCredential=ca:/run/vault.sock\nExecStart=/usr/bin/etcd --trusted-ca-file=%d/ca\n"), want: []string{
+			`info input/unsupported /etc/systemd/system/etcd.service --trusted-ca-file: "/run/credentials/etcd.service/ca" comes from a setting of the unit and cannot be seen from the node, nor can anything else below /run/credentials/etcd.service`,
+			"incomplete input/unsupported: some input could not be understood"}},
 		{name: "a root of its own", change: put(ownUnits+"/etcd.service", "[Service]\nRootDirectory=/srv/root\nBindReadOnlyPaths=/srv/pki:/pki\nExecStart=/usr/bin/etcd --trusted-ca-file=/pki/ca.crt --cert-file=/etc/a.crt --key-file=/etc/a.key\n"), want: []string{
 			"critical files/missing /srv etcd --cert-file: the folder does not exist; 3 files that are named in it are missing, the first /srv/root/etc/a.crt",
 		}},

@@ -631,8 +631,9 @@ func TestServeSoak(t *testing.T) {
 	for range 4 {
 		each(5*time.Millisecond, func(int) {
 			_, body := r.get("/metrics")
-			// A whole audit: every certificate is there or missing.
-			if there := strings.Count(body, apiserver+`"} 1.`) + strings.Count(body, `certaudit_certificate_missing{node="cp-1",component="kube-apiserver",role="kube-apiserver/serving"`); there < 1 {
+			// A whole audit: every certificate is there, missing or malformed.
+			if there := strings.Count(body, apiserver+`"} 1.`) + strings.Count(body, `certaudit_certificate_missing{node="cp-1",component="kube-apiserver",role="kube-apiserver/serving"`) +
+				strings.Count(body, `path="`+apiserver+`",check="files/malformed"`); there < 1 {
 				t.Errorf("half an audit:\n%s", ownOf(body))
 				cancel()
 			}

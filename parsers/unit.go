@@ -281,8 +281,8 @@ func unescapeName(part string) string {
 // credentials of the unit are.
 func (u Unit) Environment() []EnvVar {
 	var all []EnvVar
-	if i := slices.IndexFunc(u.Settings, Setting.isCredential); i >= 0 && u.Name != "" {
-		all = append(all, envVar("CREDENTIALS_DIRECTORY", CredentialsFolder+u.Name, u.Settings[i].Value.Origin))
+	if folder, at, has := u.Credentials(); has {
+		all = append(all, envVar("CREDENTIALS_DIRECTORY", folder, at))
 	}
 	for _, s := range u.settings("Service", "Environment") {
 		vars, _ := s.environment()
@@ -291,9 +291,19 @@ func (u Unit) Environment() []EnvVar {
 	return all
 }
 
+// Credentials returns the folder in which the unit finds its credentials, and where the
+// first of them is set; false for a unit without any, or without a name.
+func (u Unit) Credentials() (folder string, at Origin, has bool) {
+	i := slices.IndexFunc(u.Settings, Setting.isCredential)
+	if i < 0 || u.Name == "" {
+		return "", Origin{}, false
+	}
+	return CredentialsFolder + u.Name, u.Settings[i].Value.Origin, true
+}
+
 // isCredential reports whether a setting gives the unit a credential.
 func (s Setting) isCredential() bool {
-	return s.Section == "Service" && (strings.HasPrefix(s.Name, "LoadCredential") || strings.HasPrefix(s.Name, "SetCredential"))
+	return s.Section == "Service" && (strings.HasPrefix(s.Name, "LoadCredential") || strings.HasPrefix(s.Name, "SetCredential") || s.Name == "ImportCredential")
 }
 
 // WithoutUnset returns the variables that UnsetEnvironment= of the unit leaves, in

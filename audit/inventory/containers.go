@@ -218,37 +218,65 @@ func (v serviceView) foreign(name string) (mount, why string) {
 	return mount, "comes from a setting of the unit and"
 }
 
-// viewOf returns what a unit's program sees of the node (systemd.exec(5), "Paths" and
+// unitView returns what a unit's program sees of the node (systemd.exec(5), "Paths" and
 // "Credentials").
-func viewOf(unit parsers.Unit) serviceView {
+func (g *gatherer) unitView(unit parsers.Unit) serviceView {
 	v := serviceView{dir: "/"}
 	if values := unit.Values("Service", "WorkingDirectory"); len(values) > 0 {
 		v.dir = rooted(strings.TrimPrefix(values[len(values)-1].Value, "-"))
 	}
-	pairs := func(setting string, each func(source, target string, at parsers.Origin)) {
-		for _, value := range unit.Values("Service", setting) {
-			for word := range strings.FieldsSeq(value.Value) {
-				source, rest, _ := strings.Cut(strings.TrimPrefix(word, "-"), ":")
-				target, _, _ := strings.Cut(rest, ":")
-				each(source, target, value.Origin)
+	bind := func(source, target string, at parsers.Origin) { v.own.mount(source, cmp.Or(target, source), at) }
+	pairsOf(unit, "BindPaths", bind)
+	pairsOf(unit, "BindReadOnlyPaths", bind)
+	pairsOf(unit, "TemporaryFileSystem", func(target, _ string, at parsers.Origin) { v.own.mount("TemporaryFileSystem", target, at) })
+	pairsOf(unit, "RootDirectory", func(dir, _ string, at parsers.Origin) { v.own.mount(dir, "/", at) })
+	pairsOf(unit, "RootImage", func(_, _ string, at parsers.Origin) { v.own.mount("RootImage", "/", at) })
+	if folder, at, has := unit.Credentials(); has {
+		v.own.mount("credentials", folder, at) // those that are not found
+		g.credentials(unit, func(id, file string, at parsers.Origin) { v.own.mount(file, folder+"/"+id, at) })
+	}
+	return v
+}
+
+// pairsOf calls for each pair "source:target" of a setting that has a list of them.
+func pairsOf(unit parsers.Unit, setting string, each func(source, target string, at parsers.Origin)) {
+	for _, value := range unit.Values("Service", setting) {
+		for word := range strings.FieldsSeq(value.Value) {
+			source, rest, _ := strings.Cut(strings.TrimPrefix(word, "-"), ":")
+			target, _, _ := strings.Cut(rest, ":")
+			each(source, target, value.Origin)
+		}
+	}
+}
+
+// credentialStores are where systemd looks for a credential without a path
+// (systemd.exec(5), LoadCredential=); credstore.encrypted holds none that can be read.
+var credentialStores = []string{"/etc/credstore", "/run/credstore", "/usr/local/lib/credstore", "/usr/lib/credstore"}
+
+// credentials calls for each credential of a unit that is a file of the node.
+func (g *gatherer) credentials(unit parsers.Unit, each func(id, file string, at parsers.Origin)) {
+	inStores := func(pattern string, at parsers.Origin) {
+		for _, dir := range slices.Backward(credentialStores) { // the first wins
+			for _, name := range g.inUnitFolder(dir, "") {
+				if fits, _ := path.Match(pattern, name); fits {
+					each(name, path.Join(dir, name), at)
+				}
 			}
 		}
 	}
-	credential := func(id, file string, at parsers.Origin) {
-		v.own.mount(file, parsers.CredentialsFolder+unit.Name+"/"+id, at)
-	}
-	unseen := func(setting string) func(string, string, parsers.Origin) {
-		return func(id, _ string, at parsers.Origin) { credential(id, setting, at) }
-	}
-	bind := func(source, target string, at parsers.Origin) { v.own.mount(source, cmp.Or(target, source), at) }
-	pairs("LoadCredential", credential)
-	pairs("LoadCredentialEncrypted", unseen("LoadCredentialEncrypted"))
-	pairs("SetCredential", unseen("SetCredential"))
-	pairs("SetCredentialEncrypted", unseen("SetCredentialEncrypted"))
-	pairs("BindPaths", bind)
-	pairs("BindReadOnlyPaths", bind)
-	pairs("TemporaryFileSystem", func(target, _ string, at parsers.Origin) { v.own.mount("TemporaryFileSystem", target, at) })
-	pairs("RootDirectory", func(dir, _ string, at parsers.Origin) { v.own.mount(dir, "/", at) })
-	pairs("RootImage", func(_, _ string, at parsers.Origin) { v.own.mount("RootImage", "/", at) })
-	return v
+	pairsOf(unit, "ImportCredential", func(pattern, _ string, at parsers.Origin) { inStores(pattern, at) })
+	pairsOf(unit, "LoadCredential", func(id, source string, at parsers.Origin) {
+		f, isDir := g.root.stat(rooted(source))
+		switch {
+		case !path.IsAbs(source):
+			inStores(cmp.Or(source, id), at)
+		case isDir:
+			for _, name := range g.inUnitFolder(source, "") {
+				each(id+"_"+name, path.Join(source, name), at)
+			}
+		case f.Exists() && !f.Mode.IsRegular(), !f.Exists() && strings.HasPrefix(rooted(source), "/run/"): // a socket, or one of a node that does not run
+		default:
+			each(id, source, at)
+		}
+	})
 }

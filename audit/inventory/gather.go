@@ -71,7 +71,7 @@ func (g *gatherer) components(users []Layout) {
 		units = slices.DeleteFunc(units, func(s serviceUnit) bool { return s.name == d.unit || slices.Contains(d.layout.Services, s.name) })
 	}
 	if _, runs := g.inv.Component(Kubelet); !runs {
-		g.kubelet()
+		g.kubelet(units, wants)
 	}
 	g.staticPods()
 	g.services(units, wants)

@@ -37,11 +37,17 @@ ExecStart=/usr/bin/kubelet $KUBELET_KUBECONFIG_ARGS $KUBELET_CONFIG_ARGS $KUBELE
 `
 
 // kubelet adds the kubelet, if the node has one.
-func (g *gatherer) kubelet() {
-	unit, found := g.unit("kubelet.service", "kubelet")
+// units and wants are as of [gatherer.services].
+func (g *gatherer) kubelet(units []serviceUnit, wants map[string]bool) {
+	unit, found := g.kubeletUnit(units, wants)
 	switch {
 	case found:
 	case g.initKubelet(), g.runningKubelet():
+		return
+	case g.masked("kubelet.service") != "":
+		at := g.masked("kubelet.service")
+		g.passOver(Kubelet, parsers.Origin{Path: at}, "is masked, so that systemd does not start the kubelet; what lies in its default folders was judged")
+		g.assumedKubelet(at)
 		return
 	case g.partial():
 		return
@@ -65,11 +71,11 @@ func (g *gatherer) kubelet() {
 	}
 	words, problems := unit.StartWords(g.environment(unit, "kubelet"))
 	g.noted("kubelet", problems...)
-	commands, view, problems := commandsOf(unit, words)
+	commands, view, problems := g.commandsOf(unit, words)
 	g.noted("kubelet", problems...)
 	for _, c := range commands {
 		if c.Program == "kubelet" {
-			c = g.kubeletComponent(Component{Name: Kubelet, Origin: parsers.Origin{Path: unit.Path}, Unit: unit.Name}, onNode(c, view))
+			c = g.kubeletComponent(Component{Name: Kubelet, Origin: parsers.Origin{Path: unit.Path}, Unit: unit.Name}, g.onNode(c, view))
 			g.others = append(g.others, besides(Kubelet, c, unit.Environment(), nodeView{}))
 			return
 		}
@@ -78,17 +84,48 @@ func (g *gatherer) kubelet() {
 	g.assumedKubelet(unit.Path)
 }
 
-// onNode returns a command with the paths of its flags as the node has them: a kubelet
-// in a container mounts what it reads, and what it reads names other files as the
-// container has them, which are the node's own in every layout that is known. A path that
-// leads to nothing of the node's stays as it is.
-func onNode(c parsers.Command, v view) parsers.Command {
-	c.Flags = slices.Clone(c.Flags)
-	for i, f := range c.Flags {
-		if host, seen := v.host(f.Value); seen && path.IsAbs(f.Value) && host != path.Clean(f.Value) {
-			c.Flags[i].Value = host
+// kubeletUnit returns the unit that starts the kubelet: kubelet.service, or one of
+// another name that systemd starts with the node or an administrator wrote.
+func (g *gatherer) kubeletUnit(units []serviceUnit, wants map[string]bool) (parsers.Unit, bool) {
+	if unit, found := g.unit("kubelet.service", Kubelet); found {
+		return unit, true
+	}
+	for _, s := range units {
+		if !s.wantedBy(wants) && !(isUnitName(s.name) && g.handMade(s.file())) {
+			continue
+		}
+		unit, found := g.unit(s.name, Kubelet, s.aliases...)
+		words, _ := unit.StartWords(g.variables(unit))
+		commands, _, _ := g.commandsOf(unit, words)
+		if found && slices.ContainsFunc(commands, func(c parsers.Command) bool { return componentOfCommand(c) == Kubelet }) {
+			return unit, true
 		}
 	}
+	return parsers.Unit{}, false
+}
+
+// onNode returns a command with the paths of its flags as the node has them: a kubelet
+// in a container mounts what it reads, and what it reads names other files as the
+// container has them, which are the node's own in every layout that is known. A path in
+// the image stays as it is; a flag with one that cannot be seen is left out, and told.
+func (g *gatherer) onNode(c parsers.Command, v view) parsers.Command {
+	var flags []parsers.Flag
+	for _, f := range c.Flags {
+		if !path.IsAbs(f.Value) {
+			flags = append(flags, f)
+			continue
+		}
+		host, seen := v.host(f.Value)
+		if mount, why := v.foreign(path.Clean(f.Value)); !seen && mount != "" {
+			g.hidden(Kubelet, parsers.Text{Value: f.Value, Origin: f.Origin}, mount, why)
+			continue
+		}
+		if seen && host != path.Clean(f.Value) {
+			f.Value = host
+		}
+		flags = append(flags, f)
+	}
+	c.Flags = flags
 	return c
 }
 

@@ -5,9 +5,6 @@ import (
 	"cmp"
 	"embed"
 	"fmt"
-	"maps"
-	"path"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -33,8 +30,10 @@ type Layout struct {
 	// starts, or of a file with its variables; behind "exec:" of a plugin that its
 	// kubeconfig names.
 	Kubelet []string `yaml:"kubelet"`
-	// Data is the folder where nothing says otherwise.
-	Data string `yaml:"data"`
+	// Data is the folder where nothing says otherwise, and FileMode the widest mode that
+	// the distribution gives to files in it, "0660"; "" for none that is too wide.
+	Data     string `yaml:"data"`
+	FileMode string `yaml:"file-mode"`
 	// Modes are the first arguments of the program, each with a path that shows the
 	// mode where no service does.
 	Modes []LayoutMode `yaml:"modes"`
@@ -269,177 +268,4 @@ func withOwn(users []Layout) []Layout {
 		}
 	}
 	return all
-}
-
-// placeholders match what stands for something in a text of a layout.
-var placeholders = regexp.MustCompile(`\{([a-z0-9-]+)\}`)
-
-// layoutHoldings are those that a file of a layout may have.
-var layoutHoldings = []Holding{HoldsCertificate, HoldsBundle, HoldsKubeconfig, HoldsTokenKey, HoldsTokenVerifier, HoldsSecret}
-
-// Validate returns an error for a layout that means nothing or contradicts itself, and
-// the part of it at fault, ".files[2]"; "" for the whole.
-func (l Layout) Validate() (part string, err error) {
-	switch {
-	case l.Name == "":
-		return "", fmt.Errorf("the layout has no name")
-	case !path.IsAbs(l.Data):
-		return ".data", fmt.Errorf("%q is no absolute path; data is the folder in which the distribution keeps its files", l.Data)
-	case len(l.Modes) == 0:
-		return "", fmt.Errorf("the layout has no modes: nothing shows it")
-	}
-	for i, m := range l.Modes {
-		if m.Name == "" || m.Folder == "" {
-			return fmt.Sprintf(".modes[%d]", i), fmt.Errorf("a mode has no name or no folder")
-		}
-	}
-	for i, c := range l.Configurations {
-		if c.Path == "" || !slices.Contains(roleNames, c.Role) {
-			return fmt.Sprintf(".configurations[%d]", i), fmt.Errorf("a configuration has no path, or an unknown role %q; it is one of %s", c.Role, strings.Join(roleNames, ", "))
-		}
-	}
-	for i, r := range l.Remedies {
-		if err := l.areModes(r.Modes); err != nil {
-			return fmt.Sprintf(".remedies[%d]", i), err
-		}
-		for _, role := range r.Roles {
-			if !slices.Contains(roleNames, role) {
-				return fmt.Sprintf(".remedies[%d]", i), fmt.Errorf("unknown role %q; it is one of %s", role, strings.Join(roleNames, ", "))
-			}
-		}
-	}
-	for i, c := range l.Components {
-		if err := l.validateComponent(c); err != nil {
-			return fmt.Sprintf(".components[%d]", i), err
-		}
-	}
-	for i, f := range l.Files {
-		if err := cmp.Or(f.validate(), l.areModes(f.Modes)); err != nil {
-			return fmt.Sprintf(".files[%d]", i), err
-		}
-	}
-	for i, a := range l.Advice {
-		if a.Text == "" {
-			return fmt.Sprintf(".advice[%d]", i), fmt.Errorf("an advice has no text")
-		}
-	}
-	for _, text := range l.texts() {
-		if name, ok := unknownIn(text, l.hasSetting); !ok {
-			return "", fmt.Errorf("%q: %q is no setting of the layout", text, name)
-		}
-	}
-	for _, text := range l.told() {
-		if name, ok := unknownIn(text, func(string) bool { return false }); !ok {
-			return "", fmt.Errorf("%q: {%s} does not stand for anything here; {data} and {unit} do", text, name)
-		}
-	}
-	return "", nil
-}
-
-func (f LayoutFile) validate() error {
-	switch {
-	case f.Path == "":
-		return fmt.Errorf("a file has no path")
-	case !slices.Contains(layoutHoldings, f.Holds):
-		return fmt.Errorf("unknown holding %q; it is one of %s", f.Holds, joined(layoutHoldings))
-	case f.Holds != HoldsTokenKey && f.Holds != HoldsTokenVerifier && !slices.Contains(roleNames, f.Role):
-		return fmt.Errorf("unknown role %q; it is one of %s", f.Role, strings.Join(roleNames, ", "))
-	}
-	return nil
-}
-
-func (l Layout) validateComponent(c LayoutComponent) error {
-	if !IsProgram(c.Name) {
-		return fmt.Errorf("unknown component %q; it is one of %s", c.Name, strings.Join(programNames(), ", "))
-	}
-	if err := l.areModes(c.Modes); err != nil {
-		return err
-	}
-	off := slices.Clone(c.Off)
-	for _, also := range c.Also {
-		off = append(off, also.Off...)
-	}
-	for _, name := range off {
-		if !l.hasSetting(name) {
-			return fmt.Errorf("%q is no setting of the layout", name)
-		}
-	}
-	return nil
-}
-
-// areModes returns an error for what is no mode of the layout.
-func (l Layout) areModes(names []string) error {
-	for _, name := range names {
-		if !slices.ContainsFunc(l.Modes, func(of LayoutMode) bool { return of.Name == name }) {
-			return fmt.Errorf("%q is no mode of the layout", name)
-		}
-	}
-	return nil
-}
-
-func (l Layout) hasSetting(name string) bool {
-	return slices.ContainsFunc(l.Settings, func(s LayoutSetting) bool { return s.Name == name })
-}
-
-// unknownIn returns the first word in braces that stands for nothing; ok is true
-// where there is none.
-func unknownIn(text string, known func(string) bool) (name string, ok bool) {
-	for _, m := range placeholders.FindAllStringSubmatch(text, -1) {
-		if m[1] != "data" && m[1] != "unit" && !known(m[1]) {
-			return m[1], false
-		}
-	}
-	return "", true
-}
-
-// texts are those in which settings may stand.
-func (l Layout) texts() []string {
-	var out []string
-	for _, name := range slices.Sorted(maps.Keys(l.Variables)) {
-		out = append(out, l.Variables[name])
-	}
-	for _, c := range l.Components {
-		out = append(append(out, c.Arguments...), c.When, c.Unless, c.ArgumentsFile)
-		for _, also := range c.Also {
-			out = append(append(out, also.Arguments...), also.When, also.Unless)
-		}
-	}
-	for _, f := range l.Files {
-		out = append(out, f.Path, f.Pair)
-	}
-	for _, c := range l.Configurations {
-		out = append(out, c.Path)
-	}
-	return out
-}
-
-// told are the texts that a plan or a finding tells.
-func (l Layout) told() []string {
-	out := []string{l.Authority, l.Names, l.Others, l.Unseen, l.Elsewhere}
-	for _, a := range l.Advice {
-		out = append(out, a.Text)
-	}
-	for _, log := range l.Logs {
-		out = append(out, log.Command)
-	}
-	for _, r := range l.Remedies {
-		out = append(append(out, r.Title), r.Commands...)
-	}
-	return out
-}
-
-func programNames() []string {
-	var names []string
-	for _, p := range programs {
-		names = append(names, p.Name)
-	}
-	return names
-}
-
-func joined[S ~string](list []S) string {
-	words := make([]string, len(list))
-	for i, s := range list {
-		words[i] = string(s)
-	}
-	return strings.Join(words, ", ")
 }

@@ -1,6 +1,7 @@
 package inventory
 
 import (
+	"cmp"
 	"path"
 	"slices"
 	"strings"
@@ -65,47 +66,62 @@ func (g *gatherer) initStarted() []string {
 }
 
 // initComponents adds the components that OpenRC starts, other than the kubelet and
-// what runs already.
+// what runs already, whatever the services are called.
 func (g *gatherer) initComponents() {
 	for _, name := range g.initStarted() {
 		claim := componentStartedBy(name)
-		if _, runs := g.inv.Component(claim); claim == "" || claim == Kubelet || runs {
+		s, ok := g.initService(name, cmp.Or(claim, name))
+		i := slices.IndexFunc(s.commands, func(c parsers.Command) bool { return componentOfCommand(c) != "" })
+		component := claim
+		if i >= 0 {
+			component = componentOfCommand(s.commands[i])
+		}
+		if _, runs := g.inv.Component(component); !ok || component == "" || component == Kubelet || runs {
 			continue
 		}
-		s, ok := g.initService(name, claim)
-		i := slices.IndexFunc(s.commands, func(c parsers.Command) bool { return componentOfCommand(c) == claim })
-		switch {
-		case !ok:
-		case i < 0:
+		if i < 0 {
 			g.passOver(claim, parsers.Origin{Path: s.file}, "starts no program that is known to be %s, so its settings were not read", claim)
-		default:
-			at := parsers.Origin{Path: s.file}
-			run := g.asRun(claim, at, started{command: s.commands[i], view: serviceView{dir: "/"}})
-			g.noted(claim, run.known(s.problems)...)
-			c := Component{Name: claim, Origin: at, Unit: name, PID: run.pid, Settings: run.command.Flags}
-			g.component(g.configured(c, run.env, run.view), run.view)
-			g.others = append(g.others, besides(claim, run.command, run.env, run.view))
+			continue
 		}
+		at := parsers.Origin{Path: s.file}
+		run := g.asRun(component, at, started{command: s.commands[i], view: serviceView{dir: "/"}})
+		g.noted(component, run.known(s.problems)...)
+		c := Component{Name: component, Origin: at, Unit: name, PID: run.pid, Settings: run.command.Flags}
+		g.component(g.configured(c, run.env, run.view), run.view)
+		g.others = append(g.others, besides(component, run.command, run.env, run.view))
 	}
 }
 
-// initKubelet adds the kubelet that OpenRC starts; false where it starts none.
+// initKubelet adds the kubelet that OpenRC starts; false where it starts none. What lies
+// in the default folders of one that is not understood is judged.
 func (g *gatherer) initKubelet() bool {
-	if !slices.Contains(g.initStarted(), Kubelet) {
-		return false
+	for _, name := range g.initStarted() {
+		s, ok := g.initService(name, Kubelet)
+		i := slices.IndexFunc(s.commands, func(c parsers.Command) bool { return componentOfCommand(c) == Kubelet })
+		switch {
+		case i >= 0:
+			g.initKubeletOf(s, s.commands[i])
+			return true
+		case name == Kubelet:
+			detail := "starts no program that is known to be the kubelet, so its settings were not read; what lies in its default folders was judged"
+			if !ok {
+				detail = "is to be started and is no service of OpenRC's that can be read; what lies in the kubelet's default folders was judged"
+			}
+			g.passOver(Kubelet, parsers.Origin{Path: s.file}, "%s", detail)
+			g.assumedKubelet(s.file)
+			return true
+		}
 	}
-	s, ok := g.initService(Kubelet, Kubelet)
-	i := slices.IndexFunc(s.commands, func(c parsers.Command) bool { return c.Program == Kubelet })
-	if !ok || i < 0 {
-		return false
-	}
+	return false
+}
+
+func (g *gatherer) initKubeletOf(s initService, c parsers.Command) {
 	g.noted(Kubelet, s.problems...)
 	if slices.Contains(s.sources, kubeletFlagsFile) && g.exists(kubeletFlagsFile) {
 		g.inv.Kubeadm = parsers.Origin{Path: kubeletFlagsFile}
 	}
-	run := g.kubeletComponent(Component{Name: Kubelet, Origin: parsers.Origin{Path: s.file}, Unit: Kubelet}, s.commands[i])
+	run := g.kubeletComponent(Component{Name: Kubelet, Origin: parsers.Origin{Path: s.file}, Unit: s.name}, c)
 	g.others = append(g.others, besides(Kubelet, run, nil, nodeView{}))
-	return true
 }
 
 // initDistribution returns the layout whose program a service of OpenRC starts.

@@ -292,6 +292,20 @@ func (g *gatherer) quadlet(service string) string {
 	return ""
 }
 
+// masked returns the link to /dev/null that keeps systemd from starting a unit, "" for
+// none (systemctl(1), mask).
+func (g *gatherer) masked(name string) string {
+	for _, dir := range unitFolders {
+		if file := path.Join(dir, name); g.hasUnitFile(dir, name) {
+			if g.root.link(file) == "/dev/null" {
+				return file
+			}
+			return ""
+		}
+	}
+	return ""
+}
+
 // dropIns returns the drop-in files of a unit in the order of their names, in which
 // systemd reads them, wherever they lie. Of two of one name the first counts, and a link
 // to /dev/null is none (systemd.unit(5); systemd src/shared/dropin.c).

@@ -20,7 +20,7 @@ func (g *gatherer) services(units []serviceUnit, wants map[string]bool) {
 		first, runs := g.inv.Component(s.claim())
 		leftOver := runs && first.Origin.Path != "" && first.Unit == ""
 		own := isUnitName(s.name) && (wanted || written && !leftOver)
-		if !own && !(wanted && written) {
+		if kubelet, _ := g.inv.Component(Kubelet); !own && !(wanted && written) || kubelet.Unit == s.name {
 			continue
 		}
 		if unit, found := g.unit(s.name, s.stem(), s.aliases...); found {
@@ -32,7 +32,7 @@ func (g *gatherer) services(units []serviceUnit, wants map[string]bool) {
 // service adds what a unit starts: a component, or, if an administrator wrote it
 // and systemd starts it with the node, whatever it names.
 func (g *gatherer) service(s serviceUnit, unit parsers.Unit, wanted, written bool) {
-	own, claim := startsComponent(unit), s.claim()
+	own, claim := g.startsComponent(unit), s.claim()
 	if !own && claim == "" {
 		if wanted && written {
 			g.others = append(g.others, g.strangerOf(s, unit))
@@ -44,11 +44,14 @@ func (g *gatherer) service(s serviceUnit, unit parsers.Unit, wanted, written boo
 	env := g.environment(unit, component)
 	words, unclear := unit.StartWords(env)
 	env = g.passedOn(words, env)
-	commands, view, problems := commandsOf(unit, words)
+	commands, view, problems := g.commandsOf(unit, words)
 	problems = append(unclear, problems...)
 	for _, cmd := range commands {
 		name := componentOfCommand(cmd)
-		if name == "" || name == "kubelet" {
+		if name == Kubelet {
+			return // see kubeletUnit
+		}
+		if name == "" {
 			continue
 		}
 		run := g.asRun(name, parsers.Origin{Path: unit.Path}, started{command: cmd, env: env, view: view})
@@ -82,7 +85,7 @@ func (g *gatherer) strangerOf(s serviceUnit, unit parsers.Unit) stranger {
 	env := g.variables(unit)
 	words, _ := unit.StartWords(env)
 	env = g.passedOn(words, env)
-	commands, view, _ := commandsOf(unit, words)
+	commands, view, _ := g.commandsOf(unit, words)
 	once := slices.ContainsFunc(unit.Values("Service", "Type"), func(t parsers.Text) bool { return t.Value == "oneshot" })
 	apart := len(words) > 0 && containerRunners[path.Base(words[0].Value)]
 	out := stranger{name: strings.TrimSuffix(s.name, ".service"), origin: parsers.Origin{Path: unit.Path}, commands: commands, env: env, view: view, lenient: once || apart}
@@ -94,8 +97,8 @@ func (g *gatherer) strangerOf(s serviceUnit, unit parsers.Unit) stranger {
 
 // commandsOf returns the commands that the words of a unit start, and the view that
 // they have of the node's files.
-func commandsOf(unit parsers.Unit, words []parsers.Text) ([]parsers.Command, view, []parsers.Problem) {
-	var v view = viewOf(unit)
+func (g *gatherer) commandsOf(unit parsers.Unit, words []parsers.Text) ([]parsers.Command, view, []parsers.Problem) {
+	var v view = g.unitView(unit)
 	if inside, m, ok := containerOf(words); ok {
 		words, v = inside, m
 	} else if inside, m, ok := rootOf(words); ok {
@@ -107,9 +110,9 @@ func commandsOf(unit parsers.Unit, words []parsers.Text) ([]parsers.Command, vie
 
 // startsComponent reports whether a unit names the program of a component, which
 // may be no variable (systemd.service(5)).
-func startsComponent(unit parsers.Unit) bool {
+func (g *gatherer) startsComponent(unit parsers.Unit) bool {
 	words, _ := unit.StartWords(nil)
-	commands, _, _ := commandsOf(unit, words)
+	commands, _, _ := g.commandsOf(unit, words)
 	return slices.ContainsFunc(commands, func(c parsers.Command) bool {
 		name := componentOfCommand(c)
 		return name != "" && name != "kubelet"
