@@ -9,6 +9,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"net"
 	"slices"
 	"strings"
 
@@ -209,6 +210,8 @@ func matchesNoHost(x *x509.Certificate, byAddress bool) string {
 		return "has no alternative names, so that no host matches it: Go programs look at no common name since Go 1.15"
 	case byAddress && len(x.IPAddresses) == 0:
 		return "has no address among its alternative names, and is dialled by address"
+	case byAddress && !slices.ContainsFunc(x.IPAddresses, func(ip net.IP) bool { return !ip.IsLoopback() }):
+		return "has no address among its alternative names but the loopback's, and is dialled by another"
 	}
 	return ""
 }

@@ -204,6 +204,18 @@ func TestDistributionEdges(t *testing.T) {
 		{"OpenShift copied without the system's name", fixtures.OpenShiftWorker, func(c *fixtures.Cluster) { c.Node.Remove("/etc/os-release") }, nil},
 		{"an agent of RKE2 without its address", fixtures.RKE2Agent, changed("/var/lib/rancher/rke2/agent/serving-kubelet", func(s *fixtures.Spec) { s.IPs = nil }),
 			[]string{"critical identity/san-missing /var/lib/rancher/rke2/agent/serving-kubelet.crt kubelet tlsCertFile: has no address among its alternative names, and is dialled by address"}},
+		{"an agent of RKE2 with the loopback's address alone", fixtures.RKE2Agent, changed("/var/lib/rancher/rke2/agent/serving-kubelet", func(s *fixtures.Spec) { s.DNSNames, s.IPs = []string{"localhost"}, []string{"127.0.0.1"} }),
+			[]string{"critical identity/san-missing /var/lib/rancher/rke2/agent/serving-kubelet.crt kubelet tlsCertFile: has no address among its alternative names but the loopback's, and is dialled by another"}},
+		{"MicroK8s with the modes that it gives to its group", fixtures.MicroK8s, func(c *fixtures.Cluster) {
+			for _, name := range c.Node.Paths() {
+				if f := c.Node[name]; strings.HasPrefix(name, "/var/snap/microk8s/current/") && f.Link == "" {
+					f.Mode = 0o660
+					c.Node[name] = f
+				}
+			}
+		}, nil},
+		{"MicroK8s with a key that everybody may read", fixtures.MicroK8s, func(c *fixtures.Cluster) { c.Node.Chmod("/var/snap/microk8s/current/certs/server.key", 0o664) },
+			[]string{"warning files/permissions /var/snap/microk8s/current/certs/server.key kube-apiserver --tls-private-key-file: has the mode 0664; expected 0600 or less, for whoever reads it can act in its name"}},
 		{"a node of GKE without its address", fixtures.GKENode, changed("/var/lib/kubelet/pki/kubelet-server-2026-10-24-12-00-00.pem", func(s *fixtures.Spec) { s.IPs = nil }), nil},
 		{"a registry without what k3s shows to it", fixtures.K3sServer, put("/etc/rancher/k3s/registries.yaml", "configs:\n  r.example.org: {tls: {ca_file: /etc/ssl/r.crt}}\n"),
 			[]string{`critical files/missing /etc/ssl/r.crt k3s configs["r.example.org"].tls.ca_file: does not exist; it is named by k3s configs["r.example.org"].tls.ca_file (/etc/rancher/k3s/registries.yaml:2)`}},
