@@ -41,8 +41,8 @@ func (n *nodeAudit) recordImpact(findings []Finding) {
 	for i := range findings {
 		for _, e := range n.edges {
 			for _, h := range []verification{e.serverSide, e.clientSide, e.authorization} {
-				if h.explainedBy(findings[i]) && !slices.Contains(findings[i].Breaks, e.label()) {
-					findings[i].Breaks = append(findings[i].Breaks, e.label())
+				if h.explainedBy(findings[i]) && !slices.Contains(findings[i].Breaks, e.Label()) {
+					findings[i].Breaks = append(findings[i].Breaks, e.Label())
 				}
 			}
 		}
@@ -182,7 +182,7 @@ func (p *pass) reportEdge(e edge, h verification, r remedy) {
 	if severity.Rank() > f.Severity.Rank() {
 		f.Severity = severity
 	}
-	if !slices.Contains(f.Breaks, e.label()) {
-		f.Breaks = append(f.Breaks, e.label())
+	if !slices.Contains(f.Breaks, e.Label()) {
+		f.Breaks = append(f.Breaks, e.Label())
 	}
 }

@@ -176,9 +176,6 @@ func (l *edge) finish(node string) {
 	l.Reason = strings.Join(reasons, "; ")
 }
 
-// label names the connection in other findings.
-func (l edge) label() string { return l.Client + " -> " + l.Server }
-
 // destination is the host that a client dials; "" where that is not known. Then
 // byAddress says that it is one of the server's addresses.
 type destination struct {

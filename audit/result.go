@@ -143,6 +143,10 @@ type Connection struct {
 	Reason string `json:"reason"`
 }
 
+// Label names the connection as [Finding.Breaks] does: "kube-scheduler -> kube-apiserver".
+// Connections to several addresses of one server share it.
+func (c Connection) Label() string { return c.Client + " -> " + c.Server }
+
 // Severity orders findings by their consequence.
 type Severity string
 

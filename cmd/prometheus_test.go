@@ -61,7 +61,7 @@ func TestPrometheus(t *testing.T) {
 	p.until(notAfter, endOf(t, dir+apiserver))
 	p.until("count("+missing+")", "")
 	p.until("certaudit_audit_complete", "1")
-	p.until("min(certaudit_connection_ok)", "1")
+	p.until(`certaudit_connections{status="broken"}`, "0")
 	p.until("max(certaudit_findings{severity!=\"info\"})", "0")
 	p.until(`count(x509_cert_not_after{filepath="/etc/kubernetes/pki/apiserver.crt"})`, "1")
 
@@ -83,13 +83,13 @@ func TestPrometheus(t *testing.T) {
 	p.until(notAfter, endOf(t, dir+apiserver))
 	p.until("count("+missing+")", "")
 	p.until(`sum(certaudit_certificate_findings{check="validity/expired", component="kube-apiserver"})`, "1")
-	p.until("min(certaudit_connection_ok)", "0")
+	p.until(`min(certaudit_connection_broken{check="validity/expired"})`, "1")
 
 	must(t, os.WriteFile(dir+"/renewed", data, 0o644))
 	must(t, os.Rename(dir+"/renewed", dir+apiserver))
 	p.until(notAfter, endOf(t, dir+apiserver))
 	p.until("max(certaudit_findings{severity!=\"info\"})", "0")
-	p.until("min(certaudit_connection_ok)", "1")
+	p.until(`certaudit_connections{status="broken"}`, "0")
 
 	for _, m := range append(report.MetricRoster(), report.X509Roster()...) {
 		p.query(m.Example) // fails where Prometheus does not understand it

@@ -383,19 +383,19 @@ func TestServeBearsClockJumps(t *testing.T) {
 	}
 	set(0)
 	r := startServer(t, f, newWatcher, func(s *server) { s.now = func() time.Time { return *clock.Load() } })
-	expired, early := `certaudit_findings{check="validity/expired",severity="critical"} 0`, `certaudit_findings{check="validity/not-yet-valid",severity="critical"} 0`
+	expired, early := `certaudit_findings{check="validity/expired",severity="critical"} `, `certaudit_findings{check="validity/not-yet-valid",severity="critical"} `
 	at := func(years int) string {
 		return fmt.Sprintf("certaudit_audit_last_success_timestamp_seconds %g", float64(fixtures.Now.AddDate(years, 0, 0).Unix()))
 	}
-	r.until(expired, early, at(0))
+	r.until("!"+expired, "!"+early, at(0))
 	set(2)
-	r.until("!"+expired, early, at(2))
+	r.until(expired, "!"+early, at(2))
 	set(-2)
-	r.until(expired, "!"+early, at(-2))
+	r.until("!"+expired, early, at(-2))
 	ok(t, os.Remove(dir+apiserver))
 	r.until("certaudit_certificate_missing{")
 	set(0)
-	r.until(expired, early, at(0), "certaudit_audit_success 1", "certaudit_watching 1", `certaudit_audits_total{outcome="failure"} 0`)
+	r.until("!"+expired, "!"+early, at(0), "certaudit_audit_success 1", "certaudit_watching 1", `certaudit_audits_total{outcome="failure"} 0`)
 }
 
 // blind is a watcher that the kernel refuses everything.
@@ -451,21 +451,21 @@ func TestServeReloadsThePolicy(t *testing.T) {
 	f := serveNode(controlPlane(t))
 	f.config = config
 	r := startServer(t, f, newWatcher, nil)
-	expiring := `certaudit_findings{check="validity/expiring",severity="warning"} 0`
-	r.until(expiring)
+	expiring := `certaudit_findings{check="validity/expiring",severity="warning"} `
+	r.until("!"+expiring)
 	reload := func(policy string) {
 		ok(t, os.WriteFile(config, []byte(policy), 0o644))
 		r.reload <- syscall.SIGHUP
 	}
 	reload("thresholds: {leaf: {warnDays: 9999, warnShare: 1}}\n")
-	r.until("!"+expiring, "certaudit_config_last_reload_successful 1")
+	r.until(expiring, "certaudit_config_last_reload_successful 1")
 	reload("nonsense: true\n")
-	r.until("!"+expiring, "certaudit_config_last_reload_successful 0")
+	r.until(expiring, "certaudit_config_last_reload_successful 0")
 	if !strings.Contains(r.log.String(), "unknown key") {
 		t.Errorf("the log does not say why:\n%s", r.log)
 	}
 	reload("")
-	r.until(expiring, "certaudit_config_last_reload_successful 1")
+	r.until("!"+expiring, "certaudit_config_last_reload_successful 1")
 }
 
 // TestServeForgetsOnReload gives up a vanished file that nothing names.

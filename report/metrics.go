@@ -63,6 +63,9 @@ type Metric struct {
 // identity are the labels that say which certificate a series is about.
 var identity = []string{"node", "component", "role", "path", "field", "index"}
 
+// connection are the labels that say which connection a series is about.
+var connection = []string{"node", "client", "server", "address"}
+
 // maxDetailed bounds the certificates that have more than their notAfter and
 // their findings: beyond it a scrape would be mostly text that nobody joins on.
 // A node has about 25.
@@ -106,21 +109,25 @@ var metricRoster = []Metric{
 		"the file was read, or is missing",
 		"certaudit_certificate_unreadable == 1"},
 	{"certaudit_certificate_findings", "gauge", append(identity[:len(identity):len(identity)], "check", "severity"),
-		"Findings about a certificate, a file or a setting, by check",
+		"Findings that count about a certificate, a file or a setting, by check; one about a certificate in several roles has the first",
 		"nothing is found there; findings beyond the worst 2000 are only in certaudit_findings",
 		`certaudit_certificate_findings{severity="critical"} > 0`},
 	{"certaudit_certificates_without_details", "gauge", nil,
 		"Certificates beyond the first 1000, which have a notAfter and nothing else",
-		"never",
+		"there are none",
 		"certaudit_certificates_without_details > 0"},
 	{"certaudit_findings", "gauge", []string{"check", "severity"},
-		"Findings that count: neither waived nor known from the baseline",
-		"never for the usual severity of a check; for another one, where nothing of it is found",
+		"Findings that count: neither waived nor known from the baseline; a severity without a check is 0, so that a sum by severity has an answer",
+		"never for a severity; for a check, where nothing of it is found",
 		"sum by (severity) (certaudit_findings)"},
-	{"certaudit_connection_ok", "gauge", []string{"node", "client", "server", "address"},
-		"1 for a connection whose handshake would succeed, 0 for one that would fail",
-		"the other end is not in view",
-		"certaudit_connection_ok == 0"},
+	{"certaudit_connections", "gauge", []string{"node", "status"},
+		"Connections that the configuration defines and whose ends are in view, by status: ok, for a handshake that would succeed, or broken",
+		"the node has no connections",
+		`certaudit_connections{status="broken"} > 0`},
+	{"certaudit_connection_broken", "gauge", append(connection[:len(connection):len(connection)], "path", "field", "check", "severity"),
+		"1 for a connection whose handshake would fail, by the finding that explains it: one of connections/... is its own, another one is about a certificate, a file or a flag",
+		"the handshake would succeed, or the other end is not in view; without a check and a severity, no finding that counts explains it: it is waived or known",
+		`certaudit_connection_broken{check!~"connections/.+"}`},
 	{"certaudit_references_missing", "gauge", []string{"node"},
 		"Files that the configuration names and that do not exist, dangling links among them",
 		"never",
@@ -205,7 +212,6 @@ func (m *families) certificates(r audit.Result) {
 				"serial", c.Serial, "sans", sans(c), "key_algorithm", c.KeyAlgorithm, "sha256", c.SHA256))
 		}
 	}
-	m.zero("certaudit_certificates_without_details", nil)
 }
 
 // absentFamilies say that there is no certificate. What cannot be decoded is a finding.
@@ -252,8 +258,8 @@ func sans(c *audit.Certificate) string {
 
 func (m *families) findings(r audit.Result) {
 	const total, each = "certaudit_findings", "certaudit_certificate_findings"
-	for _, c := range audit.Checks() {
-		m.zero(total, m.pairs("check", c.ID, "severity", string(c.Severity)))
+	for _, severity := range []audit.Severity{audit.Critical, audit.Warning, audit.Info} {
+		m.zero(total, m.pairs("severity", string(severity)))
 	}
 	missing := map[string]int{}
 	for _, n := range r.Nodes {
@@ -271,14 +277,8 @@ func (m *families) findings(r audit.Result) {
 		}
 		what := m.pairs("check", f.Check, "severity", string(f.Severity))
 		m.count(total, what)
-		if m.size(each) >= maxFindingSeries {
-			continue
-		}
-		for _, i := range f.Rows {
-			m.count(each, m.identityOf(&r.Certificates[i]), what)
-		}
-		if len(f.Rows) == 0 {
-			m.count(each, m.pairs("node", m.node(f.Node), "component", f.Component, "path", m.host.path(f.Path), "field", f.Field), what)
+		if m.size(each) < maxFindingSeries {
+			m.count(each, m.placeOf(r, f), what)
 		}
 	}
 	for _, node := range slices.Sorted(maps.Keys(missing)) {
@@ -286,16 +286,55 @@ func (m *families) findings(r audit.Result) {
 	}
 }
 
+// placeOf is the identity of what a finding is about. A finding has one, so that one
+// fault is one alert.
+func (m *families) placeOf(r audit.Result, f audit.Finding) []*dto.LabelPair {
+	if len(f.Rows) > 0 {
+		return m.identityOf(&r.Certificates[f.Rows[0]])
+	}
+	return m.pairs("node", m.node(f.Node), "component", f.Component, "path", m.host.path(f.Path), "field", f.Field)
+}
+
+// connectionStatuses are the two ways in which a verdict on a connection counts; the
+// other verdicts say that an end is not in view.
+var connectionStatuses = map[string]string{audit.VerdictOK: "ok", audit.VerdictUnverified: "ok", audit.VerdictBroken: "broken"}
+
 func (m *families) connections(r audit.Result) {
+	const total = "certaudit_connections"
+	explained := map[[2]string][]audit.Finding{}
+	for _, f := range r.Findings {
+		for _, label := range f.Breaks {
+			if f.Counts() {
+				explained[[2]string{f.Node, label}] = append(explained[[2]string{f.Node, label}], f)
+			}
+		}
+	}
 	for _, c := range r.Connections {
-		ok := 1.0
-		switch c.Status {
-		case audit.VerdictBroken:
-			ok = 0
-		case audit.VerdictUnknown, audit.VerdictNone:
+		status, judged := connectionStatuses[c.Status]
+		if !judged {
 			continue
 		}
-		m.add("certaudit_connection_ok", ok, m.pairs("node", m.node(c.Node), "client", c.Client, "server", c.Server, "address", c.Address))
+		node := m.node(c.Node)
+		for _, s := range []string{"ok", "broken"} {
+			m.zero(total, m.pairs("node", node, "status", s))
+		}
+		m.count(total, m.pairs("node", node, "status", status))
+		if status == "broken" {
+			m.broken(r, c, explained[[2]string{c.Node, c.Label()}])
+		}
+	}
+}
+
+// broken adds a broken connection once for each finding that explains it.
+func (m *families) broken(r audit.Result, c audit.Connection, findings []audit.Finding) {
+	const family = "certaudit_connection_broken"
+	ends := m.pairs("node", m.node(c.Node), "client", c.Client, "server", c.Server, "address", c.Address)
+	if len(findings) == 0 {
+		m.add(family, 1, ends)
+	}
+	for _, f := range findings {
+		place := slices.DeleteFunc(m.placeOf(r, f), func(l *dto.LabelPair) bool { return l.GetName() != "path" && l.GetName() != "field" })
+		m.add(family, 1, ends, place, m.pairs("check", f.Check, "severity", string(f.Severity)))
 	}
 }
 

@@ -191,12 +191,10 @@ func TestMetricsSayWhatIsMissing(t *testing.T) {
 		{Check: "files/permissions", Severity: audit.Warning, Node: "cp-1", Component: "etcd", Path: "/pki/server.key"},
 		{Check: "files/missing", Severity: audit.Critical, Node: "cp-1", Path: "/pki/known.crt", Known: true},
 		{Check: "keys/weak", Severity: audit.Warning, Node: "cp-1", Path: "/pki/waived.crt", Waiver: &audit.WaivedBy{}}}
-	r.Connections = []audit.Connection{
-		{Node: "cp-1", Client: "a", Server: "b", Status: audit.VerdictOK}, {Node: "cp-1", Client: "a", Server: "b", Status: audit.VerdictBroken},
-		{Node: "cp-1", Client: "a", Server: "c", Status: audit.VerdictUnverified}, {Node: "cp-1", Client: "a", Server: "d", Status: audit.VerdictUnknown}}
+	r.Connections = []audit.Connection{{Node: "cp-1", Client: "a", Server: "d", Status: audit.VerdictUnknown}}
 	var got []string
 	for line := range strings.Lines(exposition(t, Metrics(r, Health{}))) {
-		if strings.HasPrefix(line, "certaudit_") && !strings.HasSuffix(line, "} 0\n") && !strings.HasPrefix(line, "certaudit_build") || strings.Contains(line, "connection_ok{") {
+		if strings.HasPrefix(line, "certaudit_") && !strings.HasSuffix(line, "} 0\n") && !strings.HasPrefix(line, "certaudit_build") {
 			got = append(got, strings.TrimSuffix(line, "\n"))
 		}
 	}
@@ -205,16 +203,49 @@ func TestMetricsSayWhatIsMissing(t *testing.T) {
 		`certaudit_certificate_missing{node="cp-1",component="etcd",role="etcd/peer",path="/pki/server.crt"} 1`,
 		`certaudit_certificate_unreadable{node="cp-1",component="etcd",role="etcd/ca",path="/pki/ca.crt"} 1`,
 		`certaudit_certificate_findings{node="cp-1",component="etcd",role="etcd/serving",path="/pki/server.crt",check="files/missing",severity="critical"} 1`,
-		`certaudit_certificate_findings{node="cp-1",component="etcd",role="etcd/peer",path="/pki/server.crt",check="files/missing",severity="critical"} 1`,
 		`certaudit_certificate_findings{node="cp-1",component="etcd",path="/pki/server.key",check="files/permissions",severity="warning"} 1`,
-		"certaudit_certificates_without_details 0",
 		`certaudit_findings{check="files/missing",severity="critical"} 1`,
 		`certaudit_findings{check="files/permissions",severity="warning"} 1`,
-		`certaudit_connection_ok{node="cp-1",client="a",server="b"} 0`,
-		`certaudit_connection_ok{node="cp-1",client="a",server="c"} 1`,
 		`certaudit_references_missing{node="cp-1"} 2`,
 		"certaudit_audit_complete 1",
 		"certaudit_audit_last_success_timestamp_seconds " + fmt.Sprint(float64(r.At.Unix())),
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// A broken connection says which findings explain it, and which of them count.
+func TestMetricsSayWhyConnectionsBreak(t *testing.T) {
+	r := nothing()
+	broken := func(client, server, address string) audit.Connection {
+		return audit.Connection{Node: "cp-1", Client: client, Server: server, Address: address, Status: audit.VerdictBroken}
+	}
+	r.Certificates = []audit.Certificate{{Node: "cp-1", Component: "admin", Role: "user/client", Path: "/root/.kube/config", Field: "users[0].user.client-certificate-data"}}
+	r.Findings = []audit.Finding{
+		{Check: "validity/expired", Severity: audit.Warning, Node: "cp-1", Path: "/root/.kube/config", Field: "kubectl", Rows: []int{0}, Breaks: []string{"kubectl -> kube-apiserver"}},
+		{Check: "connections/client-untrusted", Severity: audit.Critical, Node: "cp-1", Component: "etcd", Path: "/etcd.yaml", Field: "--trusted-ca-file", Breaks: []string{"kube-apiserver -> etcd", "etcd gateway -> etcd"}},
+		{Check: "validity/expired", Severity: audit.Critical, Node: "cp-1", Path: "/waived.crt", Waiver: &audit.WaivedBy{}, Breaks: []string{"kubelet -> kube-apiserver"}},
+		{Check: "validity/expired", Severity: audit.Critical, Node: "cp-2", Path: "/elsewhere.crt", Breaks: []string{"kubelet -> kube-apiserver"}}}
+	r.Connections = []audit.Connection{
+		broken("kubectl", "kube-apiserver", "https://192.0.2.11:6443"), broken("kube-apiserver", "etcd", "https://127.0.0.1:2379"),
+		broken("kube-apiserver", "etcd", "https://192.0.2.12:2379"), broken("kubelet", "kube-apiserver", ""),
+		{Node: "cp-1", Client: "a", Server: "b", Status: audit.VerdictOK}, {Node: "cp-1", Client: "a", Server: "c", Status: audit.VerdictUnverified},
+		{Node: "cp-1", Client: "a", Server: "d", Status: audit.VerdictUnknown}, {Node: "cp-2", Client: "a", Server: "d", Status: audit.VerdictUnknown}}
+	var got []string
+	for line := range strings.Lines(exposition(t, Metrics(r, Health{}))) {
+		if strings.HasPrefix(line, "certaudit_connection") {
+			got = append(got, strings.TrimSuffix(line, "\n"))
+		}
+	}
+	const etcd = `path="/etcd.yaml",field="--trusted-ca-file",check="connections/client-untrusted",severity="critical"} 1`
+	want := []string{
+		`certaudit_connections{node="cp-1",status="ok"} 2`,
+		`certaudit_connections{node="cp-1",status="broken"} 4`,
+		`certaudit_connection_broken{node="cp-1",client="kubectl",server="kube-apiserver",address="https://192.0.2.11:6443",path="/root/.kube/config",field="users[0].user.client-certificate-data",check="validity/expired",severity="warning"} 1`,
+		`certaudit_connection_broken{node="cp-1",client="kube-apiserver",server="etcd",address="https://127.0.0.1:2379",` + etcd,
+		`certaudit_connection_broken{node="cp-1",client="kube-apiserver",server="etcd",address="https://192.0.2.12:2379",` + etcd,
+		`certaudit_connection_broken{node="cp-1",client="kubelet",server="kube-apiserver"} 1`,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
