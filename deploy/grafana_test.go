@@ -189,7 +189,7 @@ func example(t *testing.T, now time.Time) string {
 // exampleAlerts are those that the example gives rise to, with their severity.
 var exampleAlerts = []string{
 	"CertauditCertificateExpired critical", "CertauditCertificateExpiring critical", "CertauditCertificateMisissued critical",
-	"CertauditCertificateMissing critical", "CertauditConnectionBroken critical",
+	"CertauditCertificateMissing critical",
 }
 
 // Every query of the dashboard is answered by a real Prometheus that scrapes the

@@ -9,12 +9,14 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"certaudit/audit"
 	"certaudit/fixtures"
+	"certaudit/report"
 
 	"github.com/google/go-cmp/cmp"
 	"gopkg.in/yaml.v3"
@@ -110,11 +112,32 @@ func TestEveryAlertIsTested(t *testing.T) {
 	want := map[string]bool{}
 	for _, a := range alerts(t) {
 		want[a.Alert+" silent"] = true
-		want[a.Alert+" "+a.Labels["severity"]] = true
+		for _, s := range severities(a) {
+			want[a.Alert+" "+s] = true
+		}
 	}
 	if diff := cmp.Diff(slices.Sorted(maps.Keys(want)), slices.Sorted(maps.Keys(got))); diff != "" {
 		t.Errorf("alerts and their tests (-rules +tests):\n%s", diff)
 	}
+}
+
+var matchedSeverities = regexp.MustCompile(`severity=~"([a-z|]+)"`)
+
+// severities are those that an alert may have: the rule's own, or that of the finding
+// that it is made from.
+func severities(a rule) []string {
+	if own := a.Labels["severity"]; own != "" {
+		return []string{own}
+	}
+	if m := matchedSeverities.FindStringSubmatch(expanded(a.Expr)); m != nil {
+		return strings.Split(m[1], "|")
+	}
+	return nil
+}
+
+// expanded adds to an expression that asks for the judged dates what these are made of.
+func expanded(expr string) string {
+	return strings.ReplaceAll(expr, "certaudit:certificate_judged_seconds", `certaudit:certificate_judged_seconds{severity=~"critical|warning"}`)
 }
 
 // Whoever is woken learns from the alert alone what it is about and where to
@@ -122,8 +145,13 @@ func TestEveryAlertIsTested(t *testing.T) {
 func TestAlertsSayWhatTheyMean(t *testing.T) {
 	runbook := repository(t) + "/blob/main/docs/runbook.md#"
 	for _, a := range alerts(t) {
-		if s := a.Labels["severity"]; s != "critical" && s != "warning" {
-			t.Errorf("%s: severity %q", a.Alert, s)
+		for _, s := range severities(a) {
+			if s != "critical" && s != "warning" {
+				t.Errorf("%s: severity %q", a.Alert, s)
+			}
+		}
+		if len(severities(a)) == 0 {
+			t.Errorf("%s: no severity", a.Alert)
 		}
 		if want := runbook + strings.ToLower(a.Alert); a.Annotations["runbook_url"] != want {
 			t.Errorf("%s: runbook_url is %q, want %q", a.Alert, a.Annotations["runbook_url"], want)
@@ -140,11 +168,11 @@ func TestAlertsSayWhatTheyMean(t *testing.T) {
 // subjects are the labels that an alert's text has to name.
 func subjects(a rule) []string {
 	switch {
-	case strings.HasPrefix(a.Alert, "CertauditCertificate"), a.Alert == "CertauditReferenceMissing", a.Alert == "CertauditFindingCritical":
+	case strings.HasPrefix(a.Alert, "CertauditCertificate"), a.Alert == "CertauditReferenceMissing", strings.HasPrefix(a.Alert, "CertauditFinding"):
 		return []string{"component", "path", "node"}
 	case a.Alert == "CertauditConnectionBroken":
-		return []string{"client", "server", "address", "node"}
-	case slices.Contains([]string{"CertauditAuditIncomplete", "CertauditAuditStale", "CertauditConfigRefused", "CertauditDown"}, a.Alert):
+		return []string{"component", "path", "node"}
+	case slices.Contains([]string{"CertauditAuditIncomplete", "CertauditAuditFailing", "CertauditAuditStale", "CertauditConfigRefused", "CertauditDown"}, a.Alert):
 		return []string{"instance"}
 	case a.Alert == "CertauditAbsent":
 		return nil
@@ -205,7 +233,7 @@ func TestMadeFromTheRulesFile(t *testing.T) {
 	}
 }
 
-// The alerts on expiry and the audit's own verdicts draw one line: at each of
+// The fallback by dates and the audit's own verdicts draw one line: at each of
 // these days the same certificates are expired, expiring and nearly expired.
 func TestExpiryAlertsAgreeWithTheAudit(t *testing.T) {
 	t.Parallel()
@@ -218,11 +246,7 @@ func TestExpiryAlertsAgreeWithTheAudit(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rules, err := filepath.Abs(rulesFile)
-	if err != nil {
-		t.Fatal(err)
-	}
-	file := unitTests{RuleFiles: []string{rules}, Interval: "15m"}
+	file := newUnitTests(t)
 	var names []string
 	for _, day := range []int{0, 298, 299, 304, 306, 327, 329, 334, 336, 3439, 3441, 3589, 3591, 3621} {
 		test := expiryTest(day, audit.Run([]*inventory.Inventory{inv}, audit.Options{At: fixtures.Now.AddDate(0, 0, day)}))
@@ -247,15 +271,31 @@ func TestExpiryAlertsAgreeWithTheAudit(t *testing.T) {
 	}, names); diff != "" {
 		t.Errorf("days and findings (-want +got):\n%s", diff)
 	}
+	file.run(t, promtool)
+}
+
+// run has promtool run the tests.
+func (file unitTests) run(t *testing.T, promtool string) {
+	t.Helper()
 	data, err := yaml.Marshal(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	name := filepath.Join(t.TempDir(), "agreement.yaml")
+	name := filepath.Join(t.TempDir(), "tests.yaml")
 	if err := os.WriteFile(name, data, 0o644); err != nil {
 		t.Fatal(err)
 	}
 	run(t, promtool, "test", "rules", name)
+}
+
+// newUnitTests are tests of the rules whose clock goes by quarters of an hour.
+func newUnitTests(t *testing.T) unitTests {
+	t.Helper()
+	rules, err := filepath.Abs(rulesFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return unitTests{RuleFiles: []string{rules}, Interval: "15m"}
 }
 
 // unitTests is the input of promtool test rules.
@@ -330,4 +370,111 @@ func expiryTest(day int, r audit.Result) unitTest {
 	test.Name = fmt.Sprintf("day %d: %d critical, %d warning", day, count[audit.Critical], count[audit.Warning])
 	test.Exprs = []testExpr{expr}
 	return test
+}
+
+// One fault is one alert, and has the severity of the finding: for what is wrong with
+// the nodes of all scenarios, as the exporter tells it.
+func TestFindingsAreAlerts(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes promtool a minute")
+	}
+	t.Parallel()
+	promtool := tool(t, "promtool")
+	file := newUnitTests(t)
+	scenarios := append(fixtures.Scenarios(), ownKubeconfig())
+	for _, s := range scenarios {
+		tree := t.TempDir()
+		if err := s.Node().Write(tree); err != nil {
+			t.Fatal(err)
+		}
+		inv, err := inventory.Gather(tree)
+		if err != nil {
+			t.Fatal(err)
+		}
+		file.Tests = append(file.Tests, findingsTest(t, s.Name, audit.Run([]*inventory.Inventory{inv}, audit.Options{At: fixtures.Now})))
+	}
+	file.run(t, promtool)
+}
+
+// ownKubeconfig is a node on which root's kubeconfig has expired, as "kubeadm certs
+// renew" leaves it behind.
+func ownKubeconfig() fixtures.Scenario {
+	return fixtures.Scenario{Name: "an expired ~/.kube/config", Node: func() fixtures.Node {
+		old := fixtures.ControlPlane(fixtures.Options{Now: fixtures.Now.AddDate(-2, 0, 0)})
+		c := fixtures.ControlPlane(fixtures.Options{})
+		c.Node["/root/.kube/config"] = old.Node["/etc/kubernetes/admin.conf"]
+		return c.Node
+	}}
+}
+
+var exportedLine = regexp.MustCompile(`(?m)^(certaudit_\S+?(?:\{.*\})?) (\S+)$`)
+
+// findingsTest holds the alerts of a result against its findings. Alerts about the
+// audit itself are left out.
+func findingsTest(t *testing.T, name string, r audit.Result) unitTest {
+	t.Helper()
+	var text strings.Builder
+	if err := report.WriteMetrics(&text, report.Metrics(r, report.Health{})); err != nil {
+		t.Fatal(err)
+	}
+	test := unitTest{Name: name, Interval: "15m"}
+	zero := r.At.Add(-15 * time.Minute).Unix()
+	for _, m := range exportedLine.FindAllStringSubmatch(text.String(), -1) {
+		value, err := strconv.ParseFloat(m[2], 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(m[1], "_timestamp_seconds") {
+			value -= float64(zero)
+		}
+		test.Series = append(test.Series, testSeries{m[1], fmt.Sprintf("%.0f+0x2", value)})
+	}
+	type place struct {
+		node, component, path, field string
+		row                          int
+	}
+	places := map[string]map[place]bool{}
+	for _, f := range r.Findings {
+		if !f.Counts() || f.Severity == audit.Info {
+			continue
+		}
+		at := place{f.Node, f.Component, f.Path, f.Field, -1}
+		if len(f.Rows) > 0 {
+			at = place{row: f.Rows[0]}
+		}
+		labels := fmt.Sprintf("{check=%q, severity=%q}", f.Check, f.Severity)
+		if places[labels] == nil {
+			places[labels] = map[place]bool{}
+		}
+		places[labels][at] = true
+	}
+	expr := testExpr{Expr: `count by (check, severity) (ALERTS{alertname!~"Certaudit(Audit|Absent).*",alertstate="firing"})`, At: "15m"}
+	for _, labels := range slices.Sorted(maps.Keys(places)) {
+		expr.Samples = append(expr.Samples, testSample{labels, len(places[labels])})
+	}
+	test.Exprs = []testExpr{expr}
+	return test
+}
+
+var chosenLabels = regexp.MustCompile(`\b(on|by) \(([^)]*)\) *(\S*)`)
+
+// Rules keep the labels that tell clusters and hosts apart, whatever these are
+// called: they choose labels only to ask for what is not certaudit's.
+func TestRulesKeepForeignLabels(t *testing.T) {
+	var file ruleGroups
+	readYAML(t, rulesFile, &file)
+	chosen := 0
+	for _, g := range file.Groups {
+		for _, r := range g.Rules {
+			for _, m := range chosenLabels.FindAllStringSubmatch(r.Expr, -1) {
+				chosen++
+				if m[1] != "on" || !strings.HasPrefix(m[2], "cluster, ") || m[3] != "up" && m[3] != "kube_node_info" {
+					t.Errorf("%s%s chooses labels: %s", r.Alert, r.Record, m[0])
+				}
+			}
+		}
+	}
+	if chosen == 0 {
+		t.Error("nothing is chosen, not even for up and kube_node_info")
+	}
 }
