@@ -43,7 +43,7 @@ demo: build ## audit a small faulty cluster
 	bin/certaudit demo
 
 bench: ## print timings beside their floor; COUNT is how often each is taken
-	$(TEST) -run='^$$' -bench=. -benchmem -count=$(COUNT) ./audit ./cmd
+	$(TEST) -run='^$$' -bench=. -benchmem -count=$(COUNT) ./audit ./report ./cmd
 
 docs: ## write the pages under docs/ and the files under deploy/ that are made from others
 	$(TEST) ./cmd ./deploy -run='Page$$|^TestMade' -update

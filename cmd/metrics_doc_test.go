@@ -18,7 +18,7 @@ All are of one audit: a scrape never sees half of one. Dates are instants, so th
 
 The identity of a certificate is the same in every family that has it: ` + "`node`, `component`, `role`, `path`" + `; ` + "`field`" + ` where it is
 embedded in a field of the file; ` + "`index`" + ` for the second and later certificates of one place, from 1. A label without a value is left
-out. One certificate in several roles has a series for each. Values are valid UTF-8 of at most 512 bytes; what a terminal would
+out. One certificate in several roles has a series for each; a finding about it has one, with the first. Values are valid UTF-8 of at most 512 bytes; what a terminal would
 obey is escaped as in Go.
 
 Certificates whose files vanish are ` + "`certaudit_certificate_missing`" + ` from then on: those that the configuration names for as long as it
@@ -27,6 +27,18 @@ user's own kubeconfig, are forgotten.
 
 With more than 1000 certificates the files that no component names have no more than their notAfter and findings, so that
 10,000 certificates make a scrape of less than 2.5 MB.
+
+What a sound node costs, measured (` + "`go test ./report -bench Scrape`" + `), without ` + "`go_*` and `process_*`" + `:
+
+| node | certificates | series | kB a scrape | compressed |
+|---|---|---|---|---|
+| worker, as kubeadm makes it | 3 | 23 | 5 | 1.4 |
+| worker, 25 certificates | 25 | 89 | 26 | 1.7 |
+| control plane, as kubeadm makes it | 16 | 63 | 15 | 2.8 |
+| control plane, 25 certificates | 25 | 90 | 22 | 3.0 |
+
+A certificate has three series. A finding adds one, the first of its check another, and a broken connection one for each finding that explains it. What is 0 has no series, but for a
+severity without findings and for counts that a query compares with before. 5,000 nodes with 25 certificates are at most 450,000 series.
 `
 
 const compatIntro = `

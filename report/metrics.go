@@ -117,13 +117,13 @@ var metricRoster = []Metric{
 		"there are none",
 		"certaudit_certificates_without_details > 0"},
 	{"certaudit_findings", "gauge", []string{"check", "severity"},
-		"Findings that count: neither waived nor known from the baseline; a severity without a check is 0, so that a sum by severity has an answer",
-		"never for a severity; for a check, where nothing of it is found",
+		"Findings that count: neither waived nor known from the baseline; a severity of which there is none has a 0 without a check, so that a sum by severity has an answer",
+		"nothing of the check is found",
 		"sum by (severity) (certaudit_findings)"},
 	{"certaudit_connections", "gauge", []string{"node", "status"},
 		"Connections that the configuration defines and whose ends are in view, by status: ok, for a handshake that would succeed, or broken",
-		"the node has no connections",
-		`certaudit_connections{status="broken"} > 0`},
+		"the node has no connection of that status",
+		`sum(certaudit_connections{status="broken"}) or vector(0)`},
 	{"certaudit_connection_broken", "gauge", append(connection[:len(connection):len(connection)], "path", "field", "check", "severity"),
 		"1 for a connection whose handshake would fail, by the finding that explains it: one of connections/... is its own, another one is about a certificate, a file or a flag",
 		"the handshake would succeed, or the other end is not in view; without a check and a severity, no finding that counts explains it: it is waived or known",
@@ -258,9 +258,7 @@ func sans(c *audit.Certificate) string {
 
 func (m *families) findings(r audit.Result) {
 	const total, each = "certaudit_findings", "certaudit_certificate_findings"
-	for _, severity := range []audit.Severity{audit.Critical, audit.Warning, audit.Info} {
-		m.zero(total, m.pairs("severity", string(severity)))
-	}
+	none := map[audit.Severity]bool{audit.Critical: true, audit.Warning: true, audit.Info: true}
 	missing := map[string]int{}
 	for _, n := range r.Nodes {
 		missing[m.node(n.Name)] = 0
@@ -277,9 +275,13 @@ func (m *families) findings(r audit.Result) {
 		}
 		what := m.pairs("check", f.Check, "severity", string(f.Severity))
 		m.count(total, what)
+		delete(none, f.Severity)
 		if m.size(each) < maxFindingSeries {
 			m.count(each, m.placeOf(r, f), what)
 		}
+	}
+	for _, severity := range slices.Sorted(maps.Keys(none)) {
+		m.zero(total, m.pairs("severity", string(severity)))
 	}
 	for _, node := range slices.Sorted(maps.Keys(missing)) {
 		m.add("certaudit_references_missing", float64(missing[node]), m.pairs("node", node))
@@ -315,9 +317,6 @@ func (m *families) connections(r audit.Result) {
 			continue
 		}
 		node := m.node(c.Node)
-		for _, s := range []string{"ok", "broken"} {
-			m.zero(total, m.pairs("node", node, "status", s))
-		}
 		m.count(total, m.pairs("node", node, "status", status))
 		if status == "broken" {
 			m.broken(r, c, explained[[2]string{c.Node, c.Label()}])
