@@ -69,6 +69,14 @@ type port struct {
 // checkPod holds a pod against what the deployment page promises.
 func checkPod(t *testing.T, pod podSpec, hostPaths map[string]string) {
 	t.Helper()
+	checkPodWith(t, pod, hostPaths, capability)
+}
+
+// capability is the one that the pod has.
+var capability = map[string]any{"drop": []any{"ALL"}, "add": []any{"DAC_READ_SEARCH"}}
+
+func checkPodWith(t *testing.T, pod podSpec, hostPaths map[string]string, capabilities map[string]any) {
+	t.Helper()
 	if pod.AutomountToken == nil || *pod.AutomountToken {
 		t.Error("a service account token is mounted")
 	}
@@ -95,7 +103,7 @@ func checkPod(t *testing.T, pod podSpec, hostPaths map[string]string) {
 		t.Errorf("ports (-want +got):\n%s", diff)
 	}
 	if diff := cmp.Diff(map[string]any{"privileged": false, "allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true,
-		"capabilities": map[string]any{"drop": []any{"ALL"}}}, c.SecurityContext); diff != "" {
+		"capabilities": capabilities}, c.SecurityContext); diff != "" {
 		t.Errorf("security context of the container (-want +got):\n%s", diff)
 	}
 	if diff := cmp.Diff(map[string]any{"requests": map[string]any{"cpu": "5m", "memory": "24Mi"}, "limits": map[string]any{"memory": "64Mi"}}, c.Resources); diff != "" {
@@ -140,8 +148,8 @@ func checkPod(t *testing.T, pod podSpec, hostPaths map[string]string) {
 
 // baseHostPaths is all of a node that the pod sees.
 var baseHostPaths = map[string]string{
-	"/etc/kubernetes": "Directory", "/etc/default": "Directory", "/etc/hostname": "File", "/etc/systemd/system": "Directory",
-	"/usr/lib/systemd/system": "Directory", "/var/lib/kubelet": "Directory",
+	"/etc/kubernetes": "", "/etc/default": "", "/etc/hostname": "File", "/etc/systemd/system": "",
+	"/usr/lib/systemd/system": "", "/var/lib/kubelet": "Directory",
 }
 
 func TestDaemonSetHasLeastPrivilege(t *testing.T) {
@@ -186,8 +194,8 @@ func build(t *testing.T, dir string) map[string]object {
 
 func TestKustomizations(t *testing.T) {
 	withSysconfig := maps.Clone(baseHostPaths)
-	withSysconfig["/etc/sysconfig"] = "Directory"
-	rpm := t.TempDir()
+	withSysconfig["/etc/sysconfig"] = ""
+	rpm, bare := t.TempDir(), t.TempDir()
 	for _, c := range []struct {
 		name, dir string
 		kinds     []string
@@ -197,10 +205,16 @@ func TestKustomizations(t *testing.T) {
 		{"prometheus-operator", "kubernetes/overlays/prometheus-operator",
 			[]string{"DaemonSet", "Namespace", "NetworkPolicy", "PodMonitor", "PrometheusRule", "ServiceAccount"}, baseHostPaths},
 		{"rpm", rpm, []string{"DaemonSet", "Namespace", "NetworkPolicy", "ServiceAccount"}, withSysconfig},
+		{"without-capability", bare, []string{"DaemonSet", "Namespace", "NetworkPolicy", "ServiceAccount"}, baseHostPaths},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if c.dir == rpm {
-				writeRPM(t, rpm)
+			capabilities := capability
+			switch c.dir {
+			case bare:
+				capabilities = map[string]any{"drop": []any{"ALL"}}
+				fallthrough
+			case rpm:
+				writeOverlay(t, c.dir, c.name)
 			}
 			objects := build(t, c.dir)
 			if diff := cmp.Diff(c.kinds, slices.Sorted(maps.Keys(objects))); diff != "" {
@@ -229,7 +243,7 @@ func TestKustomizations(t *testing.T) {
 			if err := ds.Spec.Decode(&spec); err != nil {
 				t.Fatal(err)
 			}
-			checkPod(t, spec.Template.Spec, c.hostPaths)
+			checkPodWith(t, spec.Template.Spec, c.hostPaths, capabilities)
 			want := map[string]string{"app.kubernetes.io/name": "certaudit"}
 			if diff := cmp.Diff([]map[string]string{want, want}, []map[string]string{spec.Selector.MatchLabels, spec.Template.Metadata.Labels}); diff != "" {
 				t.Errorf("selector and labels of the pods (-want +got):\n%s", diff)
@@ -258,8 +272,8 @@ func image(o object) string {
 	return spec.Template.Spec.Containers[0].Image
 }
 
-// writeRPM writes an overlay as the deployment page shows it.
-func writeRPM(t *testing.T, dir string) {
+// writeOverlay writes an overlay with a component as the deployment page shows it.
+func writeOverlay(t *testing.T, dir, component string) {
 	t.Helper()
 	here, err := filepath.Abs("kubernetes")
 	if err != nil {
@@ -273,7 +287,7 @@ func writeRPM(t *testing.T, dir string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	writeFile(t, filepath.Join(dir, "kustomization.yaml"), "resources: ["+rel+"/base]\ncomponents: ["+rel+"/components/rpm]\n")
+	writeFile(t, filepath.Join(dir, "kustomization.yaml"), "resources: ["+rel+"/base]\ncomponents: ["+rel+"/components/"+component+"]\n")
 }
 
 var instruction = regexp.MustCompile(`(?m)^[A-Z]+ .*$`)

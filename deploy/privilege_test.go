@@ -33,6 +33,7 @@ func TestRightsThatReadingNeeds(t *testing.T) {
 	const etcd = 65533
 	nothing := []string{"--no-new-privs", "--bounding-set=-all", "--inh-caps=-all"}
 	capability := []string{"--no-new-privs", "--bounding-set=-all,+dac_read_search", "--inh-caps=-all,+dac_read_search", "--ambient-caps=-all,+dac_read_search"}
+	podRights := []string{"--no-new-privs", "--bounding-set=-all,+dac_read_search", "--inh-caps=-all"}
 	nobody := []string{"--reuid=65534", "--regid=65534", "--clear-groups"}
 	for _, c := range []struct {
 		name   string
@@ -40,8 +41,10 @@ func TestRightsThatReadingNeeds(t *testing.T) {
 		owner  int
 		want   int
 	}{
-		{"the pod: uid 0 and no capability", nothing, 0, 0},
-		{"the pod, where etcd's keys are etcd's", nothing, etcd, 3},
+		{"the pod: uid 0 and CAP_DAC_READ_SEARCH", podRights, 0, 0},
+		{"the pod, where etcd's keys are etcd's", podRights, etcd, 0},
+		{"the pod without the capability", nothing, 0, 0},
+		{"the pod without it, where etcd's keys are etcd's", nothing, etcd, 3},
 		{"the units: another user and CAP_DAC_READ_SEARCH", append(capability, nobody...), 0, 0},
 		{"the units, where etcd's keys are etcd's", append(capability, nobody...), etcd, 0},
 		{"nobody", append(nothing, nobody...), 0, 3},

@@ -240,8 +240,8 @@ func TestMetricsSayWhyConnectionsBreak(t *testing.T) {
 	}
 	const etcd = `path="/etcd.yaml",field="--trusted-ca-file",check="connections/client-untrusted",severity="critical"} 1`
 	want := []string{
-		`certaudit_connections{node="cp-1",status="ok"} 2`,
 		`certaudit_connections{node="cp-1",status="broken"} 4`,
+		`certaudit_connections{node="cp-1",status="ok"} 2`,
 		`certaudit_connection_broken{node="cp-1",client="kubectl",server="kube-apiserver",address="https://192.0.2.11:6443",path="/root/.kube/config",field="users[0].user.client-certificate-data",check="validity/expired",severity="warning"} 1`,
 		`certaudit_connection_broken{node="cp-1",client="kube-apiserver",server="etcd",address="https://127.0.0.1:2379",` + etcd,
 		`certaudit_connection_broken{node="cp-1",client="kube-apiserver",server="etcd",address="https://192.0.2.12:2379",` + etcd,
