@@ -166,8 +166,9 @@ type object struct {
 		Namespace string            `yaml:"namespace"`
 		Labels    map[string]string `yaml:"labels"`
 	} `yaml:"metadata"`
-	Automount *bool     `yaml:"automountServiceAccountToken"`
-	Spec      yaml.Node `yaml:"spec"`
+	Automount *bool             `yaml:"automountServiceAccountToken"`
+	Data      map[string]string `yaml:"data"`
+	Spec      yaml.Node         `yaml:"spec"`
 }
 
 // build renders a kustomization with the tool that users have.

@@ -21,6 +21,7 @@ var mentions = []struct {
 	{file: rulesFile, before: "runbook_url: ", after: "/blob/main/docs/runbook.md#"},
 	{file: ruleTestsFile, before: "runbook_url: ", after: "/blob/main/docs/runbook.md#"},
 	{file: operatorFile, before: "runbook_url: ", after: "/blob/main/docs/runbook.md#"},
+	{file: chartRules, before: "runbook_url: ", after: "/blob/main/docs/runbook.md#"},
 	{file: "systemd/certaudit.service", before: "Documentation=", after: "/blob/main/docs/deployment.md\n"},
 	{file: "systemd/certaudit-textfile.service", before: "Documentation=", after: "/blob/main/docs/deployment.md\n"},
 	{file: "../docs/pipelines.md", before: "uses: ", after: "@main", short: true},
