@@ -31,7 +31,13 @@ import (
 const dashboardFile = "grafana/certaudit.json"
 
 type dashboard struct {
-	UID        string `json:"uid"`
+	UID         string `json:"uid"`
+	Annotations struct {
+		List []struct {
+			Name string `json:"name"`
+			Expr string `json:"expr"`
+		} `json:"list"`
+	} `json:"annotations"`
 	Templating struct {
 		List []struct {
 			Name       string `json:"name"`
@@ -50,8 +56,109 @@ type panel struct {
 	GridPos    struct {
 		X, Y, W, H int
 	} `json:"gridPos"`
-	Targets []target `json:"targets"`
+	Targets     []target `json:"targets"`
+	FieldConfig struct {
+		Overrides []struct {
+			Matcher    struct{ Options string } `json:"matcher"`
+			Properties []struct {
+				ID    string          `json:"id"`
+				Value json.RawMessage `json:"value"`
+			} `json:"properties"`
+		} `json:"overrides"`
+	} `json:"fieldConfig"`
 }
+
+// links are the addresses that a column of a table leads to.
+func (p panel) links(t *testing.T, column string) []string {
+	t.Helper()
+	var out []string
+	for _, o := range p.FieldConfig.Overrides {
+		for _, property := range o.Properties {
+			if o.Matcher.Options != column || property.ID != "links" {
+				continue
+			}
+			var links []struct{ URL string }
+			if err := json.Unmarshal(property.Value, &links); err != nil {
+				t.Fatal(err)
+			}
+			for _, l := range links {
+				out = append(out, l.URL)
+			}
+		}
+	}
+	return out
+}
+
+var headings = regexp.MustCompile(`(?m)^## ([a-z0-9-]+)/([a-z0-9-]+)$`)
+
+// A finding leads to its check's section of the documentation, and a node to its rows.
+func TestDashboardLinks(t *testing.T) {
+	d := readDashboard(t)
+	page := repository(t) + "/blob/main/docs/checks.md#${__data.fields.anchor}"
+	node := "/d/" + d.UID + "?${datasource:queryparam}&${cluster:queryparam}&${job:queryparam}&var-node=${__value.raw}&${__url_time_range}"
+	got := map[string][]string{}
+	for _, p := range d.Panels {
+		if p.Type != "table" {
+			continue
+		}
+		for _, column := range []string{"check", "node"} {
+			if l := p.links(t, column); l != nil {
+				got[p.Title+" "+column] = l
+			}
+		}
+		if len(p.links(t, "check")) > 0 && !strings.Contains(p.Targets[0].Expr, `"anchor", "$1$2", "check", "(.+)/(.+)"`) {
+			t.Errorf("%q links to an anchor that it does not make of the check: %s", p.Title, p.Targets[0].Expr)
+		}
+	}
+	want := map[string][]string{"Findings by check check": {page}, "Findings by certificate check": {page}, "Findings by certificate node": {node},
+		"Broken connections check": {page}, "Broken connections node": {node}, "Soonest to expire node": {node},
+		"Missing certificates node": {node}, "Firing alerts node": {node}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("links (-want +got):\n%s", diff)
+	}
+	// GitHub's anchor of "## validity/expired" is validityexpired: every check has such a
+	// heading, of letters, digits and hyphens on both sides of the stroke.
+	documented := map[string]bool{}
+	for _, m := range headings.FindAllStringSubmatch(string(readFile(t, "../docs/checks.md")), -1) {
+		documented[m[1]+"/"+m[2]] = true
+	}
+	for _, c := range audit.Checks() {
+		if !documented[c.ID] {
+			t.Errorf("docs/checks.md has no heading %q", c.ID)
+		}
+	}
+}
+
+// Every query is about the chosen clusters, jobs and nodes, and lists of what many
+// nodes have are bounded.
+func TestDashboardIsNarrowedAndBounded(t *testing.T) {
+	d := readDashboard(t)
+	exprs := map[string]string{}
+	for _, p := range d.Panels {
+		for _, q := range p.Targets {
+			exprs[p.Title+" "+q.RefID] = q.Expr
+			if (p.Type == "table" || p.Type == "timeseries" || p.Type == "state-timeline") && !bounded.MatchString(q.Expr) {
+				t.Errorf("%q has a row for every node: %s", p.Title, q.Expr)
+			}
+		}
+	}
+	for _, a := range d.Annotations.List {
+		exprs["annotation "+a.Name] = a.Expr
+	}
+	for name, expr := range exprs {
+		for _, variable := range []string{"cluster", "job", "node"} {
+			if !strings.Contains(expr, variable+`=~"$`+variable) {
+				t.Errorf("%s is not narrowed by %s: %s", name, variable, expr)
+			}
+		}
+	}
+	if exprs["annotation Renewals"] == "" {
+		t.Error("renewals are no annotations")
+	}
+}
+
+// bounded are queries with an end: the worst of many, sums by what is few, and alerts.
+var bounded = regexp.MustCompile(`(top|bottom)k\(\d+, |(sum|min|count) by \((check|status|severity|role|version)|^ALERTS`)
 
 type target struct {
 	RefID      string     `json:"refId"`
@@ -109,7 +216,9 @@ func TestDashboardIsWellFormed(t *testing.T) {
 	for _, v := range d.Templating.List {
 		variables = append(variables, v.Name+" "+v.Type+" "+v.Definition)
 	}
-	want := []string{"datasource datasource ", "node query label_values(certaudit_references_missing, node)"}
+	want := []string{"datasource datasource ", "cluster query label_values(certaudit_references_missing, cluster)",
+		`job query label_values(certaudit_references_missing{cluster=~"$cluster"}, job)`,
+		`node query label_values(certaudit_references_missing{cluster=~"$cluster",job=~"$job"}, node)`}
 	if diff := cmp.Diff(want, variables); diff != "" {
 		t.Errorf("variables (-want +got):\n%s", diff)
 	}
@@ -192,6 +301,9 @@ var exampleAlerts = []string{
 	"CertauditCertificateMissing critical",
 }
 
+// everything is what the variables stand for when nothing is chosen.
+var everything = strings.NewReplacer("$cluster", ".*", "$job", ".*", "$node", ".*")
+
 // Every query of the dashboard is answered by a real Prometheus that scrapes the
 // example and evaluates the rules, and none with nothing.
 func TestDashboardQueriesAnswer(t *testing.T) {
@@ -219,8 +331,8 @@ func TestDashboardQueriesAnswer(t *testing.T) {
 	stats := map[string]string{}
 	for _, panel := range readDashboard(t).Panels {
 		for _, q := range panel.Targets {
-			expr := strings.ReplaceAll(q.Expr, "$node", ".*")
-			if strings.Contains(expr, "$") {
+			expr := everything.Replace(q.Expr)
+			if strings.Contains(strings.ReplaceAll(expr, "$1$2", ""), "$") {
 				t.Errorf("%q: a variable that is not known stands in %s", panel.Title, q.Expr)
 			}
 			result := p.query(t, expr)
@@ -231,6 +343,9 @@ func TestDashboardQueriesAnswer(t *testing.T) {
 				stats[panel.Title] = result[0].Value[1].(string)
 			}
 		}
+	}
+	for _, a := range readDashboard(t).Annotations.List {
+		p.query(t, everything.Replace(a.Expr)) // nothing was renewed
 	}
 	delete(stats, "Oldest audit") // depends on the clock
 	want := map[string]string{"Certificates": "15", "Expired": "1", "Expiring in 30 days": "1", "Missing": "1",

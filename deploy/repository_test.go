@@ -22,6 +22,8 @@ var mentions = []struct {
 	{file: ruleTestsFile, before: "runbook_url: ", after: "/blob/main/docs/runbook.md#"},
 	{file: operatorFile, before: "runbook_url: ", after: "/blob/main/docs/runbook.md#"},
 	{file: chartRules, before: "runbook_url: ", after: "/blob/main/docs/runbook.md#"},
+	{file: dashboardFile, before: `"url": "`, after: "/blob/main/docs/checks.md#"},
+	{file: chartDashboard, before: `"url": "`, after: "/blob/main/docs/checks.md#"},
 	{file: "systemd/certaudit.service", before: "Documentation=", after: "/blob/main/docs/deployment.md\n"},
 	{file: "systemd/certaudit-textfile.service", before: "Documentation=", after: "/blob/main/docs/deployment.md\n"},
 	{file: "../docs/pipelines.md", before: "uses: ", after: "@main", short: true},
