@@ -18,7 +18,7 @@ All are of one audit: a scrape never sees half of one. Dates are instants, so th
 
 The identity of a certificate is the same in every family that has it: ` + "`node`, `component`, `role`, `path`" + `; ` + "`field`" + ` where it is
 embedded in a field of the file; ` + "`index`" + ` for the second and later certificates of one place, from 1. A label without a value is left
-out. One certificate in several roles has a series for each; a finding about it has one, with the first. Values are valid UTF-8 of at most 512 bytes; what a terminal would
+out. One certificate in several roles has a series for each; a finding about it has one, with the first by name. Values are valid UTF-8 of at most 512 bytes; what a terminal would
 obey is escaped as in Go.
 
 Certificates whose files vanish are ` + "`certaudit_certificate_missing`" + ` from then on: those that the configuration names for as long as it

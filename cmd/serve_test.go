@@ -452,7 +452,7 @@ func TestServeReloadsThePolicy(t *testing.T) {
 	f.config = config
 	r := startServer(t, f, newWatcher, nil)
 	expiring := `certaudit_findings{check="validity/expiring",severity="warning"} `
-	r.until("!"+expiring)
+	r.until("!" + expiring)
 	reload := func(policy string) {
 		ok(t, os.WriteFile(config, []byte(policy), 0o644))
 		r.reload <- syscall.SIGHUP

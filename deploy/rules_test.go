@@ -440,7 +440,7 @@ func findingsTest(t *testing.T, name string, r audit.Result) unitTest {
 		}
 		at := place{f.Node, f.Component, f.Path, f.Field, -1}
 		if len(f.Rows) > 0 {
-			at = place{row: f.Rows[0]}
+			at = place{row: slices.Min(f.Rows)}
 		}
 		labels := fmt.Sprintf("{check=%q, severity=%q}", f.Check, f.Severity)
 		if places[labels] == nil {

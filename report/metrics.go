@@ -109,7 +109,7 @@ var metricRoster = []Metric{
 		"the file was read, or is missing",
 		"certaudit_certificate_unreadable == 1"},
 	{"certaudit_certificate_findings", "gauge", append(identity[:len(identity):len(identity)], "check", "severity"),
-		"Findings that count about a certificate, a file or a setting, by check; one about a certificate in several roles has the first",
+		"Findings that count about a certificate, a file or a setting, by check; one about a certificate in several roles has the first by name",
 		"nothing is found there; findings beyond the worst 2000 are only in certaudit_findings",
 		`certaudit_certificate_findings{severity="critical"} > 0`},
 	{"certaudit_certificates_without_details", "gauge", nil,
@@ -289,12 +289,17 @@ func (m *families) findings(r audit.Result) {
 }
 
 // placeOf is the identity of what a finding is about. A finding has one, so that one
-// fault is one alert.
+// fault is one alert: of several roles the first by name.
 func (m *families) placeOf(r audit.Result, f audit.Finding) []*dto.LabelPair {
-	if len(f.Rows) > 0 {
-		return m.identityOf(&r.Certificates[f.Rows[0]])
+	if len(f.Rows) == 0 {
+		return m.pairs("node", m.node(f.Node), "component", f.Component, "path", m.host.path(f.Path), "field", f.Field)
 	}
-	return m.pairs("node", m.node(f.Node), "component", f.Component, "path", m.host.path(f.Path), "field", f.Field)
+	first := slices.MinFunc(f.Rows, func(i, j int) int {
+		a, b := &r.Certificates[i], &r.Certificates[j]
+		return cmp.Or(cmp.Compare(a.Component, b.Component), cmp.Compare(a.Role, b.Role), cmp.Compare(a.Path, b.Path),
+			cmp.Compare(a.Field, b.Field), cmp.Compare(a.Index, b.Index))
+	})
+	return m.identityOf(&r.Certificates[first])
 }
 
 // connectionStatuses are the two ways in which a verdict on a connection counts; the

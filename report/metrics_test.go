@@ -202,7 +202,7 @@ func TestMetricsSayWhatIsMissing(t *testing.T) {
 		`certaudit_certificate_missing{node="cp-1",component="etcd",role="etcd/serving",path="/pki/server.crt"} 1`,
 		`certaudit_certificate_missing{node="cp-1",component="etcd",role="etcd/peer",path="/pki/server.crt"} 1`,
 		`certaudit_certificate_unreadable{node="cp-1",component="etcd",role="etcd/ca",path="/pki/ca.crt"} 1`,
-		`certaudit_certificate_findings{node="cp-1",component="etcd",role="etcd/serving",path="/pki/server.crt",check="files/missing",severity="critical"} 1`,
+		`certaudit_certificate_findings{node="cp-1",component="etcd",role="etcd/peer",path="/pki/server.crt",check="files/missing",severity="critical"} 1`,
 		`certaudit_certificate_findings{node="cp-1",component="etcd",path="/pki/server.key",check="files/permissions",severity="warning"} 1`,
 		`certaudit_findings{check="files/missing",severity="critical"} 1`,
 		`certaudit_findings{check="files/permissions",severity="warning"} 1`,
