@@ -9,8 +9,8 @@ import (
 )
 
 const metricsIntro = `
-` + "`certaudit serve`" + ` serves these at ` + "`/metrics`" + `, as Prometheus text or OpenMetrics, beside the usual
-` + "`go_*` and `process_*`" + `. ` + "`certaudit audit -o prometheus=FILE.prom`" + ` writes them, without timestamps, for the textfile collector of
+` + "`certaudit serve`" + ` serves these at ` + "`/metrics`" + `, as Prometheus text or OpenMetrics, and none
+of its own process: what that takes, the system tells. ` + "`certaudit audit -o prometheus=FILE.prom`" + ` writes them, without timestamps, for the textfile collector of
 node_exporter.
 
 All are of one audit: a scrape never sees half of one. Dates are instants, so that what is left is computed when it is asked for:
@@ -28,7 +28,7 @@ user's own kubeconfig, are forgotten.
 With more than 1000 certificates the files that no component names have no more than their notAfter and findings, so that
 10,000 certificates make a scrape of less than 2.5 MB.
 
-What a sound node costs, measured (` + "`go test ./report -bench Scrape`" + `), without ` + "`go_*` and `process_*`" + `:
+What a sound node costs, measured (` + "`go test ./report -bench Scrape`" + `):
 
 | node | certificates | series | kB a scrape | compressed |
 |---|---|---|---|---|

@@ -8,7 +8,6 @@ import (
 	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	dto "github.com/prometheus/client_model/go"
 
@@ -17,12 +16,7 @@ import (
 
 // handler serves the last state. Every answer is of one audit.
 func (s *server) handler() http.Handler {
-	process := prometheus.NewRegistry()
-	process.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	families := prometheus.GathererFunc(func() ([]*dto.MetricFamily, error) {
-		own, err := process.Gather()
-		return append(own, s.state.Load().families()...), err
-	})
+	families := prometheus.GathererFunc(func() ([]*dto.MetricFamily, error) { return s.state.Load().families(), nil })
 	mux := http.NewServeMux()
 	mux.Handle("/metrics", readOnly(compressed(promhttp.HandlerFor(families, promhttp.HandlerOpts{
 		EnableOpenMetrics: true, MaxRequestsInFlight: maxScrapes,

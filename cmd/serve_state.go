@@ -129,7 +129,7 @@ func (s *server) run(ctx context.Context, watch func() (watcher, error), reload 
 	defer dates.Stop()
 	due := work("start")
 	for {
-		dates.Reset(max(s.untilDates(), ended.Add(rest*s.timing.Duration).Sub(time.Now())))
+		dates.Reset(max(s.untilDates(), time.Until(ended.Add(rest*s.timing.Duration))))
 		why := ""
 		select {
 		case <-dates.C:
