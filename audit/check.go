@@ -62,12 +62,13 @@ type finding struct {
 	message   string
 	remedy    remedy
 	reference string
+	obstacle  string
 }
 
 func (p *pass) report(f finding) {
 	p.findings = append(p.findings, Finding{Check: p.check.ID, Severity: p.check.usual(f.severity), Node: p.name, Component: f.component,
 		Path: f.at.Path, Line: f.at.Line, Field: f.at.Field, SHA256: f.sha256,
-		Message: f.message, Remedy: f.remedy.text(), Reference: cmp.Or(f.reference, p.check.Source)})
+		Message: f.message, Remedy: f.remedy.text(), Reference: cmp.Or(f.reference, p.check.Source), Obstacle: f.obstacle})
 }
 
 // reportEntry reports a certificate. Its field is the flag that names it, so

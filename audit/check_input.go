@@ -29,7 +29,7 @@ func checkUnreadable(p *pass) {
 			continue
 		}
 		p.report(finding{severity: p.unreadSeverity(u.at.Path), component: u.component, at: u.at, message: u.reason + "; what it holds was not judged",
-			remedy: remedy{command("ls -ld %s", u.at.Path)}})
+			remedy: remedy{command("ls -ld %s", u.at.Path)}, obstacle: p.obstacle(u.at.Path)})
 	}
 	if len(denied) > 0 {
 		p.reportDenied(denied)
@@ -41,6 +41,14 @@ func checkUnreadable(p *pass) {
 	default:
 		p.unjudged("%d files and folders could not be read", len(all))
 	}
+}
+
+// obstacle is what keeps a file from being read that this user may read.
+func (n *node) obstacle(name string) string {
+	if n.inv.Files[name].State == inventory.DanglingLink {
+		return ObstacleLink
+	}
+	return ObstacleRead
 }
 
 // unreadable lists what could not be read, each once, by path.
@@ -78,7 +86,7 @@ const maxDenied = 3
 // reportDenied says once what want of rights kept from being judged: the place of
 // the finding is the first of all.
 func (p *pass) reportDenied(denied []unread) {
-	f := finding{at: parsers.Origin{Path: denied[0].at.Path}, remedy: remedy{"# run the audit as root"}}
+	f := finding{at: parsers.Origin{Path: denied[0].at.Path}, remedy: remedy{"# run the audit as root"}, obstacle: ObstacleDenied}
 	if len(denied) == 1 {
 		f.component, f.at = denied[0].component, denied[0].at
 		f.message = fmt.Sprintf("%s; what it holds was not judged, and the audit is incomplete: run it as root", denied[0].reason)

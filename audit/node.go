@@ -76,15 +76,40 @@ func isEtcdOfKubeadm(r Requirement) bool {
 func (n *node) certificates() []Certificate {
 	rows := make([]Certificate, 0, len(n.entries))
 	known := map[*x509.Certificate]Certificate{}
+	holders := kubeconfigEntries(n.inv)
 	for _, e := range n.entries {
 		row := e.row(n.name, known)
 		row.Status = statusOK
+		for _, ref := range e.refs {
+			if holder, ok := holders[ref.Origin]; ok && !slices.Contains(row.Kubeconfigs, holder) {
+				row.Kubeconfigs = append(row.Kubeconfigs, holder)
+			}
+		}
 		if e.cert == nil {
-			row.Absent = absence(n.inv.Files[e.place.Path])
+			f := n.inv.Files[e.place.Path]
+			row.Absent, row.Dangling = absence(f), f.State == inventory.DanglingLink
 		}
 		rows = append(rows, row)
 	}
 	return rows
+}
+
+// kubeconfigEntries are the entries of kubeconfigs by the fields of theirs that hold
+// certificates, or name their files.
+func kubeconfigEntries(inv *inventory.Inventory) map[parsers.Origin]KubeconfigEntry {
+	entries := map[parsers.Origin]KubeconfigEntry{}
+	for name, k := range inv.Kubeconfigs {
+		for _, c := range k.Clusters {
+			entries[c.CAData.Origin] = KubeconfigEntry{name, KubeconfigCluster, c.Name}
+			entries[c.CAFile.Origin] = KubeconfigEntry{name, KubeconfigCluster, c.Name}
+		}
+		for _, u := range k.Users {
+			entries[u.CertificateData.Origin] = KubeconfigEntry{name, KubeconfigUser, u.Name}
+			entries[u.CertificateFile.Origin] = KubeconfigEntry{name, KubeconfigUser, u.Name}
+		}
+	}
+	delete(entries, parsers.Origin{})
+	return entries
 }
 
 // absence says why there is no certificate in a file.

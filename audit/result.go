@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"crypto/x509"
 	"slices"
 	"time"
 
@@ -99,6 +100,8 @@ type Certificate struct {
 	// Absent says why there is no certificate: [AbsentMissing], [AbsentUnreadable] or
 	// [AbsentMalformed]; "" where there is one.
 	Absent string `json:"absent,omitempty"`
+	// Dangling says that it is missing because a link leads nowhere.
+	Dangling bool `json:"-"`
 	// Usages are the extended key usages: "server auth", "client auth"; for a
 	// CA "cert sign".
 	Usages []string `json:"usages"`
@@ -109,7 +112,29 @@ type Certificate struct {
 	Status string `json:"status"`
 	// Worst is the severity of that finding; empty where Status is "ok".
 	Worst Severity `json:"-"`
+	// X509 is the certificate itself; nil where there is none, and in a result that was
+	// read from JSON.
+	X509 *x509.Certificate `json:"-"`
+	// Kubeconfigs are the entries of kubeconfigs that hold the certificate, or name its
+	// file, in the order of the references; nil for none.
+	Kubeconfigs []KubeconfigEntry `json:"-"`
 }
+
+// KubeconfigEntry is a cluster or a user of a kubeconfig.
+type KubeconfigEntry struct {
+	// Path is that of the kubeconfig.
+	Path string
+	// Kind is [KubeconfigCluster] or [KubeconfigUser].
+	Kind string
+	// Name is the entry's own.
+	Name string
+}
+
+// The kinds of entry of a kubeconfig that certificates belong to.
+const (
+	KubeconfigCluster = "cluster"
+	KubeconfigUser    = "user"
+)
 
 // Why a row has no certificate.
 const (
@@ -203,12 +228,28 @@ type Finding struct {
 	Waiver *WaivedBy `json:"waiver,omitempty"`
 	// Known is set for a finding of the baseline; it does not fail the gate.
 	Known bool `json:"known,omitempty"`
+	// Obstacle says of a finding about a file that gives no certificate what is in the
+	// way, such as [ObstacleLink]; "" for any other finding.
+	Obstacle string `json:"-"`
 	// Rows are the indexes in [Result.Certificates] of the rows that the finding
 	// is about, in their order: those of one certificate in one file, or those of a
 	// file that holds none; nil for none. The findings about one such place share
 	// the slice, which is not to be changed.
 	Rows []int `json:"-"`
 }
+
+// What keeps the certificates of a file from being judged.
+const (
+	// ObstacleLink: a link leads nowhere.
+	ObstacleLink = "link"
+	// ObstacleDenied: this user may not read it.
+	ObstacleDenied = "denied"
+	// ObstacleRead: it cannot be read for another reason.
+	ObstacleRead = "read"
+	// ObstaclePKCS12 and ObstacleJKS: a key store that no password opens.
+	ObstaclePKCS12 = "pkcs12"
+	ObstacleJKS    = "jks"
+)
 
 // Consequence is what a check found that follows from another finding, and is gone
 // once that is fixed.

@@ -170,7 +170,7 @@ func (e *entry) row(node string, known map[*x509.Certificate]Certificate) Certif
 	if e.cert == nil {
 		return c
 	}
-	c.Index = e.cert.Index
+	c.X509, c.Index = e.cert.Certificate, e.cert.Index
 	said, ok := known[e.cert.Certificate]
 	if !ok {
 		said.describe(*e.cert)

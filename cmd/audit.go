@@ -39,6 +39,47 @@ type auditFlags struct {
 	node  bool
 	// exclude are patterns of what is passed over below paths.
 	exclude []string
+	// compat are the other exporters whose metrics are asked for.
+	compat []string
+}
+
+// The values of --metrics-compat.
+const (
+	compatX509   = "x509"
+	compatX509V4 = "x509-v4"
+)
+
+// registerCompat adds the flag of the metrics of other exporters.
+func (f *auditFlags) registerCompat(c *cobra.Command) {
+	c.Flags().StringSliceVar(&f.compat, "metrics-compat", nil, "write the metrics of another exporter too: "+compatX509+" for those of x509-certificate-exporter with the labels of its version 3, "+compatX509V4+" with those of version 4")
+	complete(c, "metrics-compat", []string{compatX509, compatX509V4})
+}
+
+// compatible says how the metrics of x509-certificate-exporter are to be made; nil for
+// not at all.
+func (f *auditFlags) compatible() (*report.X509, error) {
+	var x *report.X509
+	for _, name := range f.compat {
+		if name != compatX509 && name != compatX509V4 {
+			return nil, fmt.Errorf("unknown value %q; --metrics-compat takes %s or %s", name, compatX509, compatX509V4)
+		}
+		if x != nil {
+			return nil, fmt.Errorf("--metrics-compat takes one of %s and %s: they have the same names", compatX509, compatX509V4)
+		}
+		x = &report.X509{V4: name == compatX509V4}
+	}
+	if x == nil {
+		return nil, nil
+	}
+	for _, p := range f.paths {
+		if p != stdinName {
+			if abs, err := filepath.Abs(p); err == nil {
+				p = abs
+			}
+			x.Paths = append(x.Paths, filepath.ToSlash(p))
+		}
+	}
+	return x, nil
 }
 
 const never = "never"
@@ -262,6 +303,7 @@ with, whatever the files say that start them; where the two differ is a finding.
 	}
 	f.register(c, report.Formats())
 	f.registerExclude(c)
+	f.registerCompat(c)
 	f.registerGate(c)
 	return c
 }
@@ -290,6 +332,9 @@ func (p *program) examine(f auditFlags, lookup func(string) (report.Format, erro
 	o.Late = deadline(p.now)
 	outputs, err := p.openOutputs(f.outputs, lookup, f.noColor)
 	if err != nil {
+		return audit.Result{}, err
+	}
+	if outputs.options.Compat, err = f.compatible(); err != nil {
 		return audit.Result{}, err
 	}
 	inventories, err := p.gather(f, o)

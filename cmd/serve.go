@@ -29,7 +29,6 @@ import (
 type serveFlags struct {
 	auditFlags
 	interval time.Duration
-	compat   []string
 	// nodeName is what metrics of PATHs have as their node.
 	nodeName string
 	// addresses, webConfig and systemd are those of every Prometheus exporter.
@@ -40,9 +39,6 @@ type serveFlags struct {
 
 // defaultAddress is a port that no exporter of the Prometheus wiki's list has.
 const defaultAddress = ":9907"
-
-// compatX509 is the value of --metrics-compat.
-const compatX509 = "x509"
 
 func (p *program) serveCommand() *cobra.Command {
 	var f serveFlags
@@ -84,12 +80,11 @@ SIGHUP reads the policy again and forgets what has vanished; SIGTERM ends.`,
 	f.registerExclude(c)
 	flags.StringVar(&f.nodeName, "node", "", "call the node of PATHs by this `NAME` in metrics (default: the host name)")
 	flags.DurationVar(&f.interval, "interval", 5*time.Minute, "audit at least this often, whether or not a file is seen to change")
-	flags.StringSliceVar(&f.compat, "metrics-compat", nil, "serve the metrics of another exporter too: "+compatX509+" for those of x509-certificate-exporter")
+	f.registerCompat(c)
 	flags.StringArrayVar(&f.addresses, "web.listen-address", []string{defaultAddress}, "listen on this `ADDRESS`; may be repeated")
 	flags.StringVar(&f.webConfig, "web.config.file", "", "take TLS and authentication from this `FILE`, in the form of the Prometheus exporter toolkit")
 	flags.BoolVar(&f.systemd, "web.systemd-socket", false, "listen on the sockets that systemd passes, instead of addresses")
 	complete(c, "profile", audit.Profiles())
-	complete(c, "metrics-compat", []string{compatX509})
 	return c
 }
 
@@ -97,10 +92,8 @@ SIGHUP reads the policy again and forgets what has vanished; SIGTERM ends.`,
 const minInterval = time.Second
 
 func (f *serveFlags) validate() error {
-	for _, name := range f.compat {
-		if name != compatX509 {
-			return fmt.Errorf("unknown value %q; --metrics-compat takes %s", name, compatX509)
-		}
+	if _, err := f.compatible(); err != nil {
+		return err
 	}
 	if f.interval < minInterval {
 		return fmt.Errorf("--interval %s is shorter than %s", f.interval, minInterval)

@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"os"
 	"runtime/debug"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -41,6 +40,8 @@ type server struct {
 	health report.ServerHealth
 	timing report.Health
 	result audit.Result
+	// compat says how the metrics of the other exporter are made; nil for none.
+	compat *report.X509
 	// failure is that of the last audit, nil for none.
 	failure error
 	// logged is what the last log line about the state said, and webLogged the one about
@@ -54,7 +55,7 @@ type server struct {
 type state struct {
 	result audit.Result
 	health report.Health
-	x509   bool
+	compat *report.X509
 	// made are the metrics of the result for as long as there is memory for them:
 	// with ten thousand certificates they take four mebibytes.
 	mu   sync.Mutex
@@ -74,6 +75,7 @@ func newServer(f serveFlags, policy *audit.Policy, log *slog.Logger, now func() 
 		s.host = thisHost()
 		s.host.Name = cmp.Or(f.nodeName, s.host.Name)
 	}
+	s.compat, _ = f.compatible() // validate has refused what is wrong
 	s.forget()
 	s.gather = func(c *inventory.Cache, policy *audit.Policy) ([]*inventory.Inventory, error) {
 		var more []string
@@ -217,6 +219,11 @@ func (s *server) audit(w *watching, why string) (again <-chan time.Time) {
 		s.health.Failures++
 	} else {
 		s.result, s.timing = r, report.Health{Ended: s.now(), Duration: took, Host: s.host}
+		if s.compat != nil {
+			counted := *s.compat
+			counted.Errors = s.compat.Count(r, s.host)
+			s.compat = &counted
+		}
 	}
 	s.publish()
 	// What the log tells of can be scraped by then.
@@ -257,7 +264,7 @@ func (s *server) once() (r audit.Result, err error) {
 func (s *server) publish() {
 	health, server := s.timing, s.health
 	health.Server = &server
-	now := &state{result: s.result, health: health, x509: slices.Contains(s.flags.compat, compatX509), audited: s.health.Audits > s.health.Failures}
+	now := &state{result: s.result, health: health, compat: s.compat, audited: s.health.Audits > s.health.Failures}
 	switch {
 	case !now.audited:
 		now.unready = errNoResult
@@ -275,8 +282,8 @@ func (s *state) families() []*dto.MetricFamily {
 		return *made
 	}
 	families := report.Metrics(s.result, s.health)
-	if s.x509 {
-		families = append(families, report.X509Metrics(s.result, s.health.Host)...)
+	if s.compat != nil {
+		families = append(families, report.X509Metrics(s.result, s.health.Host, *s.compat)...)
 	}
 	s.made = weak.Make(&families)
 	return families

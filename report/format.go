@@ -20,6 +20,9 @@ type Options struct {
 	Color bool
 	// Host is where the result was made.
 	Host Host
+	// Compat asks for the metrics of x509-certificate-exporter beside the program's own;
+	// nil for none.
+	Compat *X509
 }
 
 // Host is the machine on which files lie that belong to no node. Metrics have its name

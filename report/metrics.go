@@ -173,7 +173,11 @@ func MetricRoster() []Metric { return append([]Metric(nil), metricRoster...) }
 // writePrometheus writes the text exposition format without timestamps, as the
 // textfile collector of node_exporter demands.
 func writePrometheus(w io.Writer, r audit.Result, o Options) error {
-	return WriteMetrics(w, Metrics(r, Health{Host: o.Host}))
+	families := Metrics(r, Health{Host: o.Host})
+	if o.Compat != nil {
+		families = append(families, X509Metrics(r, o.Host, *o.Compat)...)
+	}
+	return WriteMetrics(w, families)
 }
 
 // WriteMetrics writes families as the text exposition format 0.0.4.

@@ -253,6 +253,7 @@ func (s *scanner) file(name string, now mark, named bool) {
 	case f.State == TooLarge && slices.Contains(objectSuffixes, path.Ext(name)):
 		s.stream(name, f)
 	case f.State == Unreadable, f.State != Readable && slices.Contains(foundSuffixes, path.Ext(name)):
+		s.inv.Files[f.Path] = f
 		s.lose(name, KindUnreadable, f.Reason)
 	}
 	clear(data)
