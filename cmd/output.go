@@ -129,7 +129,9 @@ func (o outputs) writeOne(out output, r audit.Result) error {
 		shown.Host = thisHost()
 		return buffered(o.stdout, out.format, r, shown)
 	}
-	return replaceFile(out.file, func(w io.Writer) error { return buffered(w, out.format, r, report.Options{Host: thisHost(), Compat: o.options.Compat}) })
+	return replaceFile(out.file, func(w io.Writer) error {
+		return buffered(w, out.format, r, report.Options{Host: thisHost(), Compat: o.options.Compat})
+	})
 }
 
 func buffered(w io.Writer, f report.Format, r audit.Result, o report.Options) error {
