@@ -42,9 +42,37 @@ severity without findings and for counts that a query compares with before. 5,00
 `
 
 const compatIntro = `
-` + "`certaudit serve --metrics-compat x509`" + ` adds these, with those labels of x509-certificate-exporter that certificates in files have, for
-its alerts and its dashboard (Grafana 13922). They are there to switch over, not to stay: they double the scrape.
-Its relative metrics are left out; ` + "`x509_cert_not_after - time()`" + ` says the same at any time.
+` + "`certaudit serve --metrics-compat x509`" + ` adds these, and so does ` + "`certaudit audit -o prometheus --metrics-compat x509`" + `: the names and
+labels that enix/x509-certificate-exporter 3.21 has for certificates in files, beside what 4.2 has and 3.21 has not, for the dashboards
+(Grafana 13922) and alerts of both. ` + "`--metrics-compat x509-v4`" + ` has the labels of 4.2 instead. They are there to switch over, not to
+stay: they double the scrape. Give the files, folders and kubeconfigs that the exporter watched as PATHs; the sources are called as
+4.2 calls those of its command line, and ` + "`node`" + ` without a PATH.
+
+A test holds them against what both versions serve in 26 cases. Of 208 series of 3.21 200 are equal with ` + "`x509`" + `, and of 657 of 4.2
+about files 650 with ` + "`x509-v4`" + ` (627 with ` + "`x509`" + `). What differs, and why:
+
+| subject | 3.21 | 4.2 | here | why |
+|---|---|---|---|---|
+| user or cluster of a kubeconfig | ` + "`embedded_kind=\"users[:]\"`" + `, a bundle counts in ` + "`embedded_key=\"name(0)\"`" + ` | ` + "`user`, `name`" + ` | as the version that is asked for | they contradict each other |
+| ` + "`issuer_ST`, `subject_ST`" + ` | the street | the province | as the version that is asked for | as above |
+| a certificate twice in a bundle | the scrape fails | ` + "`discriminator`" + ` | ` + "`discriminator`" + ` | |
+| ` + "`x509_cert_error`" + ` | for each file | for each certificate, if asked for | for each file | it is about what has no certificate |
+| a file in DER, PKCS#7, PKCS#12 or JKS | an error | an error, unless its format is configured | its certificates | recognised by content |
+| a private key in a folder | an error | ` + "`no_certificate_found`" + ` | nothing | a key is no fault |
+| folders below a folder | not read | not read | read | nothing is to be overlooked; ` + "`--exclude NAME`" + `, or a pattern in quotes such as ` + "`'/etc/ssl/*.crt'`" + `, is as narrow as theirs |
+| ` + "`..data`" + ` of a volume | an error | passed over | passed over | it is the folder that the links lead to |
+| a file that is missing | ` + "`x509_read_errors`" + ` alone | nothing | ` + "`x509_read_errors`, `x509_cert_error`, `not_found`" + `, source down | nothing in silence |
+| a kubeconfig whose file is missing | no certificate of it | the others | the others, and ` + "`x509_cert_error`" + ` | as above |
+| the CA in each kubeconfig of a node | one series each | one series each | one series, of its file | without a PATH a CA that the node has is one; a kubeconfig as a PATH has all |
+| ` + "`x509_source_errors_total`" + ` | none | counts at each reading | counts at each audit | ` + "`increase()`" + ` stays above 0 for as long as the fault is there |
+| ` + "`x509_cert_collision_total`" + ` | none | counts at each scrape | the collisions of the last audit | none of them loses a certificate |
+| ` + "`x509_cert_expires_in_seconds`, `x509_cert_valid_since_seconds`" + ` | if asked for | if asked for | left out | ` + "`x509_cert_not_after - time()`" + ` says the same at any time |
+| ` + "`x509_scrape_duration_seconds`" + ` | none | a histogram | left out | ` + "`scrape_duration_seconds`" + ` of Prometheus itself, or ` + "`certaudit_audit_duration_seconds`" + ` |
+
+What certaudit does not watch, so that whoever needs it keeps the exporter for it: Secrets and ConfigMaps by the API, with
+` + "`secret_namespace`, `secret_name`, `secret_key`" + ` and the labels of Secrets; the caBundles of webhooks, APIServices and CustomResourceDefinitions
+by the API; ` + "`x509_kube_*`" + ` and the alerts on them; ` + "`--trim-path-components`" + ` (with ` + "`--root`" + ` paths are the node's own).
+` + "`kubectl get secrets -A -o json | certaudit audit - -o prometheus=FILE`" + ` looks at them now and then.
 `
 
 // TestMetricsPage keeps docs/metrics.md true.
