@@ -17,6 +17,8 @@ type unread struct {
 	at        parsers.Origin
 	reason    string
 	denied    bool
+	// store is the kind of key store that no password opens.
+	store string
 }
 
 func checkUnreadable(p *pass) {
@@ -26,6 +28,11 @@ func checkUnreadable(p *pass) {
 		p.lost = true
 		if u.denied {
 			denied = append(denied, u)
+			continue
+		}
+		if u.store != "" {
+			p.report(finding{severity: Warning, component: u.component, at: u.at, message: u.reason + "; expected one of them to open it", obstacle: u.store,
+				remedy: remedy{"# put its password into a file of its own, and give that with --keystore-password-file"}})
 			continue
 		}
 		p.report(finding{severity: p.unreadSeverity(u.at.Path), component: u.component, at: u.at, message: u.reason + "; what it holds was not judged",
@@ -67,13 +74,13 @@ func (p *pass) unreadable() []unread {
 		case inventory.NotRegular, inventory.TooLarge:
 			seen[g.path] = true // files/malformed tells
 		case inventory.Unreadable:
-			add(unread{g.component(), g.at(), g.file.Reason, g.file.Denied()})
+			add(unread{g.component(), g.at(), g.file.Reason, g.file.Denied(), ""})
 		}
 	}
 	for _, problem := range p.inv.Problems {
 		if problem.Kind == inventory.KindUnreadable {
 			p.examine()
-			add(unread{problem.Component, problem.Origin, problem.Detail, problem.Denied()})
+			add(unread{problem.Component, problem.Origin, problem.Detail, problem.Denied(), problem.Store})
 		}
 	}
 	slices.SortStableFunc(out, func(a, b unread) int { return cmp.Compare(a.at.Path, b.at.Path) })

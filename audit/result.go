@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"certaudit/audit/inventory"
+	"certaudit/parsers"
 )
 
 // Schema names the form of a [Result] in JSON. Fields are added under this
@@ -247,8 +248,8 @@ const (
 	// ObstacleRead: it cannot be read for another reason.
 	ObstacleRead = "read"
 	// ObstaclePKCS12 and ObstacleJKS: a key store that no password opens.
-	ObstaclePKCS12 = "pkcs12"
-	ObstacleJKS    = "jks"
+	ObstaclePKCS12 = parsers.StorePKCS12
+	ObstacleJKS    = parsers.StoreJKS
 )
 
 // Consequence is what a check found that follows from another finding, and is gone

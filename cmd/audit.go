@@ -41,6 +41,26 @@ type auditFlags struct {
 	exclude []string
 	// compat are the other exporters whose metrics are asked for.
 	compat []string
+	// passwordFiles hold the passwords of key stores.
+	passwordFiles []string
+}
+
+// registerPasswords adds the flag of the passwords of key stores.
+func (f *auditFlags) registerPasswords(c *cobra.Command) {
+	c.Flags().StringArrayVar(&f.passwordFiles, "keystore-password-file", nil, "open key stores, PKCS#12 and JKS, with the password in this `FILE`; may be repeated; one that none of them opens is a finding")
+}
+
+// passwords reads the passwords of key stores.
+func (f *auditFlags) passwords() ([]string, error) {
+	var out []string
+	for _, name := range f.passwordFiles {
+		word, err := passwordOf(name)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, word)
+	}
+	return out, nil
 }
 
 // The values of --metrics-compat.
@@ -303,6 +323,7 @@ with, whatever the files say that start them; where the two differ is a finding.
 	}
 	f.register(c, report.Formats())
 	f.registerExclude(c)
+	f.registerPasswords(c)
 	f.registerCompat(c)
 	f.registerGate(c)
 	return c
@@ -355,6 +376,10 @@ func (p *program) examine(f auditFlags, lookup func(string) (report.Format, erro
 // then what belongs to none. With a single node, or with those of one cluster, the
 // rest is judged together.
 func (p *program) gather(f auditFlags, o audit.Options) ([]*inventory.Inventory, error) {
+	passwords, err := f.passwords()
+	if err != nil {
+		return nil, err
+	}
 	var nodes []*inventory.Inventory
 	var more []string
 	if o.Policy != nil {
@@ -362,14 +387,16 @@ func (p *program) gather(f auditFlags, o audit.Options) ([]*inventory.Inventory,
 	}
 	if f.node || len(f.paths) == 0 {
 		clock := p.clock(o)
-		clock.Processes = f.processes
+		clock.Processes, clock.Passwords = f.processes, passwords
 		inv, err := clock.Gather(f.root, more...)
 		if err != nil {
 			return nil, err
 		}
 		nodes = append(nodes, inv)
 	}
-	trees, rest, err := p.gatherPaths(f.paths, f.exclude, more, o)
+	clock := p.clock(o)
+	clock.Exclude, clock.Passwords = f.exclude, passwords
+	trees, rest, err := p.gatherPaths(f.paths, more, clock)
 	nodes = append(nodes, trees...)
 	switch {
 	case err != nil || rest == nil:
@@ -385,7 +412,7 @@ func (p *program) gather(f auditFlags, o audit.Options) ([]*inventory.Inventory,
 
 // gatherPaths reads the paths, the standard input among them. rest is nil where there
 // are none, or nothing but nodes.
-func (p *program) gatherPaths(paths, exclude, more []string, o audit.Options) (nodes []*inventory.Inventory, rest *inventory.Inventory, err error) {
+func (p *program) gatherPaths(paths, more []string, clock inventory.Clock) (nodes []*inventory.Inventory, rest *inventory.Inventory, err error) {
 	var files []string
 	for i, name := range paths {
 		if name != stdinName {
@@ -397,7 +424,7 @@ func (p *program) gatherPaths(paths, exclude, more []string, o audit.Options) (n
 	tick, end := p.progress()
 	defer end()
 	if len(files) > 0 {
-		if nodes, rest, err = p.clock(o, exclude...).GatherPaths(workingFolder(), files, more, tick); err != nil {
+		if nodes, rest, err = clock.GatherPaths(workingFolder(), files, more, tick); err != nil {
 			return nil, nil, err
 		}
 	}

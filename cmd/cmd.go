@@ -51,9 +51,9 @@ var pause = time.Sleep
 const maxAudit = 5 * time.Minute
 
 // clock is for a second look at what was changed a moment ago, with what an audit's
-// options say of reading. exclude is that of [inventory.Clock].
-func (p *program) clock(o audit.Options, exclude ...string) inventory.Clock {
-	c := inventory.Clock{Now: p.now, Wait: pause, Late: o.Late, Exclude: exclude}
+// options say of reading.
+func (p *program) clock(o audit.Options) inventory.Clock {
+	c := inventory.Clock{Now: p.now, Wait: pause, Late: o.Late}
 	if o.Policy != nil {
 		c.Layouts = o.Policy.Layouts
 	}

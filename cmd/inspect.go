@@ -175,17 +175,22 @@ func (p *program) readInspected(arg string) ([]byte, error) {
 // maxPasswordBytes bounds a password file.
 const maxPasswordBytes = 4096
 
+// passwordOf returns the password in a file, without the line break at its end.
+func passwordOf(file string) (string, error) {
+	h, err := os.Open(file)
+	if err != nil {
+		return "", fmt.Errorf("cannot read the password %w", ofFile(file, err))
+	}
+	defer h.Close()
+	data, err := io.ReadAll(io.LimitReader(h, maxPasswordBytes))
+	return string(bytes.TrimRight(data, "\r\n")), err
+}
+
 // password returns the password of a key store: from a file, without the line
 // break at its end, from the environment, or from the terminal.
 func (p *program) password(file string) (string, error) {
 	if file != "" {
-		h, err := os.Open(file)
-		if err != nil {
-			return "", fmt.Errorf("cannot read the password %w", ofFile(file, err))
-		}
-		defer h.Close()
-		data, err := io.ReadAll(io.LimitReader(h, maxPasswordBytes))
-		return string(bytes.TrimRight(data, "\r\n")), err
+		return passwordOf(file)
 	}
 	if word, ok := os.LookupEnv(passwordVariable); ok {
 		return word, nil

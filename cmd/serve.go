@@ -78,6 +78,7 @@ SIGHUP reads the policy again and forgets what has vanished; SIGTERM ends.`,
 	flags.StringVar(&f.overrides.KubernetesVersion, "kubernetes-version", "", "judge by the requirements of this `VERSION` (default: from the image tags)")
 	flags.StringVar(&f.overrides.Profile, "profile", "", "judge by the requirements of this `PROFILE` (default: from what is found): "+strings.Join(audit.Profiles(), ", "))
 	f.registerExclude(c)
+	f.registerPasswords(c)
 	flags.StringVar(&f.nodeName, "node", "", "call the node of PATHs by this `NAME` in metrics (default: the host name)")
 	flags.DurationVar(&f.interval, "interval", 5*time.Minute, "audit at least this often, whether or not a file is seen to change")
 	f.registerCompat(c)
@@ -141,6 +142,10 @@ func (p *program) serve(ctx context.Context, f serveFlags) error {
 	if err != nil {
 		return err
 	}
+	passwords, err := f.passwords()
+	if err != nil {
+		return err
+	}
 	saveMemory()
 	listeners, err := f.listen()
 	if err != nil {
@@ -148,6 +153,8 @@ func (p *program) serve(ctx context.Context, f serveFlags) error {
 	}
 	log := slog.New(slog.NewTextHandler(p.stderr, nil))
 	s := newServer(f, policy, log, p.now)
+	s.passwords = passwords
+	s.forget()
 
 	reload := make(chan os.Signal, 1)
 	signal.Notify(reload, syscall.SIGHUP)

@@ -40,6 +40,8 @@ type server struct {
 	health report.ServerHealth
 	timing report.Health
 	result audit.Result
+	// passwords are those of key stores.
+	passwords []string
 	// compat says how the metrics of the other exporter are made; nil for none.
 	compat *report.X509
 	// failure is that of the last audit, nil for none.
@@ -190,15 +192,21 @@ func (s *server) dated() bool { return !s.result.Changes.IsZero() && s.now().Aft
 // forget drops what is known of the audits before.
 func (s *server) forget() {
 	s.cache, s.memory = inventory.NewCache(time.Now, workingFolder()), nil
-	s.cache.Wait, s.cache.Processes = pause, s.flags.processes
+	s.cache.Wait, s.cache.Processes, s.cache.Passwords = pause, s.flags.processes, s.passwords
 }
 
 // reload reads the policy again and forgets what is remembered of vanished
 // files. A policy that cannot be used leaves the one before in force.
 func (s *server) reload() {
-	s.forget()
+	defer func() { s.forget() }()
 	policy, err := s.flags.servedPolicy()
-	s.health.ConfigRefused = err != nil
+	passwords, unread := s.flags.passwords()
+	s.health.ConfigRefused = err != nil || unread != nil
+	if unread != nil {
+		s.log.Error("passwords of key stores cannot be read; those before stay in force", "error", unread)
+	} else {
+		s.passwords = passwords
+	}
 	if err != nil {
 		s.log.Error("policy refused; the one before stays in force", "error", err)
 		return

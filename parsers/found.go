@@ -20,13 +20,34 @@ type Found struct {
 	// Trust says that the certificates are those of a list, such as a trust store:
 	// none of them need have anything to do with another.
 	Trust bool
+	// Locked is the kind of key store, [StorePKCS12] or [StoreJKS], that none of the
+	// passwords of the [Effort] opens; "" for anything else, and where it has none.
+	Locked string
 	Material
 }
+
+// The kinds of key store.
+const (
+	StorePKCS12 = "pkcs12"
+	StoreJKS    = "jks"
+)
 
 // Effort is how much work may still go into passwords, in iterations of a hash:
 // a key store itself says how hard its password is worked on. The nil Effort
 // allows none.
-type Effort struct{ Iterations int }
+type Effort struct {
+	Iterations int
+	// Passwords are tried before those that everybody knows.
+	Passwords []string
+}
+
+// passwords are those to be tried, and whether somebody gave any.
+func (e *Effort) passwords() (all []string, given bool) {
+	if e == nil {
+		return wellKnownPasswords, false
+	}
+	return slices.Concat(e.Passwords, wellKnownPasswords), len(e.Passwords) > 0
+}
 
 // take spends some iterations, and reports false where there are not enough left.
 func (e *Effort) take(iterations int) bool {
@@ -56,7 +77,7 @@ func ParseFound(at Origin, data []byte, effort *Effort) []Found {
 	}
 	switch {
 	case isJKS(data), bytes.HasPrefix(data, []byte(jceksMagic)):
-		return foundInJKS(at, data)
+		return foundInJKS(at, data, effort)
 	case isPKCS12(data):
 		return foundInPKCS12(at, data, effort)
 	}
@@ -167,8 +188,8 @@ func signedDataCertificates(der []byte) []*x509.Certificate {
 }
 
 // foundInJKS reads the certificates of a Java key store: only its keys are
-// encrypted.
-func foundInJKS(at Origin, data []byte) []Found {
+// encrypted. The passwords are good for its digest alone.
+func foundInJKS(at Origin, data []byte, effort *Effort) []Found {
 	file := Found{}
 	parts := []Found{}
 	trusted := Found{Part: "trusted certificates", Trust: true}
@@ -190,7 +211,11 @@ func foundInJKS(at Origin, data []byte) []Found {
 		parts = append(parts, trusted)
 	}
 	what := foreignBeginning(data)
+	passwords, given := effort.passwords()
 	switch {
+	case whole && given && !slices.ContainsFunc(passwords, func(p string) bool { return opensJKS(data, p) }):
+		file.Locked = StoreJKS
+		file.problem(at, KindEncrypted, "is %s: none of the passwords that were given is its own, so that nobody knows whether it was changed; its certificates were judged", what)
 	case whole:
 		file.problem(at, KindUnsupported, "is %s: its certificates were judged, its keys were not, for these need a password", what)
 	case bytes.HasPrefix(data, []byte(jceksMagic)):
@@ -208,11 +233,12 @@ var wellKnownPasswords = []string{"", "changeit"}
 // foundInPKCS12 reads the certificates of PKCS#12 that a well-known password opens.
 func foundInPKCS12(at Origin, data []byte, effort *Effort) []Found {
 	file := Found{}
-	for _, password := range wellKnownPasswords {
+	passwords, given := effort.passwords()
+	for _, password := range passwords {
 		certificates, err := pkcs12Certificates(data, password, effort)
 		switch {
 		case err == nil:
-			file.problem(at, KindUnsupported, "is PKCS#12 that a well-known password opens: its certificates were judged, its key was not")
+			file.problem(at, KindUnsupported, "is PKCS#12 that %s opens: its certificates were judged, its key was not", whose(password))
 			return append([]Found{file}, certificateParts("", at, certificates)...)
 		case err == errEffort:
 			file.problem(at, KindUnsupported, "is PKCS#12 that wants more work than is spent on it here; certaudit inspect opens it with its password")
@@ -222,8 +248,20 @@ func foundInPKCS12(at Origin, data []byte, effort *Effort) []Found {
 			return []Found{file}
 		}
 	}
+	if given {
+		file.Locked = StorePKCS12
+		file.problem(at, KindEncrypted, "is PKCS#12 that none of the passwords which were given opens")
+		return []Found{file}
+	}
 	file.problem(at, KindUnsupported, "is PKCS#12 that needs a password; certaudit inspect asks for it")
 	return []Found{file}
+}
+
+func whose(password string) string {
+	if slices.Contains(wellKnownPasswords, password) {
+		return "a well-known password"
+	}
+	return "a password that was given"
 }
 
 // ParseText reads the PEM in a text that is not itself PEM: a configuration, a

@@ -3,10 +3,12 @@ package parsers
 import (
 	"bytes"
 	"crypto"
+	"crypto/sha1"
 	"crypto/x509"
 	"encoding/binary"
 	"errors"
 	"strings"
+	"unicode/utf16"
 
 	"github.com/pavlo-v-chernykh/keystore-go/v4"
 	"software.sslmate.com/src/go-pkcs12"
@@ -98,6 +100,22 @@ func parseJKS(at Origin, data []byte, password string) Material {
 		clear(entry.PrivateKey)
 	}
 	return m
+}
+
+// opensJKS reports whether a password is the one that the digest at the end of a store
+// was made with (sun.security.provider.JavaKeyStore, getPreKeyedHash).
+func opensJKS(data []byte, password string) bool {
+	if len(data) < sha1.Size {
+		return false
+	}
+	body, digest := data[:len(data)-sha1.Size], data[len(data)-sha1.Size:]
+	h := sha1.New()
+	for _, unit := range utf16.Encode([]rune(password)) {
+		h.Write([]byte{byte(unit >> 8), byte(unit)})
+	}
+	h.Write([]byte("Mighty Aphrodite"))
+	h.Write(body)
+	return bytes.Equal(h.Sum(nil), digest)
 }
 
 // wholeJKS reports whether no length in a store leads past its end, so that none

@@ -20,7 +20,8 @@ type Cache struct {
 	// Wait, unless it is nil, is that of [Clock]: it is for a second look at what was
 	// changed a moment ago.
 	Wait func(time.Duration)
-	// Layouts, Exclude and Processes are those of [Clock].
+	// Layouts, Exclude, Processes and Passwords are those of [Clock].
+	Passwords []string
 	Layouts   []Layout
 	Exclude   []string
 	Processes bool
@@ -111,7 +112,7 @@ func (c *Cache) GatherPaths(paths, more []string) (nodes []*Inventory, files *In
 		c.trees = map[string]*Cache{}
 		s, err := gatherPaths(r, c.here, paths, c.Exclude, nil, true, func(dir string) (*Inventory, error) {
 			c.trees[dir] = cmp.Or(before[dir], NewCache(c.now, c.here))
-			c.trees[dir].Wait, c.trees[dir].Layouts = c.Wait, c.Layouts
+			c.trees[dir].Wait, c.trees[dir].Layouts, c.trees[dir].Passwords = c.Wait, c.Layouts, c.Passwords
 			return c.trees[dir].Gather(dir, more...)
 		})
 		if err != nil {
@@ -147,6 +148,7 @@ func (c *Cache) run(dir string, gather func(*root) (*Inventory, error)) (*Invent
 		return nil, rootError(dir, err)
 	}
 	defer r.close()
+	r.passwords = c.Passwords
 	if c.distrusted {
 		whole, c.seen, c.distrusted = false, map[string]mark{}, false
 	}

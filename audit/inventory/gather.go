@@ -114,7 +114,11 @@ type gatherer struct {
 const maxNodeBytes = 16 << 20
 
 func newGatherer(r *root) *gatherer {
-	return &gatherer{root: r, followed: map[string]bool{}, unitNames: map[string][]string{}, inv: New(), effort: parsers.Effort{Iterations: storeIterations}}
+	g := &gatherer{root: r, followed: map[string]bool{}, unitNames: map[string][]string{}, inv: New(), effort: parsers.Effort{Iterations: storeIterations}}
+	if r != nil {
+		g.effort.Passwords = r.passwords
+	}
+	return g
 }
 
 // read reads a file and keeps its description.

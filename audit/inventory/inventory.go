@@ -209,6 +209,9 @@ type InputProblem struct {
 	Component string `json:"component,omitempty"`
 	// Lost says that part of the node went unread because of it.
 	Lost bool `json:"lost,omitempty"`
+	// Store is the kind of key store ([parsers.StorePKCS12]) that no password opens; ""
+	// for any other problem.
+	Store string `json:"store,omitempty"`
 }
 
 // Place is where the material of a reference lies.

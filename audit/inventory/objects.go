@@ -372,6 +372,12 @@ var bundleKeys = []string{"caBundle", "trustBundle", "ca.crt", "ca-bundle.crt", 
 func (s *scanner) embedded(o Object, at parsers.Origin, data []byte) {
 	key := FieldKey(at.Field)
 	parts := parsers.ParseFound(at, data, &s.effort)
+	if s.locked(o.Label(), parts[0]) {
+		for _, part := range parts[1:] {
+			s.part(o.Label(), o.Label(), at, part)
+		}
+		return
+	}
 	if isTLSHalf(o, key) {
 		parts = []parsers.Found{{Material: parsers.ParseMaterial(at, data)}}
 	} else if key != "caBundle" {

@@ -322,10 +322,25 @@ const storeIterations = 10_000_000
 func (s *scanner) found(name string, data []byte) {
 	at := parsers.Origin{Path: name}
 	parts := parsers.ParseFound(at, data, &s.effort)
-	s.material(name, s.shared(promised(parts[0].Material, name)))
+	if !s.locked(ComponentFile, parts[0]) {
+		s.material(name, s.shared(promised(parts[0].Material, name)))
+	}
 	for _, part := range parts[1:] {
 		s.part(ComponentFile, "", at, part)
 	}
+}
+
+// locked notes a key store that none of the passwords opens, and reports whether this
+// is one.
+func (s *scanner) locked(component string, store parsers.Found) bool {
+	if store.Locked == "" {
+		return false
+	}
+	for _, p := range store.Problems {
+		p.Kind = KindUnreadable
+		s.inv.Problems = append(s.inv.Problems, InputProblem{Problem: p, Component: component, Lost: true, Store: store.Locked})
+	}
+	return true
 }
 
 // promised makes no fault of what is neither PEM nor DER where the name does not

@@ -78,6 +78,8 @@ type root struct {
 	now func() time.Time
 	// late is as of [Clock].
 	late func() bool
+	// passwords are as of [Clock].
+	passwords []string
 }
 
 // folder is an open folder: its path of the node, and where its links lead.

@@ -25,6 +25,8 @@ type Clock struct {
 	// Exclude are patterns of path.Match for names, or for whole paths of the host, that
 	// are passed over where folders are searched.
 	Exclude []string
+	// Passwords are tried on key stores that no component reads.
+	Passwords []string
 	// Layouts are a user's own, which come before those of the program.
 	Layouts []Layout
 	// Processes: what components run with is read from the proc file system, and judged
@@ -47,7 +49,7 @@ func (c Clock) Gather(dir string, more ...string) (*Inventory, error) {
 		return nil, rootError(dir, err)
 	}
 	defer r.close()
-	r.late = c.Late
+	r.late, r.passwords = c.Late, c.Passwords
 	return r.settled(c, "/", func() (*Inventory, error) { return gatherNode(r, c, more) })
 }
 
@@ -58,7 +60,7 @@ func (c Clock) GatherPaths(here string, paths, more []string, progress func(file
 		return nil, nil, err
 	}
 	defer r.close()
-	r.late = c.Late
+	r.late, r.passwords = c.Late, c.Passwords
 	var s *scanner
 	copied := c
 	copied.Processes = false
