@@ -27,6 +27,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	dto "github.com/prometheus/client_model/go"
+	"software.sslmate.com/src/go-pkcs12"
 )
 
 const recorded = "testdata/x509-certificate-exporter/"
@@ -78,6 +79,49 @@ func TestX509Compatibility(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestX509Passphrases: the counter of a key store that no password opens grows at each
+// audit, and one that is opened is a certificate like others.
+func TestX509Passphrases(t *testing.T) {
+	dir := filepath.ToSlash(t.TempDir())
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	ok(t, err)
+	template := &x509.Certificate{SerialNumber: big.NewInt(7), Subject: pkix.Name{CommonName: "web"}, NotAfter: time.Unix(1_900_000_000, 0)}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	ok(t, err)
+	leaf, err := x509.ParseCertificate(der)
+	ok(t, err)
+	store, err := pkcs12.Modern.Encode(key, leaf, nil, "its own")
+	ok(t, err)
+	ok(t, os.WriteFile(dir+"/web.p12", store, 0o600))
+	f := servePaths(dir + "/web.p12")
+	f.compat, f.interval = []string{compatX509V4}, time.Hour
+	s := newServer(f, nil, slog.New(slog.NewTextHandler(io.Discard, nil)), time.Now)
+	series := func(passwords ...string) map[string]float64 {
+		s.passwords = passwords
+		s.forget()
+		s.audit(&watching{open: func() (watcher, error) { return nil, errors.New("not watched") }}, "start")
+		out := map[string]float64{}
+		for _, family := range s.state.Load().families() {
+			for _, m := range family.Metric {
+				out[seriesName(family.GetName(), m.Label)] = m.GetGauge().GetValue() + m.GetCounter().GetValue()
+			}
+		}
+		return out
+	}
+	const failures = `x509_pkcs12_passphrase_failures_total{source_name="cli-files"}`
+	failed := `x509_source_errors_total{reason="bad_passphrase",source_kind="file",source_name="cli-files"}`
+	found := `certaudit_findings{check="input/unreadable",severity="warning"}`
+	for n, want := range []float64{1, 2} {
+		if got := series("wrong"); got[failures] != want || got[failed] != want || got[found] != 1 {
+			t.Errorf("audit %d: %v, %v, %v", n, got[failures], got[failed], got[found])
+		}
+	}
+	got := series("wrong", "its own")
+	if at := fmt.Sprintf(`x509_cert_not_after{filename="web.p12",filepath=%q,issuer_CN="web",serial_number="7",subject_CN="web"}`, dir+"/web.p12"); got[at] != 1_900_000_000 || got[failures] != 2 || got[found] != 0 {
+		t.Errorf("opened: %v, %v, %v", got[at], got[failures], got[found])
 	}
 }
 
