@@ -25,7 +25,7 @@ func TestParseFoundPasswords(t *testing.T) {
 		t.Fatal(err)
 	}
 	var jks bytes.Buffer
-	if err := java.Store(&jks, []byte("sécret")); err != nil {
+	if err := java.Store(&jks, []byte("secret")); err != nil {
 		t.Fatal(err)
 	}
 	const judged = ": unsupported on 0: is a Java key store (JKS): its certificates were judged, its keys were not, for these need a password"
@@ -40,9 +40,9 @@ func TestParseFoundPasswords(t *testing.T) {
 			": unsupported on 0: is PKCS#12 that a password that was given opens: its certificates were judged, its key was not", "(certificate 1): certificate web on 0"}},
 		{"PKCS#12, another", pfx, []string{"other"}, parsers.StorePKCS12, []string{": encrypted on 0: is PKCS#12 that none of the passwords which were given opens"}},
 		{"PKCS#12, none", pfx, nil, "", []string{closedPKCS12}},
-		{"JKS, its own", jks.Bytes(), []string{"other", "sécret"}, "", []string{judged, "trusted certificates, trusted: certificate ca on 0"}},
+		{"JKS, its own", jks.Bytes(), []string{"other", "secret"}, "", []string{judged, "trusted certificates, trusted: certificate ca on 0"}},
 		{"JKS, none", jks.Bytes(), nil, "", []string{judged, "trusted certificates, trusted: certificate ca on 0"}},
-		{"JKS, another", jks.Bytes(), []string{"secret"}, parsers.StoreJKS, []string{
+		{"JKS, another", jks.Bytes(), []string{"Secret"}, parsers.StoreJKS, []string{
 			": encrypted on 0: is a Java key store (JKS): none of the passwords that were given is its own, so that nobody knows whether it was changed; its certificates were judged",
 			"trusted certificates, trusted: certificate ca on 0"}},
 	} {
