@@ -24,6 +24,9 @@ func (n *nodeAudit) nextChange() time.Time {
 			consider(rotationDue(c.Certificate))
 		}
 	}
+	for _, l := range n.revocationLists() {
+		consider(l.NextUpdate)
+	}
 	if n.policy != nil {
 		for _, w := range n.policy.Waivers {
 			if end, err := w.end(); err == nil && w.Until != "" {

@@ -90,6 +90,15 @@ var roster = []Check{
 		run:     checkOutlivesIssuer,
 	},
 	{
+		ID: "validity/revocation-list", Severity: Warning, scope: scopeNode,
+		Summary: "a list of revoked certificates is past its nextUpdate",
+		Why:     "A program that checks revocation refuses every certificate of that issuer from then on (OpenSSL: \"CRL has expired\"), or goes on without the newer revocations. Go and etcd do not look at the date.",
+		Example: "The job that fetches the list from the company's CA fails since a month.",
+		Remedy:  "Fetch the newer list, and have whatever reads it load it.",
+		Source:  "RFC 5280 5.1.2.5",
+		run:     checkRevocationList,
+	},
+	{
 		ID: "validity/rotation-overdue", Severity: Warning, scope: scopeNode,
 		Summary: "a kubelet certificate is past 90 % of its life and was not rotated",
 		Why:     "The kubelet renews between 70 % and 90 % of the lifetime; past that, the renewal does not come through and the node drops out when the certificate ends.",

@@ -2,6 +2,7 @@ package audit
 
 import (
 	"crypto/x509"
+	"crypto/x509/pkix"
 	"slices"
 	"time"
 
@@ -23,7 +24,9 @@ type Result struct {
 	Certificates []Certificate `json:"certificates"`
 	Connections  []Connection  `json:"connections"`
 	Requests     []Request     `json:"requests,omitempty"`
-	Findings     []Finding     `json:"findings"`
+	// RevocationLists are those that were found in files, by node and place.
+	RevocationLists []RevocationList `json:"revocationLists,omitempty"`
+	Findings        []Finding        `json:"findings"`
 	// Plan is what fixes the findings, in the order in which it is to be done.
 	Plan     []Step    `json:"plan,omitempty"`
 	Outcomes []Outcome `json:"outcomes"`
@@ -136,6 +139,22 @@ const (
 	KubeconfigCluster = "cluster"
 	KubeconfigUser    = "user"
 )
+
+// RevocationList is a list of revoked certificates in a file.
+type RevocationList struct {
+	Node string `json:"node"`
+	Path string `json:"path"`
+	Line int    `json:"line,omitempty"`
+	// Issuer is the issuer's common name, or its whole name where it has none.
+	Issuer string `json:"issuer"`
+	// Number is that of the list, in decimal; "" where it has none.
+	Number     string    `json:"number,omitempty"`
+	ThisUpdate time.Time `json:"thisUpdate"`
+	// NextUpdate is when a newer list is due; zero where the list does not say.
+	NextUpdate time.Time `json:"nextUpdate,omitzero"`
+	// IssuerName is the whole name of the issuer.
+	IssuerName pkix.Name `json:"-"`
+}
 
 // Why a row has no certificate.
 const (
@@ -333,7 +352,7 @@ func (r Result) AtOrAbove(s Severity) int {
 // Incomplete reports whether something could not be read or judged as a whole,
 // or whether there was nothing to examine.
 func (r Result) Incomplete() bool {
-	return slices.ContainsFunc(r.Outcomes, func(o Outcome) bool { return o.State == Incomplete }) || len(r.Certificates)+len(r.Requests) == 0
+	return slices.ContainsFunc(r.Outcomes, func(o Outcome) bool { return o.State == Incomplete }) || len(r.Certificates)+len(r.Requests)+len(r.RevocationLists) == 0
 }
 
 // place is what a finding and a row have in common when the one is about the

@@ -139,6 +139,7 @@ func (r *Result) addNode(n *nodeAudit, rows []Certificate) {
 	}
 	n.recordImpact(r.Findings[first:])
 	r.Findings = append(r.Findings[:first:first], n.explain(r.Findings[first:])...)
+	r.RevocationLists = append(r.RevocationLists, n.revocationLists()...)
 	for _, e := range n.edges {
 		r.Connections = append(r.Connections, e.Connection)
 	}

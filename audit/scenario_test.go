@@ -60,7 +60,7 @@ func TestScenarios(t *testing.T) {
 
 // elsewhere are the checks that no node alone can show: they ask servers, or
 // judge a policy. Their tests are their own, as are those of requests.
-var elsewhere = map[string]bool{"served/differs": true, "served/unreachable": true, "policy/waiver-ended": true, "policy/waiver-unused": true,
+var elsewhere = map[string]bool{"served/differs": true, "served/unreachable": true, "policy/waiver-ended": true, "policy/waiver-unused": true, "validity/revocation-list": true,
 	"objects/ca-bundle": true, "objects/service-name": true, "objects/chain": true, "objects/incomplete": true, "objects/key-exposed": true,
 	"objects/kubeconfig": true, "objects/rbac": true,
 	"objects/drift": true, "objects/config": true, "objects/cert-manager": true, "objects/pod-certificate": true}

@@ -462,7 +462,7 @@ func (p *program) audit(f auditFlags) error {
 	if f.writeBaseline != "" {
 		return p.saveBaseline(f.writeBaseline, r)
 	}
-	if len(r.Certificates)+len(r.Findings) == 0 {
+	if len(r.Certificates)+len(r.Findings)+len(r.RevocationLists) == 0 {
 		message := fmt.Sprintf("no certificates were found below %q; is it a Kubernetes node, or a copy of one with its etc and var? Of a distribution that is not known the policy can hold a layout: docs/layouts.md", filepath.Clean(f.root))
 		if !f.node && len(f.paths) > 0 {
 			message = fmt.Sprintf("no certificates were found in %s", strings.Join(f.paths, ", "))

@@ -38,6 +38,9 @@ type Material struct {
 	Certificates []Certificate `json:"certificates,omitempty"`
 	Keys         []Key         `json:"keys,omitempty"`
 	Problems     []Problem     `json:"problems,omitempty"`
+	// RevocationLists are those of certificates; each that nobody asked for is a problem
+	// as well.
+	RevocationLists []RevocationList `json:"revocationLists,omitempty"`
 }
 
 // Certificate is a certificate that crypto/x509 accepts, and where it stands.
@@ -392,6 +395,9 @@ func (m *Material) addBlock(at Origin, block *pem.Block) {
 	case slices.Contains(foreignCertificates, block.Type):
 		m.problem(at, KindUnsupported, "%q block: Go and Kubernetes read certificates from %q blocks only", block.Type, labelCertificate)
 	default:
+		if block.Type == labelRevocationList {
+			m.addRevocationList(at, block.Bytes)
+		}
 		what := cmp.Or(foreignWhat(block.Type), "neither a certificate nor a key that is understood")
 		m.problem(at, KindUnsupported, "%q block: %s", Clip(block.Type, maxShown), what)
 	}
@@ -505,6 +511,7 @@ func (m *Material) addDER(at Origin, der []byte) {
 			}
 		}
 	}
+	m.addRevocationList(at, der)
 	first, what := derContents(der), foreignDER(der)
 	switch {
 	case isEncryptedKey(der):

@@ -81,6 +81,7 @@ func Metrics(r audit.Result, h Health) []*dto.MetricFamily {
 	m := newFamilies(metricRoster)
 	m.host = h.Host
 	m.certificates(r)
+	m.revocationLists(r)
 	m.findings(r)
 	m.connections(r)
 	m.audit(r, h)
@@ -116,6 +117,10 @@ var metricRoster = []Metric{
 		"Certificates beyond the first 1000, which have a notAfter and nothing else",
 		"there are none",
 		"certaudit_certificates_without_details > 0"},
+	{"certaudit_revocation_list_next_update_timestamp_seconds", "gauge", []string{"node", "path", "issuer", "number"},
+		"When a newer list of revoked certificates is due, in seconds since 1970",
+		"there is no list, or it does not say",
+		"certaudit_revocation_list_next_update_timestamp_seconds - time() < 0"},
 	{"certaudit_findings", "gauge", []string{"check", "severity"},
 		"Findings that count: neither waived nor known from the baseline; a severity of which there is none has a 0 without a check, so that a sum by severity has an answer",
 		"nothing of the check is found",
@@ -214,6 +219,15 @@ func (m *families) certificates(r audit.Result) {
 			m.add("certaudit_certificate_not_before_timestamp_seconds", seconds(c.NotBefore), at)
 			m.add("certaudit_certificate_info", 1, at, m.pairs("type", c.Type, "subject", distinguished(c), "issuer", c.Issuer,
 				"serial", c.Serial, "sans", sans(c), "key_algorithm", c.KeyAlgorithm, "sha256", c.SHA256))
+		}
+	}
+}
+
+func (m *families) revocationLists(r audit.Result) {
+	for _, l := range r.RevocationLists {
+		if !l.NextUpdate.IsZero() {
+			m.add("certaudit_revocation_list_next_update_timestamp_seconds", seconds(l.NextUpdate),
+				m.pairs("node", m.node(l.Node), "path", m.host.path(l.Path), "issuer", l.Issuer, "number", l.Number))
 		}
 	}
 }

@@ -40,6 +40,9 @@ var x509Labels = slices.Concat(x509Place, []string{"serial_number"}, attributesO
 // x509Place are the labels that say where a certificate lies.
 var x509Place = []string{"filename", "filepath", "embedded_kind", "embedded_key"}
 
+// x509ListLabels are those of revocation lists.
+var x509ListLabels = slices.Concat([]string{"filename", "filepath", "crl_number"}, attributesOf("issuer"))
+
 var x509Source = []string{"source_kind", "source_name"}
 
 var x509Roster = []Metric{
@@ -48,6 +51,10 @@ var x509Roster = []Metric{
 	{"x509_cert_expired", "gauge", x509Labels, "1 if the certificate had expired at the last audit, which there is at each such date", "as above", "x509_cert_expired == 1"},
 	{"x509_cert_error", "gauge", []string{"filename", "filepath"}, "1 for a file of which a certificate is missing or cannot be decoded, 0 for any other", "never", "x509_cert_error > 0"},
 	{"x509_read_errors", "gauge", nil, "Files that are missing, cannot be read, or hold no certificate where one should be", "never", "sum(x509_read_errors)"},
+	{"x509_crl_next_update", "gauge", x509ListLabels, "When a newer list of revoked certificates is due, in seconds since 1970", "there is no list, or it does not say", "x509_crl_next_update - time() < 86400"},
+	{"x509_crl_this_update", "gauge", x509ListLabels, "When the list was made, in seconds since 1970", "there is no list", "time() - x509_crl_this_update"},
+	{"x509_crl_number", "gauge", x509ListLabels, "The number of the list, 0 for none", "as above", "x509_crl_number"},
+	{"x509_crl_stale", "gauge", x509ListLabels, "1 if a newer list was due at the last audit, which there is at each such date", "as above", "x509_crl_stale > 0"},
 	{"x509_source_up", "gauge", x509Source, "0 for a source of which a file or folder is missing, or a link leads nowhere", "never", "x509_source_up == 0"},
 	{"x509_source_bundles", "gauge", x509Source, "Files, or entries of kubeconfigs, of a source", "never", "sum(x509_source_bundles)"},
 	{"x509_source_errors_total", "counter", append(slices.Clip(x509Source), "reason"), "Errors of a source by reason, each counted at every audit that finds it", "never", "sum without (reason) (increase(x509_source_errors_total[15m])) > 5"},
@@ -70,6 +77,7 @@ func X509Metrics(r audit.Result, host Host, x X509) []*dto.MetricFamily {
 	m.host = host
 	v := x.view(r, host)
 	m.x509Certificates(r, v, x.V4)
+	m.x509Lists(r, x.V4)
 	m.x509Files(v)
 	counts := x.Errors
 	if counts == nil {
@@ -123,6 +131,20 @@ func (m *families) x509Certificates(r audit.Result, v *x509View, v4 bool) {
 		m.add("x509_cert_not_after", seconds(c.NotAfter), at)
 		m.add("x509_cert_not_before", seconds(c.NotBefore), at)
 		m.add("x509_cert_expired", truth(r.At.After(c.NotAfter)), at)
+	}
+}
+
+// x509Lists adds the series of revocation lists, which version 4 alone has.
+func (m *families) x509Lists(r audit.Result, v4 bool) {
+	for _, l := range r.RevocationLists {
+		at := m.pairs(append([]string{"filename", path.Base(l.Path), "filepath", m.host.path(l.Path), "crl_number", l.Number}, attributeLabels("issuer", l.IssuerName, v4)...)...)
+		if !l.NextUpdate.IsZero() {
+			m.add("x509_crl_next_update", seconds(l.NextUpdate), at)
+		}
+		m.add("x509_crl_this_update", seconds(l.ThisUpdate), at)
+		number, _ := strconv.ParseFloat(l.Number, 64) // 0 for none
+		m.add("x509_crl_number", number, at)
+		m.add("x509_crl_stale", truth(!l.NextUpdate.IsZero() && r.At.After(l.NextUpdate)), at)
 	}
 }
 

@@ -13,8 +13,10 @@ import (
 // x509View is a result as x509-certificate-exporter sees files: certificates and errors
 // at places, each of which belongs to a source.
 type x509View struct {
-	items   []x509Item
-	errors  []x509Problem
+	items  []x509Item
+	errors []x509Problem
+	// lists are the places of revocation lists, without a certificate.
+	lists   []x509Item
 	sources []x509From
 }
 
@@ -85,6 +87,13 @@ func (x X509) view(r audit.Result, host Host) *x509View {
 			}
 			known[at] = true
 		}
+	}
+	for _, l := range r.RevocationLists {
+		at := x509Location{node: l.Node, path: host.path(l.Path)}
+		if !known[at] {
+			v.lists = append(v.lists, x509Item{x509Location: at})
+		}
+		known[at] = true
 	}
 	for _, f := range r.Findings {
 		reason, isError := obstacleReasons[f.Obstacle]
@@ -170,6 +179,10 @@ func (x X509) assign(v *x509View, known map[x509Location]bool) {
 		v.items[i].x509From = sourceOf(v.items[i].x509Location, named)
 		sources[v.items[i].x509From] = true
 	}
+	for i := range v.lists {
+		v.lists[i].x509From = sourceOf(v.lists[i].x509Location, named)
+		sources[v.lists[i].x509From] = true
+	}
 	for i := range v.errors {
 		v.errors[i].x509From = sourceOf(v.errors[i].x509Location, named)
 		sources[v.errors[i].x509From] = true
@@ -238,7 +251,7 @@ func (v *x509View) kinds() []string {
 // bundles counts the places of a source.
 func (v *x509View) bundles(s x509From) int {
 	places := map[x509Location]bool{}
-	for _, item := range v.items {
+	for _, item := range slices.Concat(v.items, v.lists) {
 		if item.x509From == s {
 			places[item.x509Location] = true
 		}

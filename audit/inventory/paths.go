@@ -413,7 +413,7 @@ func (s *scanner) foreign(component string, at parsers.Origin, m parsers.Materia
 		}
 		s.noted(component, p)
 	}
-	if rest+len(m.Problems) == 0 {
+	if rest+len(m.Problems)+len(m.RevocationLists) == 0 {
 		s.noted(component, parsers.Problem{Origin: at, Kind: parsers.KindUnsupported, Detail: "holds the parameters of a key alone; they were not judged"})
 	}
 	return rest > 0
