@@ -555,7 +555,7 @@ var roster = []Check{
 		Summary: "something well-formed is not understood here",
 		Why:     "It was not judged, or only its certificates were. It is a fault only where a component is to read it: files/malformed.",
 		Example: "A volume of the API server's that is no hostPath; a PKCS#12 key store, a revocation list or a key of SSH in a folder that is audited.",
-		Remedy:  "Look at it by hand; certaudit inspect opens key stores with their password.",
+		Remedy:  "Look at it by hand; --keystore-password-file, or certaudit inspect, opens key stores with their password.",
 		Source:  sourceStaticPod,
 		run:     checkUnsupported,
 	},

@@ -266,9 +266,10 @@ const (
 	ObstacleDenied = "denied"
 	// ObstacleRead: it cannot be read for another reason.
 	ObstacleRead = "read"
-	// ObstaclePKCS12 and ObstacleJKS: a key store that no password opens.
+	// ObstaclePKCS12: a PKCS#12 file that no password opens.
 	ObstaclePKCS12 = parsers.StorePKCS12
-	ObstacleJKS    = parsers.StoreJKS
+	// ObstacleJKS: a Java key store that no password opens.
+	ObstacleJKS = parsers.StoreJKS
 )
 
 // Consequence is what a check found that follows from another finding, and is gone
