@@ -66,6 +66,9 @@ about files 650 with ` + "`x509-v4`" + ` (627 with ` + "`x509`" + `). What diffe
 | the CA in each kubeconfig of a node | one series each | one series each | one series, of its file | without a PATH a CA that the node has is one; a kubeconfig as a PATH has all |
 | ` + "`x509_source_errors_total`" + ` | none | counts at each reading | counts at each audit | ` + "`increase()`" + ` stays above 0 for as long as the fault is there |
 | ` + "`x509_cert_collision_total`" + ` | none | counts at each scrape | the collisions of the last audit | none of them loses a certificate |
+| revocation lists (` + "`x509_crl_*`" + `) | none | in PEM | in PEM and DER; without ` + "`x509_crl_stale_in_seconds`, `x509_crl_fresh_since_seconds`" + ` | ` + "`x509_crl_next_update - time()`" + ` says the same at any time |
+| passphrases of key stores | none | for each source | ` + "`--keystore-password-file`" + `, tried on all; without one the certificates of what needs none | one that none opens is a finding too, ` + "`input/unreadable`" + ` |
+| ` + "`x509_exporter_build_info`" + ` | ` + "`goversion`, `goos`, `goarch`" + ` | ` + "`go_runtime`, `go_os`, `go_arch`" + ` | a series each | the version is certaudit's |
 | ` + "`x509_cert_expires_in_seconds`, `x509_cert_valid_since_seconds`" + ` | if asked for | if asked for | left out | ` + "`x509_cert_not_after - time()`" + ` says the same at any time |
 | ` + "`x509_scrape_duration_seconds`" + ` | none | a histogram | left out | ` + "`scrape_duration_seconds`" + ` of Prometheus itself, or ` + "`certaudit_audit_duration_seconds`" + ` |
 

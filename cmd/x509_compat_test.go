@@ -125,6 +125,28 @@ func TestX509Passphrases(t *testing.T) {
 	}
 }
 
+// TestX509Alerts: what the alerts of the charts of both versions ask about files for is
+// there from the start, so that none of them is silent for want of series. Those of
+// revocation lists need a list.
+func TestX509Alerts(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("the cases have links, and paths with slashes")
+	}
+	dir := t.TempDir()
+	x509Cases(t, dir)
+	names := map[string]bool{}
+	for series := range servedSeries(t, compatX509, filepath.Join(dir, "watchdir")) {
+		name, _, _ := strings.Cut(series, "{")
+		names[name] = true
+	}
+	for _, name := range []string{"x509_read_errors", "x509_cert_error", "x509_cert_not_after", "x509_cert_not_before", "x509_source_errors_total", "x509_source_up",
+		"x509_source_bundles", "x509_pkcs12_passphrase_failures_total", "x509_jks_passphrase_failures_total", "x509_cert_collision_dropped_total"} {
+		if !names[name] {
+			t.Errorf("no series of %s", name)
+		}
+	}
+}
+
 // undated replaces what is another folder in each run.
 func undated(s, dir string) string {
 	return strings.NewReplacer(dir, "DIR", sourceName(dir), "DIR").Replace(s)
