@@ -128,7 +128,8 @@ type prometheus struct {
 
 func startPrometheus(t *testing.T, dir, target string) *prometheus {
 	t.Helper()
-	config := fmt.Sprintf(`global: {scrape_interval: 200ms, scrape_timeout: 200ms}
+	config := fmt.Sprintf(`global: {scrape_interval: 200ms, scrape_timeout: 200ms, evaluation_interval: 200ms}
+rule_files: [rules*.yaml]
 scrape_configs:
 - job_name: certaudit
   scheme: https
