@@ -99,7 +99,7 @@ func (n *node) apiServerEvidence() string {
 		}
 	}
 	for _, name := range []string{inventory.ControllerManager, inventory.Scheduler} {
-		if c, ok := n.inv.Component(name); ok && path.Dir(c.Origin.Path) == n.inv.ManifestDir && n.facts.profile == ProfileKubeadm {
+		if c, ok := n.inv.Component(name); ok && n.isStatic(c) && n.facts.profile == ProfileKubeadm {
 			return c.Origin.Path
 		}
 	}

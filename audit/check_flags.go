@@ -177,7 +177,7 @@ func refusesAPIServer(n *node, c inventory.Component) bool {
 // hasManifests reports whether there are manifests of components where static pods are
 // looked for.
 func hasManifests(n *node, _ inventory.Component) bool {
-	return slices.ContainsFunc(n.inv.Components, func(c inventory.Component) bool { return path.Dir(c.Origin.Path) == n.inv.ManifestDir })
+	return slices.ContainsFunc(n.inv.Components, n.isStatic)
 }
 
 // setsListener reports whether flags or variables say where etcd listens.

@@ -51,11 +51,11 @@ func (n *node) differing(r inventory.Running) []inventory.Difference {
 // isOfImage reports whether a variable of a static pod's process, which its manifest does
 // not have, may be one of its image.
 func (n *node) isOfImage(r inventory.Running, d inventory.Difference) bool {
-	return len(d.Filed) == 0 && path.Dir(r.File.Path) == n.inv.ManifestDir && !slices.ContainsFunc(d.Runs, isOnCommandLine)
+	return len(d.Filed) == 0 && n.isManifest(r.File.Path) && !slices.ContainsFunc(d.Runs, isOnCommandLine)
 }
 
-// unsettled are the components that run otherwise than their files say.
-func (n *node) unsettled() []string {
+// unsettledComponents are those that run otherwise than their files say.
+func (n *node) unsettledComponents() []string {
 	var names []string
 	for _, r := range n.running() {
 		if len(n.differing(r)) > 0 {
@@ -169,7 +169,7 @@ func (n *node) takeUp(r inventory.Running, file string) remedy {
 	advice := fmt.Sprintf("# decide which of the two is right; if it is what runs, correct %s", file)
 	c := n.judgedAs(r)
 	switch {
-	case path.Dir(r.File.Path) == n.inv.ManifestDir:
+	case n.isManifest(r.File.Path):
 		aside := path.Join("/etc/kubernetes", path.Base(r.File.Path))
 		return remedy{advice, "# if it is the file: see that the kubelet runs (systemctl status kubelet) and does not refuse it (journalctl -u kubelet)",
 			command("# then have the kubelet read it again: mv -n %s %s, wait until crictl ps --name %s lists nothing, mv -n %s %s", r.File.Path, aside, r.Component, aside, r.File.Path)}
@@ -258,7 +258,7 @@ func (p *pass) judgeRuns(c inventory.Component) {
 
 // isStatic reports whether a component is a static pod of the kubelet's folder.
 func (n *node) isStatic(c inventory.Component) bool {
-	return path.Dir(c.Origin.Path) == n.inv.ManifestDir
+	return n.isManifest(c.Origin.Path)
 }
 
 // isSeen reports whether a process of a component is seen, read or not.
@@ -326,7 +326,7 @@ func (p *pass) mayBeFiled(r inventory.Running) bool {
 
 // isJudged reports whether a process is one by which a component was judged.
 func (p *pass) isJudged(r inventory.Running) bool {
-	return r.Unread || slices.ContainsFunc(p.inv.Components, func(c inventory.Component) bool { return c.PID == r.PID && c.Name == r.Component })
+	return r.Unread || p.judgedAs(r).Name != ""
 }
 
 // checkProcessTwice reports processes of a component beside the one that is judged.

@@ -75,7 +75,7 @@ func (n *node) externalEtcd() bool {
 	if !runs {
 		return !n.inv.Files[n.certPath("etcd/server.crt")].Exists()
 	}
-	return path.Dir(etcd.Origin.Path) != n.inv.ManifestDir || !strings.HasPrefix(etcd.Setting("cert-file").Value, path.Dir(n.certPath("etcd/server.crt"))+"/")
+	return !n.isStatic(etcd) || !strings.HasPrefix(etcd.Setting("cert-file").Value, path.Dir(n.certPath("etcd/server.crt"))+"/")
 }
 
 // etcdLikeOthers are the versions in which kubeadm names the CA of kubeconfigs,

@@ -24,6 +24,8 @@ type nodeAudit struct {
 	// flags are what is wrong with the flags of the components.
 	flags   flagFaults
 	earlier []Finding
+	// unsettled are the components that run otherwise than their files say.
+	unsettled []string
 	// cut says that not all edges could be verified.
 	cut bool
 	// requests are what [RunRequests] judges; nil in [Run].
@@ -37,6 +39,7 @@ func newNodeAudit(n *node, o Options, known map[[2]*x509.Certificate]bool) *node
 	a.edges = a.connections()
 	a.cut = a.exhausted
 	a.flags = a.flagFaults()
+	a.unsettled = a.unsettledComponents()
 	return a
 }
 

@@ -96,13 +96,12 @@ func (n *nodeAudit) plan(findings []Finding) []Step {
 // it does not run with what its file says: it would come back with flags under which
 // nothing was judged. "" for none.
 func (p *planner) takesUp(w work) string {
-	unsettled := p.unsettled()
-	if len(unsettled) == 0 {
+	if len(p.unsettled) == 0 {
 		return ""
 	}
 	trial := &planner{nodeAudit: p.nodeAudit}
 	w.add(trial)
-	for _, name := range unsettled {
+	for _, name := range p.unsettled {
 		c, _ := p.inv.Component(name)
 		byKubelet := p.isStatic(c) && slices.Contains(trial.restarts, inventory.Kubelet)
 		if byKubelet || slices.Contains(trial.restarts, name) || slices.ContainsFunc(trial.edited, func(e fileEdits) bool { return e.file == c.Origin.Path }) {

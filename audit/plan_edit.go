@@ -181,7 +181,7 @@ func lastKey(field string) string { return field[strings.LastIndexByte(field, '.
 // sees reports whether a component sees the new value of an assignment as it stands.
 func (p *planner) sees(a assignment) bool {
 	c, _ := p.inv.Component(a.component)
-	if path.Dir(c.Origin.Path) != p.inv.ManifestDir || !strings.HasPrefix(a.value, "/") {
+	if !p.isStatic(c) || !strings.HasPrefix(a.value, "/") {
 		return true
 	}
 	return p.inv.Setting(a.component, a.flag).Value == a.old && slices.ContainsFunc(p.inv.References, func(r inventory.Reference) bool {

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"net"
-	"path"
 	"slices"
 
 	"certaudit/audit/inventory"
@@ -29,14 +28,14 @@ func (p *planner) restartAll(of work) {
 	for _, name := range p.restarts {
 		c, ok := p.inv.Component(name)
 		switch {
-		case slices.Contains(p.unsettled(), name):
+		case slices.Contains(p.unsettled, name):
 			p.add(PhaseAsk, of, settle(name).ask)
 		case ok && inventory.IsProcess(c.Origin.Path):
 			p.add(PhaseRestart, of, fmt.Sprintf("restart %s, process %d, by what started it: no file of the node says what that is", name, c.PID))
 		case name == inventory.Kubelet:
 			p.add(PhaseRestart, of, "restart the kubelet", restartCommand(c, name))
 		case !ok:
-		case path.Dir(c.Origin.Path) == p.inv.ManifestDir:
+		case p.isStatic(c):
 			p.add(PhaseLook, of, "see that containers can be stopped", "command -v crictl > /dev/null || command -v docker > /dev/null")
 			p.add(PhaseRestart, of, "restart "+name, stopContainers, "stop "+name)
 		case c.Unit != "" && quotable(unitName(c, name)):

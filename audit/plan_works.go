@@ -51,7 +51,7 @@ func (p *planner) works(findings []Finding) []work {
 			continue
 		}
 		w := p.workFor(f)
-		if f.Check != checkDiffers && slices.Contains(p.unsettled(), f.Component) {
+		if f.Check != checkDiffers && slices.Contains(p.unsettled, f.Component) {
 			w = settle(f.Component)
 		}
 		w.findings = []string{f.Label()}
@@ -400,7 +400,7 @@ func (p *planner) mendWork(f Finding, ask work) work {
 
 // moveOutWork moves a second manifest out of the folder of static pods.
 func (p *planner) moveOutWork(f Finding, ask work) work {
-	if path.Dir(f.Path) != p.inv.ManifestDir {
+	if !p.isManifest(f.Path) {
 		return ask
 	}
 	return work{key: "move " + f.Path, steps: func(p *planner, of work) bool {
