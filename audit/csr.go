@@ -1,7 +1,6 @@
 package audit
 
 import (
-	"certaudit/audit/inventory"
 	"crypto/x509"
 	"fmt"
 	"slices"
@@ -9,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"certaudit/audit/inventory"
 	"certaudit/parsers"
 )
 
@@ -269,12 +269,12 @@ func (r *request) row() Request {
 
 // issuedRows are the rows of the certificates that were issued.
 func issuedRows(set *requestSet) []Certificate {
-	rows := []Certificate{}
+	rows, known := []Certificate{}, map[*x509.Certificate]Certificate{}
 	for _, r := range set.list {
 		if leaf, ok := r.leaf(); ok {
 			e := &entry{cert: &leaf, role: roleNamed(inventory.RoleFileLeaf), component: "CertificateSigningRequest", place: r.Certificate.Origin}
 			e.place.Field = r.field
-			row := e.row("", map[*x509.Certificate]Certificate{})
+			row := e.row("", known)
 			row.UsedBy = []string{}
 			rows = append(rows, row)
 		}

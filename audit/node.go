@@ -2,11 +2,12 @@ package audit
 
 import (
 	"bytes"
-	"certaudit/audit/inventory"
-	"certaudit/parsers"
 	"cmp"
 	"crypto/x509"
 	"slices"
+
+	"certaudit/audit/inventory"
+	"certaudit/parsers"
 )
 
 // node is what an inventory shows at any time. Runs over one inventory may share

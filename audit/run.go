@@ -163,35 +163,30 @@ func (n *nodeAudit) described() Node {
 }
 
 // row is the table's row of an entry of a node, without its status. known are the
-// certificates of rows before: rows share what they have in common.
+// descriptions of certificates of rows before, which it adds to: rows share what they
+// have in common.
 func (e *entry) row(node string, known map[*x509.Certificate]Certificate) Certificate {
-	c := Certificate{Node: node, Component: e.component, Type: e.kind(), Role: e.role.name,
-		Path: e.place.Path, Line: e.place.Line, Field: e.place.Field, Index: e.index,
-		Organizations: []string{}, DNSNames: []string{}, IPAddresses: []string{}, Usages: []string{}, UsedBy: e.usedBy()}
-	if e.cert == nil {
-		return c
+	c := Certificate{Organizations: []string{}, DNSNames: []string{}, IPAddresses: []string{}, Usages: []string{}}
+	index := e.index
+	if e.cert != nil {
+		if _, ok := known[e.cert.Certificate]; !ok {
+			known[e.cert.Certificate] = describe(*e.cert)
+		}
+		c, index = known[e.cert.Certificate], e.cert.Index
 	}
-	c.X509, c.Index = e.cert.Certificate, e.cert.Index
-	said, ok := known[e.cert.Certificate]
-	if !ok {
-		said.describe(*e.cert)
-		known[e.cert.Certificate] = said
-	}
-	c.CommonName, c.Issuer, c.Organizations, c.DNSNames, c.IPAddresses = said.CommonName, said.Issuer, said.Organizations, said.DNSNames, said.IPAddresses
-	c.Serial, c.SHA256, c.KeyAlgorithm, c.NotBefore, c.NotAfter, c.Usages = said.Serial, said.SHA256, said.KeyAlgorithm, said.NotBefore, said.NotAfter, said.Usages
+	c.Node, c.Component, c.Type, c.Role = node, e.component, e.kind(), e.role.name
+	c.Path, c.Line, c.Field, c.Index = e.place.Path, e.place.Line, e.place.Field, index
+	c.UsedBy = e.usedBy()
 	return c
 }
 
-// describe takes from a certificate what every row of it has.
-func (c *Certificate) describe(cert parsers.Certificate) {
+// describe returns what every row of a certificate has.
+func describe(cert parsers.Certificate) Certificate {
 	x := cert.Certificate
-	c.CommonName, c.Issuer = x.Subject.CommonName, issuerName(x)
-	c.Organizations = append([]string{}, x.Subject.Organization...)
-	c.DNSNames = append([]string{}, x.DNSNames...)
-	c.IPAddresses = texts(x.IPAddresses)
-	c.Serial, c.SHA256, c.KeyAlgorithm = x.SerialNumber.Text(16), cert.SHA256(), keyAlgorithm(x)
-	c.NotBefore, c.NotAfter = x.NotBefore.UTC(), x.NotAfter.UTC()
-	c.Usages = usages(x)
+	return Certificate{X509: x, CommonName: x.Subject.CommonName, Issuer: issuerName(x),
+		Organizations: append([]string{}, x.Subject.Organization...), DNSNames: append([]string{}, x.DNSNames...), IPAddresses: texts(x.IPAddresses),
+		Serial: x.SerialNumber.Text(16), SHA256: cert.SHA256(), KeyAlgorithm: keyAlgorithm(x),
+		NotBefore: x.NotBefore.UTC(), NotAfter: x.NotAfter.UTC(), Usages: usages(x)}
 }
 
 // kind is the role's type, or what the certificate says that it is for.
