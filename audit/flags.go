@@ -188,6 +188,12 @@ type flagFaults struct {
 // leaves a dozen.
 const maxFlagFaults = 100
 
+// isFull reports whether no more faults are looked into, and remembers it.
+func (out *flagFaults) isFull() bool {
+	out.more = out.more || len(out.faults) == maxFlagFaults
+	return out.more
+}
+
 func (n *node) flagFaults() flagFaults {
 	var out flagFaults
 	for _, c := range n.inv.Components {
@@ -201,7 +207,7 @@ func (n *node) judgeFlags(c inventory.Component, out *flagFaults) {
 	seen := map[string]bool{}
 	for _, f := range c.StrayFields {
 		fault := flagFault{component: c, flag: f}
-		if out.more = out.more || len(out.faults) == maxFlagFaults; out.more {
+		if out.isFull() {
 			return
 		}
 		if judgeField(&fault, p); fault.message != "" {
@@ -210,7 +216,7 @@ func (n *node) judgeFlags(c inventory.Component, out *flagFaults) {
 		}
 	}
 	for _, fault := range n.shadowedVariables(c) {
-		if out.more = out.more || len(out.faults) == maxFlagFaults; out.more {
+		if out.isFull() {
 			return
 		}
 		out.examined++
@@ -223,7 +229,7 @@ func (n *node) judgeFlags(c inventory.Component, out *flagFaults) {
 		}
 		seen[f.Name+f.Spelling] = true
 		out.examined++
-		if out.more = out.more || len(out.faults) == maxFlagFaults; out.more {
+		if out.isFull() {
 			return
 		}
 		fault := flagFault{component: c, flag: f}

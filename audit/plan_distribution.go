@@ -40,7 +40,7 @@ func (n *nodeAudit) logOf(component string) string {
 	switch {
 	case component != inventory.Kubelet && c.Unit == "":
 		return "crictl logs $(crictl ps -a -q --name " + component + " | head -n 1)"
-	case c.Unit != "" && !isSystemd(c.Unit):
+	case isOpenRC(c.Unit):
 		return "tail -n 200 /var/log/" + words(c.Unit) + "/" + words(c.Unit) + ".log"
 	}
 	return "journalctl -u " + words(unitName(c, component))
@@ -166,7 +166,7 @@ func (n *node) filled(text, otherwise string) string {
 	if text == "" || !quotable(d.Data) || !quotable(d.Unit) && strings.Contains(text, "{unit}") {
 		return otherwise
 	}
-	if d.Unit != "" && !isSystemd(d.Unit) {
+	if isOpenRC(d.Unit) {
 		text = unitCommands.ReplaceAllString(text, "rc-service {unit} $1")
 	}
 	return strings.NewReplacer("{data}", words(d.Data), "{unit}", words(strings.TrimSuffix(d.Unit, ".service"))).Replace(text)

@@ -81,9 +81,9 @@ func (n *node) trust(at parsers.Origin, ca string) remedy {
 // restartComponent says that a component has to notice.
 func (n *node) restartComponent(name string) remedy { return remedy{"# restart " + name} }
 
-// isSystemd reports whether a service, as [inventory.Component] names it, is one of
-// systemd; else it is one of OpenRC.
-func isSystemd(unit string) bool { return strings.HasSuffix(unit, ".service") }
+// isOpenRC reports whether a service, as [inventory.Component] names it, is one of OpenRC;
+// else it is one of systemd, or none.
+func isOpenRC(unit string) bool { return unit != "" && !strings.HasSuffix(unit, ".service") }
 
 // restartCommand restarts the service of a component (systemctl(1), rc-service(8)). One
 // that is not known is taken for systemd's, called as the component.
@@ -93,7 +93,7 @@ func restartCommand(c inventory.Component, name string) string {
 
 // serviceCommand does something to the service of a component, as restartCommand does.
 func serviceCommand(c inventory.Component, name, verb string) string {
-	if c.Unit != "" && !isSystemd(c.Unit) {
+	if isOpenRC(c.Unit) {
 		return "rc-service " + words(c.Unit) + " " + verb
 	}
 	return "systemctl " + verb + " " + words(unitName(c, name))
@@ -106,7 +106,7 @@ func (n *node) restartKubelet() string {
 
 // reload has systemd read its units again before what comes next.
 func reload(c inventory.Component) string {
-	if c.Unit != "" && !isSystemd(c.Unit) {
+	if isOpenRC(c.Unit) {
 		return ""
 	}
 	return "systemctl daemon-reload && "
