@@ -413,17 +413,14 @@ func (g *gatherer) startComponent(d installed, c LayoutComponent) {
 	if len(commands) == 0 {
 		return
 	}
-	cmd := commands[0]
-	component := Component{Name: c.Name, Origin: at, Settings: cmd.Flags, Assumed: d.unitPath == "" && c.ArgumentsFile == ""}
+	component := Component{Name: c.Name, Origin: at, Assumed: d.unitPath == "" && c.ArgumentsFile == ""}
 	if component.Assumed && g.isElsewhere(c.Name) {
 		return
 	}
-	var run started
+	component, run := g.startedComponent(component, started{command: commands[0], view: nodeView{}, guessed: c.ArgumentsFile == ""})
 	if c.Name == Kubelet {
-		component, run = g.startedComponent(component, cmd, c.ArgumentsFile == "")
 		run.command = g.kubeletComponent(component, run.command)
 	} else {
-		component, run = g.startedComponent(component, cmd, c.ArgumentsFile == "")
 		component = g.configured(component, run.env, run.view)
 		if component.Overruled != nil { // the distribution writes the file that lacks them
 			component.Settings, component.Overruled = append(component.Overruled, component.Settings...), nil

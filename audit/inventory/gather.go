@@ -333,10 +333,11 @@ func (g *gatherer) container(pod parsers.Pod, c parsers.Container) (others []str
 			rest.commands = append(rest.commands, cmd)
 			continue
 		}
-		run := g.asRun(name, pod.Origin, started{command: cmd, env: c.Env, view: v})
+		component, run := g.startedComponent(Component{Name: name, Origin: pod.Origin, Image: c.Image, Annotations: pod.Annotations},
+			started{command: cmd, env: c.Env, view: v})
 		g.noted(name, run.known(problems)...)
 		problems, own = nil, true
-		g.component(g.configured(Component{Name: name, Origin: pod.Origin, PID: run.pid, Image: c.Image, Settings: run.command.Flags, Annotations: pod.Annotations}, run.env, run.view), run.view)
+		g.component(g.configured(component, run.env, run.view), run.view)
 		others = append(others, besides(name, run.command, run.env, run.view))
 	}
 	if own {

@@ -196,10 +196,10 @@ func (g *gatherer) exists(name string) bool {
 // configuration file, then of its drop-ins, then its flags, the later winning
 // (website, tasks/administer-cluster/kubelet-config-file). It returns the command that
 // counts: the one of its process, where that is known.
-func (g *gatherer) kubeletComponent(c Component, cmd parsers.Command) (run parsers.Command) {
+func (g *gatherer) kubeletComponent(c Component, cmd parsers.Command) parsers.Command {
 	if c.PID == 0 {
 		var run started
-		c, run = g.startedComponent(c, cmd, false)
+		c, run = g.startedComponent(c, started{command: cmd, view: nodeView{}})
 		cmd = run.command
 		g.seenApart(run)
 	}

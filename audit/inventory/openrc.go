@@ -83,10 +83,9 @@ func (g *gatherer) initComponents() {
 			g.passOver(claim, parsers.Origin{Path: s.file}, "starts no program that is known to be %s, so its settings were not read", claim)
 			continue
 		}
-		at := parsers.Origin{Path: s.file}
-		run := g.asRun(component, at, started{command: s.commands[i], view: serviceView{dir: "/"}})
+		c, run := g.startedComponent(Component{Name: component, Origin: parsers.Origin{Path: s.file}, Unit: name},
+			started{command: s.commands[i], view: serviceView{dir: "/"}})
 		g.noted(component, run.known(s.problems)...)
-		c := Component{Name: component, Origin: at, Unit: name, PID: run.pid, Settings: run.command.Flags}
 		g.component(g.configured(c, run.env, run.view), run.view)
 		g.others = append(g.others, besides(component, run.command, run.env, run.view))
 	}

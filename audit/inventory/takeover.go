@@ -59,18 +59,19 @@ func (g *gatherer) asRun(name string, at parsers.Origin, file started) started {
 	return run
 }
 
-// startedComponent is a component, of which settings are those of the command, as it runs;
-// see [gatherer.asRun]. guessed is as of [started].
-func (g *gatherer) startedComponent(c Component, cmd parsers.Command, guessed bool) (Component, started) {
+// startedComponent is a component that a file starts, as it runs, with its flags as
+// settings; see [gatherer.asRun].
+func (g *gatherer) startedComponent(c Component, file started) (Component, started) {
 	at := c.Origin
 	if c.Assumed {
 		at = parsers.Origin{}
 	}
-	run := g.asRun(c.Name, at, started{command: cmd, view: nodeView{}, guessed: guessed})
+	run := g.asRun(c.Name, at, file)
+	c.PID, c.Settings = run.pid, run.command.Flags
 	if run.pid == 0 {
 		return c, run
 	}
-	c.PID, c.Settings, c.Assumed = run.pid, run.command.Flags, false
+	c.Assumed = false
 	if at == (parsers.Origin{}) {
 		c.Origin = Process{PID: run.pid}.Place()
 	}

@@ -54,16 +54,15 @@ func (g *gatherer) service(s serviceUnit, unit parsers.Unit, wanted, written boo
 		if name == "" {
 			continue
 		}
-		run := g.asRun(name, parsers.Origin{Path: unit.Path}, started{command: cmd, env: env, view: view})
-		cmd, env, view = run.command, run.env, run.view
+		c, run := g.startedComponent(Component{Name: name, Origin: parsers.Origin{Path: unit.Path}, Unit: unit.Name}, started{command: cmd, env: env, view: view})
 		g.noted(name, run.known(problems)...)
-		c := g.configured(Component{Name: name, Origin: parsers.Origin{Path: unit.Path}, Unit: unit.Name, PID: run.pid, Settings: cmd.Flags}, env, view)
+		c = g.configured(c, run.env, run.view)
 		if first, twice := g.inv.Component(name); twice && !wanted && !runBeside(first, c) {
-			g.namedBy(c, view)
+			g.namedBy(c, run.view)
 			return // nothing starts it
 		}
-		g.component(c, view)
-		g.others = append(g.others, besides(name, cmd, env, view))
+		g.component(c, run.view)
+		g.others = append(g.others, besides(name, run.command, run.env, run.view))
 		return
 	}
 	if claim != "" {
