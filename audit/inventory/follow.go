@@ -162,21 +162,26 @@ func (g *gatherer) namedBy(c Component, v view) {
 	}
 }
 
-// effective returns the values of a flag that count: all of a flag that
-// appends, the last of any other; none that is empty, since an empty value
-// turns the flag off.
-func effective(c Component, f Flag) []parsers.Text {
-	values := parsers.Command{Flags: c.Settings}.FlagAll(f.Name)
-	if !f.Repeats && len(values) > 1 {
-		values = values[len(values)-1:]
-	}
-	kept := values[:0:0]
-	for _, t := range values {
-		if t.Value != "" {
-			kept = append(kept, t)
+// flagsInEffect returns the settings that give a flag its values: all of a flag that
+// appends, the last of any other; none that is empty, since an empty value turns the
+// flag off.
+func flagsInEffect(c Component, row Flag) []parsers.Flag {
+	var out []parsers.Flag
+	for _, f := range c.Settings {
+		if f.Name != row.Name {
+			continue
 		}
+		if !row.Repeats {
+			out = nil
+		}
+		out = append(out, f)
 	}
-	return kept
+	return slices.DeleteFunc(out, func(f parsers.Flag) bool { return f.Value == "" })
+}
+
+// effective returns the values of [flagsInEffect].
+func effective(c Component, f Flag) []parsers.Text {
+	return parsers.Command{Flags: flagsInEffect(c, f)}.FlagAll(f.Name)
 }
 
 func pairKey(process string, f Flag, index int) string {

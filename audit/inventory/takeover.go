@@ -297,21 +297,6 @@ func withDefault(component string, row Flag) Flag {
 	return row
 }
 
-// flagsInEffect is [effective] with the flags.
-func flagsInEffect(c Component, row Flag) []parsers.Flag {
-	var out []parsers.Flag
-	for _, f := range c.Settings {
-		if f.Name != row.Name {
-			continue
-		}
-		if !row.Repeats {
-			out = nil
-		}
-		out = append(out, f)
-	}
-	return slices.DeleteFunc(out, func(f parsers.Flag) bool { return f.Value == "" })
-}
-
 func inOne(flags []parsers.Flag) string {
 	var values []string
 	for _, f := range flags {
