@@ -312,10 +312,8 @@ func (f File) failed(err error) File {
 		}
 	case errors.Is(err, syscall.ELOOP):
 		f.State, f.Reason = LinkLoop, "is a link that leads back to itself"
-	case errors.Is(err, fs.ErrPermission):
-		f.State, f.Reason = Unreadable, deniedRead
 	default:
-		f.State, f.Reason = Unreadable, "cannot be read: "+bareError(err)
+		f.State, f.Reason = Unreadable, unreadable(err)
 	}
 	return f
 }
@@ -332,6 +330,14 @@ func (f File) Denied() bool { return f.State == Unreadable && f.Reason == denied
 // Denied reports whether it is for want of rights that there is a problem.
 func (p InputProblem) Denied() bool {
 	return p.Kind == KindUnreadable && (p.Detail == deniedRead || p.Detail == deniedList)
+}
+
+// unreadable says why what a file holds is not known.
+func unreadable(err error) string {
+	if errors.Is(err, fs.ErrPermission) {
+		return deniedRead
+	}
+	return "cannot be read: " + bareError(err)
 }
 
 // unlisted says why the names in a folder are not known.
@@ -372,16 +378,11 @@ const maxSmall = 4096
 // small returns the beginning of a file whose path, relative to the root, holds
 // no links; "" where it cannot be read.
 func (r *root) small(rel string) string {
-	h, err := r.fs.OpenFile(rel, openFlags, 0)
+	data, err := r.proc(rel, maxSmall)
 	if err != nil {
 		return ""
 	}
-	defer h.Close()
-	data, err := io.ReadAll(io.LimitReader(h, maxSmall))
-	if err != nil {
-		return ""
-	}
-	return string(data)
+	return string(data[:min(len(data), maxSmall)])
 }
 
 // list returns the names in a folder, sorted; none and no error where there is

@@ -192,11 +192,7 @@ func (t *table) lost(component string, at string, kind parsers.Kind, format stri
 
 // unread records a file of a component's process that the kernel did not show.
 func (t *table) unread(component string, pid int, file string, err error) {
-	detail := "cannot be read: " + bareError(err)
-	if errors.Is(err, fs.ErrPermission) {
-		detail = deniedRead
-	}
-	t.lost(component, procFile(pid, file), KindUnreadable, "%s", detail)
+	t.lost(component, procFile(pid, file), KindUnreadable, "%s", unreadable(err))
 }
 
 // look takes a process if it is one of a component. Twice, since a PID may be given to
