@@ -117,8 +117,9 @@ func (g *gatherer) startedDistribution(layouts []Layout, units []serviceUnit, wa
 			}
 			unit, ok := g.unit(s.name, l.Name, s.aliases...)
 			d := installed{layout: l, mode: l.Modes[0].Name, unit: s.name, unitPath: unit.Path, wanted: s.wantedBy(wants)}
-			words, _ := unit.StartWords(g.variables(unit))
-			started := ok && d.startedBy(words, g.variables(unit))
+			env := g.variables(unit)
+			words, _ := unit.StartWords(env)
+			started := ok && d.startedBy(words, env)
 			if ok && (started || shows) && (!found || d.wanted && !best.wanted) {
 				g.configure(&d)
 				if !started {

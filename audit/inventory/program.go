@@ -190,7 +190,7 @@ func componentOfCommand(c parsers.Command) string {
 
 // componentOfImage returns the component that an image is called by, or "".
 func componentOfImage(image string) string {
-	image = image[strings.LastIndexByte(image, '/')+1:]
+	image = baseName(image)
 	image, _, _ = strings.Cut(image, "@")
 	image, _, _ = strings.Cut(image, ":")
 	if IsProgram(image) {

@@ -210,9 +210,15 @@ func readAll(h io.Reader, size, most int64) ([]byte, error) {
 // the path says of itself. A link is followed by resolving the path as a whole,
 // and so is a path whose folder cannot be opened.
 func (r *root) find(name string) (f File, in *os.Root, base string, err error) {
-	f = File{Path: rooted(name)}
-	dir, err := r.into(path.Dir(f.Path))
-	if err == nil {
+	name = rooted(name)
+	dir, _ := r.into(path.Dir(name))
+	return r.findIn(dir, name)
+}
+
+// findIn is find for a clean path whose folder is open; nil for one that cannot be.
+func (r *root) findIn(dir *folder, name string) (f File, in *os.Root, base string, err error) {
+	f = File{Path: name}
+	if dir != nil {
 		base = nameIn(f.Path)
 		target, err := dir.fs.Readlink(base)
 		if errors.Is(err, syscall.EINVAL) || errors.Is(err, fs.ErrNotExist) {
@@ -246,7 +252,7 @@ func (f *folder) leadTo(name, base string) string {
 }
 
 // nameIn is the name that a clean path has in its folder, "." for the root.
-func nameIn(name string) string { return cmp.Or(name[strings.LastIndexByte(name, '/')+1:], ".") }
+func nameIn(name string) string { return cmp.Or(baseName(name), ".") }
 
 // stat describes what lies at a path without reading it, and says whether it is
 // a folder.
@@ -259,14 +265,15 @@ func (r *root) stat(name string) (f File, isDir bool) {
 // look is stat with the mark.
 func (r *root) look(name string) (f File, isDir bool, s mark) {
 	f.Path = rooted(name)
-	if dir, err := r.into(path.Dir(f.Path)); err == nil {
+	dir, err := r.into(path.Dir(f.Path))
+	if err == nil {
 		base := nameIn(f.Path)
 		if info, err := dir.fs.Lstat(base); err == nil && info.Mode()&fs.ModeSymlink == 0 {
 			f.State, f.Resolved = Readable, dir.leadTo(f.Path, base)
 			return f.described(info), info.IsDir(), r.markOf(info, "")
 		}
 	}
-	f, in, base, err := r.find(name)
+	f, in, base, err := r.findIn(dir, f.Path)
 	if err == nil {
 		var info fs.FileInfo
 		if info, err = in.Stat(base); err == nil {
@@ -388,7 +395,9 @@ func (r *root) small(rel string) string {
 // list returns the names in a folder, sorted; none and no error where there is
 // no such folder. A folder with more than maxDirEntries names is an error.
 func (r *root) list(name string) ([]string, error) {
-	r.stat(name)
+	if f, _ := r.stat(name); f.State == Missing {
+		return nil, nil
+	}
 	rel, err := r.resolve(name)
 	if err != nil {
 		return nil, err

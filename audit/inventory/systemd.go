@@ -60,14 +60,14 @@ func (s serviceUnit) stem() string {
 
 // claim is the component that a unit is called by, "" for none: "etcd.service", or what
 // snapd calls a daemon, "snap.kubelet.daemon.service". The one program of MicroK8s is
-// taken for the kubelet that it is, too (canonical/microk8s snap/snapcraft.yaml).
+// taken for the kubelet that it is, too.
 func (s serviceUnit) claim() string {
 	parts := strings.Split(s.stem(), ".")
 	if len(parts) != 3 || parts[0] != "snap" {
 		return componentStartedBy(s.stem())
 	}
 	daemon := strings.TrimPrefix(parts[2], "daemon-")
-	if daemon == "kubelite" {
+	if daemon == kubelite {
 		return Kubelet
 	}
 	return cmp.Or(componentStartedBy(parts[1]), componentStartedBy(daemon))
@@ -413,7 +413,7 @@ func (g *gatherer) variables(unit parsers.Unit) []parsers.EnvVar {
 // itself where it is none or nothing fits (systemd.exec(5), EnvironmentFile=; glob(7)). The folder may
 // hold no pattern.
 func (g *gatherer) expand(pattern string) []string {
-	if !strings.ContainsAny(pattern, "*?[") {
+	if !isPattern(pattern) {
 		return []string{pattern}
 	}
 	dir, base := path.Split(path.Clean("/" + pattern))
