@@ -111,7 +111,7 @@ func (m *families) x509Certificates(r audit.Result, v *x509View, v4 bool) {
 	same := map[string]int{}
 	for i, item := range v.items {
 		labels[i] = x509LabelsOf(item, v4, embedded[item.x509Location])
-		same[item.kind+"\xff"+seriesKey(labels[i])]++
+		same[item.kind()+"\xff"+seriesKey(labels[i])]++
 	}
 	for _, kind := range v.kinds() {
 		m.zero("x509_cert_collision_total", m.pairs("source_kind", kind))
@@ -119,11 +119,11 @@ func (m *families) x509Certificates(r audit.Result, v *x509View, v4 bool) {
 	}
 	seen := map[string]bool{}
 	for i, item := range v.items {
-		key := item.kind + "\xff" + seriesKey(labels[i])
+		key := item.kind() + "\xff" + seriesKey(labels[i])
 		if same[key] > 1 {
 			labels[i] = append(labels[i], "discriminator", discriminator(item))
 			if seen[key] {
-				m.count("x509_cert_collision_total", m.pairs("source_kind", item.kind))
+				m.count("x509_cert_collision_total", m.pairs("source_kind", item.kind()))
 			}
 			seen[key] = true
 		}
@@ -181,13 +181,13 @@ var x509Reasons = []string{"bad_pem", "bad_crl", "bad_der", "bad_jks", "bad_pkcs
 
 // x509Sources adds the health of each source.
 func (m *families) x509Sources(v *x509View, counts map[X509Error]int) {
-	for _, s := range v.sources {
+	for _, s := range v.sources() {
 		at := m.pairs("source_kind", s.kind, "source_name", s.name)
 		up := !slices.ContainsFunc(v.errors, func(e x509Problem) bool {
-			return e.x509From == s && (e.reason == reasonMissing || e.reason == reasonLink)
+			return v.from[e.x509Location] == s && (e.reason == reasonMissing || e.reason == reasonLink)
 		})
 		m.add("x509_source_up", truth(up), at)
-		m.add("x509_source_bundles", float64(v.bundles(s)), at)
+		m.add("x509_source_bundles", float64(v.bundles[s]), at)
 		for _, reason := range x509Reasons {
 			m.add("x509_source_errors_total", float64(counts[X509Error{s.kind, s.name, reason}]), at, m.pairs("reason", reason))
 		}
@@ -270,7 +270,7 @@ func discriminator(item x509Item) string {
 	h := sha256.New()
 	h.Write(rawOf(item.certificate.X509))
 	h.Write([]byte{0})
-	h.Write([]byte(item.kind + ":" + item.path))
+	h.Write([]byte(item.kind() + ":" + item.path))
 	if item.embedded != "" {
 		h.Write([]byte("#" + item.embedded + "/" + item.entry))
 	}

@@ -15,9 +15,10 @@ import (
 type x509View struct {
 	items  []x509Item
 	errors []x509Problem
-	// lists are the places of revocation lists, without a certificate.
-	lists   []x509Item
-	sources []x509From
+	// from is the source of each place, those of revocation lists among them.
+	from map[x509Location]x509From
+	// bundles are how many places each source has.
+	bundles map[x509From]int
 }
 
 // x509From is a source: what the exporter was asked to look at.
@@ -40,17 +41,23 @@ type x509Location struct {
 	embedded, entry string
 }
 
+// kind is that of the source of a place.
+func (at x509Location) kind() string {
+	if at.embedded != "" {
+		return fromKubeconfig
+	}
+	return fromFile
+}
+
 // x509Item is a certificate at a place.
 type x509Item struct {
 	x509Location
-	x509From
 	certificate *audit.Certificate
 }
 
 // x509Problem is a place without what it should hold.
 type x509Problem struct {
 	x509Location
-	x509From
 	reason string
 	// store is the kind of key store that no password opens; "" for none.
 	store string
@@ -67,7 +74,7 @@ const (
 
 // view sorts a result into places and sources.
 func (x X509) view(r audit.Result, host Host) *x509View {
-	v := &x509View{}
+	v := &x509View{from: map[x509Location]x509From{}, bundles: map[x509From]int{}}
 	known := map[x509Location]bool{}
 	type one struct {
 		at     x509Location
@@ -89,11 +96,7 @@ func (x X509) view(r audit.Result, host Host) *x509View {
 		}
 	}
 	for _, l := range r.RevocationLists {
-		at := x509Location{node: l.Node, path: host.path(l.Path)}
-		if !known[at] {
-			v.lists = append(v.lists, x509Item{x509Location: at})
-		}
-		known[at] = true
+		known[x509Location{node: l.Node, path: host.path(l.Path)}] = true
 	}
 	for _, f := range r.Findings {
 		reason, isError := obstacleReasons[f.Obstacle]
@@ -148,7 +151,7 @@ var obstacleReasons = map[string]string{audit.ObstacleLink: reasonLink, audit.Ob
 // obstacleStores are the kinds of key store that no password opens.
 var obstacleStores = map[string]string{audit.ObstaclePKCS12: "pkcs12", audit.ObstacleJKS: "jks"}
 
-// assign gives everything its source, and lists the sources: of each PATH, and of what
+// assign gives each place its source. The sources are those of each PATH, and of what
 // was found.
 func (x X509) assign(v *x509View, known map[x509Location]bool) {
 	missing := map[string]bool{}
@@ -163,7 +166,7 @@ func (x X509) assign(v *x509View, known map[x509Location]bool) {
 			dirs[dir] = true
 		}
 	}
-	named, sources := map[string]x509From{}, map[x509From]bool{}
+	named := map[string]x509From{}
 	for _, p := range x.Paths {
 		switch {
 		case kubeconfigs[p]:
@@ -173,24 +176,15 @@ func (x X509) assign(v *x509View, known map[x509Location]bool) {
 		default:
 			named[p] = x509From{fromFile, filesSource}
 		}
-		sources[named[p]] = true
+		v.bundles[named[p]] = 0
 	}
-	for i := range v.items {
-		v.items[i].x509From = sourceOf(v.items[i].x509Location, named)
-		sources[v.items[i].x509From] = true
+	for at := range known {
+		v.from[at] = sourceOf(at, named)
+		v.bundles[v.from[at]]++
 	}
-	for i := range v.lists {
-		v.lists[i].x509From = sourceOf(v.lists[i].x509Location, named)
-		sources[v.lists[i].x509From] = true
+	if len(v.bundles) == 0 {
+		v.bundles[x509From{fromFile, nodeSource}] = 0
 	}
-	for i := range v.errors {
-		v.errors[i].x509From = sourceOf(v.errors[i].x509Location, named)
-		sources[v.errors[i].x509From] = true
-	}
-	if len(sources) == 0 {
-		sources[x509From{fromFile, nodeSource}] = true
-	}
-	v.sources = slices.SortedFunc(maps.Keys(sources), func(a, b x509From) int { return cmp.Or(cmp.Compare(a.kind, b.kind), cmp.Compare(a.name, b.name)) })
 }
 
 // The names that version 4 gives to sources of its command line (internal/config,
@@ -219,15 +213,11 @@ func isFolder(p string, dirs map[string]bool) bool {
 
 // sourceOf is the source of a place: that of the PATH that it lies at or below.
 func sourceOf(at x509Location, named map[string]x509From) x509From {
-	kind := fromFile
-	if at.embedded != "" {
-		kind = fromKubeconfig
-	}
 	switch {
 	case at.node != "" || len(named) == 0:
-		return x509From{kind, nodeSource}
-	case kind == fromKubeconfig:
-		return x509From{kind, kubeconfigSource}
+		return x509From{at.kind(), nodeSource}
+	case at.kind() == fromKubeconfig:
+		return x509From{fromKubeconfig, kubeconfigSource}
 	}
 	for p := at.path; ; p = path.Dir(p) {
 		if s, ok := named[p]; ok && s.kind == fromFile {
@@ -239,38 +229,28 @@ func sourceOf(at x509Location, named map[string]x509From) x509From {
 	}
 }
 
+// sources are all sources, sorted.
+func (v *x509View) sources() []x509From {
+	return slices.SortedFunc(maps.Keys(v.bundles), func(a, b x509From) int { return cmp.Or(cmp.Compare(a.kind, b.kind), cmp.Compare(a.name, b.name)) })
+}
+
 // kinds are those of the sources, each once.
 func (v *x509View) kinds() []string {
 	var out []string
-	for _, s := range v.sources {
+	for _, s := range v.sources() {
 		out = append(out, s.kind)
 	}
 	return slices.Compact(out)
-}
-
-// bundles counts the places of a source.
-func (v *x509View) bundles(s x509From) int {
-	places := map[x509Location]bool{}
-	for _, item := range slices.Concat(v.items, v.lists) {
-		if item.x509From == s {
-			places[item.x509Location] = true
-		}
-	}
-	for _, e := range v.errors {
-		if e.x509From == s {
-			places[e.x509Location] = true
-		}
-	}
-	return len(places)
 }
 
 // counts are the errors by their counters.
 func (v *x509View) counts() map[X509Error]int {
 	counts := map[X509Error]int{}
 	for _, e := range v.errors {
-		counts[X509Error{e.kind, e.name, e.reason}]++
+		s := v.from[e.x509Location]
+		counts[X509Error{s.kind, s.name, e.reason}]++
 		if e.store != "" {
-			counts[X509Error{e.kind, e.name, e.store}]++
+			counts[X509Error{s.kind, s.name, e.store}]++
 		}
 	}
 	return counts
