@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"slices"
 	"strconv"
+	"strings"
 
 	dto "github.com/prometheus/client_model/go"
 
@@ -107,11 +108,12 @@ func (m *families) x509Certificates(r audit.Result, v *x509View, v4 bool) {
 	for _, item := range v.items {
 		embedded[item.x509Location]++
 	}
-	labels := make([][]string, len(v.items))
+	labels, keys := make([][]string, len(v.items)), make([]string, len(v.items))
 	same := map[string]int{}
 	for i, item := range v.items {
 		labels[i] = x509LabelsOf(item, v4, embedded[item.x509Location])
-		same[item.kind()+"\xff"+seriesKey(labels[i])]++
+		keys[i] = item.kind() + "\xff" + strings.Join(labels[i], "\xff")
+		same[keys[i]]++
 	}
 	for _, kind := range v.kinds() {
 		m.zero("x509_cert_collision_total", m.pairs("source_kind", kind))
@@ -119,13 +121,12 @@ func (m *families) x509Certificates(r audit.Result, v *x509View, v4 bool) {
 	}
 	seen := map[string]bool{}
 	for i, item := range v.items {
-		key := item.kind() + "\xff" + seriesKey(labels[i])
-		if same[key] > 1 {
+		if same[keys[i]] > 1 {
 			labels[i] = append(labels[i], "discriminator", discriminator(item))
-			if seen[key] {
+			if seen[keys[i]] {
 				m.count("x509_cert_collision_total", m.pairs("source_kind", item.kind()))
 			}
-			seen[key] = true
+			seen[keys[i]] = true
 		}
 		at, c := m.pairs(labels[i]...), item.certificate
 		m.add("x509_cert_not_after", seconds(c.NotAfter), at)
@@ -146,14 +147,6 @@ func (m *families) x509Lists(r audit.Result, v4 bool) {
 		m.add("x509_crl_number", number, at)
 		m.add("x509_crl_stale", truth(!l.NextUpdate.IsZero() && r.At.After(l.NextUpdate)), at)
 	}
-}
-
-func seriesKey(labels []string) string {
-	key := ""
-	for _, l := range labels {
-		key += l + "\xff"
-	}
-	return key
 }
 
 // x509Files adds what is known of each file as a whole.
