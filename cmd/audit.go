@@ -183,42 +183,40 @@ func (f *auditFlags) options(now time.Time) (audit.Options, error) {
 	return o, err
 }
 
-func (f *auditFlags) policy() (*audit.Policy, error) {
+func (f *auditFlags) policy() (*audit.Policy, error) { return f.policyBy(os.Open) }
+
+// policyBy reads the policy from a file that open opens; nil for none.
+func (f *auditFlags) policyBy(open func(string) (*os.File, error)) (*audit.Policy, error) {
 	if f.config == "" {
 		return nil, nil
 	}
-	h, err := os.Open(f.config)
+	h, err := open(f.config)
 	if err != nil {
 		return nil, fmt.Errorf("cannot read the policy %w", ofFile(f.config, err))
 	}
 	defer h.Close()
-	return policyFrom(f.config, h)
+	data, err := readBounded(f.config, h, audit.MaxPolicyBytes)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the policy %w", err)
+	}
+	policy, err := audit.ParsePolicy(f.config, data)
+	if err != nil {
+		return nil, fmt.Errorf("the policy cannot be used: %w", err)
+	}
+	return policy, nil
 }
 
 // openRegular opens a regular file, and nothing that would have to be waited for.
 func openRegular(name string) (*os.File, error) {
 	h, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
-		return nil, ofFile(name, err)
+		return nil, err
 	}
 	if info, err := h.Stat(); err != nil || !info.Mode().IsRegular() {
 		h.Close()
 		return nil, fmt.Errorf("%q: it is no regular file, and is to be read again later", name)
 	}
 	return h, nil
-}
-
-// policyFrom reads a policy from a file that is open.
-func policyFrom(name string, h io.Reader) (*audit.Policy, error) {
-	data, err := readBounded(name, h, audit.MaxPolicyBytes)
-	if err != nil {
-		return nil, fmt.Errorf("cannot read the policy %w", err)
-	}
-	policy, err := audit.ParsePolicy(name, data)
-	if err != nil {
-		return nil, fmt.Errorf("the policy cannot be used: %w", err)
-	}
-	return policy, nil
 }
 
 func (f *auditFlags) knownFindings() (*audit.Baseline, error) {

@@ -165,17 +165,7 @@ func (p *program) serve(ctx context.Context, f serveFlags) error {
 
 // servedPolicy reads the policy of a server, which must not wait for a pipe that
 // nobody writes to.
-func (f *serveFlags) servedPolicy() (*audit.Policy, error) {
-	if f.config == "" {
-		return nil, nil
-	}
-	h, err := openRegular(f.config)
-	if err != nil {
-		return nil, fmt.Errorf("cannot read the policy %w", err)
-	}
-	defer h.Close()
-	return policyFrom(f.config, h)
-}
+func (f *serveFlags) servedPolicy() (*audit.Policy, error) { return f.policyBy(openRegular) }
 
 // listen opens the listeners.
 func (f *serveFlags) listen() ([]net.Listener, error) {
