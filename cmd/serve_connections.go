@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 )
 
@@ -81,13 +82,14 @@ func (l *connections) victim() int {
 	return best
 }
 
-func (l *connections) remove(c *connection) {
-	for i, o := range l.open {
-		if o == c {
-			l.open = append(l.open[:i], l.open[i+1:]...)
-			return
-		}
+// remove takes a connection out; false where it was out already.
+func (l *connections) remove(c *connection) bool {
+	i := slices.Index(l.open, c)
+	if i < 0 {
+		return false
 	}
+	l.open = slices.Delete(l.open, i, i+1)
+	return true
 }
 
 // Close closes the connection and makes room for another.
@@ -114,12 +116,8 @@ func connState(conn net.Conn, state http.ConnState) {
 		c.waits = false
 	case http.StateIdle:
 		c.waits = true
-		for _, o := range c.of.open {
-			if o == c {
-				c.of.remove(c)
-				c.of.open = append(c.of.open, c)
-				break
-			}
+		if c.of.remove(c) {
+			c.of.open = append(c.of.open, c)
 		}
 	}
 }
