@@ -31,10 +31,11 @@ func htmlResults(t testing.TB) map[string]audit.Result {
 // htmlDemo is the audit of the demonstration node.
 func htmlDemo(t testing.TB) audit.Result {
 	t.Helper()
-	return htmlAudit(t, fixtures.Demo())
+	return auditOf(t, fixtures.Demo())
 }
 
-func htmlAudit(t testing.TB, nodes ...fixtures.Node) audit.Result {
+// auditOf is the result of nodes.
+func auditOf(t testing.TB, nodes ...fixtures.Node) audit.Result {
 	t.Helper()
 	var inventories []*inventory.Inventory
 	for _, n := range nodes {

@@ -12,7 +12,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"certaudit/audit"
-	"certaudit/audit/inventory"
 	"certaudit/fixtures"
 )
 
@@ -20,15 +19,7 @@ import (
 // further files until there are so many.
 func ofNode(t testing.TB, node fixtures.Node, certificates int) (audit.Result, Health) {
 	t.Helper()
-	dir := t.TempDir()
-	if err := node.Write(dir); err != nil {
-		t.Fatal(err)
-	}
-	inv, err := inventory.Gather(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := audit.Run([]*inventory.Inventory{inv}, audit.Options{At: fixtures.Now})
+	r := auditOf(t, node)
 	for i := range certificates - len(r.Certificates) {
 		more := r.Certificates[i]
 		more.Path = "/etc/kubernetes/more" + more.Path
