@@ -2,11 +2,7 @@ package cmd_test
 
 import (
 	"bytes"
-	"encoding/json"
-	"net/http"
-	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -28,18 +24,9 @@ type alertsTree struct {
 // firing lists the alerts that fire, as "severity name place", each once, sorted.
 func (a alertsTree) firing() []string {
 	a.Helper()
-	resp, err := http.Get(a.url + "/api/v1/query?query=" + url.QueryEscape(`ALERTS{alertstate="firing"}`))
-	must(a.T, err)
-	defer resp.Body.Close()
-	var answer struct {
-		Data struct {
-			Result []struct{ Metric map[string]string }
-		}
-	}
-	must(a.T, json.NewDecoder(resp.Body).Decode(&answer))
 	fire := []string{}
-	for _, r := range answer.Data.Result {
-		m := r.Metric
+	for _, sample := range a.samples(`ALERTS{alertstate="firing"}`) {
+		m := sample.Metric
 		fire = append(fire, strings.TrimSpace(m["severity"]+" "+strings.TrimPrefix(m["alertname"], "Certaudit")+" "+m["path"]+" "+m["check"]))
 	}
 	slices.Sort(fire)
@@ -80,11 +67,7 @@ func TestAlertsFollowTheFiles(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes two minutes")
 	}
-	for _, tool := range []string{"prometheus", "promtool"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			t.Skipf("%s is not installed", tool)
-		}
-	}
+	needPrometheus(t)
 	work := t.TempDir()
 	a := alertsTree{dir: t.TempDir(), away: filepath.Join(t.TempDir(), "away")}
 	now := time.Now()

@@ -40,11 +40,7 @@ func TestPrometheus(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts Prometheus")
 	}
-	for _, tool := range []string{"prometheus", "promtool"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			t.Skipf("%s is not installed", tool)
-		}
-	}
+	needPrometheus(t)
 	dir, work := t.TempDir(), t.TempDir()
 	control := fixtures.ControlPlane(fixtures.Options{Now: time.Now()})
 	if err := control.Node.Write(dir); err != nil {
@@ -101,6 +97,16 @@ func TestPrometheus(t *testing.T) {
 		t.Errorf("SIGTERM ended the server with %v", err)
 	}
 	p.until("up", "0")
+}
+
+// needPrometheus skips a test where Prometheus is not installed.
+func needPrometheus(t *testing.T) {
+	t.Helper()
+	for _, tool := range []string{"prometheus", "promtool"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			t.Skipf("%s is not installed", tool)
+		}
+	}
 }
 
 func must(t *testing.T, err error) {
@@ -167,25 +173,35 @@ scrape_configs:
 	return nil
 }
 
-// query returns the values of the series that an expression gives.
-func (p *prometheus) query(expr string) []string {
+// sample is a series that an expression gives, with its value.
+type sample struct {
+	Metric map[string]string
+	Value  [2]any
+}
+
+// samples returns the series that an expression gives.
+func (p *prometheus) samples(expr string) []sample {
 	p.Helper()
 	resp, err := http.Get(p.url + "/api/v1/query?query=" + url.QueryEscape(expr))
 	must(p.T, err)
 	defer resp.Body.Close()
 	var answer struct {
 		Status, Error string
-		Data          struct {
-			Result []struct{ Value [2]any }
-		}
+		Data          struct{ Result []sample }
 	}
 	must(p.T, json.NewDecoder(resp.Body).Decode(&answer))
 	if answer.Status != "success" {
 		p.Fatalf("%s: %s", expr, answer.Error)
 	}
+	return answer.Data.Result
+}
+
+// query returns the values of the series that an expression gives.
+func (p *prometheus) query(expr string) []string {
+	p.Helper()
 	var values []string
-	for _, r := range answer.Data.Result {
-		values = append(values, fmt.Sprint(r.Value[1]))
+	for _, s := range p.samples(expr) {
+		values = append(values, fmt.Sprint(s.Value[1]))
 	}
 	return values
 }

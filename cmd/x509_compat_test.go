@@ -11,7 +11,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"log/slog"
 	"maps"
 	"math/big"
@@ -98,18 +97,11 @@ func TestX509Passphrases(t *testing.T) {
 	ok(t, os.WriteFile(dir+"/web.p12", store, 0o600))
 	f := servePaths(dir + "/web.p12")
 	f.compat, f.interval = []string{compatX509V4}, time.Hour
-	s := newServer(f, nil, slog.New(slog.NewTextHandler(io.Discard, nil)), time.Now)
+	s := newServer(f, nil, slog.New(discard), time.Now)
 	series := func(passwords ...string) map[string]float64 {
 		s.passwords = passwords
 		s.forget()
-		s.audit(&watching{open: func() (watcher, error) { return nil, errors.New("not watched") }}, "start")
-		out := map[string]float64{}
-		for _, family := range s.state.Load().families() {
-			for _, m := range family.Metric {
-				out[seriesName(family.GetName(), m.Label)] = m.GetGauge().GetValue() + m.GetCounter().GetValue()
-			}
-		}
-		return out
+		return auditedSeries(s)
 	}
 	const failures = `x509_pkcs12_passphrase_failures_total{source_name="cli-files"}`
 	failed := `x509_source_errors_total{reason="bad_passphrase",source_kind="file",source_name="cli-files"}`
@@ -157,7 +149,7 @@ func sourceName(dir string) string {
 	return strings.Trim(regexp.MustCompile("[^a-zA-Z0-9]").ReplaceAllString(dir, "-"), "-")
 }
 
-// servedSeries are the series of one PATH by name and labels.
+// servedSeries are the series of one PATH.
 func servedSeries(t *testing.T, compat, path string) map[string]float64 {
 	t.Helper()
 	f := servePaths(path)
@@ -165,7 +157,11 @@ func servedSeries(t *testing.T, compat, path string) map[string]float64 {
 	f.interval = time.Hour
 	ok(t, f.validate())
 	now := func() time.Time { return time.Date(2026, 11, 26, 2, 0, 0, 0, time.UTC) }
-	s := newServer(f, nil, slog.New(slog.NewTextHandler(io.Discard, nil)), now)
+	return auditedSeries(newServer(f, nil, slog.New(discard), now))
+}
+
+// auditedSeries are the series after one more audit, by name and labels.
+func auditedSeries(s *server) map[string]float64 {
 	s.audit(&watching{open: func() (watcher, error) { return nil, errors.New("not watched") }}, "start")
 	out := map[string]float64{}
 	for _, family := range s.state.Load().families() {
