@@ -278,15 +278,7 @@ func example(t *testing.T, now time.Time) string {
 	c.Reissue(pki+"/apiserver", func(s *fixtures.Spec) { s.NotBefore, s.NotAfter = now.Add(-360*day), now.Add(5*day) })
 	c.Reissue(pki+"/front-proxy-client", func(s *fixtures.Spec) { s.CommonName = "another" })
 	c.Node.Remove(pki + "/etcd/peer.crt")
-	dir := t.TempDir()
-	if err := c.Node.Write(dir); err != nil {
-		t.Fatal(err)
-	}
-	inv, err := inventory.Gather(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := audit.Run([]*inventory.Inventory{inv}, audit.Options{At: now})
+	r := audit.Run([]*inventory.Inventory{gathered(t, c.Node)}, audit.Options{At: now})
 	var b strings.Builder
 	health := report.Health{Ended: now, Duration: 12 * time.Millisecond, Server: &report.ServerHealth{Audits: 1, Watching: true}}
 	if err := report.WriteMetrics(&b, report.Metrics(r, health)); err != nil {

@@ -238,14 +238,7 @@ func TestMadeFromTheRulesFile(t *testing.T) {
 func TestExpiryAlertsAgreeWithTheAudit(t *testing.T) {
 	t.Parallel()
 	promtool := tool(t, "promtool")
-	tree := t.TempDir()
-	if err := fixtures.ControlPlane(fixtures.Options{}).Node.Write(tree); err != nil {
-		t.Fatal(err)
-	}
-	inv, err := inventory.Gather(tree)
-	if err != nil {
-		t.Fatal(err)
-	}
+	inv := gathered(t, fixtures.ControlPlane(fixtures.Options{}).Node)
 	file := newUnitTests(t)
 	var names []string
 	for _, day := range []int{0, 298, 299, 304, 306, 327, 329, 334, 336, 3439, 3441, 3589, 3591, 3621} {
@@ -272,6 +265,20 @@ func TestExpiryAlertsAgreeWithTheAudit(t *testing.T) {
 		t.Errorf("days and findings (-want +got):\n%s", diff)
 	}
 	file.run(t, promtool)
+}
+
+// gathered is the inventory of a node.
+func gathered(t *testing.T, node fixtures.Node) *inventory.Inventory {
+	t.Helper()
+	tree := t.TempDir()
+	if err := node.Write(tree); err != nil {
+		t.Fatal(err)
+	}
+	inv, err := inventory.Gather(tree)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return inv
 }
 
 // run has promtool run the tests.
@@ -383,15 +390,8 @@ func TestFindingsAreAlerts(t *testing.T) {
 	file := newUnitTests(t)
 	scenarios := append(fixtures.Scenarios(), ownKubeconfig())
 	for _, s := range scenarios {
-		tree := t.TempDir()
-		if err := s.Node().Write(tree); err != nil {
-			t.Fatal(err)
-		}
-		inv, err := inventory.Gather(tree)
-		if err != nil {
-			t.Fatal(err)
-		}
-		file.Tests = append(file.Tests, findingsTest(t, s.Name, audit.Run([]*inventory.Inventory{inv}, audit.Options{At: fixtures.Now})))
+		r := audit.Run([]*inventory.Inventory{gathered(t, s.Node())}, audit.Options{At: fixtures.Now})
+		file.Tests = append(file.Tests, findingsTest(t, s.Name, r))
 	}
 	file.run(t, promtool)
 }
