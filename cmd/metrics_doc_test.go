@@ -18,8 +18,8 @@ All are of one audit: a scrape never sees half of one. Dates are instants, so th
 
 The identity of a certificate is the same in every family that has it: ` + "`node`, `component`, `role`, `path`" + `; ` + "`field`" + ` where it is
 embedded in a field of the file; ` + "`index`" + ` for the second and later certificates of one place, from 1. A label without a value is left
-out. One certificate in several roles has a series for each; a finding about it has one, with the first by name. Values are valid UTF-8 of at most 512 bytes; what a terminal would
-obey is escaped as in Go.
+out. One certificate in several roles has a series for each; a finding about it has one, with the first by name. Values are valid UTF-8; of a longer one the first 512 bytes
+and … are left, and what a terminal would obey is escaped as in Go.
 
 Certificates whose files vanish are ` + "`certaudit_certificate_missing`" + ` from then on: those that the configuration names for as long as it
 does, others until the file returns or the server gets SIGHUP. Files that may be absent without anything being wrong, such as a
@@ -45,7 +45,7 @@ const compatIntro = `
 ` + "`certaudit serve --metrics-compat x509`" + ` adds these, and so does ` + "`certaudit audit -o prometheus --metrics-compat x509`" + `: the names and
 labels that enix/x509-certificate-exporter 3.21 has for certificates in files, beside what 4.2 has and 3.21 has not, for the dashboards
 (Grafana 13922) and alerts of both. ` + "`--metrics-compat x509-v4`" + ` has the labels of 4.2 instead. They are there to switch over, not to
-stay: they double the scrape. Give the files, folders and kubeconfigs that the exporter watched as PATHs; the sources are called as
+stay: they more than double the scrape, and have no bound of 1000 certificates. Give the files, folders and kubeconfigs that the exporter watched as PATHs; the sources are called as
 4.2 calls those of its command line, and ` + "`node`" + ` without a PATH.
 
 A test holds them against what both versions serve in 26 cases. Of 208 series of 3.21 200 are equal with ` + "`x509`" + `, and of 657 of 4.2

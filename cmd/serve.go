@@ -51,7 +51,8 @@ and serve the last result: /metrics for Prometheus, / for people, /healthz and
 vanishes stays as missing. What is served and what the PATHs mean is as with
 certaudit audit.
 
-SIGHUP reads the policy again and forgets what has vanished; SIGTERM ends.`,
+SIGHUP reads the policy and the passwords again and forgets what has vanished;
+SIGTERM ends.`,
 		Example: `  certaudit serve
   certaudit serve --web.listen-address 127.0.0.1:9907 --web.config.file web.yaml
   certaudit serve --metrics-compat x509 /etc/ssl/private`,

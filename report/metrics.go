@@ -39,8 +39,8 @@ type ServerHealth struct {
 	Failed bool
 	// Watching says that changed files are noticed at once, not at the next look.
 	Watching bool
-	// ConfigRefused says that the policy could not be read again, so that the
-	// one before is in force.
+	// ConfigRefused says that the policy or the passwords could not be read again, so
+	// that those before are in force.
 	ConfigRefused bool
 }
 
@@ -162,7 +162,7 @@ var metricRoster = []Metric{
 		"written by certaudit audit",
 		"certaudit_watching == 0"},
 	{"certaudit_config_last_reload_successful", "gauge", nil,
-		"1 if the policy in force is the one on disk as of the last reload",
+		"1 if the policy and the passwords in force are those on disk as of the last reload",
 		"written by certaudit audit",
 		"certaudit_config_last_reload_successful == 0"},
 	{"certaudit_build_info", "gauge", []string{"version", "revision", "goversion"},

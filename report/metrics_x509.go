@@ -50,7 +50,7 @@ var x509Roster = []Metric{
 	{"x509_cert_not_after", "gauge", x509Labels, "When the certificate ends, in seconds since 1970", "the certificate is missing or cannot be decoded", "(x509_cert_not_after - time()) / 86400 < 28"},
 	{"x509_cert_not_before", "gauge", x509Labels, "When the certificate begins, in seconds since 1970", "as above", "x509_cert_not_before - time() > 0"},
 	{"x509_cert_expired", "gauge", x509Labels, "1 if the certificate had expired at the last audit, which there is at each such date", "as above", "x509_cert_expired == 1"},
-	{"x509_cert_error", "gauge", []string{"filename", "filepath"}, "1 for a file of which a certificate is missing or cannot be decoded, 0 for any other", "never", "x509_cert_error > 0"},
+	{"x509_cert_error", "gauge", []string{"filename", "filepath"}, "1 for a file of which a certificate is missing or cannot be decoded, 0 for any other", "there is no file", "x509_cert_error > 0"},
 	{"x509_read_errors", "gauge", nil, "Files that are missing, cannot be read, or hold no certificate where one should be", "never", "sum(x509_read_errors)"},
 	{"x509_crl_next_update", "gauge", x509ListLabels, "When a newer list of revoked certificates is due, in seconds since 1970", "there is no list, or it does not say", "x509_crl_next_update - time() < 86400"},
 	{"x509_crl_this_update", "gauge", x509ListLabels, "When the list was made, in seconds since 1970", "there is no list", "time() - x509_crl_this_update"},
