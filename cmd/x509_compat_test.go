@@ -39,10 +39,14 @@ func TestX509Compatibility(t *testing.T) {
 	}
 	dir := t.TempDir()
 	x509Cases(t, dir)
-	for _, c := range []struct{ version, compat, differences string }{
-		{"v3", compatX509, "v3-differences.txt"},
-		{"v4", compatX509V4, "v4-differences.txt"},
-		{"v4", compatX509, ""},
+	docs, err := os.ReadFile("../docs/metrics.md")
+	ok(t, err)
+	page := strings.ReplaceAll(string(docs), "\n", " ")
+	// figures is what the page says of how many series are equal, and of how many.
+	for _, c := range []struct{ version, compat, differences, figures string }{
+		{"v3", compatX509, "v3-differences.txt", "Of %[2]d series of 3.21 %[1]d are equal with `x509`"},
+		{"v4", compatX509V4, "v4-differences.txt", "of %[2]d of 4.2 about files %[1]d with `x509-v4`"},
+		{"v4", compatX509, "", "(%[1]d with `x509`)"},
 	} {
 		t.Run(c.version+" and "+c.compat, func(t *testing.T) {
 			equal, all := 0, 0
@@ -63,6 +67,9 @@ func TestX509Compatibility(t *testing.T) {
 				}
 			}
 			t.Logf("%d of %d series are equal", equal, all)
+			if figures := fmt.Sprintf(c.figures, equal, all); !strings.Contains(page, figures) {
+				t.Errorf("docs/metrics.md does not say %q", figures)
+			}
 			if all < 200 || equal*100 < all*95 {
 				t.Errorf("%d of %d series are equal; expected 95 %%", equal, all)
 			}
