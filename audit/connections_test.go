@@ -277,7 +277,7 @@ func TestConnections(t *testing.T) {
 	for _, c := range configurations() {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			r := auditNode(t, c.node(), audit.Options{})
+			r := resultOf(t, c.name, c.node)
 			golden(t, filepath.Join("testdata", "connections", c.name+".txt"), []byte(connectionLines(r, c.about)))
 		})
 	}
@@ -301,7 +301,7 @@ func everyNode(t *testing.T, do func(t *testing.T, r audit.Result)) {
 		for name, node := range nodes {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
-				do(t, auditNode(t, node(), audit.Options{}))
+				do(t, resultOf(t, name, node))
 			})
 		}
 	})

@@ -63,9 +63,8 @@ func TestDistributionsAreFound(t *testing.T) {
 		if len(s.Checks) > 0 {
 			continue
 		}
-		node := s.Node()
-		want, missing := certificatesIn(node), []string{}
-		for _, c := range auditNode(t, node, audit.Options{}).Certificates {
+		want, missing := certificatesIn(s.Node()), []string{}
+		for _, c := range resultOf(t, s.Name, s.Node).Certificates {
 			delete(want, c.SHA256)
 		}
 		for _, name := range want {
@@ -99,7 +98,7 @@ func TestDistributionsAreNamed(t *testing.T) {
 			continue
 		}
 		got[s.Name] = "nobody"
-		if d := auditNode(t, s.Node(), audit.Options{}).Nodes[0].Distribution; d != nil {
+		if d := resultOf(t, s.Name, s.Node).Nodes[0].Distribution; d != nil {
 			got[s.Name] = d.Name + " " + d.Mode
 		}
 	}
@@ -126,7 +125,7 @@ func TestDistributionsHaveRemediesOfTheirOwn(t *testing.T) {
 		if len(s.Checks) == 0 {
 			continue
 		}
-		r := auditNode(t, s.Node(), audit.Options{})
+		r := resultOf(t, s.Name, s.Node)
 		var text strings.Builder
 		for _, f := range r.Findings {
 			fmt.Fprintln(&text, f.Remedy)

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"certaudit/audit"
@@ -23,18 +24,36 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 // auditNode audits a node written below a temporary folder.
 func auditNode(t *testing.T, n fixtures.Node, o audit.Options) audit.Result {
 	t.Helper()
-	dir := t.TempDir()
+	r, err := auditBelow(t.TempDir(), n, o)
+	do(t, err)
+	return r
+}
+
+func auditBelow(dir string, n fixtures.Node, o audit.Options) (audit.Result, error) {
 	if err := n.Write(dir); err != nil {
-		t.Fatal(err)
+		return audit.Result{}, err
 	}
 	inv, err := inventory.Clock{Processes: n.FromProcesses()}.Gather(dir)
 	if err != nil {
-		t.Fatal(err)
+		return audit.Result{}, err
 	}
 	if o.At.IsZero() {
 		o.At = fixtures.Now
 	}
-	return audit.Run([]*inventory.Inventory{inv}, o)
+	return audit.Run([]*inventory.Inventory{inv}, o), nil
+}
+
+// results are the results of [resultOf] by the names of the nodes.
+var results sync.Map
+
+// resultOf is the result of a scenario or a [configuration], audited once for all tests
+// that look at it; none of them changes it.
+func resultOf(t *testing.T, name string, node func() fixtures.Node) audit.Result {
+	t.Helper()
+	once, _ := results.LoadOrStore(name, sync.OnceValues(func() (audit.Result, error) { return auditBelow(t.TempDir(), node(), audit.Options{}) }))
+	r, err := once.(func() (audit.Result, error))()
+	do(t, err)
+	return r
 }
 
 // Every scenario is audited at a fixed time. A sound one has no finding at
@@ -43,7 +62,7 @@ func TestScenarios(t *testing.T) {
 	for _, s := range fixtures.Scenarios() {
 		t.Run(s.Name, func(t *testing.T) {
 			t.Parallel()
-			r := auditNode(t, s.Node(), audit.Options{})
+			r := resultOf(t, s.Name, s.Node)
 			found := checksOf(r)
 			for _, id := range s.Checks {
 				if !slices.Contains(found, id) {
