@@ -18,9 +18,11 @@ const Schema = "certaudit/v1"
 // runs over the same inventories at the same time give equal Results: every
 // slice is sorted, and none is nil.
 type Result struct {
-	Schema       string        `json:"schema"`
-	At           time.Time     `json:"at"`
-	Nodes        []Node        `json:"nodes"`
+	Schema string    `json:"schema"`
+	At     time.Time `json:"at"`
+	Nodes  []Node    `json:"nodes"`
+	// Clusters are those that the nodes belong to, by their first node; nil for one node.
+	Clusters     []Cluster     `json:"clusters,omitempty"`
 	Certificates []Certificate `json:"certificates"`
 	Connections  []Connection  `json:"connections"`
 	Requests     []Request     `json:"requests,omitempty"`
@@ -39,6 +41,9 @@ type Result struct {
 // Node is one audited machine.
 type Node struct {
 	Name string `json:"name"`
+	// Cluster is the name of the one that the node belongs to; "" where it is the only
+	// node of the result, or in no cluster that shows.
+	Cluster string `json:"cluster,omitempty"`
 	// KubernetesVersion is as the image tags say it, "v1.34.4", or empty where it
 	// is not known.
 	KubernetesVersion string `json:"kubernetesVersion"`

@@ -61,6 +61,9 @@ func Rerun(before *Memory, inventories []*inventory.Inventory, o Options) (Resul
 		maps.Copy(after.signed, n.made)
 		after.nodes = append(after.nodes, known)
 	}
+	if len(audits) > 1 {
+		r.addClusters(clustersOf(audits))
+	}
 	r.finish(o)
 	for _, n := range audits {
 		r.planFor(n)
@@ -147,6 +150,20 @@ func (r *Result) addNode(n *nodeAudit, rows []Certificate) {
 		r.Certificates = slices.Clip(rows) // shared until a status changes
 	} else {
 		r.Certificates = append(r.Certificates, rows...)
+	}
+}
+
+// addClusters tells which nodes belong together.
+func (r *Result) addClusters(clusters []clusterAudit) {
+	home := map[string]string{}
+	for _, c := range clusters {
+		r.Clusters = append(r.Clusters, c.Cluster)
+		for _, name := range c.Nodes {
+			home[name] = c.Name
+		}
+	}
+	for i := range r.Nodes {
+		r.Nodes[i].Cluster = home[r.Nodes[i].Name]
 	}
 }
 
