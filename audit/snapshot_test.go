@@ -12,6 +12,7 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
+	"io"
 	"regexp"
 	"strings"
 	"testing"
@@ -43,22 +44,19 @@ func TestSnapshot(t *testing.T) {
 			}
 			inv, first := auditFolder(t, dir)
 			again, second := auditFolder(t, dir)
-			snapshot := marshal(t, inv)
-			if got := marshal(t, again); !bytes.Equal(got, snapshot) {
+			snapshot := snapshotOf(t, inv)
+			if got := snapshotOf(t, again); !bytes.Equal(got, snapshot) {
 				t.Errorf("two inventories of one tree differ")
 			}
 			if diff := gocmp.Diff(first, second); diff != "" {
 				t.Errorf("two results of one tree (-first +second):\n%s", diff)
 			}
-			var read inventory.Inventory
-			if err := json.Unmarshal(snapshot, &read); err != nil {
-				t.Fatal(err)
-			}
-			third := audit.Run([]*inventory.Inventory{&read}, audit.Options{At: fixtures.Now})
+			read := readSnapshot(t, snapshot)
+			third := audit.Run([]*inventory.Inventory{read}, audit.Options{At: fixtures.Now})
 			if diff := gocmp.Diff(first, third); diff != "" {
 				t.Errorf("the result of the snapshot (-gathered +read):\n%s", diff)
 			}
-			if got := marshal(t, &read); !bytes.Equal(got, snapshot) {
+			if got := snapshotOf(t, read); !bytes.Equal(got, snapshot) {
 				t.Errorf("the snapshot of a snapshot differs")
 			}
 			if kept := secrets(node); len(kept) > 0 || !withoutKeys[s.Name] {
@@ -76,7 +74,7 @@ func keepsSecrets(t *testing.T, secrets []secret, inv *inventory.Inventory, r au
 		t.Error("there is no secret to keep")
 	}
 	for what, text := range map[string]string{
-		"the snapshot": string(marshal(t, inv)), "the inventory": fmt.Sprintf("%+v", inv), "its fields": fmt.Sprintf("%+v %#v", *inv, *inv),
+		"the snapshot": string(snapshotOf(t, inv)), "the inventory": fmt.Sprintf("%+v", inv), "its fields": fmt.Sprintf("%+v %#v", *inv, *inv),
 		"the result": string(marshal(t, r)),
 	} {
 		for _, s := range secrets {
@@ -158,6 +156,29 @@ func TestRunOfSeveral(t *testing.T) {
 	if diff := gocmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
+}
+
+func snapshotOf(t testing.TB, inv *inventory.Inventory) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	if err := inventory.WriteSnapshot(&b, "certaudit test", inv); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// readSnapshot reads the only snapshot in data.
+func readSnapshot(t testing.TB, data []byte) *inventory.Inventory {
+	t.Helper()
+	r := inventory.NewSnapshotReader(bytes.NewReader(data), nil)
+	inv, err := r.Next()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Next(); err != io.EOF {
+		t.Fatalf("more than one snapshot: %v", err)
+	}
+	return inv
 }
 
 func marshal(t testing.TB, v any) []byte {

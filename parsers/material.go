@@ -65,33 +65,28 @@ func NewCertificate(at Origin, index int, c *x509.Certificate) Certificate {
 type certificateJSON struct {
 	Origin Origin `json:"origin"`
 	Index  int    `json:"index"`
-	DER    []byte `json:"der"`
+	SHA256 string `json:"sha256"`
 }
 
-// MarshalJSON gives the origin, the index and the DER in base64.
+// MarshalJSON gives the origin, the index and the fingerprint: the certificate itself is
+// kept beside, once for all places in which it stands.
 func (c Certificate) MarshalJSON() ([]byte, error) {
-	return json.Marshal(certificateJSON{c.Origin, c.Index, c.Raw})
+	return json.Marshal(certificateJSON{c.Origin, c.Index, c.SHA256()})
 }
 
-// UnmarshalJSON reads what MarshalJSON wrote. It parses the DER again and fails
-// if crypto/x509 refuses it.
+// UnmarshalJSON reads what MarshalJSON wrote. The embedded pointer is nil then: whoever
+// knows the certificate of that SHA256 has to put it in.
 func (c *Certificate) UnmarshalJSON(data []byte) error {
 	var form certificateJSON
-	if err := json.Unmarshal(data, &form); err != nil {
-		return err
-	}
-	parsed, err := x509.ParseCertificate(form.DER)
-	if err != nil {
-		return fmt.Errorf("certificate %d of %q: %w", form.Index, form.Origin.Path, err)
-	}
-	*c = NewCertificate(form.Origin, form.Index, parsed)
-	return nil
+	err := json.Unmarshal(data, &form)
+	*c = Certificate{Origin: form.Origin, Index: form.Index, sum: form.SHA256}
+	return err
 }
 
 // SHA256 returns the fingerprint of the certificate: the SHA-256 of its DER in
 // lower-case hexadecimal.
 func (c Certificate) SHA256() string {
-	if c.sum == "" {
+	if c.sum == "" && c.Certificate != nil {
 		return Fingerprint(c.Certificate)
 	}
 	return c.sum

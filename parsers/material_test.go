@@ -9,6 +9,7 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
+	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/hex"
@@ -473,7 +474,7 @@ func TestMaterialJSON(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := `{"certificates":[{"origin":{"path":"/p","line":1,"field":"--ca"},"index":0,"der":"` + base64.StdEncoding.EncodeToString(der) + `"}],` +
+	want := `{"certificates":[{"origin":{"path":"/p","line":1,"field":"--ca"},"index":0,"sha256":"` + fmt.Sprintf("%x", sha256.Sum256(der)) + `"}],` +
 		`"keys":[{"origin":{"path":"/p","line":12,"field":"--ca"},"private":true,"algorithm":"Ed25519","publicKeySHA256":"` + ed25519Hash + `"}],` +
 		`"problems":[{"origin":{"path":"/p","line":15,"field":"--ca"},"kind":"unsupported","detail":"unknown block: no END line"}]}`
 	if diff := cmp.Diff(want, string(got)); diff != "" {
@@ -483,23 +484,17 @@ func TestMaterialJSON(t *testing.T) {
 	if err := json.Unmarshal(got, &back); err != nil {
 		t.Fatal(err)
 	}
-	if !reflect.DeepEqual(m, back) {
+	if !reflect.DeepEqual(m, withCertificates(back, m)) {
 		t.Errorf("got %+v after the round trip, want %+v", back, m)
 	}
 }
 
-func TestCertificateUnmarshalJSONRefuses(t *testing.T) {
-	tests := []struct{ json, want string }{
-		{`{"origin":{"path":"/p"},"index":2,"der":"MIIB"}`, `certificate 2 of "/p": x509: malformed certificate`},
-		{`{"index":0}`, `certificate 0 of "": x509: malformed certificate`},
-		{`{"der":"*"}`, `illegal base64 data at input byte 0`},
+// withCertificates is what was read of a material, with the certificates themselves put in.
+func withCertificates(read, of Material) Material {
+	for i := range min(len(read.Certificates), len(of.Certificates)) {
+		read.Certificates[i].Certificate = of.Certificates[i].Certificate
 	}
-	for _, tt := range tests {
-		var got Certificate
-		if err := json.Unmarshal([]byte(tt.json), &got); err == nil || err.Error() != tt.want {
-			t.Errorf("Unmarshal(%s) = %v, want %q", tt.json, err, tt.want)
-		}
-	}
+	return read
 }
 
 // keyFiles are the files of testdata that hold a private key in the clear.
@@ -684,7 +679,7 @@ func FuzzParseMaterial(f *testing.F) {
 			t.Fatal(err)
 		}
 		var back Material
-		if err := json.Unmarshal(form, &back); err != nil || !reflect.DeepEqual(m, back) {
+		if err := json.Unmarshal(form, &back); err != nil || !reflect.DeepEqual(m, withCertificates(back, m)) {
 			t.Fatalf("the JSON round trip gives %+v, %v, want %+v", back, err, m)
 		}
 

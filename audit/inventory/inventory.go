@@ -10,6 +10,7 @@ package inventory
 import (
 	"cmp"
 	"strings"
+	"time"
 
 	"certaudit/parsers"
 )
@@ -22,6 +23,9 @@ type Inventory struct {
 	// Folder is that of the tree which was found at or below a path, as a reader
 	// knows it; "" for a node that was named as one.
 	Folder string `json:"folder,omitempty"`
+	// TakenAt is when a snapshot of the node was taken, in UTC; zero for a node that was
+	// read now.
+	TakenAt time.Time `json:"takenAt,omitzero"`
 	// Hostname is the node's own name for itself; the zero Text if unknown.
 	Hostname parsers.Text `json:"hostname,omitzero"`
 	// Hosts are the lines of /etc/hosts for the names that the rest speaks of.

@@ -276,13 +276,13 @@ func (s *scanner) stream(name string, f File) {
 }
 
 // open opens a regular file for a reader of streams.
-func (r *root) open(name string) (*os.File, error) {
+func (r *root) open(name string) (handle, error) {
 	r.stat(name)
 	rel, err := r.resolve(name)
 	if err != nil {
 		return nil, err
 	}
-	return r.fs.OpenFile(rel, openFlags, 0)
+	return r.fs.open(rel)
 }
 
 // foundSuffixes are those of files that are looked into where folders are

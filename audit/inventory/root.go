@@ -65,8 +65,11 @@ func (f File) Exists() bool { return f.State != "" && f.State != Missing && f.St
 // os.Root opens what they lead to, so that a link that is swapped between the
 // two steps is refused rather than followed.
 type root struct {
-	dir string
-	fs  *os.Root
+	// dir is the folder's path on its volume, and links how links are looked at there; nil
+	// for the host's.
+	dir   string
+	fs    volume
+	links securejoin.VFS
 	// last is the folder that was looked into last; most questions in a row are
 	// about one.
 	last *folder
@@ -85,7 +88,7 @@ type root struct {
 // folder is an open folder: its path of the node, and where its links lead.
 type folder struct {
 	name, resolved string
-	fs             *os.Root
+	fs             volume
 }
 
 func openRoot(dir string) (*root, error) {
@@ -101,7 +104,7 @@ func openRoot(dir string) (*root, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &root{dir: abs, fs: r}, nil
+	return &root{dir: abs, fs: hostVolume{r}}, nil
 }
 
 func (r *root) close() error {
@@ -127,7 +130,7 @@ func (r *root) into(name string) (*folder, error) {
 	if err != nil {
 		return nil, err
 	}
-	sub, err := r.fs.OpenRoot(rel)
+	sub, err := r.fs.below(rel)
 	if err != nil {
 		return nil, err
 	}
@@ -144,7 +147,7 @@ func isFolder(host string) bool {
 // resolve follows every link of a node's path and returns the path relative to
 // the root, "." for the root itself.
 func (r *root) resolve(name string) (string, error) {
-	host, err := securejoin.SecureJoin(r.dir, name)
+	host, err := securejoin.SecureJoinVFS(r.dir, name, r.links)
 	if err != nil {
 		return "", err
 	}
@@ -167,7 +170,7 @@ func (r *root) readUpTo(name string, most int64) (File, []byte) {
 		f.State, f.Reason = Unreadable, "was not read: the audit has taken its time"
 		return f, nil
 	}
-	h, err := in.OpenFile(base, openFlags, 0)
+	h, err := in.open(base)
 	if err != nil {
 		r.stat(name)
 		return unopened(f, in, base, err), nil
@@ -186,11 +189,13 @@ func (r *root) readUpTo(name string, most int64) (File, []byte) {
 	if r.cache != nil {
 		r.cache.reads++
 	}
-	data, err := readAll(h, info.Size(), most)
-	if err != nil {
-		return f.failed(err), nil
+	var data []byte
+	if info.Size() <= most { // a file of the proc file system has none
+		if data, err = readAll(h, info.Size(), most); err != nil {
+			return f.failed(err), nil
+		}
 	}
-	if int64(len(data)) > most {
+	if max(info.Size(), int64(len(data))) > most {
 		f.State, f.Reason = TooLarge, fmt.Sprintf("is larger than %d MiB", most>>20)
 		return f, nil
 	}
@@ -209,14 +214,14 @@ func readAll(h io.Reader, size, most int64) ([]byte, error) {
 // find returns the folder that a node's path leads to, the name in it, and what
 // the path says of itself. A link is followed by resolving the path as a whole,
 // and so is a path whose folder cannot be opened.
-func (r *root) find(name string) (f File, in *os.Root, base string, err error) {
+func (r *root) find(name string) (f File, in volume, base string, err error) {
 	name = rooted(name)
 	dir, _ := r.into(path.Dir(name))
 	return r.findIn(dir, name)
 }
 
 // findIn is find for a clean path whose folder is open; nil for one that cannot be.
-func (r *root) findIn(dir *folder, name string) (f File, in *os.Root, base string, err error) {
+func (r *root) findIn(dir *folder, name string) (f File, in volume, base string, err error) {
 	f = File{Path: name}
 	if dir != nil {
 		base = nameIn(f.Path)
@@ -293,7 +298,7 @@ func (r *root) link(name string) string {
 
 // unopened describes a file that could not be opened, with the facts that a
 // reader without the right to its bytes may still see.
-func unopened(f File, in *os.Root, base string, cause error) File {
+func unopened(f File, in volume, base string, cause error) File {
 	if info, err := in.Stat(base); err == nil {
 		f = f.described(info)
 		if !info.Mode().IsRegular() {
@@ -306,7 +311,11 @@ func unopened(f File, in *os.Root, base string, cause error) File {
 
 func (f File) described(info fs.FileInfo) File {
 	f.Mode, f.Size, f.ModTime = info.Mode(), info.Size(), info.ModTime().UTC()
-	f.UID, f.GID = ownerOf(info)
+	if e, ok := info.(*archived); ok {
+		f.UID, f.GID = e.uid, e.gid
+	} else {
+		f.UID, f.GID = ownerOf(info)
+	}
 	return f
 }
 
@@ -402,7 +411,7 @@ func (r *root) list(name string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	h, err := r.fs.OpenFile(rel, openFlags, 0)
+	h, err := r.fs.open(rel)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 		return nil, nil
 	}

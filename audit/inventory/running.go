@@ -92,7 +92,7 @@ type procReader interface {
 // proc returns the beginning of a file of the proc file system, one byte more than most
 // where it is longer. Nothing there has a size.
 func (r *root) proc(rel string, most int) ([]byte, error) {
-	h, err := r.fs.OpenFile(filepath.FromSlash(rel), openFlags, 0)
+	h, err := r.fs.open(filepath.FromSlash(rel))
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,219 @@
+package inventory
+
+import (
+	"bytes"
+	"cmp"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"strings"
+
+	"certaudit/parsers"
+)
+
+// SnapshotSchema names the form of a snapshot. Within one major version fields are added
+// and never renamed or removed, so that every later program reads it.
+const SnapshotSchema = snapshotPrefix + "1"
+
+const snapshotPrefix = "certaudit-inventory/v"
+
+// maxSnapshot bounds the JSON of one snapshot, in bytes: that of a node has a tenth of a
+// mebibyte, and one with all files of a large folder some dozens.
+const maxSnapshot = 64 << 20
+
+// snapshot is an inventory as it is kept: each certificate once, by its SHA-256.
+type snapshot struct {
+	Schema  string `json:"schema"`
+	Program string `json:"program"`
+	// Certificates are DER, by the SHA-256 under which the inventory refers to them.
+	Certificates map[string][]byte `json:"certificates"`
+	Inventory    *Inventory        `json:"inventory"`
+}
+
+// WriteSnapshot writes an inventory as one line of JSON, which [SnapshotReader] reads:
+// public material alone, and the same bytes for the same inventory. program is what the
+// writer calls itself, with its version.
+func WriteSnapshot(w io.Writer, program string, inv *Inventory) error {
+	s := snapshot{Schema: SnapshotSchema, Program: program, Certificates: map[string][]byte{}, Inventory: inv}
+	add := func(certs []parsers.Certificate) {
+		for _, c := range certs {
+			s.Certificates[c.SHA256()] = c.Raw
+		}
+	}
+	for _, m := range inv.Materials {
+		add(m.Certificates)
+	}
+	for m := range inv.embedded() {
+		add(m.Certificates)
+	}
+	for _, served := range inv.Served {
+		add(served.Certificates)
+	}
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	return e.Encode(s)
+}
+
+// embedded yields the material of every field.
+func (inv *Inventory) embedded() iter.Seq[*parsers.Material] {
+	return func(yield func(*parsers.Material) bool) {
+		for i := range inv.References {
+			if m := inv.References[i].Embedded; m != nil && !yield(m) {
+				return
+			}
+		}
+		clusters := func(all []parsers.KubeCluster) bool {
+			for i := range all {
+				if !yield(&all[i].CAData.Material) {
+					return false
+				}
+			}
+			return true
+		}
+		for _, k := range inv.Kubeconfigs {
+			if !clusters(k.Clusters) {
+				return
+			}
+			for i := range k.Users {
+				if !yield(&k.Users[i].CertificateData.Material) || !yield(&k.Users[i].KeyData.Material) {
+					return
+				}
+			}
+		}
+		for i := range inv.Objects {
+			if !clusters(inv.Objects[i].Clusters) {
+				return
+			}
+		}
+	}
+}
+
+// SnapshotReader reads snapshots that follow one another. Equal certificates of all are
+// decoded once.
+type SnapshotReader struct {
+	in      *meter
+	decoder *json.Decoder
+	known   map[string]*x509.Certificate
+}
+
+// NewSnapshotReader returns a reader of what [WriteSnapshot] wrote, once or often.
+// known are the certificates that were decoded already, by their SHA-256, and is added
+// to; nil for none.
+func NewSnapshotReader(r io.Reader, known map[string]*x509.Certificate) *SnapshotReader {
+	if known == nil {
+		known = map[string]*x509.Certificate{}
+	}
+	in := &meter{r: r}
+	return &SnapshotReader{in: in, decoder: json.NewDecoder(in), known: known}
+}
+
+// Next returns the next snapshot, and io.EOF behind the last. After any other error
+// nothing more can be read.
+func (r *SnapshotReader) Next() (*Inventory, error) {
+	r.in.left = maxSnapshot
+	var s snapshot
+	switch err := r.decoder.Decode(&s); {
+	case errors.Is(err, io.EOF):
+		return nil, io.EOF
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return nil, errors.New("is cut off in the middle of a snapshot")
+	case err != nil:
+		return nil, fmt.Errorf("is no snapshot: %w", err)
+	case !strings.HasPrefix(s.Schema, snapshotPrefix):
+		return nil, fmt.Errorf("is no snapshot: its schema is %q", s.Schema)
+	case s.Schema != SnapshotSchema:
+		return nil, fmt.Errorf("has the schema %q, and this program reads %s; take the version that wrote it, %q, or a later one", s.Schema, SnapshotSchema, s.Program)
+	case s.Inventory == nil:
+		return nil, errors.New("is a snapshot without an inventory")
+	}
+	return s.Inventory, r.resolve(s)
+}
+
+// resolve puts the certificates in that an inventory refers to. One that crypto/x509 of
+// this program refuses is a problem where it stands, as if its file were read here.
+func (r *SnapshotReader) resolve(s snapshot) error {
+	refused := map[string]error{}
+	for sum, der := range s.Certificates {
+		if r.known[sum] != nil {
+			continue
+		}
+		c, err := x509.ParseCertificate(der)
+		switch {
+		case err != nil:
+			refused[sum] = err
+		case parsers.Fingerprint(c) != sum:
+			return fmt.Errorf("is a snapshot that was changed: a certificate has not the SHA-256 %q", sum)
+		default:
+			r.known[sum] = c
+		}
+	}
+	p := placer{s.Certificates, r.known, refused, nil}
+	for name, m := range s.Inventory.Materials {
+		s.Inventory.Materials[name] = p.placed(m)
+	}
+	for m := range s.Inventory.embedded() {
+		*m = p.placed(*m)
+	}
+	for i, served := range s.Inventory.Served {
+		s.Inventory.Served[i].Certificates = p.placed(parsers.Material{Certificates: served.Certificates}).Certificates
+	}
+	return p.err
+}
+
+// placer puts certificates where their SHA-256 stands.
+type placer struct {
+	listed  map[string][]byte
+	known   map[string]*x509.Certificate
+	refused map[string]error
+	// err is the first certificate that is not listed.
+	err error
+}
+
+func (p *placer) placed(m parsers.Material) parsers.Material {
+	var kept []parsers.Certificate
+	for _, c := range m.Certificates {
+		sum := c.SHA256()
+		_, listed := p.listed[sum]
+		switch why := p.refused[sum]; {
+		case !listed:
+			p.err = cmp.Or(p.err, fmt.Errorf("is a snapshot that lacks the certificate %q", sum))
+		case why != nil:
+			m.Problems = append(m.Problems, parsers.Problem{Origin: c.Origin, Kind: parsers.KindCertificate, Detail: why.Error()})
+		default:
+			kept = append(kept, parsers.NewCertificate(c.Origin, c.Index, p.known[sum]))
+		}
+	}
+	m.Certificates = kept
+	return m
+}
+
+// meter lets so many bytes through, and then fails.
+type meter struct {
+	r    io.Reader
+	left int
+}
+
+func (m *meter) Read(p []byte) (int, error) {
+	if m.left <= 0 {
+		return 0, fmt.Errorf("it is larger than %d MiB", maxSnapshot>>20)
+	}
+	n, err := m.r.Read(p[:min(len(p), m.left)])
+	m.left -= n
+	return n, err
+}
+
+// isSnapshot reports whether data begins as a snapshot does.
+func isSnapshot(data []byte) bool {
+	text := data[:min(len(data), 512)]
+	for _, token := range []string{"{", `"schema"`, ":", `"` + snapshotPrefix} {
+		rest, ok := bytes.CutPrefix(bytes.TrimLeft(text, " \t\r\n"), []byte(token))
+		if !ok {
+			return false
+		}
+		text = rest
+	}
+	return true
+}
