@@ -261,3 +261,25 @@ func ecdsaBytes(key *ecdsa.PrivateKey) []byte {
 	}
 	return raw
 }
+
+// Passwords and tokens are no keys, and are kept just as little.
+func TestPasswordsAreNotKept(t *testing.T) {
+	c := fixtures.ControlPlane(fixtures.Options{})
+	const pod = manifests + "/kube-apiserver.yaml"
+	c.Node.Replace(pod, "    image:", "    env:\n    - name: HTTPS_PROXY\n      value: http://u:hidden-1@proxy\n    image:")
+	c.Node.Replace(pod, "    - --allow-privileged=true", "    - --etcd-password=hidden-2\n    - --allow-privileged=true\n    - --token=hidden-3\n    - --audit-webhook=https://u:hidden-4@192.0.2.1")
+	c.Node.Replace(pod, "--etcd-servers=https://127.0.0.1:2379", "--etcd-servers=https://root:hidden-5@127.0.0.1:2379")
+	c.Node.Replace(etc+"/kubelet.conf", "    server: https://", "    proxy-url: http://u:hidden-6@proxy\n    server: https://")
+	c.Node.Replace(etc+"/kubelet.conf", "  user:\n", "  user:\n    token: hidden-7\n")
+	k3s := fixtures.K3sServer(fixtures.Options{})
+	k3s.Node["/etc/rancher/k3s/config.yaml"] = fixtures.File{Mode: 0o600, Data: []byte("token: hidden-8\ndatastore-endpoint: mysql://u:hidden-9@tcp(db)/k\nkube-apiserver-arg:\n- token=hidden-0\n")}
+	for _, node := range []fixtures.Node{c.Node, k3s.Node} {
+		dir := t.TempDir()
+		do(t, node.Write(dir))
+		inv, r := auditFolder(t, dir)
+		if text := string(snapshotOf(t, inv)) + string(marshal(t, r)); strings.Contains(text, "hidden-") {
+			at := strings.Index(text, "hidden-")
+			t.Errorf("a secret is kept: %s", text[max(0, at-200):at+20])
+		}
+	}
+}

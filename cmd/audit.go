@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"certaudit/audit/inventory"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -22,7 +23,7 @@ import (
 
 // auditFlags are the flags that every command which audits takes.
 type auditFlags struct {
-	root      string
+	roots     []string
 	processes bool
 	probe     string
 	at        string
@@ -109,7 +110,7 @@ var failOnValues = []string{string(audit.Info), string(audit.Warning), string(au
 
 func (f *auditFlags) register(c *cobra.Command, formats []report.Format) {
 	flags := c.Flags()
-	flags.StringVar(&f.root, "root", "/", "audit the node whose file system lies below `DIR`; links are followed inside it")
+	f.registerRoots(c)
 	f.registerProcesses(c)
 	flags.StringVar(&f.probe, "probe", "", "connect to the endpoints that the configuration names, and judge by what they serve; `WHERE` is here (if not given), which leaves out what a copied node means by addresses that are not this machine's, or anywhere")
 	flags.Lookup("probe").NoOptDefVal = probeHere
@@ -118,6 +119,20 @@ func (f *auditFlags) register(c *cobra.Command, formats []report.Format) {
 	flags.StringVar(&f.overrides.Profile, "profile", "", "judge by the requirements of this `PROFILE` (default: from what is found): "+strings.Join(audit.Profiles(), ", "))
 	complete(c, "profile", audit.Profiles())
 	f.registerReport(c, formats)
+}
+
+// hostRoot is the root of the machine that the program runs on.
+const hostRoot = "/"
+
+// registerRoots adds the flag of commands that read nodes.
+func (f *auditFlags) registerRoots(c *cobra.Command) {
+	c.Flags().StringArrayVar(&f.roots, "root", []string{hostRoot}, "audit the node whose file system lies below `DIR`; links are followed inside it; may be repeated")
+}
+
+// registerRoot adds the flag of commands that read one node; usage says what for.
+func (f *auditFlags) registerRoot(c *cobra.Command, usage string) {
+	f.roots = []string{hostRoot}
+	c.Flags().StringVar(&f.roots[0], "root", hostRoot, usage)
 }
 
 // registerProcesses adds the flag of commands that read a node.
@@ -294,8 +309,13 @@ whose files lie below a folder. With PATHs, audit these files, and folders with
 all below them, whatever they belong to: certificates, keys, kubeconfigs and
 Kubernetes objects, recognised by content; - is the standard input. A folder that
 holds the etc/kubernetes or var/lib/kubelet of a node is audited as that node, and
-so is each such folder below it. A PATH may be a pattern in quotes. With a node
-beside other PATHs, the objects of its cluster are held against it.
+so is each such folder below it. What certaudit snapshot wrote is audited as the
+nodes it was taken of, and a tar archive as the folder it was made of. A PATH may
+be a pattern in quotes. With a node beside other PATHs, the objects of its cluster
+are held against it.
+
+Several nodes make one report: of each cluster, what shows only between its nodes
+is told as well.
 
 With --from-processes, on a node that runs, what counts is what the components run
 with, whatever the files say that start them; where the two differ is a finding.`,
@@ -304,17 +324,14 @@ with, whatever the files say that start them; where the two differ is a finding.
   certaudit audit --root /backup/cp-1 --at 2027-01-31
   certaudit audit -o table -o json=audit.json --fail-on critical
   certaudit audit --config certaudit.yaml ./certs ./deploy
-  certaudit audit /backup/cp-1 /backup/cp-2
+  certaudit audit --root /backup/cp-1 --root /backup/cp-2
+  certaudit audit snapshots/ 'backup/*.tar.gz'
+  ssh cp-1 sudo tar c /etc/kubernetes /var/lib/kubelet | certaudit audit -
   kubectl get secrets,configmaps -A -o json | certaudit audit -
   kubectl get secrets,configmaps -A -o json | sudo certaudit audit --root / -`,
 		RunE: func(c *cobra.Command, args []string) error {
-			f.paths = args
-			f.node = len(args) == 0 || c.Flags().Changed("root")
-			switch {
-			case f.probe != "" && !f.node:
-				return errors.New("--probe needs a node: give --root beside the PATHs")
-			case f.processes && !f.node:
-				return errors.New("--from-processes needs a node: give --root beside the PATHs")
+			if err := f.take(c, args); err != nil {
+				return err
 			}
 			return p.audit(f)
 		},
@@ -325,6 +342,20 @@ with, whatever the files say that start them; where the two differ is a finding.
 	f.registerCompat(c)
 	f.registerGate(c)
 	return c
+}
+
+// take takes the PATHs of a command.
+func (f *auditFlags) take(c *cobra.Command, args []string) error {
+	f.paths, f.node = args, len(args) == 0 || c.Flags().Changed("root")
+	switch {
+	case f.probe != "" && !f.node:
+		return errors.New("--probe needs a node: give --root beside the PATHs")
+	case f.processes && !f.node:
+		return errors.New("--from-processes needs a node: give --root beside the PATHs")
+	case len(f.roots) > 1 && (f.probe != "" || f.processes):
+		return errors.New("--probe and --from-processes are for one node; give --root once")
+	}
+	return nil
 }
 
 // result audits a node, and writes nothing.
@@ -386,11 +417,16 @@ func (p *program) gather(f auditFlags, o audit.Options) ([]*inventory.Inventory,
 	if f.node || len(f.paths) == 0 {
 		clock := p.clock(o)
 		clock.Processes, clock.Passwords = f.processes, passwords
-		inv, err := clock.Gather(f.root, more...)
-		if err != nil {
-			return nil, err
+		for _, root := range f.roots {
+			inv, err := clock.Gather(root, more...)
+			if err != nil {
+				return nil, err
+			}
+			if len(f.roots) > 1 {
+				inv.Folder = filepath.ToSlash(filepath.Clean(root))
+			}
+			nodes = append(nodes, inv)
 		}
-		nodes = append(nodes, inv)
 	}
 	clock := p.clock(o)
 	clock.Exclude, clock.Passwords = f.exclude, passwords
@@ -429,12 +465,13 @@ func (p *program) gatherPaths(paths, more []string, clock inventory.Clock) (node
 	if len(files) == len(paths) {
 		return nodes, rest, nil
 	}
-	objects, err := inventory.GatherObjects(stdinName, p.stdin, nil)
+	streamed, objects, err := clock.GatherStream(stdinName, p.stdin, more, tick)
 	if err != nil {
 		return nil, nil, exit{exitIncomplete, fmt.Sprintf("cannot read the standard input: %s", err)}
 	}
-	if rest == nil {
-		return nodes, objects, nil
+	nodes = append(nodes, streamed...)
+	if rest == nil || objects == nil {
+		return nodes, cmp.Or(rest, objects), nil
 	}
 	return nodes, rest, rest.Join(objects)
 }
@@ -461,7 +498,7 @@ func (p *program) audit(f auditFlags) error {
 		return p.saveBaseline(f.writeBaseline, r)
 	}
 	if len(r.Certificates)+len(r.Findings)+len(r.RevocationLists) == 0 {
-		message := fmt.Sprintf("no certificates were found below %q; is it a Kubernetes node, or a copy of one with its etc and var? Of a distribution that is not known the policy can hold a layout: docs/layouts.md", filepath.Clean(f.root))
+		message := noNode(f.roots)
 		if !f.node && len(f.paths) > 0 {
 			message = fmt.Sprintf("no certificates were found in %s", strings.Join(f.paths, ", "))
 		}
@@ -470,10 +507,15 @@ func (p *program) audit(f auditFlags) error {
 	return f.verdict(r)
 }
 
+// noNode says that there is nothing of a node below some folders.
+func noNode(roots []string) string {
+	return fmt.Sprintf("no certificates were found below %q; is it a Kubernetes node, or a copy of one with its etc and var? Of a distribution that is not known the policy can hold a layout: docs/layouts.md", strings.Join(roots, ", "))
+}
+
 // saveBaseline writes the baseline of a result. What is on it does not fail the
 // run that writes it.
 func (p *program) saveBaseline(name string, r audit.Result) error {
-	err := replaceFile(name, func(w io.Writer) error {
+	err := replaceFile(name, reportMode, func(w io.Writer) error {
 		e := json.NewEncoder(w)
 		e.SetIndent("", "  ")
 		return e.Encode(audit.NewBaseline(r))
@@ -508,7 +550,7 @@ func (p *program) demo() error {
 		return exit{exitIncomplete, err.Error()}
 	}
 	fmt.Fprintf(p.stdout, "certaudit audit --root %s --at %s\n\n", dir, fixtures.Now.Format(time.RFC3339))
-	err = p.audit(auditFlags{root: dir, at: fixtures.Now.Format(time.RFC3339), outputs: []string{"table"}, failOn: never})
+	err = p.audit(auditFlags{roots: []string{dir}, at: fixtures.Now.Format(time.RFC3339), outputs: []string{"table"}, failOn: never})
 	if e, ok := err.(exit); ok && e.code == exitIncomplete && e.message == "" {
 		return nil
 	}

@@ -49,7 +49,7 @@ long, and whether anything signs at all.`,
 		},
 	}
 	flags := c.Flags()
-	flags.StringVar(&f.root, "root", "/", "take the kube-controller-manager of the node whose file system lies below `DIR`")
+	f.registerRoot(c, "take the kube-controller-manager of the node whose file system lies below `DIR`")
 	flags.StringVar(&f.ca, "ca", "", "hold issued certificates against the signing CA in this `FILE` (default: that of the kube-controller-manager)")
 	f.registerReport(c, report.RequestFormats())
 	f.registerGate(c)
@@ -119,14 +119,14 @@ func isTerminal(r io.Reader) bool {
 // signing reads the kube-controller-manager's side; nil where there is none and
 // nobody said that there is one.
 func (f requestFlags) signing() (*inventory.Inventory, error) {
-	node, err := inventory.GatherSigning(f.root)
+	node, err := inventory.GatherSigning(f.roots[0])
 	switch {
 	case err != nil && f.rootGiven:
 		return nil, err
 	case err != nil:
 		return nil, nil
 	case node == nil && f.rootGiven:
-		return nil, fmt.Errorf("no kube-controller-manager was found below %q; give --root the folder that holds the etc of a control-plane node", f.root)
+		return nil, fmt.Errorf("no kube-controller-manager was found below %q; give --root the folder that holds the etc of a control-plane node", f.roots[0])
 	}
 	return node, nil
 }

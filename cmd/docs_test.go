@@ -100,7 +100,7 @@ func TestJSONPage(t *testing.T) {
 	}
 	want := map[string][]string{}
 	for name, v := range map[string]any{"Result": audit.Result{}, "nodes": audit.Node{}, "certificates": audit.Certificate{},
-		"connections": audit.Connection{}, "requests": audit.Request{}, "revocationLists": audit.RevocationList{}, "findings": audit.Finding{}, "plan": audit.Step{}, "outcomes": audit.Outcome{}, "summary": audit.Summary{}} {
+		"connections": audit.Connection{}, "requests": audit.Request{}, "revocationLists": audit.RevocationList{}, "clusters": audit.Cluster{}, "findings": audit.Finding{}, "plan": audit.Step{}, "outcomes": audit.Outcome{}, "summary": audit.Summary{}} {
 		want[name] = jsonFields(reflect.TypeOf(v))
 	}
 	if diff := cmp.Diff(want, sections); diff != "" {

@@ -129,7 +129,7 @@ func (o outputs) writeOne(out output, r audit.Result) error {
 		shown.Host = thisHost()
 		return buffered(o.stdout, out.format, r, shown)
 	}
-	return replaceFile(out.file, func(w io.Writer) error {
+	return replaceFile(out.file, reportMode, func(w io.Writer) error {
 		return buffered(w, out.format, r, report.Options{Host: thisHost(), Compat: o.options.Compat})
 	})
 }
@@ -142,9 +142,12 @@ func buffered(w io.Writer, f report.Format, r audit.Result, o report.Options) er
 	return b.Flush()
 }
 
-// replaceFile writes a file beside its place and renames it, so that a reader
+// reportMode is that of reports: they hold what everybody may know.
+const reportMode = 0o644
+
+// replaceFile writes a file of a mode beside its place and renames it, so that a reader
 // never sees half of it, and an error leaves what was there before.
-func replaceFile(name string, write func(io.Writer) error) error {
+func replaceFile(name string, mode fs.FileMode, write func(io.Writer) error) error {
 	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
 		return writeInPlace(name, write)
 	}
@@ -157,7 +160,7 @@ func replaceFile(name string, write func(io.Writer) error) error {
 		f.Close()
 		return err
 	}
-	if err := f.Chmod(0o644); err != nil {
+	if err := f.Chmod(mode); err != nil {
 		f.Close()
 		return err
 	}

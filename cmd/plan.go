@@ -15,22 +15,24 @@ func (p *program) planCommand() *cobra.Command {
 	var format string
 	names := planFormatNames()
 	c := &cobra.Command{
-		Use:   "plan",
+		Use:   "plan [PATH...]",
 		Short: "Print the steps that fix what an audit finds, in order, each once",
 		Long: `Audit the node and print what fixes it: look, keep copies, make everything new
 aside, check it, put it in place, restart what does not notice by itself, wait,
-audit again. Nothing is carried out. As a script (-o sh) it stops at the first
+audit again. Nothing is carried out. PATHs are the nodes that certaudit audit takes
+them for, and each step is to be run on its node. As a script (-o sh) it stops at the first
 command that fails; stopped anywhere, the node works as before.`,
 		Example: `  sudo certaudit plan
   sudo certaudit plan -o sh > fix.sh && less fix.sh && sudo sh fix.sh`,
-		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			f.node = true
+		RunE: func(c *cobra.Command, args []string) error {
+			if err := f.take(c, args); err != nil {
+				return err
+			}
 			return p.plan(f, format)
 		},
 	}
 	flags := c.Flags()
-	flags.StringVar(&f.root, "root", "/", "plan for the node whose file system lies below `DIR`; the steps are to be run on the node")
+	f.registerRoots(c)
 	f.registerProcesses(c)
 	flags.StringVar(&f.at, "at", "", "audit as of this `TIME`, RFC 3339 or a date (default now)")
 	flags.StringVar(&f.config, "config", "", "read the policy from this `FILE`; what it waives is not planned for")

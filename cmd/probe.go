@@ -23,7 +23,7 @@ const (
 // ask asks the endpoints of a node what they serve. Those of a node that was
 // copied are dialled from this machine, which is said.
 func (p *program) ask(f auditFlags, inv *inventory.Inventory) {
-	copied := filepath.Clean(f.root) != string(filepath.Separator) && !inv.RunsHere()
+	copied := filepath.Clean(f.roots[0]) != string(filepath.Separator) && !inv.RunsHere()
 	dials := func(e inventory.Endpoint) bool {
 		return !copied || f.probe == probeAnywhere || !e.OnNode && isAddressHere(e.Address)
 	}
@@ -38,7 +38,7 @@ func (p *program) ask(f auditFlags, inv *inventory.Inventory) {
 				*list = append(*list, e.Address)
 			}
 		}
-		fmt.Fprintf(p.stderr, "certaudit: --probe asks from this machine what the node of %q serves: %s\n", f.root, listOr(asked, "nothing"))
+		fmt.Fprintf(p.stderr, "certaudit: --probe asks from this machine what the node of %q serves: %s\n", f.roots[0], listOr(asked, "nothing"))
 		if len(left) > 0 {
 			fmt.Fprintf(p.stderr, "certaudit: not asked, for they are the node's own or not this machine's: %s; --probe=%s asks them from here\n", strings.Join(left, ", "), probeAnywhere)
 		}

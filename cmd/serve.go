@@ -73,7 +73,7 @@ SIGTERM ends.`,
 		},
 	}
 	flags := c.Flags()
-	flags.StringVar(&f.root, "root", "/", "audit the node whose file system lies below `DIR`; links are followed inside it")
+	f.registerRoot(c, "audit the node whose file system lies below `DIR`; links are followed inside it")
 	f.registerProcesses(c)
 	flags.StringVar(&f.config, "config", "", "read the policy from this `FILE`: thresholds, severities, waivers, more requirements")
 	flags.StringVar(&f.overrides.KubernetesVersion, "kubernetes-version", "", "judge by the requirements of this `VERSION` (default: from the image tags)")

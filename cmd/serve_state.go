@@ -92,7 +92,7 @@ func newServer(f serveFlags, policy *audit.Policy, log *slog.Logger, now func() 
 			}
 			return nodes, err
 		}
-		inv, err := c.Gather(f.root, more...)
+		inv, err := c.Gather(f.roots[0], more...)
 		return []*inventory.Inventory{inv}, err
 	}
 	s.publish()

@@ -155,13 +155,13 @@ func controlPlane(t *testing.T) string {
 
 func serveNode(dir string) serveFlags {
 	var f serveFlags
-	f.root = dir
+	f.roots = []string{dir}
 	return f
 }
 
 func servePaths(paths ...string) serveFlags {
 	var f serveFlags
-	f.root, f.paths = "/", paths
+	f.roots, f.paths = []string{"/"}, paths
 	return f
 }
 

@@ -114,7 +114,7 @@ func (c *Cache) GatherPaths(paths, more []string) (nodes []*Inventory, files *In
 			c.trees[dir] = cmp.Or(before[dir], NewCache(c.now, c.here))
 			c.trees[dir].Wait, c.trees[dir].Layouts, c.trees[dir].Passwords = c.Wait, c.Layouts, c.Passwords
 			return c.trees[dir].Gather(dir, more...)
-		})
+		}, nil)
 		if err != nil {
 			return nil, err
 		}

@@ -290,17 +290,23 @@ func (g *gatherer) material(name string) {
 // shared makes equal certificates one in memory: a CA stands in thousands of
 // objects.
 func (g *gatherer) shared(m parsers.Material) parsers.Material {
+	known := g.decoded()
+	for i, c := range m.Certificates {
+		sum := c.SHA256()
+		if known[sum] == nil {
+			known[sum] = c.Certificate
+		}
+		m.Certificates[i].Certificate = known[sum]
+	}
+	return m
+}
+
+// decoded are the certificates that were read, by fingerprint, to be added to.
+func (g *gatherer) decoded() map[string]*x509.Certificate {
 	if g.certificates == nil {
 		g.certificates = map[string]*x509.Certificate{}
 	}
-	for i, c := range m.Certificates {
-		sum := c.SHA256()
-		if g.certificates[sum] == nil {
-			g.certificates[sum] = c.Certificate
-		}
-		m.Certificates[i].Certificate = g.certificates[sum]
-	}
-	return m
+	return g.certificates
 }
 
 // once reports whether a file is followed for the first time for a component.

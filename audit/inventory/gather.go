@@ -56,6 +56,7 @@ func gatherNode(r *root, c Clock, more []string) (*Inventory, error) {
 	g.folders()
 	g.newestRotated()
 	g.processes()
+	g.inv.conceal()
 	return g.inv, nil
 }
 

@@ -1,6 +1,7 @@
 package inventory
 
 import (
+	"bufio"
 	"bytes"
 	"cmp"
 	"errors"
@@ -43,17 +44,19 @@ func slashed(name string) string {
 }
 
 // gatherPaths is GatherPaths below an open root, with what reads a node from a
-// folder of the host. If lenient, a path that does not exist is a problem of the
+// folder of the host, and from a root in an archive; nil where archives and snapshots
+// are files like others. If lenient, a path that does not exist is a problem of the
 // inventory.
-func gatherPaths(r *root, here string, paths, exclude []string, progress func(int), lenient bool, node func(dir string) (*Inventory, error)) (*scanner, error) {
+func gatherPaths(r *root, here string, paths, exclude []string, progress func(int), lenient bool, node func(dir string) (*Inventory, error), archived func(*root) (*Inventory, error)) (*scanner, error) {
 	s := newScanner(newGatherer(r), slashed(here))
-	s.progress, s.node, s.exclude = progress, node, exclude
+	s.progress, s.node, s.exclude, s.sets, s.gather = progress, node, exclude, archived != nil, archived
 	for _, name := range paths {
 		if err := s.scanNamed(name, lenient); err != nil {
 			return nil, err
 		}
 	}
 	s.pair()
+	s.inv.conceal()
 	return s, nil
 }
 
@@ -75,6 +78,12 @@ type scanner struct {
 	named bool
 	// exclude are those of [Clock].
 	exclude []string
+	// sets: snapshots of nodes and archives are read as the nodes and files in them, and
+	// gather reads a node from a root in an archive.
+	sets   bool
+	gather func(*root) (*Inventory, error)
+	// archive is the one whose files are read, as a reader knows it; "" for none.
+	archive string
 }
 
 // newScanner returns a scanner for certificates, keys and objects. Paths below
@@ -172,6 +181,9 @@ func (s *scanner) scanAll(paths []string) {
 
 // shown is the path for a reader.
 func (s *scanner) shown(name string) string {
+	if s.archive != "" {
+		return path.Join(s.archive, name)
+	}
 	if s.here == "" {
 		return name
 	}
@@ -228,6 +240,9 @@ func (s *scanner) folder(dir string) {
 
 func (s *scanner) file(name string, now mark, named bool) {
 	s.named = named
+	if s.sets && mayHoldNodes(name, named) && s.setFile(name, named) {
+		return
+	}
 	if f, m, ok := s.root.cache.kept(name, s.shown(name), now); ok {
 		s.inv.Files[f.Path] = f
 		s.material(f.Path, m)
@@ -240,6 +255,12 @@ func (s *scanner) file(name string, now mark, named bool) {
 	}
 	known, ofNode := s.inv.Materials[f.Path]
 	switch {
+	case f.State == Readable && isSnapshot(data):
+		if !s.sets {
+			s.lose(name, parsers.KindUnsupported, "is a snapshot of a node, which certaudit audit judges")
+			break
+		}
+		s.set(name, bufio.NewReader(bytes.NewReader(data)), named)
 	case f.State == Readable && ofNode: // what a component cannot read of it is its fault
 		if len(known.Certificates)+len(known.Keys) > 0 {
 			s.inv.References = append(s.inv.References, fileReferences(ComponentFile, known, Reference{Path: f.Path})...)
@@ -251,7 +272,9 @@ func (s *scanner) file(name string, now mark, named bool) {
 		s.inv.Files[f.Path] = f
 		_ = s.objects(f.Path, bytes.NewReader(data)) // memory can always be read
 	case f.State == TooLarge && slices.Contains(objectSuffixes, path.Ext(name)):
-		s.stream(name, f)
+		if !s.sets || !s.setFile(name, named) {
+			s.stream(name, f)
+		}
 	case f.State == Unreadable, f.State != Readable && slices.Contains(foundSuffixes, path.Ext(name)):
 		s.inv.Files[f.Path] = f
 		s.lose(name, KindUnreadable, f.Reason)

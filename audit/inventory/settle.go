@@ -65,7 +65,7 @@ func (c Clock) GatherPaths(here string, paths, more []string, progress func(file
 	copied := c
 	copied.Processes = false
 	_, err = r.settled(c, slashed(here), func() (*Inventory, error) {
-		s, err = gatherPaths(r, here, paths, c.Exclude, progress, false, func(dir string) (*Inventory, error) { return copied.Gather(dir, more...) })
+		s, err = gatherPaths(r, here, paths, c.Exclude, progress, false, func(dir string) (*Inventory, error) { return copied.Gather(dir, more...) }, c.archivedNode(more))
 		if err != nil {
 			return nil, err
 		}

@@ -1,0 +1,89 @@
+package cmd
+
+import (
+	"bufio"
+	"compress/gzip"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"certaudit/audit/inventory"
+	"certaudit/report"
+)
+
+func (p *program) snapshotCommand() *cobra.Command {
+	var f auditFlags
+	var file string
+	c := &cobra.Command{
+		Use:   "snapshot",
+		Short: "Write what is known of this node, to be audited elsewhere",
+		Long: `Read the node as certaudit audit does, and write what was read as JSON: the
+certificates, and how the components are configured with them. Of a private key
+there is nothing but the SHA-256 of its public half; passwords and tokens are left
+out. certaudit audit FILE... audits snapshots as it would audit the nodes, at any
+time, and several as one cluster.`,
+		Example: `  sudo certaudit snapshot -o cp-1.json.gz
+  ssh cp-1 sudo certaudit snapshot | certaudit audit -
+  certaudit audit snapshots/`,
+		Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error { return p.snapshot(f, file) },
+	}
+	flags := c.Flags()
+	f.registerRoot(c, "read the node whose file system lies below `DIR`; links are followed inside it")
+	f.registerProcesses(c)
+	flags.StringVar(&f.config, "config", "", "read the policy from this `FILE`: more paths, and layouts of distributions")
+	flags.StringVarP(&file, "output", "o", "", "write to this `FILE`, compressed if it ends in .gz (default: the standard output)")
+	return c
+}
+
+func (p *program) snapshot(f auditFlags, file string) error {
+	collectLate()
+	now := p.now()
+	f.node, f.failOn = true, never
+	o, err := f.options(now)
+	if err != nil {
+		return err
+	}
+	o.Late = deadline(p.now)
+	inventories, err := p.gather(f, o)
+	if err != nil {
+		return err
+	}
+	inv := inventories[0]
+	inv.TakenAt = now.UTC().Truncate(time.Second)
+	if err := p.saveSnapshot(file, inv); err != nil {
+		return exit{exitIncomplete, fmt.Sprintf("cannot write the snapshot: %s", ofFile(file, err))}
+	}
+	if len(inv.References)+len(inv.Problems) == 0 {
+		return exit{exitIncomplete, noNode(f.roots)}
+	}
+	return nil
+}
+
+// saveSnapshot writes a snapshot to a file, or to the standard output for "".
+func (p *program) saveSnapshot(file string, inv *inventory.Inventory) error {
+	if file == "" {
+		return writeSnapshot(p.stdout, inv)
+	}
+	return replaceFile(file, 0o600, func(w io.Writer) error {
+		if !strings.HasSuffix(file, ".gz") {
+			return writeSnapshot(w, inv)
+		}
+		z := gzip.NewWriter(w)
+		if err := writeSnapshot(z, inv); err != nil {
+			return err
+		}
+		return z.Close()
+	})
+}
+
+func writeSnapshot(w io.Writer, inv *inventory.Inventory) error {
+	b := bufio.NewWriter(w)
+	if err := inventory.WriteSnapshot(b, "certaudit "+report.Version(), inv); err != nil {
+		return err
+	}
+	return b.Flush()
+}
