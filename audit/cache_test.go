@@ -243,7 +243,7 @@ func TestCacheNoticesChanges(t *testing.T) {
 	}
 }
 
-func do(t *testing.T, err error) {
+func do(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)

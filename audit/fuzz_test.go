@@ -67,3 +67,36 @@ func write(t *testing.T, name string, data []byte) {
 		t.Fatal(err)
 	}
 }
+
+// FuzzStream reads what anybody may pass off as a snapshot or an archive: it is judged
+// without a panic, twice alike, and a snapshot of what was read is one again.
+func FuzzStream(f *testing.F) {
+	dir := f.TempDir()
+	do(f, fixtures.ControlPlane(fixtures.Options{}).Node.Write(dir))
+	packed := tarOf(f, dir, "cp-1")
+	nodes, _ := fromStream(f, packed)
+	whole := snapshotOf(f, nodes[0])
+	f.Add(packed)
+	f.Add(whole)
+	f.Add(append(bytes.Clone(whole), whole[:5000]...))
+	for _, change := range [][2]string{{`"index":0`, `"index":-9`}, {`"line":1`, `"line":-1`}, {`"role":"`, `"role":"x`}, {`"holds":"certificate"`, `"holds":"kubeconfig"`},
+		{`"state":"readable"`, `"state":"x"`}, {`"settings":[`, `"settings":null,"x":[`}, {`"keys":[`, `"x":[`}, {`"contexts":`, `"x":`}, {`"embedded":{`, `"embedded":null,"x":{`}, {`"component":"`, `"component":"kube-`}} {
+		f.Add(bytes.ReplaceAll(whole, []byte(change[0]), []byte(change[1])))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		nodes, rest := fromStream(t, data)
+		if rest != nil {
+			nodes = append(nodes, rest)
+		}
+		first := marshal(t, audit.Run(nodes, audit.Options{At: fixtures.Now}))
+		if second := marshal(t, audit.Run(nodes, audit.Options{At: fixtures.Now})); !bytes.Equal(first, second) {
+			t.Errorf("two results differ")
+		}
+		for _, inv := range nodes {
+			again := readSnapshot(t, snapshotOf(t, inv))
+			if !bytes.Equal(snapshotOf(t, again), snapshotOf(t, inv)) {
+				t.Errorf("the snapshot of a snapshot differs")
+			}
+		}
+	})
+}

@@ -13,7 +13,9 @@ import (
 	"encoding/pem"
 	"fmt"
 	"io"
+	"maps"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -280,6 +282,70 @@ func TestPasswordsAreNotKept(t *testing.T) {
 		if text := string(snapshotOf(t, inv)) + string(marshal(t, r)); strings.Contains(text, "hidden-") {
 			at := strings.Index(text, "hidden-")
 			t.Errorf("a secret is kept: %s", text[max(0, at-200):at+20])
+		}
+	}
+}
+
+// Whatever a snapshot says, there is no panic: every value of one is taken out, emptied
+// or replaced in turn, and what can be read is judged.
+func TestChangedSnapshots(t *testing.T) {
+	dir := t.TempDir()
+	do(t, fixtures.ControlPlane(fixtures.Options{}).Node.Write(dir))
+	inv, _ := auditFolder(t, dir)
+	var whole any
+	do(t, json.Unmarshal(snapshotOf(t, inv), &whole))
+	every, judged := 5, 0
+	if testing.Short() {
+		every = 41
+	}
+	i := 0
+	changes(whole, func() {
+		if i++; i%every != 0 {
+			return
+		}
+		data := marshal(t, whole)
+		// json.Marshal sorts the keys, and the schema is to come first.
+		data = append([]byte(`{"schema":"`+inventory.SnapshotSchema+`",`), data[1:]...)
+		nodes, rest := fromStream(t, data)
+		if judged += len(nodes); rest != nil {
+			nodes = append(nodes, rest)
+		}
+		marshal(t, audit.Run(nodes, audit.Options{At: fixtures.Now}))
+	})
+	if judged*every < i/2 {
+		t.Errorf("%d of %d changed snapshots were judged", judged, i/every)
+	}
+}
+
+// changes calls do after each change of a value below v, which it then takes back.
+func changes(v any, do func()) {
+	other := func(old any, put func(any)) {
+		values := []any{nil}
+		switch old := old.(type) {
+		case string:
+			values = []any{"", "\x00\x1b[31m", old + "x", strings.ToUpper(old)}
+		case float64:
+			values = []any{-1, 1 << 40}
+		case bool:
+			values = []any{!old}
+		case []any:
+			values = []any{nil, append(append([]any{}, old...), old...)}
+		}
+		for _, value := range values {
+			put(value)
+			do()
+		}
+		put(old)
+		changes(old, do)
+	}
+	switch v := v.(type) {
+	case map[string]any:
+		for _, key := range slices.Sorted(maps.Keys(v)) {
+			other(v[key], func(value any) { v[key] = value })
+		}
+	case []any:
+		for i := range v {
+			other(v[i], func(value any) { v[i] = value })
 		}
 	}
 }

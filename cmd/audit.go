@@ -308,8 +308,8 @@ func (p *program) auditCommand() *cobra.Command {
 whose files lie below a folder. With PATHs, audit these files, and folders with
 all below them, whatever they belong to: certificates, keys, kubeconfigs and
 Kubernetes objects, recognised by content; - is the standard input. A folder that
-holds the etc/kubernetes or var/lib/kubelet of a node is audited as that node, and
-so is each such folder below it. What certaudit snapshot wrote is audited as the
+holds the etc or var of a node is audited as that node, and so is each such folder
+below it. What certaudit snapshot wrote is audited as the
 nodes it was taken of, and a tar archive as the folder it was made of. A PATH may
 be a pattern in quotes. With a node beside other PATHs, the objects of its cluster
 are held against it.

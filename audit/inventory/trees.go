@@ -10,8 +10,9 @@ import (
 	"certaudit/parsers"
 )
 
-// treeFolders are those of which a node has one.
-var treeFolders = []string{"etc/kubernetes", "var/lib/kubelet"}
+// treeFolders are those of which a node has one; a host that is none may have the latter
+// too, and shows it by what is started there.
+var treeFolders = []string{"etc/kubernetes", "var/lib/kubelet", "etc/systemd/system", "usr/lib/systemd/system", initFolder[1:]}
 
 // layoutFolders are those in which distributions keep their files.
 var layoutFolders = func() []string {
