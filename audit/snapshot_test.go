@@ -172,7 +172,7 @@ func snapshotOf(t testing.TB, inv *inventory.Inventory) []byte {
 // readSnapshot reads the only snapshot in data.
 func readSnapshot(t testing.TB, data []byte) *inventory.Inventory {
 	t.Helper()
-	r := inventory.NewSnapshotReader(bytes.NewReader(data), nil)
+	r := inventory.NewSnapshotReader(bytes.NewReader(data))
 	inv, err := r.Next()
 	if err != nil {
 		t.Fatal(err)

@@ -108,6 +108,9 @@ func foreignParts(at Origin, data []byte) []Found {
 		if blocks++; blocks > maxBlocks || c.size() > maxBlockBytes {
 			return parts
 		}
+		if label := c.label(); !slices.Contains(foreignCertificates, label) && !isPKCS7(label) {
+			continue
+		}
 		block := c.decode()
 		if block == nil {
 			continue
@@ -122,7 +125,7 @@ func foreignParts(at Origin, data []byte) []Found {
 					add(line, here, []*x509.Certificate{certificate})
 				}
 			}
-		case strings.HasPrefix(foreignWhat(block.Type), "PKCS#7"), block.Type == "CMS":
+		case isPKCS7(block.Type):
 			add(line, here, signedDataCertificates(block.Bytes))
 		}
 	}
@@ -130,6 +133,11 @@ func foreignParts(at Origin, data []byte) []Found {
 		add("", at, signedDataCertificates(data))
 	}
 	return parts
+}
+
+// isPKCS7 reports whether blocks of a label hold PKCS#7, or CMS as it is called today.
+func isPKCS7(label string) bool {
+	return strings.HasPrefix(foreignWhat(label), "PKCS#7") || label == "CMS"
 }
 
 // certificateParts makes each leaf a part, since nothing says which certificates

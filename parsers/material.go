@@ -58,7 +58,12 @@ type Certificate struct {
 // NewCertificate returns a certificate with the place it stands at and its index
 // there, from 0.
 func NewCertificate(at Origin, index int, c *x509.Certificate) Certificate {
-	return Certificate{Origin: at, Index: index, Certificate: c, sum: Fingerprint(c)}
+	return CertificateOf(at, index, c, Fingerprint(c))
+}
+
+// CertificateOf is [NewCertificate] for a certificate whose fingerprint is known.
+func CertificateOf(at Origin, index int, c *x509.Certificate, sum string) Certificate {
+	return Certificate{Origin: at, Index: index, Certificate: c, sum: sum}
 }
 
 // certificateJSON is the JSON form of a Certificate.
@@ -484,6 +489,12 @@ func (m *Material) addBare(at Origin, data []byte) {
 // IsDER reports whether data begins as certificates, requests and keys do in DER:
 // with a sequence.
 func IsDER(data []byte) bool { return len(data) > 0 && data[0] == 0x30 }
+
+// IsPEM reports whether there is what may be a PEM block in data that is not DER or a key
+// store.
+func IsPEM(data []byte) bool {
+	return bytes.Contains(data, pemBegin) && !IsDER(data) && !isJKS(data) && !bytes.HasPrefix(data, []byte(jceksMagic))
+}
 
 // addDER adds the certificates or the key of a DER file. What is neither is
 // judged by its first element: a number opens the private keys and PKCS#12

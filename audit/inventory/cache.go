@@ -110,12 +110,14 @@ func (c *Cache) GatherPaths(paths, more []string) (nodes []*Inventory, files *In
 	files, err = c.run(volumeRoot(c.here), func(r *root) (*Inventory, error) {
 		before := c.trees
 		c.trees = map[string]*Cache{}
-		s, err := gatherPaths(r, c.here, paths, c.Exclude, nil, true, func(dir string) (*Inventory, error) {
+		s := newScanner(newGatherer(r), slashed(c.here))
+		s.exclude = c.Exclude
+		s.node = func(dir string) (*Inventory, error) {
 			c.trees[dir] = cmp.Or(before[dir], NewCache(c.now, c.here))
 			c.trees[dir].Wait, c.trees[dir].Layouts, c.trees[dir].Passwords = c.Wait, c.Layouts, c.Passwords
 			return c.trees[dir].Gather(dir, more...)
-		}, nil)
-		if err != nil {
+		}
+		if err := s.scanNames(paths, true); err != nil {
 			return nil, err
 		}
 		c.beside = s.rest() != nil

@@ -2,7 +2,6 @@ package inventory
 
 import (
 	"cmp"
-	"crypto/x509"
 	"fmt"
 	"net/url"
 	"path"
@@ -290,23 +289,10 @@ func (g *gatherer) material(name string) {
 // shared makes equal certificates one in memory: a CA stands in thousands of
 // objects.
 func (g *gatherer) shared(m parsers.Material) parsers.Material {
-	known := g.decoded()
 	for i, c := range m.Certificates {
-		sum := c.SHA256()
-		if known[sum] == nil {
-			known[sum] = c.Certificate
-		}
-		m.Certificates[i].Certificate = known[sum]
+		m.Certificates[i].Certificate = g.certificates.shared(c.SHA256(), c.Certificate)
 	}
 	return m
-}
-
-// decoded are the certificates that were read, by fingerprint, to be added to.
-func (g *gatherer) decoded() map[string]*x509.Certificate {
-	if g.certificates == nil {
-		g.certificates = map[string]*x509.Certificate{}
-	}
-	return g.certificates
 }
 
 // once reports whether a file is followed for the first time for a component.

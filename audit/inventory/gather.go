@@ -2,7 +2,6 @@ package inventory
 
 import (
 	"cmp"
-	"crypto/x509"
 	"fmt"
 	"path"
 	"regexp"
@@ -40,6 +39,9 @@ func rootError(dir string, err error) error {
 // gatherNode gathers the node of a root; c says how, its times apart.
 func gatherNode(r *root, c Clock, more []string) (*Inventory, error) {
 	g := newGatherer(r)
+	if c.known != nil {
+		g.certificates = c.known
+	}
 	if c.Processes {
 		if err := g.readProcesses(withOwn(c.Layouts)); err != nil {
 			return nil, err
@@ -98,8 +100,8 @@ type gatherer struct {
 	// which they were seen, and looked how many paths of theirs were looked at.
 	others []stranger
 	looked int
-	// certificates are those that were read, by fingerprint.
-	certificates map[string]*x509.Certificate
+	// certificates are those that were decoded, for this inventory or others.
+	certificates *pool
 	// unitNames holds the names in the folders of units that were read.
 	unitNames map[string][]string
 	// kubeletStray are the fields of the kubelet's configuration that it does not have.
@@ -115,7 +117,7 @@ type gatherer struct {
 const maxNodeBytes = 16 << 20
 
 func newGatherer(r *root) *gatherer {
-	g := &gatherer{root: r, followed: map[string]bool{}, unitNames: map[string][]string{}, inv: New(), effort: parsers.Effort{Iterations: storeIterations}}
+	g := &gatherer{root: r, followed: map[string]bool{}, unitNames: map[string][]string{}, inv: New(), certificates: newPool(), effort: parsers.Effort{Iterations: storeIterations}}
 	if r != nil {
 		g.effort.Passwords = r.passwords
 	}

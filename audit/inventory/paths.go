@@ -43,26 +43,23 @@ func slashed(name string) string {
 	return filepath.ToSlash(strings.TrimPrefix(name, filepath.VolumeName(name)))
 }
 
-// gatherPaths is GatherPaths below an open root, with what reads a node from a
-// folder of the host, and from a root in an archive; nil where archives and snapshots
-// are files like others. If lenient, a path that does not exist is a problem of the
-// inventory.
-func gatherPaths(r *root, here string, paths, exclude []string, progress func(int), lenient bool, node func(dir string) (*Inventory, error), archived func(*root) (*Inventory, error)) (*scanner, error) {
-	s := newScanner(newGatherer(r), slashed(here))
-	s.progress, s.node, s.exclude, s.sets, s.gather = progress, node, exclude, archived != nil, archived
+// scanNames looks at the paths that somebody named, and completes the inventory. If
+// lenient, a path that does not exist is a problem of the inventory.
+func (s *scanner) scanNames(paths []string, lenient bool) error {
 	for _, name := range paths {
 		if err := s.scanNamed(name, lenient); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	s.pair()
 	s.inv.conceal()
-	return s, nil
+	return nil
 }
 
 // scanner looks at everything below some paths.
 type scanner struct {
 	*gatherer
+	ahead
 	here     string
 	files    int
 	progress func(int)
@@ -97,6 +94,7 @@ func newScanner(g *gatherer, here string) *scanner {
 // scanNamed looks at a path, or at all paths that fit a pattern, that somebody named.
 // One that does not exist is an error, or, if lenient, a reference to what is missing.
 func (s *scanner) scanNamed(name string, lenient bool) error {
+	defer s.addAll()
 	abs := absolute(s.here, name)
 	f, _ := s.root.stat(abs)
 	if f.State == Missing && isPattern(abs) {
@@ -176,6 +174,7 @@ func (s *scanner) scanAll(paths []string) {
 		}
 		s.scan(name, true)
 	}
+	s.addAll()
 	s.pair()
 }
 
@@ -195,6 +194,12 @@ func (s *scanner) shown(name string) string {
 
 // lose records that what lies at a path was not read.
 func (s *scanner) lose(name string, kind parsers.Kind, detail string) {
+	s.addAll()
+	s.note(name, kind, detail)
+}
+
+// note is lose for what is added itself.
+func (s *scanner) note(name string, kind parsers.Kind, detail string) {
 	s.lost("", parsers.Problem{Origin: parsers.Origin{Path: s.shown(name)}, Kind: kind, Detail: detail})
 }
 
@@ -240,6 +245,9 @@ func (s *scanner) folder(dir string) {
 
 func (s *scanner) file(name string, now mark, named bool) {
 	s.named = named
+	if named {
+		s.addAll() // it may have been looked at before
+	}
 	if s.sets && mayHoldNodes(name, named) && s.setFile(name, named) {
 		return
 	}
@@ -265,10 +273,16 @@ func (s *scanner) file(name string, now mark, named bool) {
 		if len(known.Certificates)+len(known.Keys) > 0 {
 			s.inv.References = append(s.inv.References, fileReferences(ComponentFile, known, Reference{Path: f.Path})...)
 		}
+	case f.State == Readable && isMaterial(name, data) && parsers.IsPEM(data):
+		s.inv.Files[f.Path] = f
+		s.foundLater(f.Path, data)
+		return
 	case f.State == Readable && isMaterial(name, data):
+		s.addAll()
 		s.inv.Files[f.Path] = f
 		s.found(f.Path, data)
 	case f.State == Readable && (IsObject(data) || named && isBareKubeconfig(data)):
+		s.addAll()
 		s.inv.Files[f.Path] = f
 		_ = s.objects(f.Path, bytes.NewReader(data)) // memory can always be read
 	case f.State == TooLarge && slices.Contains(objectSuffixes, path.Ext(name)):
@@ -343,8 +357,21 @@ const storeIterations = 10_000_000
 
 // found adds what one file holds.
 func (s *scanner) found(name string, data []byte) {
+	s.parts(name, parsers.ParseFound(parsers.Origin{Path: name}, data, &s.effort))
+}
+
+// foundLater is found for a file that no password opens. Nothing is left of its bytes.
+func (s *scanner) foundLater(name string, data []byte) {
+	s.later(len(data), func() func() {
+		parts := parsers.ParseFound(parsers.Origin{Path: name}, data, nil)
+		clear(data)
+		return func() { s.parts(name, parts) }
+	})
+}
+
+// parts adds what one file holds, the file itself first.
+func (s *scanner) parts(name string, parts []parsers.Found) {
 	at := parsers.Origin{Path: name}
-	parts := parsers.ParseFound(at, data, &s.effort)
 	if !s.locked(ComponentFile, parts[0]) {
 		s.material(name, s.shared(promised(parts[0].Material, name)))
 	}

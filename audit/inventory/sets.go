@@ -113,29 +113,47 @@ func (s *scanner) set(name string, b *bufio.Reader, named bool) bool {
 
 // snapshots adds the nodes of snapshots that follow one another.
 func (s *scanner) snapshots(name string, r io.Reader) {
-	reader := NewSnapshotReader(bufio.NewReaderSize(r, 1<<16), s.decoded())
-	for n := 1; ; n++ {
-		if s.isLate(name) || s.isFull(name) {
-			return
-		}
-		inv, err := reader.Next()
+	reader, broken := newSnapshotReader(bufio.NewReaderSize(r, 1<<16), s.certificates), false
+	for n := 1; !broken && !s.isLate(name); n++ {
+		text, err := reader.next()
 		if errors.Is(err, io.EOF) {
 			return
 		}
-		if err != nil {
-			detail := err.Error()
-			if n > 1 {
-				detail = fmt.Sprintf("is not read from its snapshot %d on, which %s", n, detail)
+		end := err != nil
+		s.later(len(text), func() func() {
+			var inv *Inventory
+			if !end {
+				inv, err = decodeSnapshot(text, s.certificates)
 			}
-			s.lose(name, KindUnreadable, detail)
+			return func() {
+				if !broken {
+					broken = !s.snapshot(name, n, inv, err)
+				}
+			}
+		})
+		if end {
 			return
 		}
+	}
+}
+
+// snapshot adds the node of the nth snapshot of a file, and reports whether those behind
+// it can be added too.
+func (s *scanner) snapshot(name string, n int, inv *Inventory, err error) bool {
+	switch {
+	case err != nil && n > 1:
+		s.note(name, KindUnreadable, fmt.Sprintf("is not read from its snapshot %d on, which %s", n, err))
+	case err != nil:
+		s.note(name, KindUnreadable, err.Error())
+	case !s.isFull(name):
 		inv.Folder = s.shown(name)
 		s.nodes = append(s.nodes, inv)
 		if s.files++; s.progress != nil {
 			s.progress(s.files)
 		}
+		return true
 	}
+	return false
 }
 
 // archived adds the nodes and the other files of an archive.
@@ -152,10 +170,12 @@ func (s *scanner) archived(name string, r io.Reader) {
 		s.lose(name, KindUnreadable, a.cut)
 	}
 	in := newScanner(newGatherer(s.rootOf(a, "/")), "")
-	in.certificates, in.progress, in.exclude, in.sets, in.gather = s.decoded(), s.progress, s.exclude, true, s.gather
+	in.certificates, in.progress, in.exclude, in.sets, in.gather = s.certificates, s.progress, s.exclude, true, s.gather
 	in.archive, in.files, in.nodes = s.shown(name), s.files, s.nodes
 	in.node = func(dir string) (*Inventory, error) { return s.gather(s.rootOf(a, slashed(dir))) }
+	s.addAll()
 	in.scan("/", true)
+	in.addAll()
 	in.pair()
 	s.files, s.nodes = in.files, in.nodes
 	if err := s.inv.Join(in.inv); err != nil {
@@ -186,7 +206,7 @@ func (s *scanner) isLate(name string) bool {
 func (s *scanner) isFull(name string) bool {
 	full := len(s.nodes) >= maxTrees
 	if full && s.once("", "trees") {
-		s.lose(name, parsers.KindLimit, fmt.Sprintf("is one node more than the %d that are looked at", maxTrees))
+		s.note(name, parsers.KindLimit, fmt.Sprintf("is one node more than the %d that are looked at", maxTrees))
 	}
 	return full
 }
@@ -205,11 +225,13 @@ func (c Clock) GatherStream(name string, r io.Reader, more []string, progress fu
 		return nil, nil, err
 	}
 	s := newScanner(newGatherer(&root{late: c.Late, passwords: c.Passwords}), "")
+	c.known = s.certificates
 	s.progress, s.exclude, s.sets, s.gather = progress, c.Exclude, true, c.archivedNode(more)
 	if !s.set(name, b, true) {
 		objects, err := GatherObjects(name, b, progress)
 		return nil, objects, err
 	}
+	s.addAll()
 	s.inv.conceal()
 	return s.nodes, s.rest(), nil
 }

@@ -32,6 +32,8 @@ type Clock struct {
 	// Processes: what components run with is read from the proc file system, and judged
 	// in place of what the files say that start them. It is an error if there is none.
 	Processes bool
+	// known are the certificates that other inventories share with this one; nil for none.
+	known *pool
 }
 
 // A file that was changed so lately is looked at again, after a pause, so often
@@ -62,14 +64,14 @@ func (c Clock) GatherPaths(here string, paths, more []string, progress func(file
 	defer r.close()
 	r.late, r.passwords = c.Late, c.Passwords
 	var s *scanner
+	c.known = newPool()
 	copied := c
 	copied.Processes = false
 	_, err = r.settled(c, slashed(here), func() (*Inventory, error) {
-		s, err = gatherPaths(r, here, paths, c.Exclude, progress, false, func(dir string) (*Inventory, error) { return copied.Gather(dir, more...) }, c.archivedNode(more))
-		if err != nil {
-			return nil, err
-		}
-		return s.inv, nil
+		s = newScanner(newGatherer(r), slashed(here))
+		s.certificates, s.progress, s.exclude, s.sets, s.gather = c.known, progress, c.Exclude, true, c.archivedNode(more)
+		s.node = func(dir string) (*Inventory, error) { return copied.Gather(dir, more...) }
+		return s.inv, s.scanNames(paths, false)
 	})
 	if err != nil {
 		return nil, nil, err

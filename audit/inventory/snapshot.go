@@ -96,16 +96,13 @@ func (inv *Inventory) embedded() iter.Seq[*parsers.Material] {
 type SnapshotReader struct {
 	in      *meter
 	decoder *json.Decoder
-	known   map[string]*x509.Certificate
+	known   *pool
 }
 
 // NewSnapshotReader returns a reader of what [WriteSnapshot] wrote, once or often.
-// known are the certificates that were decoded already, by their SHA-256, and is added
-// to; nil for none.
-func NewSnapshotReader(r io.Reader, known map[string]*x509.Certificate) *SnapshotReader {
-	if known == nil {
-		known = map[string]*x509.Certificate{}
-	}
+func NewSnapshotReader(r io.Reader) *SnapshotReader { return newSnapshotReader(r, newPool()) }
+
+func newSnapshotReader(r io.Reader, known *pool) *SnapshotReader {
 	in := &meter{r: r}
 	return &SnapshotReader{in: in, decoder: json.NewDecoder(in), known: known}
 }
@@ -113,13 +110,32 @@ func NewSnapshotReader(r io.Reader, known map[string]*x509.Certificate) *Snapsho
 // Next returns the next snapshot, and io.EOF behind the last. After any other error
 // nothing more can be read.
 func (r *SnapshotReader) Next() (*Inventory, error) {
+	text, err := r.next()
+	if err != nil {
+		return nil, err
+	}
+	return decodeSnapshot(text, r.known)
+}
+
+// next returns the text of the next snapshot.
+func (r *SnapshotReader) next() (json.RawMessage, error) {
 	r.in.left = maxSnapshot
-	var s snapshot
-	switch err := r.decoder.Decode(&s); {
+	var text json.RawMessage
+	switch err := r.decoder.Decode(&text); {
 	case errors.Is(err, io.EOF):
 		return nil, io.EOF
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return nil, errors.New("is cut off in the middle of a snapshot")
+	case err != nil:
+		return nil, fmt.Errorf("is no snapshot: %w", err)
+	}
+	return text, nil
+}
+
+// decodeSnapshot returns the inventory of a snapshot's text.
+func decodeSnapshot(text []byte, known *pool) (*Inventory, error) {
+	var s snapshot
+	switch err := json.Unmarshal(text, &s); {
 	case err != nil:
 		return nil, fmt.Errorf("is no snapshot: %w", err)
 	case !strings.HasPrefix(s.Schema, snapshotPrefix):
@@ -129,28 +145,28 @@ func (r *SnapshotReader) Next() (*Inventory, error) {
 	case s.Inventory == nil:
 		return nil, errors.New("is a snapshot without an inventory")
 	}
-	return s.Inventory, r.resolve(s)
+	return s.Inventory, s.resolve(known)
 }
 
 // resolve puts the certificates in that an inventory refers to. One that crypto/x509 of
 // this program refuses is a problem where it stands, as if its file were read here.
-func (r *SnapshotReader) resolve(s snapshot) error {
-	refused := map[string]error{}
+func (s *snapshot) resolve(known *pool) error {
+	p := placer{certs: map[string]*x509.Certificate{}, refused: map[string]error{}}
 	for sum, der := range s.Certificates {
-		if r.known[sum] != nil {
-			continue
+		c := known.known(sum)
+		if c == nil {
+			var err error
+			if c, err = x509.ParseCertificate(der); err != nil {
+				p.refused[sum] = err
+				continue
+			}
+			if parsers.Fingerprint(c) != sum {
+				return fmt.Errorf("is a snapshot that was changed: a certificate has not the SHA-256 %q", sum)
+			}
+			c = known.shared(sum, c)
 		}
-		c, err := x509.ParseCertificate(der)
-		switch {
-		case err != nil:
-			refused[sum] = err
-		case parsers.Fingerprint(c) != sum:
-			return fmt.Errorf("is a snapshot that was changed: a certificate has not the SHA-256 %q", sum)
-		default:
-			r.known[sum] = c
-		}
+		p.certs[sum] = c
 	}
-	p := placer{s.Certificates, r.known, refused, nil}
 	for name, m := range s.Inventory.Materials {
 		s.Inventory.Materials[name] = p.placed(m)
 	}
@@ -165,10 +181,9 @@ func (r *SnapshotReader) resolve(s snapshot) error {
 
 // placer puts certificates where their SHA-256 stands.
 type placer struct {
-	listed  map[string][]byte
-	known   map[string]*x509.Certificate
+	certs   map[string]*x509.Certificate
 	refused map[string]error
-	// err is the first certificate that is not listed.
+	// err is about the first certificate that is not there.
 	err error
 }
 
@@ -176,14 +191,12 @@ func (p *placer) placed(m parsers.Material) parsers.Material {
 	var kept []parsers.Certificate
 	for _, c := range m.Certificates {
 		sum := c.SHA256()
-		_, listed := p.listed[sum]
-		switch why := p.refused[sum]; {
-		case !listed:
-			p.err = cmp.Or(p.err, fmt.Errorf("is a snapshot that lacks the certificate %q", sum))
-		case why != nil:
+		if why := p.refused[sum]; why != nil {
 			m.Problems = append(m.Problems, parsers.Problem{Origin: c.Origin, Kind: parsers.KindCertificate, Detail: why.Error()})
-		default:
-			kept = append(kept, parsers.NewCertificate(c.Origin, c.Index, p.known[sum]))
+		} else if cert := p.certs[sum]; cert != nil {
+			kept = append(kept, parsers.CertificateOf(c.Origin, c.Index, cert, sum))
+		} else {
+			p.err = cmp.Or(p.err, fmt.Errorf("is a snapshot that lacks the certificate %q", sum))
 		}
 	}
 	m.Certificates = kept
