@@ -35,6 +35,8 @@ type serveFlags struct {
 	addresses []string
 	webConfig string
 	systemd   bool
+	// snapshot: the node's snapshot is served.
+	snapshot bool
 }
 
 // defaultAddress is a port that no exporter of the Prometheus wiki's list has.
@@ -86,6 +88,7 @@ SIGTERM ends.`,
 	flags.StringArrayVar(&f.addresses, "web.listen-address", []string{defaultAddress}, "listen on this `ADDRESS`; may be repeated")
 	flags.StringVar(&f.webConfig, "web.config.file", "", "take TLS and authentication from this `FILE`, in the form of the Prometheus exporter toolkit")
 	flags.BoolVar(&f.systemd, "web.systemd-socket", false, "listen on the sockets that systemd passes, instead of addresses")
+	flags.BoolVar(&f.snapshot, "web.snapshot", false, "serve at /snapshot what certaudit snapshot writes; needs --web.config.file, since it tells more than metrics do")
 	complete(c, "profile", audit.Profiles())
 	return c
 }
@@ -102,6 +105,12 @@ func (f *serveFlags) validate() error {
 	}
 	if err := f.webConfigFault(); err != nil {
 		return err
+	}
+	switch {
+	case f.snapshot && f.webConfig == "":
+		return errors.New("--web.snapshot needs --web.config.file with authentication: a snapshot tells how the node is configured")
+	case f.snapshot && len(f.paths) > 0:
+		return errors.New("--web.snapshot is of a node, and a PATH is audited with no node around")
 	}
 	return f.overrides.Validate()
 }

@@ -23,6 +23,9 @@ func (s *server) handler() http.Handler {
 		DisableCompression: true,
 	}))))
 	mux.Handle("/{$}", readOnly(s.page()))
+	if s.flags.snapshot {
+		mux.Handle("/snapshot", readOnly(s.snapshot()))
+	}
 	for _, path := range []string{"/healthz", "/-/healthy"} {
 		mux.Handle(path, readOnly(answer(func() error { return nil })))
 	}
@@ -30,6 +33,19 @@ func (s *server) handler() http.Handler {
 		mux.Handle(path, readOnly(answer(func() error { return s.state.Load().unready })))
 	}
 	return mux
+}
+
+// snapshot serves that of the node as it was at the last audit.
+func (s *server) snapshot() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		now := s.state.Load()
+		if now.node == nil {
+			http.Error(w, errNoResult.Error(), http.StatusServiceUnavailable)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		writeSnapshot(w, now.node) // a client that went away needs no answer
+	})
 }
 
 // readOnly refuses all but GET and HEAD, and reads no body.

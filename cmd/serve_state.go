@@ -40,6 +40,8 @@ type server struct {
 	health report.ServerHealth
 	timing report.Health
 	result audit.Result
+	// node is what the result is of, where its snapshot is served; nil otherwise.
+	node *inventory.Inventory
 	// passwords are those of key stores.
 	passwords []string
 	// compat says how the metrics of the other exporter are made; nil for none.
@@ -58,6 +60,7 @@ type state struct {
 	result audit.Result
 	health report.Health
 	compat *report.X509
+	node   *inventory.Inventory
 	// made are the metrics of the result for as long as there is memory for them:
 	// with ten thousand certificates they take four mebibytes.
 	mu   sync.Mutex
@@ -265,6 +268,11 @@ func (s *server) once() (r audit.Result, err error) {
 		o.Profile = s.policy.Profile
 	}
 	r, s.memory = audit.Rerun(s.memory, inventories, o)
+	if s.flags.snapshot {
+		taken := *inventories[0]
+		taken.TakenAt = takenAt(o.At)
+		s.node = &taken
+	}
 	return r, nil
 }
 
@@ -272,7 +280,7 @@ func (s *server) once() (r audit.Result, err error) {
 func (s *server) publish() {
 	health, server := s.timing, s.health
 	health.Server = &server
-	now := &state{result: s.result, health: health, compat: s.compat, audited: s.health.Audits > s.health.Failures}
+	now := &state{result: s.result, health: health, compat: s.compat, node: s.node, audited: s.health.Audits > s.health.Failures}
 	switch {
 	case !now.audited:
 		now.unready = errNoResult

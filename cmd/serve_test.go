@@ -666,7 +666,7 @@ func TestServeRefusesItsFlags(t *testing.T) {
 	ok(t, os.WriteFile(bad, []byte("nonsense: true\n"), 0o644))
 	for _, args := range [][]string{
 		{"--interval", "1ms"}, {"--metrics-compat", "y509"}, {"--web.config.file", bad}, {"--config", bad},
-		{"--kubernetes-version", "new"}, {"--profile", "none"}, {"--root", "/", "somewhere"}, {"--node", "a"}, {"--exclude", "*.bak"}, {"--web.listen-address", "nowhere:::1"}, {"--web.systemd-socket"},
+		{"--kubernetes-version", "new"}, {"--profile", "none"}, {"--root", "/", "somewhere"}, {"--node", "a"}, {"--exclude", "*.bak"}, {"--web.listen-address", "nowhere:::1"}, {"--web.systemd-socket"}, {"--web.snapshot"}, {"--web.snapshot", "--web.config.file", bad},
 	} {
 		var out, log bytes.Buffer
 		if code := Main(append([]string{"serve"}, args...), nil, &out, &log); code != exitUsage && code != exitIncomplete || log.Len() == 0 {

@@ -53,7 +53,7 @@ func (p *program) snapshot(f auditFlags, file string) error {
 		return err
 	}
 	inv := inventories[0]
-	inv.TakenAt = now.UTC().Truncate(time.Second)
+	inv.TakenAt = takenAt(now)
 	if err := p.saveSnapshot(file, inv); err != nil {
 		return exit{exitIncomplete, fmt.Sprintf("cannot write the snapshot: %s", ofFile(file, err))}
 	}
@@ -62,6 +62,9 @@ func (p *program) snapshot(f auditFlags, file string) error {
 	}
 	return nil
 }
+
+// takenAt is what a snapshot says of the time at which it was taken.
+func takenAt(now time.Time) time.Time { return now.UTC().Truncate(time.Second) }
 
 // saveSnapshot writes a snapshot to a file, or to the standard output for "".
 func (p *program) saveSnapshot(file string, inv *inventory.Inventory) error {

@@ -15,26 +15,30 @@ import (
 	"time"
 )
 
-const (
-	// maxArchived bounds the entries of an archive: a whole host has a third of a million.
-	maxArchived = 500_000
-	// maxKept bounds what is kept in memory of the files of an archive. Those of a node that
-	// matter have less than a mebibyte.
-	maxKept = 256 << 20
-	// maxUnpacked bounds what an archive holds, unpacked.
-	maxUnpacked = 8 << 30
-)
+// archiveBounds bound what an archive takes.
+type archiveBounds struct {
+	// entries: a whole host has a third of a million.
+	entries int
+	// kept are the mebibytes that are kept in memory of what files hold. Those of a node that
+	// matter have less than one.
+	kept int
+	// unpacked are the mebibytes that an archive holds, unpacked.
+	unpacked int64
+}
+
+var honestArchive = archiveBounds{entries: 500_000, kept: 256, unpacked: 8 << 10}
 
 // archive is a tar archive in memory: all names, and what small files hold. It is a file
 // system whose links lead nowhere else; nothing of it is written to a disk.
 type archive struct {
 	// entries are by their clean path, "/etc/hostname".
 	entries map[string]*archived
-	// cut says why there may have been more, so that what is not there is not missing; ""
-	// for a whole archive.
+	// cut says why there may have been more, so that nothing is called missing for not being
+	// there; "" for a whole archive.
 	cut string
 	// faults are what was wrong with single entries.
 	faults []string
+	most   archiveBounds
 }
 
 // archived is one entry.
@@ -62,9 +66,9 @@ func (e *archived) Sys() any           { return nil }
 
 // readArchive reads a tar archive. It fails where the first entry is none; of one that is
 // damaged later, what came before is there.
-func readArchive(stream io.Reader, late func() bool) (*archive, error) {
-	a := &archive{entries: map[string]*archived{}}
-	bounded := &io.LimitedReader{R: stream, N: maxUnpacked}
+func readArchive(stream io.Reader, late func() bool, most archiveBounds) (*archive, error) {
+	a := &archive{entries: map[string]*archived{}, most: most}
+	bounded := &io.LimitedReader{R: stream, N: most.unpacked << 20}
 	t := tar.NewReader(bounded)
 	kept, out := 0, []string{}
 	for first := true; ; first = false {
@@ -80,7 +84,7 @@ func readArchive(stream io.Reader, late func() bool) (*archive, error) {
 		case leadsOut(h.Name):
 			out = append(out, h.Name)
 		default:
-			n, err := a.add(h, t, maxKept-kept)
+			n, err := a.add(h, t, most.kept<<20-kept)
 			if kept += n; err != nil {
 				a.cut = damagedArchive + err.Error()
 			}
@@ -101,11 +105,11 @@ const damagedArchive = "the archive is damaged or cut off: "
 func (a *archive) end(err error, left int64, late func() bool) string {
 	switch {
 	case left <= 0:
-		return fmt.Sprintf("the archive holds more than %d GiB, and the rest was not read", maxUnpacked>>30)
+		return fmt.Sprintf("the archive holds more than %d MiB, and the rest was not read", a.most.unpacked)
 	case err != nil && !errors.Is(err, io.EOF):
 		return damagedArchive + err.Error()
-	case err == nil && len(a.entries) >= maxArchived:
-		return fmt.Sprintf("the archive holds more than %d files, and the rest was not read", maxArchived)
+	case err == nil && len(a.entries) >= a.most.entries:
+		return fmt.Sprintf("the archive holds more than %d files, and the rest was not read", a.most.entries)
 	case err == nil && late != nil && late():
 		return "the archive was not read to its end: the audit has taken its time"
 	}
@@ -126,7 +130,7 @@ func (a *archive) add(h *tar.Header, r io.Reader, most int) (kept int, err error
 	case e.size > MaxFileBytes:
 		e.lost = "is too large to be kept of an archive"
 	case e.size > int64(most):
-		e.lost = fmt.Sprintf("was not kept: the files before it in the archive hold %d MiB", maxKept>>20)
+		e.lost = fmt.Sprintf("was not kept: the files before it in the archive hold %d MiB", a.most.kept)
 	default:
 		e.data = make([]byte, e.size)
 		if _, err = io.ReadFull(r, e.data); err != nil {
@@ -175,12 +179,8 @@ func (a *archive) root(dir string) *root {
 // at returns the entry of a path.
 func (a *archive) at(name string) (*archived, error) {
 	name = path.Clean("/" + filepath.ToSlash(name))
-	e, ok := a.entries[name]
-	switch {
-	case ok:
+	if e, ok := a.entries[name]; ok {
 		return e, nil
-	case a.cut != "":
-		return nil, &fs.PathError{Op: "open", Path: name, Err: errors.New(a.cut)}
 	}
 	return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
 }

@@ -4,7 +4,6 @@ import (
 	"archive/tar"
 	"bytes"
 	"compress/gzip"
-	"fmt"
 	"io"
 	"strings"
 	"testing"
@@ -48,7 +47,7 @@ func linkTo(kind byte, name, target string) tar.Header {
 
 func archiveOf(t *testing.T, data []byte) *archive {
 	t.Helper()
-	a, err := readArchive(bytes.NewReader(data), nil)
+	a, err := readArchive(bytes.NewReader(data), nil, honestArchive)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,7 +111,7 @@ func TestArchiveRead(t *testing.T) {
 	}
 }
 
-// Of an archive that ends too early nothing is called missing.
+// Of an archive that ends too early what came before can be read.
 func TestArchiveCut(t *testing.T) {
 	whole := packed(t, file("etc/one", strings.Repeat("1", 2000)), file("etc/two", strings.Repeat("2", 2000)))
 	for _, c := range []struct {
@@ -122,23 +121,22 @@ func TestArchiveCut(t *testing.T) {
 	}{
 		{whole, false, "", "readable"},
 		{whole[:512+2048+512+1000], false, "the archive is damaged or cut off: unexpected EOF", "unreadable"},
-		{whole[:512+2048+100], false, "the archive is damaged or cut off: unexpected EOF", "unreadable"},
-		{append(bytes.Clone(whole[:512+2048]), bytes.Repeat([]byte("x"), 1024)...), false, "the archive is damaged or cut off: archive/tar: invalid tar header", "unreadable"},
-		{whole, true, "the archive was not read to its end: the audit has taken its time", "unreadable"},
+		{whole[:512+2048+100], false, "the archive is damaged or cut off: unexpected EOF", "missing"},
+		{append(bytes.Clone(whole[:512+2048]), bytes.Repeat([]byte("x"), 1024)...), false, "the archive is damaged or cut off: archive/tar: invalid tar header", "missing"},
+		{whole, true, "the archive was not read to its end: the audit has taken its time", "missing"},
 	} {
 		looks := 0
-		a, err := readArchive(bytes.NewReader(c.data), func() bool { looks++; return c.late && looks > 1 })
+		a, err := readArchive(bytes.NewReader(c.data), func() bool { looks++; return c.late && looks > 1 }, honestArchive)
 		if err != nil {
 			t.Fatal(err)
 		}
 		one, _ := a.root("/").read("/etc/one")
 		two, _ := a.root("/").read("/etc/two")
-		none, _ := a.root("/").read("/etc/none")
-		if a.cut != c.cut || one.State != Readable || string(two.State) != c.two || (none.State == Missing) != (c.cut == "") {
-			t.Errorf("cut %q, %v, %v, %v", a.cut, one.State, two, none)
+		if a.cut != c.cut || one.State != Readable || string(two.State) != c.two {
+			t.Errorf("cut %q, %v, %v", a.cut, one.State, two)
 		}
 	}
-	if _, err := readArchive(strings.NewReader(strings.Repeat("x", 2000)), nil); err == nil {
+	if _, err := readArchive(strings.NewReader(strings.Repeat("x", 2000)), nil, honestArchive); err == nil {
 		t.Error("no archive at all is read as one")
 	}
 }
@@ -163,24 +161,25 @@ func TestArchiveBounds(t *testing.T) {
 	if err := w.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: "etc/bomb", Size: 10 << 30, Format: tar.FormatGNU}); err != nil {
 		t.Fatal(err)
 	}
-	const after = "etc/after"
-	a, err := readArchive(io.MultiReader(&head, &zeros{10 << 30}, bytes.NewReader(packed(t, file(after, "x")))), nil)
+	few := archiveBounds{entries: 3, kept: 2, unpacked: 10}
+	a, err := readArchive(io.MultiReader(&head, &zeros{10 << 30}, bytes.NewReader(packed(t, file("etc/after", "x")))), nil, few)
 	if err != nil {
 		t.Fatal(err)
 	}
 	bomb, _ := a.root("/").read("/etc/bomb")
-	if f, _ := a.root("/").read("/" + after); bomb.State != TooLarge || f.State != Unreadable || a.cut != "the archive holds more than 8 GiB, and the rest was not read" {
+	if f, _ := a.root("/").read("/etc/after"); bomb.State != TooLarge || f.State != Missing || a.cut != "the archive holds more than 10 MiB, and the rest was not read" {
 		t.Errorf("%v %v %q", bomb.State, f.State, a.cut)
 	}
 
-	var many []tar.Header
-	for i := range maxKept/MaxFileBytes + 1 {
-		many = append(many, file(fmt.Sprintf("etc/%02d", i), strings.Repeat("x", MaxFileBytes)))
+	large := strings.Repeat("x", 1<<20)
+	a, err = readArchive(bytes.NewReader(packed(t, file("1", large), file("2", large), file("3", "x"), file("4", "x"))), nil, few)
+	if err != nil {
+		t.Fatal(err)
 	}
-	a = archiveOf(t, packed(t, append(many, file("etc/small", "x"))...))
-	last, _ := a.root("/").read("/etc/64")
-	if first, _ := a.root("/").read("/etc/63"); first.State != Readable || last.Reason != "cannot be read: was not kept: the files before it in the archive hold 256 MiB" {
-		t.Errorf("%v %v", first.State, last)
+	second, _ := a.root("/").read("/2")
+	third, _ := a.root("/").read("/3")
+	if second.State != Readable || third.Reason != "cannot be read: was not kept: the files before it in the archive hold 2 MiB" || a.cut != "the archive holds more than 3 files, and the rest was not read" {
+		t.Errorf("%v %v %q", second.State, third, a.cut)
 	}
 }
 

@@ -58,8 +58,24 @@ func gatherNode(r *root, c Clock, more []string) (*Inventory, error) {
 	g.folders()
 	g.newestRotated()
 	g.processes()
+	g.cutOff()
 	g.inv.conceal()
 	return g.inv, nil
+}
+
+// cutOff takes back that something is missing where the archive of the node may have
+// held it.
+func (g *gatherer) cutOff() {
+	if g.root.cut == "" {
+		return
+	}
+	g.inv.MissingFolders = nil
+	for _, ref := range g.inv.References {
+		if f := g.inv.Files[ref.Path]; f.State == Missing || f.State == DanglingLink {
+			f.State, f.Reason = Unreadable, "cannot be read: "+g.root.cut
+			g.inv.Files[ref.Path] = f
+		}
+	}
 }
 
 // components adds what runs on the node: what a distribution starts, the kubelet, its

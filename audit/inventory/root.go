@@ -83,6 +83,8 @@ type root struct {
 	late func() bool
 	// passwords are as of [Clock].
 	passwords []string
+	// cut is that of the archive that the root lies in; "" for none.
+	cut string
 }
 
 // folder is an open folder: its path of the node, and where its links lead.

@@ -158,7 +158,7 @@ func (s *scanner) snapshot(name string, n int, inv *Inventory, err error) bool {
 
 // archived adds the nodes and the other files of an archive.
 func (s *scanner) archived(name string, r io.Reader) {
-	a, err := readArchive(r, s.root.late)
+	a, err := readArchive(r, s.root.late, honestArchive)
 	if err != nil {
 		s.lose(name, KindUnreadable, "cannot be read as an archive: "+err.Error())
 		return
@@ -187,6 +187,7 @@ func (s *scanner) archived(name string, r io.Reader) {
 // scanner's own.
 func (s *scanner) rootOf(a *archive, dir string) *root {
 	r := a.root(dir)
+	r.cut = a.cut
 	if s.root != nil {
 		r.late, r.passwords = s.root.late, s.root.passwords
 	}
