@@ -6,8 +6,11 @@ import (
 	"crypto/x509"
 	"fmt"
 	"maps"
+	"runtime"
 	"slices"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"certaudit/parsers"
 )
@@ -50,16 +53,14 @@ func Rerun(before *Memory, inventories []*inventory.Inventory, o Options) (Resul
 	var audits []*nodeAudit
 	r, after := newResult(o), &Memory{signed: map[[2]*x509.Certificate]bool{}}
 	names := nodeNames(inventories, o.Overrides)
-	for i, inv := range inventories {
-		known := before.node(inv, names[i], o)
-		n := newNodeAudit(known.node, o, before.signatures())
-		r.addNode(n, known.rows)
-		if next := n.nextChange(); r.Changes.IsZero() || !next.IsZero() && next.Before(r.Changes) {
+	for _, j := range judgeAll(before, inventories, names, o) {
+		r.add(j.part)
+		if next := j.audit.nextChange(); r.Changes.IsZero() || !next.IsZero() && next.Before(r.Changes) {
 			r.Changes = next
 		}
-		audits = append(audits, n)
-		maps.Copy(after.signed, n.made)
-		after.nodes = append(after.nodes, known)
+		audits = append(audits, j.audit)
+		maps.Copy(after.signed, j.audit.made)
+		after.nodes = append(after.nodes, j.known)
 	}
 	if len(audits) > 1 {
 		r.addClusters(clustersOf(audits))
@@ -74,6 +75,52 @@ func Rerun(before *Memory, inventories []*inventory.Inventory, o Options) (Resul
 		known.rows, rest = slices.Clip(rest[:len(known.rows)]), rest[len(known.rows):]
 	}
 	return r, after
+}
+
+// judged is a node that was audited: its part of the result, and what is remembered of it.
+type judged struct {
+	audit *nodeAudit
+	part  Result
+	known remembered
+}
+
+// judgeAll audits each node for itself, on all processors.
+func judgeAll(before *Memory, inventories []*inventory.Inventory, names []string, o Options) []judged {
+	all := make([]judged, len(inventories))
+	judge := func(i int) {
+		known := before.node(inventories[i], names[i], o)
+		j := judged{audit: newNodeAudit(known.node, o, before.signatures()), known: known, part: newResult(o)}
+		j.part.addNode(j.audit, known.rows)
+		all[i] = j
+	}
+	if len(inventories) == 1 {
+		judge(0)
+		return all
+	}
+	var group errgroup.Group
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for i := range inventories {
+		group.Go(func() error {
+			judge(i)
+			return nil
+		})
+	}
+	_ = group.Wait() // none returns an error
+	return all
+}
+
+// add adds the part of a node, behind those of the nodes before it.
+func (r *Result) add(part Result) {
+	r.Nodes = append(r.Nodes, part.Nodes...)
+	r.Connections = append(r.Connections, part.Connections...)
+	r.RevocationLists = append(r.RevocationLists, part.RevocationLists...)
+	r.Findings = append(r.Findings, part.Findings...)
+	r.Outcomes = append(r.Outcomes, part.Outcomes...)
+	if len(r.Certificates) == 0 {
+		r.Certificates = slices.Clip(part.Certificates) // shared until a status changes
+	} else {
+		r.Certificates = append(r.Certificates, part.Certificates...)
+	}
 }
 
 // planFor adds the plan of a node, and gives each of its findings the plan that
@@ -94,16 +141,18 @@ const maxPlanned = 1000
 // input which belongs to no node has no name. A second node of one name has its
 // folder behind it.
 func nodeNames(inventories []*inventory.Inventory, o Overrides) []string {
-	names := make([]string, len(inventories))
+	names, taken := make([]string, len(inventories)), map[string]bool{}
+	times := map[string]int{}
 	for i, inv := range inventories {
 		name := cmp.Or(nodeName(inv, o.version(inv).Value), inv.FolderName())
-		if name != "" && inv.Folder != "" && slices.Contains(names[:i], name) {
+		if name != "" && inv.Folder != "" && taken[name] {
 			name = fmt.Sprintf("%s (%s)", name, inv.Folder)
 		}
-		for n, base := 2, name; name != "" && slices.Contains(names[:i], name); n++ {
-			name = fmt.Sprintf("%s #%d", base, n)
+		for base := name; name != "" && taken[name]; {
+			times[base] = max(times[base], 1) + 1
+			name = fmt.Sprintf("%s #%d", base, times[base])
 		}
-		names[i] = name
+		names[i], taken[name] = name, true
 	}
 	return names
 }
@@ -146,11 +195,7 @@ func (r *Result) addNode(n *nodeAudit, rows []Certificate) {
 	for _, e := range n.edges {
 		r.Connections = append(r.Connections, e.Connection)
 	}
-	if len(r.Certificates) == 0 {
-		r.Certificates = slices.Clip(rows) // shared until a status changes
-	} else {
-		r.Certificates = append(r.Certificates, rows...)
-	}
+	r.Certificates = rows
 }
 
 // addClusters tells which nodes belong together.
