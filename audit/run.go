@@ -8,9 +8,9 @@ import (
 	"maps"
 	"runtime"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"certaudit/parsers"
 )
@@ -93,19 +93,16 @@ func judgeAll(before *Memory, inventories []*inventory.Inventory, names []string
 		j.part.addNode(j.audit, known.rows)
 		all[i] = j
 	}
-	if len(inventories) == 1 {
-		judge(0)
-		return all
-	}
-	var group errgroup.Group
-	group.SetLimit(runtime.GOMAXPROCS(0))
-	for i := range inventories {
-		group.Go(func() error {
-			judge(i)
-			return nil
+	var workers sync.WaitGroup
+	var next atomic.Int64
+	for range min(len(inventories), runtime.GOMAXPROCS(0)) {
+		workers.Go(func() {
+			for i := int(next.Add(1)) - 1; i < len(inventories); i = int(next.Add(1)) - 1 {
+				judge(i)
+			}
 		})
 	}
-	_ = group.Wait() // none returns an error
+	workers.Wait()
 	return all
 }
 
