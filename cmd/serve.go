@@ -211,8 +211,7 @@ const (
 	writeTimeout   = 30 * time.Second
 	idleTimeout    = 3 * time.Minute
 	maxHeaderBytes = 16 << 10
-	maxScrapes     = 8
-	// maxConnections of one listener; for one more another that is idle is closed.
+	// maxConnections of one listener; for one more another is closed.
 	maxConnections = 256
 )
 

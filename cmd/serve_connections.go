@@ -8,9 +8,10 @@ import (
 	"sync"
 )
 
-// connections bounds those of a listener. Where there are too many, one that waits for
-// a request gives way to the one that comes: the oldest of the address that has most, so
-// that no address shuts out another. Where all are being answered, the new one is closed.
+// connections bounds those of a listener. Where there are too many, one gives way to the
+// one that comes: of the address that has most, so that no address shuts out another, the
+// oldest that waits for a request, and where none of them does the oldest. An
+// answer takes no time, so that one that lasts is one that nobody reads.
 type connections struct {
 	net.Listener
 	most int
@@ -29,57 +30,46 @@ type connection struct {
 	waits bool
 }
 
-// Accept returns the next connection that there is room for.
+// Accept returns the next connection, for which there is always room.
 func (l *connections) Accept() (net.Conn, error) {
-	for {
-		conn, err := l.Listener.Accept()
-		if err != nil {
-			return nil, err
-		}
-		address, _, err := net.SplitHostPort(conn.RemoteAddr().String())
-		if err != nil {
-			address = conn.RemoteAddr().String()
-		}
-		c := &connection{Conn: conn, of: l, address: address, waits: true}
-		if l.admit(c) {
-			return c, nil
-		}
-		conn.Close()
+	conn, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
 	}
+	address, _, err := net.SplitHostPort(conn.RemoteAddr().String())
+	if err != nil {
+		address = conn.RemoteAddr().String()
+	}
+	c := &connection{Conn: conn, of: l, address: address, waits: true}
+	l.admit(c)
+	return c, nil
 }
 
-// admit makes room for a connection; false where there is none.
-func (l *connections) admit(c *connection) bool {
+// admit takes a connection in, and makes room for it.
+func (l *connections) admit(c *connection) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if len(l.open) >= l.most {
-		i := l.victim()
-		if i < 0 {
-			return false
-		}
-		l.open[i].Conn.Close() // the server takes it out
-		l.remove(l.open[i])
+		victim := l.victim()
+		victim.Conn.Close() // the server notices
+		l.remove(victim)
 	}
 	l.open = append(l.open, c)
-	return true
 }
 
-// victim is the place of the oldest waiting connection of the address that has most
-// of them, -1 for none.
-func (l *connections) victim() int {
-	waiting := map[string]int{}
+// victim is the connection that gives way; there is one.
+func (l *connections) victim() *connection {
+	most := map[string]int{}
 	for _, c := range l.open {
-		if c.waits {
-			waiting[c.address]++
+		most[c.address]++
+	}
+	victim := l.open[0]
+	for _, c := range l.open[1:] {
+		if more := most[c.address] - most[victim.address]; more > 0 || more == 0 && c.waits && !victim.waits {
+			victim = c
 		}
 	}
-	best := -1
-	for i, c := range l.open {
-		if c.waits && (best < 0 || waiting[c.address] > waiting[l.open[best].address]) {
-			best = i
-		}
-	}
-	return best
+	return victim
 }
 
 // remove takes a connection out; false where it was out already.

@@ -7,21 +7,13 @@ import (
 	"runtime/debug"
 	"sync"
 
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
-	dto "github.com/prometheus/client_model/go"
-
 	"certaudit/report"
 )
 
 // handler serves the last state. Every answer is of one audit.
 func (s *server) handler() http.Handler {
-	families := prometheus.GathererFunc(func() ([]*dto.MetricFamily, error) { return s.state.Load().families(), nil })
 	mux := http.NewServeMux()
-	mux.Handle("/metrics", readOnly(compressed(promhttp.HandlerFor(families, promhttp.HandlerOpts{
-		EnableOpenMetrics: true, MaxRequestsInFlight: maxScrapes,
-		DisableCompression: true,
-	}))))
+	mux.Handle("/metrics", readOnly(s.metrics()))
 	mux.Handle("/{$}", readOnly(s.page()))
 	if s.flags.snapshot {
 		mux.Handle("/snapshot", readOnly(s.snapshot()))

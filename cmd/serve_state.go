@@ -65,6 +65,8 @@ type state struct {
 	// with ten thousand certificates they take four mebibytes.
 	mu   sync.Mutex
 	made weak.Pointer[[]*dto.MetricFamily]
+	// answers are those that somebody is being sent.
+	answers map[exposition]weak.Pointer[[]byte]
 	// audited says that there was an audit that gave a result; unready is why what is
 	// served is not of the last audit, nil where it is.
 	audited bool

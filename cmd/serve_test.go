@@ -535,8 +535,9 @@ func TestServeRefusesHostileClients(t *testing.T) {
 	r.until("certaudit_audit_success 1")
 }
 
-// TestServeMakesRoom keeps as many connections open as there may be, idle ones and such
-// that never end their headers, of one address: others are answered, and keep theirs.
+// TestServeMakesRoom keeps as many connections open as there may be, idle ones, such that
+// never end their headers and such that read no answer, of one address: others are
+// answered, and keep theirs.
 func TestServeMakesRoom(t *testing.T) {
 	r := startServer(t, serveNode(controlPlane(t)), newWatcher, nil)
 	connect := func(from, request string) net.Conn {
@@ -572,6 +573,21 @@ func TestServeMakesRoom(t *testing.T) {
 		connect("127.0.0.2", half)
 	}
 	ok(t, answered(connect("127.0.0.4", whole)))
+	for range maxConnections { // the answers are more than the kernel takes
+		deaf := connect("127.0.0.2", "")
+		ok(t, deaf.(*net.TCPConn).SetReadBuffer(4096))
+		ok(t, deaf.SetWriteDeadline(time.Now().Add(20*time.Millisecond)))
+		_, _ = io.WriteString(deaf, strings.Repeat("GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n", 2000))
+	}
+	for range 3 {
+		begun := time.Now()
+		if code, body := r.get("/metrics"); code != http.StatusOK || !strings.Contains(body, apiserver) {
+			t.Errorf("a scrape gives %d", code)
+		}
+		if took := time.Since(begun); took > 5*time.Second {
+			t.Errorf("a scrape takes %v", took)
+		}
+	}
 	_, err = io.WriteString(kept, whole)
 	ok(t, err)
 	if err := answered(kept); err != nil {

@@ -1,0 +1,99 @@
+package cmd
+
+import (
+	"bytes"
+	"compress/gzip"
+	"io"
+	"net/http"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"weak"
+
+	"github.com/prometheus/common/expfmt"
+)
+
+// exposition says in which form a client takes the metrics.
+type exposition struct {
+	format expfmt.Format
+	gzip   bool
+}
+
+// metrics serves those of the last state. An answer is made for one client at a time and
+// held by all that ask for the same, and nothing is held while it is sent: clients that read
+// slowly keep nobody else from a scrape, and take no memory of their own.
+func (s *server) metrics() http.Handler {
+	var one sync.Mutex
+	z, _ := gzip.NewWriterLevel(io.Discard, gzip.BestSpeed) // a level that exists
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		e := exposition{expfmt.NegotiateIncludingOpenMetrics(r.Header), acceptsGzip(r.Header)}
+		one.Lock()
+		body, err := s.state.Load().scrape(e, z)
+		one.Unlock()
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		h := w.Header()
+		h.Set("Content-Type", string(e.format))
+		h.Set("Vary", "Accept, Accept-Encoding")
+		if e.gzip {
+			h.Set("Content-Encoding", "gzip")
+		}
+		h.Set("Content-Length", strconv.Itoa(len(*body)))
+		_, _ = w.Write(*body) // the client may have gone
+		runtime.KeepAlive(body)
+	})
+}
+
+// scrape is what a scrape of the state gives: the one that others are sent, if there is one.
+// Only one may be made at a time, by z where it is compressed.
+func (s *state) scrape(e exposition, z *gzip.Writer) (*[]byte, error) {
+	if body := s.answers[e].Value(); body != nil {
+		return body, nil
+	}
+	var text bytes.Buffer
+	var w io.Writer = &text
+	if e.gzip {
+		z.Reset(w)
+		defer z.Reset(io.Discard) // which would hold the text
+		w = z
+	}
+	encoder := expfmt.NewEncoder(w, e.format)
+	for _, family := range s.families() {
+		if err := encoder.Encode(family); err != nil {
+			return nil, err
+		}
+	}
+	if c, ok := encoder.(expfmt.Closer); ok { // the end of OpenMetrics
+		if err := c.Close(); err != nil {
+			return nil, err
+		}
+	}
+	if e.gzip {
+		if err := z.Close(); err != nil {
+			return nil, err
+		}
+	}
+	body := text.Bytes()
+	if s.answers == nil {
+		s.answers = map[exposition]weak.Pointer[[]byte]{}
+	}
+	s.answers[e] = weak.Make(&body)
+	return &body, nil
+}
+
+// acceptsGzip reports whether a client takes gzip (RFC 9110, section 12.5.3).
+func acceptsGzip(h http.Header) bool {
+	for _, value := range h.Values("Accept-Encoding") {
+		for coding := range strings.SplitSeq(value, ",") {
+			name, weight, _ := strings.Cut(coding, ";")
+			if strings.EqualFold(strings.TrimSpace(name), "gzip") {
+				q := strings.TrimRight(strings.ReplaceAll(weight, " ", ""), "0")
+				return q != "q=" && q != "q=0."
+			}
+		}
+	}
+	return false
+}
