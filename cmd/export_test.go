@@ -2,5 +2,11 @@ package cmd
 
 import "time"
 
+const (
+	// Password is that of the user prometheus, and Hashed is bcrypt's hash of it.
+	Password = "open sesame"
+	Hashed   = "$2a$04$qXVEgtuZpW2Bqg4p5tgldux74q5drLBxg.EXoPF9hLqmGIpKqsqgS"
+)
+
 // DoNotPause lets nothing wait before it looks at files again.
 func DoNotPause() { pause = func(time.Duration) {} }

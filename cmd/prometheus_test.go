@@ -21,15 +21,15 @@ import (
 	"testing"
 	"time"
 
+	program "certaudit/cmd"
 	"certaudit/fixtures"
 	"certaudit/report"
 )
 
 const (
 	apiserver = "/etc/kubernetes/pki/apiserver.crt"
-	password  = "open sesame"
-	// hashed is bcrypt's hash of the password.
-	hashed = "$2a$04$qXVEgtuZpW2Bqg4p5tgldux74q5drLBxg.EXoPF9hLqmGIpKqsqgS"
+	password  = program.Password
+	hashed    = program.Hashed
 	// patient is how long the tests wait for what must come.
 	patient = 60 * time.Second
 )

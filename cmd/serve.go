@@ -228,8 +228,10 @@ func (s *server) listen(ctx context.Context, listeners []net.Listener) error {
 			IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes, ConnState: connState, ErrorLog: slog.NewLogLogger(discard, slog.LevelDebug)}
 		servers = append(servers, h)
 		s.log.Info("listening", "address", l.Addr().String())
+		// The toolkit puts its own handler around the one that it is given.
+		begin := func() { h.Handler = &turns{Handler: h.Handler} }
 		go func() {
-			failed <- web.Serve(&connections{Listener: l, most: maxConnections}, h, flags, slog.New(discard))
+			failed <- web.Serve(&connections{Listener: l, most: maxConnections, begin: begin}, h, flags, slog.New(discard))
 		}()
 	}
 	var cause error

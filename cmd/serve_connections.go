@@ -15,8 +15,11 @@ import (
 type connections struct {
 	net.Listener
 	most int
+	// begin is called before the first is accepted.
+	begin func()
 
-	mu sync.Mutex
+	once sync.Once
+	mu   sync.Mutex
 	// open are in the order in which they came, or were idle last.
 	open []*connection
 }
@@ -32,15 +35,12 @@ type connection struct {
 
 // Accept returns the next connection, for which there is always room.
 func (l *connections) Accept() (net.Conn, error) {
+	l.once.Do(l.begin)
 	conn, err := l.Listener.Accept()
 	if err != nil {
 		return nil, err
 	}
-	address, _, err := net.SplitHostPort(conn.RemoteAddr().String())
-	if err != nil {
-		address = conn.RemoteAddr().String()
-	}
-	c := &connection{Conn: conn, of: l, address: address, waits: true}
+	c := &connection{Conn: conn, of: l, address: addressOf(conn.RemoteAddr().String()), waits: true}
 	l.admit(c)
 	return c, nil
 }

@@ -52,6 +52,8 @@ type running struct {
 	reload chan os.Signal
 	stop   context.CancelFunc
 	ended  chan error
+	// user and secret are sent with each request, unless empty.
+	user, secret string
 }
 
 // startServer starts a server on loopback. prepare may change it before.
@@ -97,6 +99,9 @@ func (r *running) get(path string, header ...string) (int, string) {
 	}
 	for i := 0; i < len(header); i += 2 {
 		req.Header.Set(header[i], header[i+1])
+	}
+	if r.user != "" {
+		req.SetBasicAuth(r.user, r.secret)
 	}
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
@@ -623,65 +628,6 @@ func TestServeTellsOfItsWebConfiguration(t *testing.T) {
 	if n := strings.Count(r.log.String(), "nobody is answered"); n > 2 { // the file is empty for a moment
 		t.Errorf("told %d times", n)
 	}
-}
-
-// TestServeSoak scrapes, changes and reloads all at once, under the race
-// detector where the tests run with it. CERTAUDIT_SOAK is how long, "10m".
-func TestServeSoak(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes three seconds")
-	}
-	long, err := time.ParseDuration(os.Getenv("CERTAUDIT_SOAK"))
-	if err != nil {
-		long = 3 * time.Second
-	}
-	dir := controlPlane(t)
-	r := startServer(t, serveNode(dir), newWatcher, func(s *server) { s.look = 100 * time.Millisecond })
-	r.until("certaudit_audit_success 1")
-	data, err := os.ReadFile(dir + apiserver)
-	ok(t, err)
-	ctx, cancel := context.WithTimeout(context.Background(), long)
-	defer cancel()
-	var all sync.WaitGroup
-	each := func(every time.Duration, f func(i int)) {
-		all.Go(func() {
-			for i := 0; ctx.Err() == nil; i++ {
-				f(i)
-				time.Sleep(every)
-			}
-		})
-	}
-	for range 4 {
-		each(5*time.Millisecond, func(int) {
-			_, body := r.get("/metrics")
-			// A whole audit: every certificate is there, missing or malformed.
-			if there := strings.Count(body, apiserver+`"} 1.`) + strings.Count(body, `certaudit_certificate_missing{node="cp-1",component="kube-apiserver",role="kube-apiserver/serving"`) +
-				strings.Count(body, `path="`+apiserver+`",check="files/malformed"`); there < 1 {
-				t.Errorf("half an audit:\n%s", ownOf(body))
-				cancel()
-			}
-		})
-	}
-	each(20*time.Millisecond, func(int) { r.get("/") })
-	each(50*time.Millisecond, func(i int) {
-		switch i % 4 {
-		case 0:
-			_ = os.Remove(dir + apiserver)
-		case 1:
-			_ = os.WriteFile(dir+apiserver, data[:i%len(data)], 0o644)
-		default:
-			_ = os.WriteFile(dir+apiserver, data, 0o644)
-		}
-	})
-	each(130*time.Millisecond, func(int) {
-		select {
-		case r.reload <- syscall.SIGHUP:
-		default:
-		}
-	})
-	all.Wait()
-	ok(t, os.WriteFile(dir+apiserver, data, 0o644))
-	r.until("!certaudit_certificate_missing{", "certaudit_audit_success 1", `certaudit_audits_total{outcome="failure"} 0`)
 }
 
 func TestServeRefusesItsFlags(t *testing.T) {
