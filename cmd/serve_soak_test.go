@@ -75,12 +75,13 @@ func TestServeSoak(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), long)
 	defer cancel()
 	s.ctx = ctx
+	idle := []func(){http.DefaultClient.CloseIdleConnections}
 	for _, keep := range []bool{true, false} {
 		client := &http.Client{Timeout: scrapeTimeout, Transport: &http.Transport{DisableKeepAlives: !keep}}
-		defer client.CloseIdleConnections()
+		idle = append(idle, client.CloseIdleConnections)
 		s.each(2, 10*time.Millisecond, func(int) { s.scrape(client) })
 	}
-	s.each(1, 20*time.Millisecond, func(int) { s.get("/") })
+	s.each(1, 500*time.Millisecond, func(int) { s.get("/") })
 	s.change(dir)
 	s.attack()
 	s.all.Wait()
@@ -91,6 +92,9 @@ func TestServeSoak(t *testing.T) {
 	slices.Sort(s.took)
 	t.Logf("%d scrapes, of which one in a hundred takes more than %v and the slowest %v; %d hostile clients, %d of them refused",
 		len(s.took), s.took[len(s.took)*99/100], s.took[len(s.took)-1], s.hostile.Load(), s.refused.Load())
+	for _, closed := range idle {
+		closed()
+	}
 	s.settles(before)
 }
 
@@ -222,7 +226,6 @@ func grown() growth {
 // they had.
 func (s *soak) settles(before growth) {
 	s.Helper()
-	http.DefaultClient.CloseIdleConnections()
 	var after growth
 	for end := time.Now().Add(patient); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
 		after = grown()
