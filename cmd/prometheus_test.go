@@ -132,8 +132,11 @@ type prometheus struct {
 	url string
 }
 
-func startPrometheus(t *testing.T, dir, target string) *prometheus {
+// startPrometheus starts one that scrapes these addresses, and has the rules of dir.
+func startPrometheus(t *testing.T, dir string, targets ...string) *prometheus {
 	t.Helper()
+	addresses, err := json.Marshal(targets)
+	must(t, err)
 	config := fmt.Sprintf(`global: {scrape_interval: 200ms, scrape_timeout: 200ms, evaluation_interval: 200ms}
 rule_files: [rules*.yaml]
 scrape_configs:
@@ -141,8 +144,8 @@ scrape_configs:
   scheme: https
   basic_auth: {username: prometheus, password: %s}
   tls_config: {ca_file: tls.crt}
-  static_configs: [{targets: [%q]}]
-`, password, target)
+  static_configs: [{targets: %s}]
+`, password, addresses)
 	must(t, os.WriteFile(filepath.Join(dir, "prometheus.yml"), []byte(config), 0o600))
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
