@@ -50,7 +50,7 @@ func (a *alertsHost) settle(what string, hold time.Duration, want ...string) {
 	slices.Sort(want)
 	var got []string
 	var since time.Time
-	for end := time.Now().Add(patient); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(patient); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
 		if got = a.firing(); !slices.Equal(got, want) {
 			since = time.Time{}
 			continue
@@ -72,6 +72,9 @@ const held = 600 * time.Millisecond
 func (a *alertsHost) follow(changes []alertChange) {
 	a.settle("at the start", held)
 	for _, c := range changes {
+		if c.first != nil {
+			c.first()
+		}
 		a.audited(c.unseen, c.do)
 		a.settle(c.name, held, c.want...)
 		a.audited(c.unseen, c.undo)
@@ -87,7 +90,7 @@ func (a *alertsHost) audited(unseen bool, change func()) {
 	}
 	before := count()
 	change()
-	for end := time.Now().Add(patient); !unseen; time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(patient); !unseen; time.Sleep(100 * time.Millisecond) {
 		if now := count(); now != "" && now != before {
 			return
 		}
@@ -178,7 +181,9 @@ func TestAlertsFollowTheFiles(t *testing.T) {
 type alertChange struct {
 	name     string
 	do, undo func()
-	want     []string
+	// first is what comes before the change, nil for nothing.
+	first func()
+	want  []string
 	// unseen: the server makes no audit for it.
 	unseen bool
 }
@@ -320,24 +325,23 @@ func returns(c changesOf, old fixtures.Node) []alertChange {
 	for _, folder := range []string{pki, "/etc/kubernetes"} {
 		after := c.gone(apiserver, "critical CertificateMissing "+apiserver+" files/missing")
 		after.name += ", after " + folder + " was"
-		do := after.do
-		after.do = func() {
-			away(folder, missingNode)
-			do()
-		}
+		after.first = func() { away(folder, missingNode) }
 		changes = append(changes, after)
 	}
 	return append(changes,
-		alertChange{name: "an expired kubeconfig where there was none", do: func() {
-			must(c.T, os.Remove(c.dir+admin))
-			c.settle("no kubeconfig", held)
-			c.put(admin, old[admin].Data, 0o600)
-		}, undo: c.original(admin), want: []string{"critical CertificateExpired " + admin + " validity/expired"}},
-		alertChange{name: "a folder by a link, the link by another, and the old folder removed", do: func() {
-			c.move(c.dir+pki, c.dir+"/etc/kubernetes/pki-1")
-			must(c.T, os.Symlink("pki-1", c.dir+pki))
+		alertChange{name: "an expired kubeconfig where there was none", first: func() {
+			c.audited(false, func() { must(c.T, os.Remove(c.dir+admin)) })
+		}, do: func() { c.put(admin, old[admin].Data, 0o600) }, undo: c.original(admin), want: []string{"critical CertificateExpired " + admin + " validity/expired"}},
+		alertChange{name: "a folder by a link, the link by another, and the old folder removed", first: func() {
+			c.audited(false, func() {
+				c.move(c.dir+pki, c.dir+"/etc/kubernetes/pki-1")
+				must(c.T, os.Symlink("pki-1", c.dir+pki))
+			})
 			c.settle("a folder by a link", held)
-			must(c.T, os.CopyFS(c.dir+"/etc/kubernetes/pki-2", os.DirFS(c.dir+"/etc/kubernetes/pki-1")))
+		}, do: func() {
+			another := c.TempDir()
+			must(c.T, c.node.Write(another))
+			c.move(another+pki, c.dir+"/etc/kubernetes/pki-2")
 			c.link(pki, "pki-2")
 			must(c.T, os.RemoveAll(c.dir+"/etc/kubernetes/pki-1"))
 		}, undo: func() {
