@@ -51,11 +51,11 @@ func (f *auditFlags) registerPasswords(c *cobra.Command) {
 	c.Flags().StringArrayVar(&f.passwordFiles, "keystore-password-file", nil, "open key stores, PKCS#12 and JKS, with the password in this `FILE`; may be repeated; one that none of them opens is a finding")
 }
 
-// passwords reads the passwords of key stores.
-func (f *auditFlags) passwords() ([]string, error) {
+// passwords reads the passwords of key stores from files that open opens.
+func (f *auditFlags) passwords(open func(string) (*os.File, error)) ([]string, error) {
 	var out []string
 	for _, name := range f.passwordFiles {
-		word, err := passwordOf(name)
+		word, err := passwordOf(name, open)
 		if err != nil {
 			return nil, err
 		}
@@ -405,7 +405,7 @@ func (p *program) examine(f auditFlags, lookup func(string) (report.Format, erro
 // then what belongs to none. With a single node, or with those of one cluster, the
 // rest is judged together.
 func (p *program) gather(f auditFlags, o audit.Options) ([]*inventory.Inventory, error) {
-	passwords, err := f.passwords()
+	passwords, err := f.passwords(os.Open)
 	if err != nil {
 		return nil, err
 	}

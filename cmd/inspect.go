@@ -175,9 +175,9 @@ func (p *program) readInspected(arg string) ([]byte, error) {
 // maxPasswordBytes bounds a password file.
 const maxPasswordBytes = 4096
 
-// passwordOf returns the password in a file, without the line break at its end.
-func passwordOf(file string) (string, error) {
-	h, err := os.Open(file)
+// passwordOf returns the password in a file that open opens, without the line break at its end.
+func passwordOf(file string, open func(string) (*os.File, error)) (string, error) {
+	h, err := open(file)
 	if err != nil {
 		return "", fmt.Errorf("cannot read the password %w", ofFile(file, err))
 	}
@@ -190,7 +190,7 @@ func passwordOf(file string) (string, error) {
 // break at its end, from the environment, or from the terminal.
 func (p *program) password(file string) (string, error) {
 	if file != "" {
-		return passwordOf(file)
+		return passwordOf(file, os.Open)
 	}
 	if word, ok := os.LookupEnv(passwordVariable); ok {
 		return word, nil

@@ -64,7 +64,7 @@ about files 650 with ` + "`x509-v4`" + ` (627 with ` + "`x509`" + `). What diffe
 | a file that is missing | ` + "`x509_read_errors`" + ` alone | nothing | ` + "`x509_read_errors`, `x509_cert_error`, `not_found`" + `, source down | nothing in silence |
 | a kubeconfig whose file is missing | no certificate of it | the others | the others, and ` + "`x509_cert_error`" + ` | as above |
 | the CA in each kubeconfig of a node | one series each | one series each | one series, of its file | without a PATH a CA that the node has is one; a kubeconfig as a PATH has all |
-| ` + "`x509_source_errors_total`" + ` | none | counts at each reading | counts at each audit | ` + "`increase()`" + ` stays above 0 for as long as the fault is there |
+| ` + "`x509_source_errors_total`" + ` | none | counts at each reading | counts at each audit | ` + "`increase()`" + ` stays above 0 for as long as the fault is there; the chart's SourceErrors asks for more than five in 15 minutes: two files at an interval of five minutes, which is the chart's too, or one with ` + "`--interval 2m`" + ` |
 | ` + "`x509_cert_collision_total`" + ` | none | counts at each scrape | the collisions of the last audit | none of them loses a certificate |
 | revocation lists (` + "`x509_crl_*`" + `) | none | in PEM | in PEM and DER; without ` + "`x509_crl_stale_in_seconds`, `x509_crl_fresh_since_seconds`" + ` | ` + "`x509_crl_next_update - time()`" + ` says the same at any time |
 | passphrases of key stores | none | for each source | ` + "`--keystore-password-file`" + `, tried on all; without one the certificates of what needs none | one that none opens is a finding too, ` + "`input/unreadable`" + ` |

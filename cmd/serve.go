@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"slices"
@@ -20,6 +21,7 @@ import (
 	"github.com/coreos/go-systemd/v22/activation"
 	"github.com/prometheus/exporter-toolkit/web"
 	"github.com/spf13/cobra"
+	"gopkg.in/yaml.v3"
 
 	"certaudit/audit"
 	"certaudit/report"
@@ -120,8 +122,46 @@ func (f *serveFlags) webConfigFault() error {
 	if f.webConfig == "" {
 		return nil
 	}
-	if err := web.Validate(f.webConfig); err != nil {
+	err := webFilesFault(f.webConfig)
+	if err == nil {
+		err = web.Validate(f.webConfig)
+	}
+	if err != nil {
 		return fmt.Errorf("the file %q of --web.config.file cannot be used: %w", f.webConfig, err)
+	}
+	return nil
+}
+
+// webFilesFault is what keeps a web configuration, or a file that it names, from being
+// opened, nil for nothing. The toolkit would wait for a pipe.
+func webFilesFault(name string) error {
+	h, err := openRegular(name)
+	if err != nil {
+		return err
+	}
+	defer h.Close()
+	var config struct {
+		TLS struct {
+			Certificate string `yaml:"cert_file"`
+			Key         string `yaml:"key_file"`
+			CAs         string `yaml:"client_ca_file"`
+		} `yaml:"tls_server_config"`
+	}
+	if yaml.NewDecoder(h).Decode(&config) != nil {
+		return nil // the toolkit says it better
+	}
+	for _, file := range []string{config.TLS.Certificate, config.TLS.Key, config.TLS.CAs} {
+		if file == "" {
+			continue
+		}
+		if !filepath.IsAbs(file) {
+			file = filepath.Join(filepath.Dir(name), file)
+		}
+		h, err := openRegular(file)
+		if err != nil {
+			return err
+		}
+		h.Close()
 	}
 	return nil
 }
@@ -152,7 +192,7 @@ func (p *program) serve(ctx context.Context, f serveFlags) error {
 	if err != nil {
 		return err
 	}
-	passwords, err := f.passwords()
+	passwords, err := f.passwords(openRegular)
 	if err != nil {
 		return err
 	}

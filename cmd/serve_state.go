@@ -205,7 +205,7 @@ func (s *server) forget() {
 func (s *server) reload() {
 	defer func() { s.forget() }()
 	policy, err := s.flags.servedPolicy()
-	passwords, unread := s.flags.passwords()
+	passwords, unread := s.flags.passwords(openRegular)
 	s.health.ConfigRefused = err != nil || unread != nil
 	if unread != nil {
 		s.log.Error("passwords of key stores cannot be read; those before stay in force", "error", unread)

@@ -135,6 +135,16 @@ func (r *running) until(lines ...string) {
 	r.Fatalf("the metrics never say %q; they say\n%s\nand the log\n%s", lines, ownOf(body), r.log)
 }
 
+// logs waits for a text in the log.
+func (r *running) logs(text string) {
+	r.Helper()
+	for end := time.Now().Add(patient); !strings.Contains(r.log.String(), text); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			r.Fatalf("the log never says %q; it says\n%s", text, r.log.String())
+		}
+	}
+}
+
 // comment is a line of help or type.
 var comment = regexp.MustCompile(`(?m)^#.*\n`)
 
@@ -613,18 +623,10 @@ func TestServeTellsOfItsWebConfiguration(t *testing.T) {
 	f.webConfig = filepath.Join(t.TempDir(), "web.yaml")
 	ok(t, os.WriteFile(f.webConfig, []byte("{}\n"), 0o644))
 	r := startServer(t, f, newWatcher, func(s *server) { s.look = time.Millisecond })
-	until := func(text string) {
-		t.Helper()
-		for end := time.Now().Add(patient); !strings.Contains(r.log.String(), text); time.Sleep(time.Millisecond) {
-			if time.Now().After(end) {
-				t.Fatalf("the log never says %q; it says\n%s", text, r.log.String())
-			}
-		}
-	}
 	ok(t, os.WriteFile(f.webConfig, []byte("nonsense: true\n"), 0o644))
-	until("nobody is answered")
+	r.logs("nobody is answered")
 	ok(t, os.WriteFile(f.webConfig, []byte("{}\n"), 0o644))
-	until("the web configuration can be used again")
+	r.logs("the web configuration can be used again")
 	if n := strings.Count(r.log.String(), "nobody is answered"); n > 2 { // the file is empty for a moment
 		t.Errorf("told %d times", n)
 	}
