@@ -21,9 +21,9 @@ import (
 	"github.com/coreos/go-systemd/v22/activation"
 	"github.com/prometheus/exporter-toolkit/web"
 	"github.com/spf13/cobra"
-	"gopkg.in/yaml.v3"
 
 	"certaudit/audit"
+	"certaudit/parsers"
 	"certaudit/report"
 )
 
@@ -132,6 +132,9 @@ func (f *serveFlags) webConfigFault() error {
 	return nil
 }
 
+// maxWebConfigBytes bounds a web configuration.
+const maxWebConfigBytes = 1 << 20
+
 // webFilesFault is what keeps a web configuration, or a file that it names, from being
 // opened, nil for nothing. The toolkit would wait for a pipe.
 func webFilesFault(name string) error {
@@ -140,28 +143,26 @@ func webFilesFault(name string) error {
 		return err
 	}
 	defer h.Close()
-	var config struct {
-		TLS struct {
-			Certificate string `yaml:"cert_file"`
-			Key         string `yaml:"key_file"`
-			CAs         string `yaml:"client_ca_file"`
-		} `yaml:"tls_server_config"`
+	data, err := readBounded(name, h, maxWebConfigBytes)
+	if err != nil {
+		return err
 	}
-	if yaml.NewDecoder(h).Decode(&config) != nil {
-		return nil // the toolkit says it better
-	}
-	for _, file := range []string{config.TLS.Certificate, config.TLS.Key, config.TLS.CAs} {
-		if file == "" {
-			continue
+	documents, _ := parsers.ParseDocuments(name, data) // the toolkit says better what is wrong
+	for _, d := range documents {
+		for _, field := range []string{"cert_file", "key_file", "client_ca_file"} {
+			file := d.First("tls_server_config." + field).Value
+			if file == "" {
+				continue
+			}
+			if !filepath.IsAbs(file) {
+				file = filepath.Join(filepath.Dir(name), file)
+			}
+			h, err := openRegular(file)
+			if err != nil {
+				return err
+			}
+			h.Close()
 		}
-		if !filepath.IsAbs(file) {
-			file = filepath.Join(filepath.Dir(name), file)
-		}
-		h, err := openRegular(file)
-		if err != nil {
-			return err
-		}
-		h.Close()
 	}
 	return nil
 }
