@@ -27,7 +27,7 @@ func (s *server) metrics() http.Handler {
 	var one sync.Mutex
 	z, _ := gzip.NewWriterLevel(io.Discard, gzip.BestSpeed) // a level that exists
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		e := exposition{expfmt.NegotiateIncludingOpenMetrics(r.Header), acceptsGzip(r.Header)}
+		e := exposition{expfmt.NegotiateAccept(r.Header, expfmt.DefaultOpenMetricsAcceptedFormats()...), acceptsGzip(r.Header)}
 		one.Lock()
 		body, err := s.state.Load().scrape(e, z)
 		one.Unlock()
