@@ -3,14 +3,19 @@ package cmd
 import (
 	"bytes"
 	"compress/gzip"
+	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"runtime"
 	"strconv"
 	"strings"
 	"sync"
 	"weak"
 
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
 )
 
@@ -29,7 +34,7 @@ func (s *server) metrics() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		e := exposition{expfmt.NegotiateAccept(r.Header, expfmt.DefaultOpenMetricsAcceptedFormats()...), acceptsGzip(r.Header)}
 		one.Lock()
-		body, err := s.state.Load().scrape(e, z)
+		body, err := s.state.Load().scrape(e, r.Header, z)
 		one.Unlock()
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusInternalServerError)
@@ -48,28 +53,24 @@ func (s *server) metrics() http.Handler {
 }
 
 // scrape is what a scrape of the state gives: the one that others are sent, if there is one.
-// Only one may be made at a time, by z where it is compressed.
-func (s *state) scrape(e exposition, z *gzip.Writer) (*[]byte, error) {
+// Only one may be made at a time, for the header that asks for it, and by z where it is
+// compressed.
+func (s *state) scrape(e exposition, asks http.Header, z *gzip.Writer) (*[]byte, error) {
 	if body := s.answers[e].Value(); body != nil {
 		return body, nil
 	}
 	var text bytes.Buffer
-	var w io.Writer = &text
+	answer := &kept{Writer: &text, header: http.Header{}, status: http.StatusOK}
 	if e.gzip {
-		z.Reset(w)
+		z.Reset(&text)
 		defer z.Reset(io.Discard) // which would hold the text
-		w = z
+		answer.Writer = z
 	}
-	encoder := expfmt.NewEncoder(w, e.format)
-	for _, family := range s.families() {
-		if err := encoder.Encode(family); err != nil {
-			return nil, err
-		}
-	}
-	if c, ok := encoder.(expfmt.Closer); ok { // the end of OpenMetrics
-		if err := c.Close(); err != nil {
-			return nil, err
-		}
+	families := prometheus.GathererFunc(func() ([]*dto.MetricFamily, error) { return s.families(), nil })
+	promhttp.HandlerFor(families, promhttp.HandlerOpts{EnableOpenMetrics: true, DisableCompression: true}).
+		ServeHTTP(answer, &http.Request{Method: http.MethodGet, URL: &url.URL{}, Header: http.Header{"Accept": asks.Values("Accept")}})
+	if answer.status != http.StatusOK {
+		return nil, fmt.Errorf("the metrics could not be written: %d", answer.status)
 	}
 	if e.gzip {
 		if err := z.Close(); err != nil {
@@ -83,6 +84,16 @@ func (s *state) scrape(e exposition, z *gzip.Writer) (*[]byte, error) {
 	s.answers[e] = weak.Make(&body)
 	return &body, nil
 }
+
+// kept is an answer that is not sent.
+type kept struct {
+	io.Writer
+	header http.Header
+	status int
+}
+
+func (r *kept) Header() http.Header    { return r.header }
+func (r *kept) WriteHeader(status int) { r.status = status }
 
 // acceptsGzip reports whether a client takes gzip (RFC 9110, section 12.5.3).
 func acceptsGzip(h http.Header) bool {
