@@ -28,7 +28,8 @@ type Options struct {
 	Policy *Policy
 	// Baseline holds the findings that are known; nil for none.
 	Baseline *Baseline
-	// Late reports whether the audit has taken its time; nil for one that may take any.
+	// Late reports whether the audit has to end, and may be called by several goroutines; nil
+	// for one that may take any time.
 	// What was not judged by then is incomplete.
 	Late func() bool
 }

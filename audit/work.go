@@ -75,7 +75,7 @@ func isUnverified(err error) bool {
 const lateEvery = 100
 
 // lateWords say that the time is up.
-const lateWords = "the audit has taken its time"
+const lateWords = "the audit had to end"
 
 // spentWords say that the work is used up.
 const spentWords = "more signatures would have to be verified than time is spent on"

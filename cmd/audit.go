@@ -364,7 +364,9 @@ func (p *program) result(f auditFlags) (audit.Result, error) {
 	if err != nil {
 		return audit.Result{}, err
 	}
-	o.Late = deadline(p.now)
+	late, stop := p.untilInterrupted()
+	defer stop()
+	o.Late = late
 	inventories, err := p.gather(f, o)
 	if err != nil {
 		return audit.Result{}, err
@@ -379,7 +381,9 @@ func (p *program) examine(f auditFlags, lookup func(string) (report.Format, erro
 	if err != nil {
 		return audit.Result{}, err
 	}
-	o.Late = deadline(p.now)
+	late, stop := p.untilInterrupted()
+	defer stop()
+	o.Late = late
 	outputs, err := p.openOutputs(f.outputs, lookup, f.noColor)
 	if err != nil {
 		return audit.Result{}, err

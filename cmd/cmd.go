@@ -47,9 +47,6 @@ type program struct {
 // pause waits before a second look at files; tests do not.
 var pause = time.Sleep
 
-// maxAudit is how long an audit may take: ten times what the largest honest one does.
-const maxAudit = 5 * time.Minute
-
 // clock is for a second look at what was changed a moment ago, with what an audit's
 // options say of reading.
 func (p *program) clock(o audit.Options) inventory.Clock {
@@ -58,12 +55,6 @@ func (p *program) clock(o audit.Options) inventory.Clock {
 		c.Layouts = o.Policy.Layouts
 	}
 	return c
-}
-
-// deadline returns what tells whether an audit that begins now has taken its time.
-func deadline(now func() time.Time) func() bool {
-	begun := now()
-	return func() bool { return now().Sub(begun) > maxAudit }
 }
 
 // Main runs the program with its arguments (without the program's name) and

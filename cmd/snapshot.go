@@ -47,7 +47,9 @@ func (p *program) snapshot(f auditFlags, file string) error {
 	if err != nil {
 		return err
 	}
-	o.Late = deadline(p.now)
+	late, stop := p.untilInterrupted()
+	defer stop()
+	o.Late = late
 	inventories, err := p.gather(f, o)
 	if err != nil {
 		return err

@@ -111,7 +111,7 @@ func (a *archive) end(err error, left int64, late func() bool) string {
 	case err == nil && len(a.entries) >= a.most.entries:
 		return fmt.Sprintf("the archive holds more than %d files, and the rest was not read", a.most.entries)
 	case err == nil && late != nil && late():
-		return "the archive was not read to its end: the audit has taken its time"
+		return "the archive was not read to its end: the audit had to end"
 	}
 	return ""
 }

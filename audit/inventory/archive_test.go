@@ -123,7 +123,7 @@ func TestArchiveCut(t *testing.T) {
 		{whole[:512+2048+512+1000], false, "the archive is damaged or cut off: unexpected EOF", "unreadable"},
 		{whole[:512+2048+100], false, "the archive is damaged or cut off: unexpected EOF", "missing"},
 		{append(bytes.Clone(whole[:512+2048]), bytes.Repeat([]byte("x"), 1024)...), false, "the archive is damaged or cut off: archive/tar: invalid tar header", "missing"},
-		{whole, true, "the archive was not read to its end: the audit has taken its time", "missing"},
+		{whole, true, "the archive was not read to its end: the audit had to end", "missing"},
 	} {
 		looks := 0
 		a, err := readArchive(bytes.NewReader(c.data), func() bool { looks++; return c.late && looks > 1 }, honestArchive)

@@ -210,6 +210,7 @@ func (s *scanner) scan(name string, named bool) {
 	f, isDir, m := s.root.look(name)
 	s.root.note(f.Path, m)
 	switch {
+	case s.isLate(name):
 	case s.files >= maxScanned:
 		if s.once("", "limit") {
 			s.lose(name, parsers.KindLimit, fmt.Sprintf("is one file more than the %d that are looked at", maxScanned))

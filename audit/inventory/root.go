@@ -169,7 +169,7 @@ func (r *root) readUpTo(name string, most int64) (File, []byte) {
 		return f, nil
 	}
 	if r.late != nil && r.late() {
-		f.State, f.Reason = Unreadable, "was not read: the audit has taken its time"
+		f.State, f.Reason = Unreadable, "was not read: the audit had to end"
 		return f, nil
 	}
 	h, err := in.open(base)

@@ -194,11 +194,11 @@ func (s *scanner) rootOf(a *archive, dir string) *root {
 	return r
 }
 
-// isLate reports whether the audit has taken its time, and says so of a file.
+// isLate reports whether the audit has to end, and says so of the first file that is not read.
 func (s *scanner) isLate(name string) bool {
 	late := s.root != nil && s.root.late != nil && s.root.late()
-	if late {
-		s.lose(name, KindUnreadable, "was not read to its end: the audit has taken its time")
+	if late && s.once("", "late") {
+		s.lose(name, KindUnreadable, "was not read to its end: the audit had to end")
 	}
 	return late
 }

@@ -19,7 +19,7 @@ type Clock struct {
 	// Wait returns after a while. It is called with at most a few seconds in all
 	// for one inventory.
 	Wait func(time.Duration)
-	// Late reports whether reading has taken its time; nil for one that may take any.
+	// Late reports whether reading has to end; nil for one that may take any time.
 	// What was not read by then cannot be.
 	Late func() bool
 	// Exclude are patterns of path.Match for names, or for whole paths of the host, that

@@ -178,7 +178,7 @@ func TestLate(t *testing.T) {
 	}
 	unread := 0
 	for _, f := range inv.Files {
-		if f.State == inventory.Unreadable && f.Reason == "was not read: the audit has taken its time" {
+		if f.State == inventory.Unreadable && f.Reason == "was not read: the audit had to end" {
 			unread++
 		}
 	}
