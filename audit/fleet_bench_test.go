@@ -1,0 +1,129 @@
+package audit_test
+
+import (
+	"bytes"
+	"crypto/x509"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"certaudit/audit"
+	"certaudit/audit/inventory"
+	"certaudit/fixtures"
+)
+
+// BenchmarkFleet audits the snapshots of a cluster beside the floor: read the files,
+// decode each certificate and verify it once, on all processors. CERTAUDIT_FLEET is the
+// largest number of nodes; making those of 5000 takes minutes.
+func BenchmarkFleet(b *testing.B) {
+	most, err := strconv.Atoi(os.Getenv("CERTAUDIT_FLEET"))
+	if err != nil {
+		most = 100
+	}
+	for _, nodes := range []int{100, 1000, 5000} {
+		if nodes > most {
+			return
+		}
+		f := newFleet(b, nodes)
+		b.Run(fmt.Sprintf("nodes=%d", nodes), func(b *testing.B) {
+			var floor, ours time.Duration
+			var live uint64
+			for b.Loop() {
+				begun := time.Now()
+				f.floor(b)
+				floor += time.Since(begun)
+				begun = time.Now()
+				inventories, _, err := inventory.GatherPaths("/", []string{f.dir}, nil, nil)
+				do(b, err)
+				r := audit.Run(inventories, audit.Options{At: fixtures.Now})
+				ours += time.Since(begun)
+				if r.Summary.Certificates != f.rows || len(r.Nodes) != nodes {
+					b.Fatalf("%d nodes with %d certificates", len(r.Nodes), r.Summary.Certificates)
+				}
+				var m runtime.MemStats
+				runtime.GC()
+				runtime.ReadMemStats(&m)
+				live = m.HeapAlloc
+				runtime.KeepAlive(inventories)
+				runtime.KeepAlive(r)
+			}
+			b.ReportMetric(ours.Seconds()/floor.Seconds(), "x-floor")
+			b.ReportMetric(float64(live)/float64(nodes)/1024, "KiB/node")
+			b.ReportMetric(float64(f.rows), "certificates")
+		})
+	}
+}
+
+// fleet is a folder of snapshots, and what is in them.
+type fleet struct {
+	dir string
+	// ders are the certificates by file, each distinct one once.
+	ders map[string][][]byte
+	ca   map[string]*x509.Certificate
+	rows int
+}
+
+func newFleet(b *testing.B, nodes int) *fleet {
+	f := &fleet{dir: b.TempDir(), ders: map[string][][]byte{}, ca: map[string]*x509.Certificate{}}
+	seen := map[string]bool{}
+	tree := filepath.Join(b.TempDir(), "node")
+	for name, node := range fixtures.Fleet(max(3, nodes/25), nodes-max(3, nodes/25), 15) {
+		do(b, os.RemoveAll(tree))
+		do(b, node.Write(tree))
+		inv, err := inventory.Gather(tree, fixtures.FleetFolder)
+		do(b, err)
+		var text bytes.Buffer
+		do(b, inventory.WriteSnapshot(&text, "certaudit", inv))
+		file := filepath.Join(f.dir, name+".json")
+		do(b, os.WriteFile(file, text.Bytes(), 0o600))
+		for _, c := range audit.Run([]*inventory.Inventory{inv}, audit.Options{At: fixtures.Now}).Certificates {
+			f.rows++
+			if seen[c.SHA256] {
+				continue
+			}
+			seen[c.SHA256] = true
+			if c.X509.IsCA {
+				f.ca[string(c.X509.RawSubject)] = c.X509
+			}
+			f.ders[file] = append(f.ders[file], c.X509.Raw)
+		}
+	}
+	return f
+}
+
+func (f *fleet) floor(b *testing.B) {
+	files := make([]string, 0, len(f.ders))
+	for file := range f.ders {
+		files = append(files, file)
+	}
+	var next atomic.Int64
+	var workers sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		workers.Go(func() {
+			for i := int(next.Add(1)) - 1; i < len(files); i = int(next.Add(1)) - 1 {
+				if _, err := os.ReadFile(files[i]); err != nil {
+					b.Error(err)
+				}
+				for _, der := range f.ders[files[i]] {
+					c, err := x509.ParseCertificate(der)
+					if err != nil {
+						b.Error(err)
+						continue
+					}
+					if ca := f.ca[string(c.RawIssuer)]; ca != nil {
+						if err := c.CheckSignatureFrom(ca); err != nil {
+							b.Error(err)
+						}
+					}
+				}
+			}
+		})
+	}
+	workers.Wait()
+}
