@@ -151,13 +151,18 @@ func checkExpiring(p *pass) {
 }
 
 // windowOf is the role's window, or that of any leaf for a kubelet certificate
-// that nothing rotates.
+// that nothing rotates; it is as long as [Options] ask for, unless the kubelet
+// renews the certificate before.
 func (n *nodeAudit) windowOf(e *entry) window {
 	base := e.role.window
 	if base == rotatedWindow && !n.rotates(e) {
 		base = leafWindow
 	}
-	return n.policy.windowFor(e.role, base)
+	w := n.policy.windowFor(e.role, base)
+	if !n.rotates(e) {
+		w.ahead = n.within
+	}
+	return w
 }
 
 // severity is what the remaining time of a certificate is worth; empty where
@@ -179,7 +184,7 @@ func (w window) lefts(c *x509.Certificate) [2]time.Duration {
 	within := func(days int, share float64) time.Duration {
 		return min(time.Duration(days)*24*time.Hour, time.Duration(share*float64(life)))
 	}
-	return [2]time.Duration{within(w.criticalDays, w.criticalShare), within(w.warnDays, w.warnShare)}
+	return [2]time.Duration{within(w.criticalDays, w.criticalShare), max(within(w.warnDays, w.warnShare), w.ahead)}
 }
 
 // rotates reports whether the kubelet itself replaces a certificate.

@@ -325,6 +325,7 @@ func (n *nodeAudit) signerTrusted(ref inventory.Reference) verification {
 	case c.missing != "" || a.missing != "":
 		h.fault, h.reason = faultAbsent, cmp.Or(c.missing, a.missing)
 	default:
+		a.certs = n.lasting(a.certs)
 		h.verifySigner(c.chain[0], a, n.now)
 	}
 	return h

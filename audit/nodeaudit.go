@@ -11,7 +11,9 @@ import (
 // nodeAudit is one run over one node: what the checks share.
 type nodeAudit struct {
 	*node
-	now    time.Time
+	now time.Time
+	// within is as of [Options].
+	within time.Duration
 	policy *Policy
 	// issuances remembers what verifying an entry gave.
 	issuances map[*entry]issuance
@@ -33,7 +35,7 @@ type nodeAudit struct {
 }
 
 func newNodeAudit(n *node, o Options, known map[[2]*x509.Certificate]bool) *nodeAudit {
-	a := &nodeAudit{node: n, now: o.At, policy: o.Policy, issuances: map[*entry]issuance{},
+	a := &nodeAudit{node: n, now: o.At, within: o.Within, policy: o.Policy, issuances: map[*entry]issuance{},
 		signatures: newSignatures(len(n.inv.Objects), known, o.Late)}
 	a.checkAhead()
 	a.edges = a.connections()

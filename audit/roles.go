@@ -3,6 +3,7 @@ package audit
 import (
 	"certaudit/audit/inventory"
 	"cmp"
+	"time"
 )
 
 // Types, in the words of the certificate health-check sheet.
@@ -26,16 +27,18 @@ const (
 type window struct {
 	warnDays, criticalDays   int
 	warnShare, criticalShare float64
+	// ahead is the least that is left, whatever the lifetime; 0 for none.
+	ahead time.Duration
 }
 
 var (
 	// A leaf is renewed in minutes, by kubeadm or by hand.
-	leafWindow = window{30, 7, 0.30, 0.10}
+	leafWindow = window{warnDays: 30, criticalDays: 7, warnShare: 0.30, criticalShare: 0.10}
 	// A CA is replaced in weeks: every kubeconfig and every pod has to learn it.
-	caWindow = window{180, 30, 0.20, 0.05}
+	caWindow = window{warnDays: 180, criticalDays: 30, warnShare: 0.20, criticalShare: 0.05}
 	// The kubelet renews by itself between 70 % and 90 % of the lifetime
 	// (client-go util/certificate); only what lies past that is news.
-	rotatedWindow = window{30, 7, 0.10, 0.03}
+	rotatedWindow = window{warnDays: 30, criticalDays: 7, warnShare: 0.10, criticalShare: 0.03}
 )
 
 // role describes one role.

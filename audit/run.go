@@ -19,6 +19,9 @@ import (
 type Options struct {
 	// At is the time to judge for. It must be set: nothing here reads a clock.
 	At time.Time
+	// Within is how far ahead to look: what ends within this time is expiring, however
+	// early that is. 0 leaves the windows as they are.
+	Within time.Duration
 	// Overrides replace what is found on the nodes.
 	Overrides
 	// Requirements is the table to hold certificates against; nil means

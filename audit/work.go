@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"time"
 )
 
 // Verifying is bounded by what it costs, not by how often it is done: whoever can
@@ -94,6 +95,9 @@ type signatures struct {
 	passed    string
 	// late is as of [Options].
 	late func() bool
+	// lasts says which certificates are taken to last, whatever their dates say; nil for
+	// none.
+	lasts func(*x509.Certificate) bool
 }
 
 func newSignatures(objects int, before map[[2]*x509.Certificate]bool, late func() bool) signatures {
@@ -226,6 +230,25 @@ func (s *signatures) left() []string {
 	return out
 }
 
+// lasting are certificates, those that are taken to last as copies without an end.
+func (s *signatures) lasting(certs []*x509.Certificate) []*x509.Certificate {
+	if s.lasts == nil {
+		return certs
+	}
+	out := make([]*x509.Certificate, len(certs))
+	for i, c := range certs {
+		if out[i] = c; s.lasts(c) {
+			endless := *c
+			endless.NotAfter = noEnd
+			out[i] = &endless
+		}
+	}
+	return out
+}
+
+// noEnd is the notAfter of a certificate that has no end (RFC 5280 4.1.2.5).
+var noEnd = time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
+
 // build calls x509.Certificate.Verify with options that have no pools yet. What
 // would cost too much is an error of the type [unverified].
 func (s *signatures) build(cert *x509.Certificate, chain, roots []*x509.Certificate, o x509.VerifyOptions) error {
@@ -234,6 +257,7 @@ func (s *signatures) build(cert *x509.Certificate, chain, roots []*x509.Certific
 
 // buildTo is build with the roots of the system, if these are to be taken.
 func (s *signatures) buildTo(cert *x509.Certificate, chain, roots []*x509.Certificate, o x509.VerifyOptions, system bool) error {
+	cert, chain, roots = s.lasting([]*x509.Certificate{cert})[0], s.lasting(chain), s.lasting(roots)
 	names := map[string]bool{string(cert.RawIssuer): true}
 	for _, c := range chain {
 		names[string(c.RawIssuer)] = true

@@ -27,6 +27,8 @@ type auditFlags struct {
 	processes bool
 	probe     string
 	at        string
+	// within is how far ahead the audit looks.
+	within    string
 	outputs   []string
 	failOn    string
 	noColor   bool
@@ -185,6 +187,11 @@ func (f *auditFlags) options(now time.Time) (audit.Options, error) {
 		return audit.Options{}, fmt.Errorf("unknown value %q; --probe takes %s or %s, as --probe=%s", f.probe, probeHere, probeAnywhere, probeAnywhere)
 	}
 	o := audit.Options{At: at, Overrides: f.overrides}
+	if f.within != "" {
+		if o.Within, err = parseWithin(f.within); err != nil {
+			return o, err
+		}
+	}
 	if err := f.overrides.Validate(); err != nil {
 		return o, err
 	}
@@ -322,6 +329,7 @@ with, whatever the files say that start them; where the two differ is a finding.
 		Example: `  sudo certaudit audit
   sudo certaudit audit --from-processes
   certaudit audit --root /backup/cp-1 --at 2027-01-31
+  sudo certaudit audit --within 90d
   certaudit audit -o table -o json=audit.json --fail-on critical
   certaudit audit --config certaudit.yaml ./certs ./deploy
   certaudit audit --root /backup/cp-1 --root /backup/cp-2
@@ -337,6 +345,7 @@ with, whatever the files say that start them; where the two differ is a finding.
 		},
 	}
 	f.register(c, report.Formats())
+	c.Flags().StringVar(&f.within, "within", "", "report what ends within this `TIME` of the audit as well, such as 90d or 36h, however early that is; not what the kubelet renews by itself")
 	f.registerExclude(c)
 	f.registerPasswords(c)
 	f.registerCompat(c)

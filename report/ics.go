@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"fmt"
 	"io"
@@ -24,20 +25,64 @@ const (
 //
 // Source: RFC 5545.
 func writeICS(w io.Writer, r audit.Result, _ Options) error {
+	var events []string
+	for _, e := range calendarEvents(r) {
+		events = append(events, e.lines(r.At)...)
+	}
+	return writeCalendar(w, events)
+}
+
+// writeCalendar writes a calendar with the lines of its events.
+func writeCalendar(w io.Writer, events []string) error {
 	var b strings.Builder
-	for _, line := range calendar(r) {
+	for _, line := range slices.Concat([]string{"BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//certaudit//certaudit//EN", "CALSCALE:GREGORIAN"}, events, []string{"END:VCALENDAR"}) {
 		b.WriteString(fold(line))
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
 }
 
-func calendar(r audit.Result) []string {
-	lines := []string{"BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//certaudit//certaudit//EN", "CALSCALE:GREGORIAN"}
-	for _, e := range calendarEvents(r) {
-		lines = append(lines, e.lines(r.At)...)
+// writeForecastICS writes an iCalendar with one event for each renewal of a node, on the
+// last day on which it still prevents what breaks.
+func writeForecastICS(w io.Writer, f audit.Forecast, _ Options) error {
+	ends := map[[2]string]audit.End{}
+	for _, e := range f.Ends {
+		ends[[2]string{e.Node, e.SHA256}] = e
 	}
-	return append(lines, "END:VCALENDAR")
+	var events []string
+	for _, r := range f.Renewals {
+		events = append(events, renewalEvent(r, ends).lines(f.At)...)
+	}
+	return writeCalendar(w, events)
+}
+
+// renewalEvent is the last day of a renewal, which is a whole day (section 3.6.1).
+func renewalEvent(r audit.Renewal, ends map[[2]string]audit.End) icsEvent {
+	var stops, places []string
+	var breaks []audit.Break
+	for _, sum := range r.Certificates {
+		e := ends[[2]string{r.Node, sum}]
+		breaks = append(breaks, e.Breaks...)
+		places = append(places, "Ends "+minute(e.NotAfter)+": "+placesOf(e))
+	}
+	slices.SortStableFunc(breaks, func(a, b audit.Break) int { return cmp.Compare(a.Rank, b.Rank) })
+	for _, b := range breaks {
+		if line := "Else: " + b.Stops; !slices.Contains(stops, line) {
+			stops = append(stops, line)
+		}
+	}
+	summary := fmt.Sprintf("Last day to renew %s", plural(len(r.Certificates), "certificate"))
+	if r.Node != "" {
+		summary += " of " + r.Node
+	}
+	e := icsEvent{start: "DTSTART;VALUE=DATE:" + strings.ReplaceAll(r.LastDay, "-", ""), summary: summary, alarm: alarmDays,
+		description: slices.Concat([]string{"By: " + renewers[r.RenewedBy]}, stops, places)}
+	if r.RenewedBy == audit.RenewedByRotation {
+		e.alarm = alarmDaysCA
+	}
+	sum := sha256.Sum256([]byte(strings.Join(append([]string{"renew", r.Node}, r.Certificates...), "\x00")))
+	e.uid = fmt.Sprintf("%x@certaudit", sum[:16])
+	return e
 }
 
 // calendarEvent is one certificate of a node in all its roles and places.
@@ -86,18 +131,33 @@ func (e *calendarEvent) lines(at time.Time) []string {
 	for _, place := range e.places {
 		description = append(description, "File: "+place)
 	}
+	return icsEvent{uid: e.uid(), start: "DTSTART:" + icsTime(e.first.NotAfter), summary: summary, description: description, alarm: days}.lines(at)
+}
+
+// icsEvent is an event of a calendar.
+type icsEvent struct {
+	uid string
+	// start is the whole line, since it may be a day or an instant.
+	start       string
+	summary     string
+	description []string
+	// alarm is how many days before it goes off.
+	alarm int
+}
+
+func (e icsEvent) lines(at time.Time) []string {
 	return []string{
 		"BEGIN:VEVENT",
-		"UID:" + e.uid(),
+		"UID:" + e.uid,
 		"DTSTAMP:" + icsTime(at),
-		"DTSTART:" + icsTime(e.first.NotAfter),
-		"SUMMARY:" + icsText(summary),
-		"DESCRIPTION:" + icsText(description...),
+		e.start,
+		"SUMMARY:" + icsText(e.summary),
+		"DESCRIPTION:" + icsText(e.description...),
 		"TRANSP:TRANSPARENT",
 		"BEGIN:VALARM",
 		"ACTION:DISPLAY",
-		fmt.Sprintf("TRIGGER:-P%dD", days),
-		"DESCRIPTION:" + icsText(summary),
+		fmt.Sprintf("TRIGGER:-P%dD", e.alarm),
+		"DESCRIPTION:" + icsText(e.summary),
 		"END:VALARM",
 		"END:VEVENT",
 	}

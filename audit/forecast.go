@@ -1,0 +1,380 @@
+package audit
+
+import (
+	"cmp"
+	"crypto/x509"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// ForecastSchema names the form of a [Forecast] in JSON. Fields are added under this
+// name, never renamed or removed.
+const ForecastSchema = "certaudit-forecast/v1"
+
+// Forecast says which certificates end when, and what that breaks. No slice is nil.
+type Forecast struct {
+	Schema string    `json:"schema"`
+	At     time.Time `json:"at"`
+	// Until is the last instant that was asked for; zero for no limit.
+	Until time.Time `json:"until,omitzero"`
+	// Nodes are the names of the nodes, in the order of the result.
+	Nodes []string `json:"nodes"`
+	// Ends are in the order of time, then of nodes. Of those before At, only the ones
+	// that break something are there.
+	Ends []End `json:"ends"`
+	// Renewals are what is to be renewed together, in the order of their last days.
+	Renewals []Renewal `json:"renewals"`
+	// Broken are the connections that are broken at At, and by no end of a certificate:
+	// what will become of them is not known.
+	Broken []Connection `json:"broken"`
+	// Gaps say what could not be judged, and why.
+	Gaps []Gap `json:"gaps"`
+}
+
+// End is the end of a certificate on a node, in all its places there.
+type End struct {
+	Node string `json:"node"`
+	// Role is that of the first place.
+	Role       string     `json:"role"`
+	CommonName string     `json:"commonName"`
+	Issuer     string     `json:"issuer"`
+	SHA256     string     `json:"sha256"`
+	Places     []EndPlace `json:"places"`
+	NotAfter   time.Time  `json:"notAfter"`
+	// LastDay is the latest day, "2027-01-31" in UTC, on which renewing still prevents
+	// it: the one before the end, or that of the forecast. It is "" where the end is over,
+	// and where nobody has to do anything.
+	LastDay string `json:"lastDay,omitempty"`
+	// RenewedBy says whose work it is: [RenewedByKubeadm] and so on.
+	RenewedBy string `json:"renewedBy"`
+	// Rotation is set for a certificate that its program renews.
+	Rotation *Rotation `json:"rotation,omitempty"`
+	// Breaks are the connections that were not broken, or not in this direction, and are
+	// with this end alone: whatever else ends before and is needed is taken to be renewed.
+	// They are in the order of how bad it is.
+	Breaks []Break `json:"breaks"`
+}
+
+// EndPlace is where a certificate stands.
+type EndPlace struct {
+	Path  string `json:"path"`
+	Line  int    `json:"line,omitempty"`
+	Field string `json:"field,omitempty"`
+}
+
+// Rotation is when a program renews a certificate that it has the renewal of: some time
+// between the two (client-go util/certificate: between 70 % and 90 % of its life).
+type Rotation struct {
+	From  time.Time `json:"from"`
+	Until time.Time `json:"until"`
+}
+
+// Break is a connection that an end breaks.
+type Break struct {
+	Client  string `json:"client"`
+	Server  string `json:"server"`
+	Address string `json:"address,omitempty"`
+	// Reason is what crypto/x509 says then.
+	Reason string `json:"reason"`
+	// Stops is what people notice of it, and Source where that is documented.
+	Stops  string `json:"stops"`
+	Source string `json:"source"`
+	// Rank is the lower the worse that is.
+	Rank int `json:"-"`
+}
+
+// Label names the connection as [Connection.Label] does.
+func (b Break) Label() string { return b.Client + " -> " + b.Server }
+
+// Renewal is what is renewed together on a node: by the same means, and within thirty
+// days of the first end, which is how early kubeadm's are renewed.
+type Renewal struct {
+	Node      string `json:"node"`
+	RenewedBy string `json:"renewedBy"`
+	// LastDay is as of [End], for the first of them.
+	LastDay string `json:"lastDay"`
+	// NotAfter is the first end.
+	NotAfter time.Time `json:"notAfter"`
+	// Certificates are their SHA256, in the order of their ends.
+	Certificates []string `json:"certificates"`
+}
+
+// Gap is a part of a node that the forecast says nothing of.
+type Gap struct {
+	Node   string `json:"node"`
+	Reason string `json:"reason"`
+}
+
+// Whose work the renewal of a certificate is.
+const (
+	// RenewedByKubeadm: kubeadm certs renew, for its CA's key is on the node.
+	RenewedByKubeadm = "kubeadm"
+	// RenewedByRotation: it is a CA, which takes a rotation.
+	RenewedByRotation = "rotation"
+	// RenewedByIssuer: whoever issued it.
+	RenewedByIssuer = "issuer"
+	// RenewedByItself: the kubelet, long before its end.
+	RenewedByItself = "itself"
+	// RenewedByNobody: nothing needs it.
+	RenewedByNobody = "nobody"
+)
+
+// maxForecast bounds the ends of a node that are judged. A node has twenty or so that its
+// connections look at.
+const maxForecast = 500
+
+// ForecastOf says what ends after a run over inventories, from what the run left, with
+// the options of the run, until an instant; the zero one for no limit. What breaks is
+// decided by judging the connections again, as the run did, at each end.
+func ForecastOf(r Result, after *Memory, o Options, until time.Time) Forecast {
+	f := Forecast{Schema: ForecastSchema, At: r.At, Until: until, Nodes: []string{}, Ends: []End{}, Renewals: []Renewal{}, Broken: []Connection{}, Gaps: []Gap{}}
+	for _, n := range r.Nodes {
+		f.Nodes = append(f.Nodes, n.Name)
+	}
+	for _, known := range after.nodes {
+		s := &foresight{node: known.node, o: o, signed: after.signed, stayed: map[string]bool{}}
+		f.Ends = append(f.Ends, s.ends(until)...)
+		if s.gap != "" {
+			f.Gaps = append(f.Gaps, Gap{known.node.name, s.gap})
+		}
+	}
+	for _, outcome := range r.Outcomes {
+		if gap := (Gap{outcome.Node, outcome.Reason}); outcome.State == Incomplete && !slices.Contains(f.Gaps, gap) {
+			f.Gaps = append(f.Gaps, gap)
+		}
+	}
+	slices.SortStableFunc(f.Ends, func(a, b End) int { return a.NotAfter.Compare(b.NotAfter) })
+	f.Renewals = renewals(f.Ends)
+	f.Broken = f.brokenOtherwise(r.Connections)
+	return f
+}
+
+// Incomplete reports whether the forecast leaves something out, or has nothing to say
+// anything of.
+func (f Forecast) Incomplete() bool { return len(f.Gaps) > 0 || len(f.Nodes) == 0 }
+
+// brokenOtherwise are the connections that no end before the forecast broke.
+func (f Forecast) brokenOtherwise(connections []Connection) []Connection {
+	ended := map[[4]string]bool{}
+	for _, e := range f.Ends {
+		for _, b := range e.Breaks {
+			if !e.NotAfter.After(f.At) {
+				ended[[4]string{e.Node, b.Client, b.Server, b.Address}] = true
+			}
+		}
+	}
+	out := []Connection{}
+	for _, c := range connections {
+		if c.Status == VerdictBroken && !ended[[4]string{c.Node, c.Client, c.Server, c.Address}] {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// foresight judges the connections of one node at the ends of its certificates.
+type foresight struct {
+	node   *node
+	o      Options
+	signed map[[2]*x509.Certificate]bool
+	// stayed are the certificates, as their bytes, that have ended and that nothing needs:
+	// nobody renews them. All others last, and are taken to be renewed.
+	stayed map[string]bool
+	// judged counts the ends.
+	judged int
+	// gap says why something was not judged; "" for nothing.
+	gap string
+}
+
+// ending is a certificate with its places.
+type ending struct {
+	entries []*entry
+}
+
+func (e ending) cert() *x509.Certificate { return e.entries[0].cert.Certificate }
+
+// endings are the certificates of the node in the order in which they end.
+func (s *foresight) endings() []ending {
+	var out []ending
+	index := map[string]int{}
+	for e := range s.node.everyPlace() {
+		raw := string(e.cert.Raw)
+		i, known := index[raw]
+		if !known {
+			i = len(out)
+			index[raw], out = i, append(out, ending{})
+		}
+		out[i].entries = append(out[i].entries, e)
+	}
+	slices.SortStableFunc(out, func(a, b ending) int { return a.cert().NotAfter.Compare(b.cert().NotAfter) })
+	return out
+}
+
+// ends are those of the node, in the order of time.
+func (s *foresight) ends(until time.Time) []End {
+	now := newNodeAudit(s.node, s.o, s.signed)
+	looked := map[string]bool{}
+	s.edges(s.o.At, func(c *x509.Certificate) bool {
+		looked[string(c.Raw)] = true
+		return true
+	})
+	out := []End{}
+	for _, e := range s.endings() {
+		c := e.cert()
+		raw, rotation := string(c.Raw), now.rotationOf(e)
+		begins := c.NotAfter
+		if rotation != nil {
+			begins = rotation.From
+		}
+		if !c.NotAfter.Before(noEnd) || !until.IsZero() && begins.After(until) {
+			continue
+		}
+		end := s.described(e)
+		switch end.Rotation = rotation; {
+		case rotation != nil:
+			end.RenewedBy = RenewedByItself
+		case looked[raw]:
+			end.Breaks = s.broken(c)
+			fallthrough
+		default:
+			end.RenewedBy = now.renewedBy(e, len(end.Breaks) > 0)
+			s.stayed[raw] = len(end.Breaks) == 0
+			end.LastDay = lastDay(end, s.o.At)
+		}
+		if !c.NotAfter.Before(s.o.At) || len(end.Breaks) > 0 {
+			out = append(out, end)
+		}
+	}
+	return out
+}
+
+func (s *foresight) described(e ending) End {
+	c, first := e.cert(), e.entries[0]
+	end := End{Node: s.node.name, Role: first.role.name, CommonName: c.Subject.CommonName, Issuer: issuerName(c), SHA256: first.cert.SHA256(),
+		NotAfter: c.NotAfter.UTC(), Breaks: []Break{}}
+	for _, place := range e.entries {
+		if at := (EndPlace{place.place.Path, place.place.Line, place.place.Field}); !slices.Contains(end.Places, at) {
+			end.Places = append(end.Places, at)
+		}
+	}
+	return end
+}
+
+// broken are the connections that a certificate breaks from the second after its end on,
+// or from now on.
+func (s *foresight) broken(c *x509.Certificate) []Break {
+	breaks := []Break{}
+	if s.judged++; s.judged > maxForecast {
+		s.gap = fmt.Sprintf("more than %d ends were not judged", maxForecast)
+		return breaks
+	}
+	at := c.NotAfter.Add(time.Second)
+	if at.Before(s.o.At) {
+		at = s.o.At
+	}
+	raw := string(c.Raw)
+	before := s.edges(at, func(c *x509.Certificate) bool { return !s.stayed[string(c.Raw)] })
+	after := s.edges(at, func(c *x509.Certificate) bool { return !s.stayed[string(c.Raw)] && string(c.Raw) != raw })
+	for i := range min(len(before), len(after)) {
+		if reason := newFault(before[i], after[i]); reason != "" {
+			breaks = append(breaks, breakOf(after[i], reason))
+		}
+	}
+	slices.SortStableFunc(breaks, func(a, b Break) int { return cmp.Compare(a.Rank, b.Rank) })
+	return breaks
+}
+
+// newFault says why a connection is broken in a direction in which it was not before; ""
+// where there is none.
+func newFault(before, after edge) string {
+	for _, pair := range [][2]verification{{before.serverSide, after.serverSide}, {before.clientSide, after.clientSide}, {before.authorization, after.authorization}} {
+		if pair[0].verdict != VerdictBroken && pair[1].verdict == VerdictBroken {
+			return cmp.Or(pair[1].reason, "it is refused")
+		}
+	}
+	return ""
+}
+
+// edges are the connections at a time, where some certificates last whatever their dates.
+func (s *foresight) edges(at time.Time, lasts func(*x509.Certificate) bool) []edge {
+	n := &nodeAudit{node: s.node, now: at, policy: s.o.Policy, issuances: map[*entry]issuance{},
+		signatures: newSignatures(len(s.node.inv.Objects), s.signed, s.o.Late)}
+	n.lasts = lasts
+	edges := n.connections()
+	for _, why := range n.left() {
+		s.gap = why
+	}
+	return edges
+}
+
+// rotationOf is when the kubelet renews a certificate; nil where it does not, and where
+// that is overdue.
+func (n *nodeAudit) rotationOf(e ending) *Rotation {
+	for _, place := range e.entries {
+		if n.rotates(place) && place.index == 0 && !place.expired(n.now) && !n.rotationOverdue(place) {
+			c := e.cert()
+			begins := c.NotBefore.Add(time.Duration(rotationBegins * float64(c.NotAfter.Sub(c.NotBefore))))
+			return &Rotation{begins.UTC().Truncate(time.Second), rotationDue(c).UTC().Truncate(time.Second)}
+		}
+	}
+	return nil
+}
+
+// rotationBegins is the part of its life after which a kubelet may rotate a certificate,
+// as [rotationShare] is the one after which it has.
+const rotationBegins = 0.7
+
+// renewedBy says whose work the renewal of a certificate is, which something needs or
+// not.
+func (n *nodeAudit) renewedBy(e ending, needed bool) string {
+	first := e.entries[0]
+	for _, place := range e.entries {
+		k := place.role.kubeadm()
+		ca, signed := k.SignedBy()
+		if n.facts.profile == ProfileKubeadm && signed && place.place.Path == n.inv.KubeadmPath(k) && n.canSign(ca) {
+			return RenewedByKubeadm
+		}
+	}
+	switch {
+	case !needed && (n.softenDates(first, Critical) == Info || n.superseded(first)):
+		return RenewedByNobody
+	case first.role.isCA():
+		return RenewedByRotation
+	}
+	return RenewedByIssuer
+}
+
+// lastDay is that of [End].
+func lastDay(e End, at time.Time) string {
+	if e.RenewedBy == RenewedByNobody || e.NotAfter.Before(at) {
+		return ""
+	}
+	last := e.NotAfter.AddDate(0, 0, -1)
+	if last.Before(at) {
+		last = at
+	}
+	return last.UTC().Format(time.DateOnly)
+}
+
+// renewalWindow is how far apart the ends of what is renewed together are.
+const renewalWindow = 30 * 24 * time.Hour
+
+// renewals joins ends, in the order of time, into what is renewed together.
+func renewals(ends []End) []Renewal {
+	out := []Renewal{}
+	open := map[[2]string]int{}
+	for _, e := range ends {
+		if e.LastDay == "" {
+			continue
+		}
+		key := [2]string{e.Node, e.RenewedBy}
+		if i, known := open[key]; known && e.NotAfter.Sub(out[i].NotAfter) <= renewalWindow {
+			out[i].Certificates = append(out[i].Certificates, e.SHA256)
+			continue
+		}
+		open[key] = len(out)
+		out = append(out, Renewal{Node: e.Node, RenewedBy: e.RenewedBy, LastDay: e.LastDay, NotAfter: e.NotAfter, Certificates: []string{e.SHA256}})
+	}
+	return out
+}

@@ -1,0 +1,109 @@
+package cmd
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"certaudit/audit"
+	"certaudit/report"
+)
+
+func (p *program) forecastCommand() *cobra.Command {
+	var f auditFlags
+	var format string
+	names := forecastFormatNames()
+	c := &cobra.Command{
+		Use:   "forecast [PATH...]",
+		Short: "Say what ends when, what stops that day, and the last day to renew it",
+		Long: `Audit the node, or what the PATHs hold as certaudit audit does, and judge its connections
+again at the end of each certificate: which break with it, what people notice of that,
+which renewals belong together, and the last day on which renewing still prevents it.
+What the kubelet renews by itself is said to be that, and is no work.
+
+Exit code 3 if something could not be read or judged, else 0.`,
+		Example: `  sudo certaudit forecast
+  certaudit forecast --within 400d /backup/cp-1 /backup/cp-2
+  sudo certaudit forecast -o ics > renewals.ics`,
+		RunE: func(c *cobra.Command, args []string) error {
+			f.paths, f.node = args, c.Flags().Changed("root")
+			return p.forecast(f, format)
+		},
+	}
+	flags := c.Flags()
+	flags.StringVar(&f.root, "root", "/", "forecast for the node whose file system lies below `DIR`")
+	f.registerProcesses(c)
+	f.registerExclude(c)
+	f.registerPasswords(c)
+	flags.StringVar(&f.at, "at", "", "forecast from this `TIME` on, RFC 3339 or a date (default now)")
+	flags.StringVar(&f.within, "within", "", "no further than this `TIME` ahead, such as 90d or 36h (default: all that is known)")
+	flags.StringVar(&f.config, "config", "", "read the policy from this `FILE`: further paths, layouts and requirements")
+	flags.StringVar(&f.overrides.KubernetesVersion, "kubernetes-version", "", "judge by the requirements of this `VERSION` (default: from the image tags)")
+	flags.BoolVar(&f.noColor, "no-color", false, "no colours, as with the environment variable NO_COLOR")
+	flags.StringVarP(&format, "output", "o", names[0], "`FORMAT`: "+strings.Join(names, ", "))
+	complete(c, "output", names)
+	return c
+}
+
+func forecastFormatNames() []string {
+	var names []string
+	for _, form := range report.ForecastFormats() {
+		names = append(names, form.Name)
+	}
+	return names
+}
+
+func (p *program) forecast(f auditFlags, format string) error {
+	f.failOn = never
+	formats := report.ForecastFormats()
+	i := slices.IndexFunc(formats, func(form report.ForecastFormat) bool { return form.Name == format })
+	if i < 0 {
+		return fmt.Errorf("unknown format %q; a forecast is written as %s", format, strings.Join(forecastFormatNames(), ", "))
+	}
+	o, err := f.options(p.now())
+	if err != nil {
+		return err
+	}
+	var until time.Time
+	if o.Within > 0 {
+		until, o.Within = o.At.Add(o.Within), 0
+	}
+	o.Late = deadline(p.now)
+	inventories, err := p.gather(f, o)
+	if err != nil {
+		return err
+	}
+	r, after := audit.Rerun(nil, inventories, o)
+	told := audit.ForecastOf(r, after, o, until)
+	b := bufio.NewWriter(p.stdout)
+	if err := errors.Join(formats[i].Write(b, told, terminal(p.stdout, f.noColor)), b.Flush()); err != nil {
+		return exit{exitIncomplete, err.Error()}
+	}
+	if told.Incomplete() || r.Incomplete() {
+		return exit{code: exitIncomplete}
+	}
+	return nil
+}
+
+// maxWithin is the furthest that --within looks ahead: a hundred years.
+const maxWithin = 36525 * 24 * time.Hour
+
+// parseWithin reads how far ahead to look: days, "90d", or hours and minutes, "36h".
+func parseWithin(s string) (time.Duration, error) {
+	d, err := time.ParseDuration(s)
+	if days, ok := strings.CutSuffix(s, "d"); ok {
+		var n int
+		n, err = strconv.Atoi(days)
+		d = time.Duration(min(n, int(maxWithin/(24*time.Hour))+1)) * 24 * time.Hour
+	}
+	if err != nil || d <= 0 || d > maxWithin {
+		return 0, fmt.Errorf("%q is no time ahead; write it like 90d or 36h, up to %dd", s, int(maxWithin/(24*time.Hour)))
+	}
+	return d, nil
+}

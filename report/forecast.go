@@ -1,0 +1,407 @@
+package report
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"certaudit/audit"
+)
+
+// ForecastFormat is one way to write a forecast.
+type ForecastFormat struct {
+	// Name selects the format, "ics".
+	Name string
+	// Summary is what it is, in one line without a full stop.
+	Summary string
+	// Write writes f to w. It fails where w does.
+	Write func(w io.Writer, f audit.Forecast, o Options) error
+}
+
+// ForecastFormats returns the formats of certaudit forecast, the default first.
+func ForecastFormats() []ForecastFormat {
+	return []ForecastFormat{
+		{"table", "day by day what ends, what stops, and the last day to renew it", writeForecast},
+		{"json", "the whole forecast, schema " + audit.ForecastSchema, func(w io.Writer, f audit.Forecast, _ Options) error { return writeJSONValue(w, f) }},
+		{"ics", "the last days as a calendar with alarms", writeForecastICS},
+		{"markdown", "the days and the renewals as tables", writeForecastMarkdown},
+	}
+}
+
+// forecastWidth is that of a forecast as text where there is no terminal.
+const forecastWidth = 100
+
+// outage is a day on which connections break, in one way on one or several nodes.
+type outage struct {
+	day   string
+	nodes []string
+	// ends are those of the first node.
+	ends []audit.End
+	// breaks are theirs, the worst first.
+	breaks []audit.Break
+}
+
+// first is the earliest end.
+func (g outage) first() time.Time { return g.ends[0].NotAfter }
+
+// lastDay is the one on which renewing still prevents all; "" where it is over.
+func (g outage) lastDay() string { return g.ends[0].LastDay }
+
+// stops are what people notice, each with the connections whose loss it is.
+func (g outage) stops() []outageStop {
+	var out []outageStop
+	for _, b := range g.breaks {
+		i := slices.IndexFunc(out, func(s outageStop) bool { return s.what == b.Stops })
+		if i < 0 {
+			i, out = len(out), append(out, outageStop{what: b.Stops, source: b.Source})
+		}
+		if !slices.Contains(out[i].labels, b.Label()) {
+			out[i].labels = append(out[i].labels, b.Label())
+		}
+	}
+	return out
+}
+
+type outageStop struct {
+	what, source string
+	labels       []string
+}
+
+// outages are the days on which connections break, in the order of time and on one day
+// the worst first. Nodes of which the same breaks by the same files share one.
+func outages(f audit.Forecast) []outage {
+	var out []outage
+	at := map[[2]string]int{}
+	for _, e := range f.Ends {
+		if len(e.Breaks) == 0 {
+			continue
+		}
+		key := [2]string{day(e.NotAfter), e.Node}
+		i, known := at[key]
+		if !known {
+			i = len(out)
+			at[key], out = i, append(out, outage{day: key[0], nodes: []string{e.Node}})
+		}
+		out[i].ends = append(out[i].ends, e)
+		out[i].breaks = append(out[i].breaks, e.Breaks...)
+	}
+	for i := range out {
+		slices.SortStableFunc(out[i].breaks, func(a, b audit.Break) int { return cmp.Compare(a.Rank, b.Rank) })
+	}
+	out = alike(out)
+	slices.SortStableFunc(out, func(a, b outage) int {
+		return cmp.Or(strings.Compare(a.day, b.day), cmp.Compare(a.breaks[0].Rank, b.breaks[0].Rank))
+	})
+	return out
+}
+
+// alike joins the outages of nodes that differ in their names alone.
+func alike(all []outage) []outage {
+	var out []outage
+	at := map[string]int{}
+	for _, g := range all {
+		shape := g.shape()
+		if i, known := at[shape]; known {
+			out[i].nodes = append(out[i].nodes, g.nodes...)
+			continue
+		}
+		at[shape], out = len(out), append(out, g)
+	}
+	return out
+}
+
+// shape is the same for nodes on which the same ends.
+func (g outage) shape() string {
+	parts := []string{g.day, g.lastDay()}
+	for _, e := range g.ends {
+		parts = append(parts, e.RenewedBy, e.Places[0].Path, e.Places[0].Field)
+	}
+	for _, s := range g.stops() {
+		parts = append(append(parts, s.what), s.labels...)
+	}
+	return strings.Join(parts, "\x00")
+}
+
+// maxListed bounds what a text lists of one kind; the rest is counted.
+const maxListed = 20
+
+// someOf joins values, and counts those beyond a bound.
+func someOf(values []string, most int) string {
+	if len(values) > most {
+		values = append(slices.Clone(values[:most]), fmt.Sprintf("%d more", len(values)-most))
+	}
+	return strings.Join(briefList(values), ", ")
+}
+
+// writeForecast writes days, renewals and what is left to say as text, and the verdict in
+// its last line.
+func writeForecast(w io.Writer, f audit.Forecast, o Options) error {
+	if o.Width == 0 {
+		o.Width = forecastWidth
+	}
+	var b bytes.Buffer
+	for _, g := range outages(f) {
+		writeOutage(&b, g, f, o)
+	}
+	if err := writeRenewals(&b, f, o); err != nil {
+		return err
+	}
+	for _, s := range []struct {
+		title string
+		lines []string
+	}{
+		{"Ends as well, and no connection that is seen here needs it", spareEnds(f)},
+		{"Renewed by the kubelet itself; nothing to do", rotations(f)},
+		{"Broken today already, and not by an end (certaudit audit says why)", brokenToday(f)},
+		{"Not judged", gaps(f)},
+	} {
+		writeForecastList(&b, s.title, s.lines, o)
+	}
+	fmt.Fprintf(&b, "%s\n", forecastSummary(f))
+	_, err := w.Write(b.Bytes())
+	return err
+}
+
+func writeOutage(b *bytes.Buffer, g outage, f audit.Forecast, o Options) {
+	fmt.Fprintf(b, "%s  %s\n", o.paint(outageLevel(g), g.day), outageWhen(g, f))
+	if where := nonEmpty(g.nodes...); len(where) > 0 {
+		writeWrapped(b, "  on: ", someOf(where, maxListed), o)
+	}
+	for _, s := range g.stops() {
+		writeWrapped(b, "  - ", fmt.Sprintf("%s (%s)", s.what, someOf(s.labels, maxListed)), o)
+	}
+	b.WriteString("  for want of:\n")
+	for i, e := range g.ends {
+		if i == maxListed {
+			fmt.Fprintf(b, "    %d more\n", len(g.ends)-i)
+			break
+		}
+		fmt.Fprintf(b, "    %s  %s\n", e.NotAfter.UTC().Format(time.TimeOnly), brief(placesOf(e)))
+	}
+	b.WriteByte('\n')
+}
+
+// outageLevel is critical where it is over or the last day is near.
+func outageLevel(g outage) level {
+	if g.lastDay() == "" {
+		return level(audit.Critical)
+	}
+	return level(audit.Warning)
+}
+
+// outageWhen says how far away a day is, and by when to renew.
+func outageWhen(g outage, f audit.Forecast) string {
+	if g.lastDay() == "" {
+		return remaining(g.first(), f.At) + ": renew now"
+	}
+	return fmt.Sprintf("in %s: renew by %s", remainingDays(g.first(), f.At), g.lastDay())
+}
+
+// placesOf is the first place of a certificate, and how many others there are.
+func placesOf(e audit.End) string {
+	text := strings.Join(nonEmpty(e.Places[0].Path, e.Places[0].Field), " ")
+	if n := len(e.Places) - 1; n > 0 {
+		text += fmt.Sprintf(" and %s", plural(n, "other place"))
+	}
+	return text
+}
+
+// writeWrapped writes a text behind a label, under which its other lines begin.
+func writeWrapped(b *bytes.Buffer, label, text string, o Options) {
+	for _, line := range wrapText(text, o.Width, len(label)) {
+		b.WriteString(label + line + "\n")
+		label = strings.Repeat(" ", len(label))
+	}
+}
+
+func writeForecastList(b *bytes.Buffer, title string, lines []string, o Options) {
+	if len(lines) == 0 {
+		return
+	}
+	b.WriteString(title + "\n\n")
+	for i, line := range lines {
+		if i == maxListed {
+			line = fmt.Sprintf("%d more, see the json format", len(lines)-i)
+		}
+		writeWrapped(b, "  ", line, o)
+		if i == maxListed {
+			break
+		}
+	}
+	b.WriteByte('\n')
+}
+
+// onNode puts the node before a text where there are several.
+func onNode(f audit.Forecast, node, text string) string {
+	if len(f.Nodes) > 1 && node != "" {
+		return node + "  " + text
+	}
+	return text
+}
+
+func spareEnds(f audit.Forecast) []string {
+	var out []string
+	for _, e := range f.Ends {
+		if len(e.Breaks) == 0 && e.RenewedBy != audit.RenewedByItself {
+			out = append(out, onNode(f, e.Node, day(e.NotAfter)+"  "+placesOf(e)))
+		}
+	}
+	return out
+}
+
+func rotations(f audit.Forecast) []string {
+	var out []string
+	for _, e := range f.Ends {
+		if r := e.Rotation; r != nil {
+			out = append(out, onNode(f, e.Node, fmt.Sprintf("between %s and %s  %s", day(r.From), day(r.Until), placesOf(e))))
+		}
+	}
+	return out
+}
+
+func brokenToday(f audit.Forecast) []string {
+	var out []string
+	for _, c := range f.Broken {
+		out = append(out, onNode(f, c.Node, c.Label()))
+	}
+	return out
+}
+
+func gaps(f audit.Forecast) []string {
+	var out []string
+	for _, g := range f.Gaps {
+		out = append(out, onNode(f, g.Node, g.Reason))
+	}
+	return out
+}
+
+// renewers say who renews, for a reader.
+var renewers = map[string]string{
+	audit.RenewedByKubeadm:  "kubeadm certs renew",
+	audit.RenewedByRotation: "a rotation of the CA",
+	audit.RenewedByIssuer:   "whoever issued it",
+}
+
+// renewalRow is a renewal with the files of its certificates, on one or several nodes.
+type renewalRow struct {
+	audit.Renewal
+	nodes  []string
+	files  []string
+}
+
+// renewalRows are what is renewed together, in the order of time; nodes with the same
+// files and day share a row.
+func renewalRows(f audit.Forecast) []renewalRow {
+	ends := map[[2]string]audit.End{}
+	for _, e := range f.Ends {
+		ends[[2]string{e.Node, e.SHA256}] = e
+	}
+	var out []renewalRow
+	at := map[string]int{}
+	for _, r := range f.Renewals {
+		row := renewalRow{Renewal: r, nodes: []string{r.Node}}
+		for _, sum := range r.Certificates {
+			e := ends[[2]string{r.Node, sum}]
+			row.files = append(row.files, e.Places[0].Path)
+		}
+		shape := strings.Join(append([]string{r.LastDay, r.RenewedBy}, row.files...), "\x00")
+		if i, known := at[shape]; known {
+			out[i].nodes = append(out[i].nodes, r.Node)
+			continue
+		}
+		at[shape], out = len(out), append(out, row)
+	}
+	slices.SortStableFunc(out, func(a, b renewalRow) int { return strings.Compare(a.LastDay, b.LastDay) })
+	return out
+}
+
+var renewalColumns = []column[renewalRow]{
+	{"LAST DAY", func(r renewalRow) cell { return whole(r.LastDay) }},
+	{"NODE", func(r renewalRow) cell { return names(someOf(nonEmpty(r.nodes...), 4)) }},
+	{"BY", func(r renewalRow) cell { return pieces(renewers[r.RenewedBy]) }},
+	{"TOGETHER", func(r renewalRow) cell { return pieces(someOf(r.files, maxListed)) }},
+}
+
+func writeRenewals(b *bytes.Buffer, f audit.Forecast, o Options) error {
+	rows := renewalRows(f)
+	if len(rows) == 0 {
+		return nil
+	}
+	b.WriteString("Renew\n\n")
+	if err := newGrid(renewalColumns, rows).write(b, o); err != nil {
+		return err
+	}
+	b.WriteByte('\n')
+	return nil
+}
+
+// forecastSummary says when the next outage is.
+func forecastSummary(f audit.Forecast) string {
+	line := "nothing that is seen here breaks for want of a renewal"
+	if !f.Until.IsZero() {
+		line += " until " + minute(f.Until)
+	}
+	over := 0
+	for _, g := range outages(f) {
+		if g.lastDay() == "" {
+			over++
+			continue
+		}
+		line = fmt.Sprintf("next outage %s (%s): renew by %s", g.day, remainingDays(g.first(), f.At), g.lastDay())
+		break
+	}
+	if over > 0 {
+		line = "broken already by what has ended; " + line
+	}
+	if f.Incomplete() {
+		line += "; the forecast is incomplete"
+	}
+	return line
+}
+
+func writeForecastMarkdown(w io.Writer, f audit.Forecast, _ Options) error {
+	parts := []string{"**certaudit forecast**: " + forecastSummary(f) + "\n"}
+	var rows [][]string
+	for _, g := range outages(f) {
+		for i, s := range g.stops() {
+			first := []string{g.day, cmp.Or(g.lastDay(), "over"), someOf(nonEmpty(g.nodes...), maxListed)}
+			if i > 0 {
+				first = []string{"", "", ""}
+			}
+			rows = append(rows, codes(append(first, s.what, strings.Join(s.labels, ", "))...))
+		}
+	}
+	if len(rows) > 0 {
+		parts = append(parts, "### What stops\n\n"+markdownTable([]string{"Day", "Renew by", "Node", "Stops", "Connections"}, rows))
+	}
+	if renew := renewalRows(f); len(renew) > 0 {
+		parts = append(parts, "### Renew\n\n"+newGrid(renewalColumns, renew).markdown())
+	}
+	for _, s := range []struct {
+		title string
+		lines []string
+	}{{"Renewed by the kubelet itself", rotations(f)}, {"Broken today already", brokenToday(f)}, {"Not judged", gaps(f)}} {
+		if len(s.lines) > 0 {
+			parts = append(parts, "### "+s.title+"\n\n"+markdownList(s.lines))
+		}
+	}
+	_, err := io.WriteString(w, strings.Join(parts, "\n"))
+	return err
+}
+
+// markdownList lists texts as code.
+func markdownList(lines []string) string {
+	var b strings.Builder
+	for i, line := range lines {
+		if i == maxListed {
+			fmt.Fprintf(&b, "- %d more\n", len(lines)-i)
+			break
+		}
+		b.WriteString("- " + code(brief(line)) + "\n")
+	}
+	return b.String()
+}
