@@ -48,7 +48,7 @@ type End struct {
 	LastDay string `json:"lastDay,omitempty"`
 	// RenewedBy says whose work it is: [RenewedByKubeadm] and so on.
 	RenewedBy string `json:"renewedBy"`
-	// Rotation is set for a certificate that its program renews.
+	// Rotation is set for a certificate that the kubelet renews.
 	Rotation *Rotation `json:"rotation,omitempty"`
 	// Breaks are the connections that were not broken, or not in this direction, and are
 	// with this end alone: whatever else ends before and is needed is taken to be renewed.
@@ -112,9 +112,11 @@ const (
 	RenewedByKubeadm = "kubeadm"
 	// RenewedByRotation: it is a CA, which takes a rotation.
 	RenewedByRotation = "rotation"
+	// RenewedByDistribution: what the distribution that made the node has for it.
+	RenewedByDistribution = "distribution"
 	// RenewedByIssuer: whoever issued it.
 	RenewedByIssuer = "issuer"
-	// RenewedByItself: the kubelet, long before its end.
+	// RenewedByItself: the kubelet, or controllers of the distribution, long before its end.
 	RenewedByItself = "itself"
 	// RenewedByNobody: nothing needs it.
 	RenewedByNobody = "nobody"
@@ -232,7 +234,7 @@ func (s *foresight) ends(until time.Time) []End {
 		}
 		end := s.described(e)
 		switch end.Rotation = rotation; {
-		case rotation != nil:
+		case rotation != nil || now.renewsItself() && !c.NotAfter.Before(s.o.At):
 			end.RenewedBy = RenewedByItself
 		case looked[raw]:
 			end.Breaks = s.broken(c)
@@ -336,13 +338,22 @@ func (n *nodeAudit) renewedBy(e ending, needed bool) string {
 			return RenewedByKubeadm
 		}
 	}
+	l := n.layout()
 	switch {
 	case !needed && (n.softenDates(first, Critical) == Info || n.superseded(first)):
 		return RenewedByNobody
 	case first.role.isCA():
 		return RenewedByRotation
+	case l != nil && issuesCertificates(*l):
+		return RenewedByDistribution
 	}
 	return RenewedByIssuer
+}
+
+// renewsItself reports whether controllers of the distribution renew what is on the node.
+func (n *nodeAudit) renewsItself() bool {
+	l := n.layout()
+	return l != nil && l.Renews
 }
 
 // lastDay is that of [End].

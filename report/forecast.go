@@ -155,7 +155,7 @@ func writeForecast(w io.Writer, f audit.Forecast, o Options) error {
 		lines []string
 	}{
 		{"Ends as well, and no connection that is seen here needs it", spareEnds(f)},
-		{"Renewed by the kubelet itself; nothing to do", rotations(f)},
+		{"Renewed by the kubelet or by the distribution itself; nothing to do", rotations(f)},
 		{"Broken today already, and not by an end (certaudit audit says why)", brokenToday(f)},
 		{"Not judged", gaps(f)},
 	} {
@@ -256,8 +256,12 @@ func spareEnds(f audit.Forecast) []string {
 func rotations(f audit.Forecast) []string {
 	var out []string
 	for _, e := range f.Ends {
+		when := "before " + day(e.NotAfter)
 		if r := e.Rotation; r != nil {
-			out = append(out, onNode(f, e.Node, fmt.Sprintf("between %s and %s  %s", day(r.From), day(r.Until), placesOf(e))))
+			when = fmt.Sprintf("between %s and %s", day(r.From), day(r.Until))
+		}
+		if e.RenewedBy == audit.RenewedByItself {
+			out = append(out, onNode(f, e.Node, when+"  "+placesOf(e)))
 		}
 	}
 	return out
@@ -266,7 +270,9 @@ func rotations(f audit.Forecast) []string {
 func brokenToday(f audit.Forecast) []string {
 	var out []string
 	for _, c := range f.Broken {
-		out = append(out, onNode(f, c.Node, c.Label()))
+		if line := onNode(f, c.Node, c.Label()); !slices.Contains(out, line) {
+			out = append(out, line)
+		}
 	}
 	return out
 }
@@ -281,16 +287,17 @@ func gaps(f audit.Forecast) []string {
 
 // renewers say who renews, for a reader.
 var renewers = map[string]string{
-	audit.RenewedByKubeadm:  "kubeadm certs renew",
-	audit.RenewedByRotation: "a rotation of the CA",
-	audit.RenewedByIssuer:   "whoever issued it",
+	audit.RenewedByKubeadm:      "kubeadm certs renew",
+	audit.RenewedByRotation:     "a rotation of the CA",
+	audit.RenewedByDistribution: "the distribution's own means",
+	audit.RenewedByIssuer:       "whoever issued it",
 }
 
 // renewalRow is a renewal with the files of its certificates, on one or several nodes.
 type renewalRow struct {
 	audit.Renewal
-	nodes  []string
-	files  []string
+	nodes []string
+	files []string
 }
 
 // renewalRows are what is renewed together, in the order of time; nodes with the same
@@ -384,7 +391,7 @@ func writeForecastMarkdown(w io.Writer, f audit.Forecast, _ Options) error {
 	for _, s := range []struct {
 		title string
 		lines []string
-	}{{"Renewed by the kubelet itself", rotations(f)}, {"Broken today already", brokenToday(f)}, {"Not judged", gaps(f)}} {
+	}{{"Renewed by itself", rotations(f)}, {"Broken today already", brokenToday(f)}, {"Not judged", gaps(f)}} {
 		if len(s.lines) > 0 {
 			parts = append(parts, "### "+s.title+"\n\n"+markdownList(s.lines))
 		}

@@ -54,6 +54,9 @@ type Layout struct {
 	// API servers verify what kubelets serve, and call them by their addresses.
 	Bundles  bool `yaml:"bundles"`
 	Verifies bool `yaml:"verifies"`
+	// Renews says that controllers of its own renew the certificates of a cluster that
+	// runs, long before their ends.
+	Renews bool `yaml:"renews"`
 	// Remedies issue certificates again; the first that has a file holds for it.
 	Remedies []LayoutRemedy `yaml:"remedies"`
 	// Authority says how a CA is replaced, Names how a certificate is given another name,
