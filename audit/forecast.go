@@ -146,15 +146,17 @@ func ForecastOf(r Result, after *Memory, o Options, until time.Time) Forecast {
 			f.Gaps = append(f.Gaps, gap)
 		}
 	}
+	if r.Incomplete() && len(f.Gaps) == 0 {
+		f.Gaps = append(f.Gaps, Gap{Reason: "there was nothing to examine"})
+	}
 	slices.SortStableFunc(f.Ends, func(a, b End) int { return a.NotAfter.Compare(b.NotAfter) })
 	f.Renewals = renewals(f.Ends)
 	f.Broken = f.brokenOtherwise(r.Connections)
 	return f
 }
 
-// Incomplete reports whether the forecast leaves something out, or has nothing to say
-// anything of.
-func (f Forecast) Incomplete() bool { return len(f.Gaps) > 0 || len(f.Nodes) == 0 }
+// Incomplete reports whether the forecast leaves something out, or had nothing to examine.
+func (f Forecast) Incomplete() bool { return len(f.Gaps) > 0 }
 
 // brokenOtherwise are the connections that no end before the forecast broke.
 func (f Forecast) brokenOtherwise(connections []Connection) []Connection {

@@ -407,7 +407,11 @@ func (p *program) examine(f auditFlags, lookup func(string) (report.Format, erro
 	if f.probe != "" {
 		p.ask(f, inventories[0]) // the node's: auditCommand saw to that
 	}
-	r := audit.Run(inventories, o)
+	r, after := audit.Rerun(nil, inventories, o)
+	if outputs.has("html") {
+		told := audit.ForecastOf(r, after, o, time.Time{})
+		outputs.options.Forecast = &told
+	}
 	if err := outputs.write(r); err != nil {
 		return audit.Result{}, exit{exitIncomplete, err.Error()}
 	}

@@ -85,7 +85,7 @@ func (p *program) forecast(f auditFlags, format string) error {
 	if err := errors.Join(formats[i].Write(b, told, terminal(p.stdout, f.noColor)), b.Flush()); err != nil {
 		return exit{exitIncomplete, err.Error()}
 	}
-	if told.Incomplete() || r.Incomplete() {
+	if told.Incomplete() {
 		return exit{code: exitIncomplete}
 	}
 	return nil

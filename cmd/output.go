@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -84,6 +85,11 @@ func thisHost() report.Host {
 	return report.Host{Name: name, Folder: filepath.ToSlash(workingFolder())}
 }
 
+// has reports whether one of the reports is of a format.
+func (o outputs) has(format string) bool {
+	return slices.ContainsFunc(o.list, func(out output) bool { return out.format.Name == format })
+}
+
 // write writes every report; one that fails costs the others nothing.
 func (o outputs) write(r audit.Result) error {
 	var failed []error
@@ -130,7 +136,7 @@ func (o outputs) writeOne(out output, r audit.Result) error {
 		return buffered(o.stdout, out.format, r, shown)
 	}
 	return replaceFile(out.file, reportMode, func(w io.Writer) error {
-		return buffered(w, out.format, r, report.Options{Host: thisHost(), Compat: o.options.Compat})
+		return buffered(w, out.format, r, report.Options{Host: thisHost(), Compat: o.options.Compat, Forecast: o.options.Forecast})
 	})
 }
 

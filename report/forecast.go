@@ -161,7 +161,7 @@ func writeForecast(w io.Writer, f audit.Forecast, o Options) error {
 	} {
 		writeForecastList(&b, s.title, s.lines, o)
 	}
-	fmt.Fprintf(&b, "%s\n", forecastSummary(f))
+	writeWrapped(&b, "", forecastSummary(f), o)
 	_, err := w.Write(b.Bytes())
 	return err
 }

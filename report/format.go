@@ -23,6 +23,8 @@ type Options struct {
 	// Compat asks for the metrics of x509-certificate-exporter beside the program's own;
 	// nil for none.
 	Compat *X509
+	// Forecast is shown beside the result where a format shows it; nil for none.
+	Forecast *audit.Forecast
 }
 
 // Host is the machine on which files lie that belong to no node. Metrics have its name

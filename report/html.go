@@ -41,9 +41,11 @@ var htmlTemplate = sync.OnceValue(func() *template.Template {
 
 // writeHTML writes r as one page that asks nothing of anybody: styles, script
 // and data stand in it, and its policy lets it load nothing else.
-func writeHTML(w io.Writer, r audit.Result, _ Options) error {
+func writeHTML(w io.Writer, r audit.Result, o Options) error {
 	var b bytes.Buffer
-	if err := htmlTemplate().Execute(&b, newHTMLPage(r)); err != nil {
+	page := newHTMLPage(r)
+	page.Timeline.addOutages(o.Forecast, page.Certificates)
+	if err := htmlTemplate().Execute(&b, page); err != nil {
 		return err
 	}
 	_, err := w.Write(b.Bytes())

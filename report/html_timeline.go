@@ -17,9 +17,27 @@ type htmlTimeline struct {
 	Now   string
 	Ticks []htmlTick
 	Lanes []htmlLane
+	// Outages are the days on which connections break; nil where no forecast was made.
+	Outages []htmlOutage
+	// MoreOutages counts those that are too many for the page.
+	MoreOutages int
 	// Undated counts the certificates that are not there to have a date.
 	Undated int
 }
+
+// htmlOutage is a day on which connections break.
+type htmlOutage struct {
+	X, Day string
+	// When says how far away it is, and by when to renew.
+	When  string
+	Nodes string
+	Level level
+	// Stops are what people notice, the worst first.
+	Stops []string
+}
+
+// Title is what the mark says.
+func (o htmlOutage) Title() string { return o.Day + ", " + o.When + ": " + o.Stops[0] }
 
 // htmlTick is a point of the axis.
 type htmlTick struct {
@@ -179,6 +197,25 @@ func newTimeline(r audit.Result, rows []htmlRow) htmlTimeline {
 		t.Lanes = append(t.Lanes, axis.lane(role, members[role]))
 	}
 	return t
+}
+
+// maxOutages are as many as a page shows.
+const maxOutages = 100
+
+// addOutages marks the days on which connections break, by a forecast; nil for none.
+func (t *htmlTimeline) addOutages(f *audit.Forecast, rows []htmlRow) {
+	if f == nil {
+		return
+	}
+	axis, all := newTimeAxis(f.At, rows), outages(*f)
+	t.MoreOutages = max(0, len(all)-maxOutages)
+	for _, g := range all[:len(all)-t.MoreOutages] {
+		o := htmlOutage{X: percent(axis.at(axis.days(g.first()))), Day: g.day, When: outageWhen(g, *f), Nodes: someOf(nonEmpty(g.nodes...), maxListed), Level: outageLevel(g)}
+		for _, s := range g.stops() {
+			o.Stops = append(o.Stops, s.what)
+		}
+		t.Outages = append(t.Outages, o)
+	}
 }
 
 // markRoom is how much of the width one mark takes, in percent.
