@@ -35,6 +35,7 @@ command that fails; stopped anywhere, the node works as before.`,
 	f.registerRoots(c)
 	f.registerProcesses(c)
 	flags.StringVar(&f.at, "at", "", "audit as of this `TIME`, RFC 3339 or a date (default now)")
+	flags.StringVar(&f.within, "within", "", "plan for what ends within this `TIME` of the audit as well, such as 90d or 36h")
 	flags.StringVar(&f.config, "config", "", "read the policy from this `FILE`; what it waives is not planned for")
 	flags.StringVar(&f.overrides.KubernetesVersion, "kubernetes-version", "", "judge by the requirements of this `VERSION` (default: from the image tags)")
 	flags.StringVarP(&format, "output", "o", names[0], "`FORMAT`: "+strings.Join(names, ", "))
