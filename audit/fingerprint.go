@@ -19,6 +19,11 @@ var (
 	stamp = regexp.MustCompile(`[0-9]{4}(-[0-9]{2}){5}\.pem$`)
 )
 
+// steadyPath is a path that a rotation leaves the same, and steadyField a field that it
+// is whatever stands before it in its list.
+func steadyPath(name string) string  { return stamp.ReplaceAllString(name, "*.pem") }
+func steadyField(name string) string { return position.ReplaceAllString(name, "[]") }
+
 // Fingerprint names what is wrong and where, in 64 lower-case hexadecimal
 // digits: the SHA-256 of the finding's node, check, component, path and field.
 // It survives what changes while the fault stays: a renewal (serial, dates,
@@ -27,7 +32,7 @@ var (
 // needs them apart counts them in their order.
 func (f Finding) Fingerprint() string {
 	h := sha256.New()
-	parts := []string{fingerprintVersion, f.Node, f.Check, f.Component, stamp.ReplaceAllString(f.Path, "*.pem"), position.ReplaceAllString(f.Field, "[]")}
+	parts := []string{fingerprintVersion, f.Node, f.Check, f.Component, steadyPath(f.Path), steadyField(f.Field)}
 	for _, part := range parts {
 		fmt.Fprintf(h, "%d:%s,", len(part), part) // the length keeps neighbours from running together
 	}

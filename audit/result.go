@@ -101,11 +101,13 @@ type Certificate struct {
 	// Issuer is the issuer's common name, or its whole name where it has none.
 	Issuer string `json:"issuer"`
 	// Serial and SHA256 are lower-case hexadecimal without separators.
-	Serial       string    `json:"serial"`
-	SHA256       string    `json:"sha256"`
-	KeyAlgorithm string    `json:"keyAlgorithm"`
-	NotBefore    time.Time `json:"notBefore,omitzero"`
-	NotAfter     time.Time `json:"notAfter,omitzero"`
+	Serial string `json:"serial"`
+	SHA256 string `json:"sha256"`
+	// PublicKeySHA256 is that of the key: the same after a renewal that kept it.
+	PublicKeySHA256 string    `json:"publicKeySHA256,omitempty"`
+	KeyAlgorithm    string    `json:"keyAlgorithm"`
+	NotBefore       time.Time `json:"notBefore,omitzero"`
+	NotAfter        time.Time `json:"notAfter,omitzero"`
 	// Absent says why there is no certificate: [AbsentMissing], [AbsentUnreadable] or
 	// [AbsentMalformed]; "" where there is one.
 	Absent string `json:"absent,omitempty"`

@@ -248,7 +248,7 @@ func describe(cert parsers.Certificate) Certificate {
 	x := cert.Certificate
 	return Certificate{X509: x, CommonName: x.Subject.CommonName, Issuer: issuerName(x),
 		Organizations: append([]string{}, x.Subject.Organization...), DNSNames: append([]string{}, x.DNSNames...), IPAddresses: texts(x.IPAddresses),
-		Serial: x.SerialNumber.Text(16), SHA256: cert.SHA256(), KeyAlgorithm: keyAlgorithm(x),
+		Serial: x.SerialNumber.Text(16), SHA256: cert.SHA256(), PublicKeySHA256: cert.PublicKeySHA256(), KeyAlgorithm: keyAlgorithm(x),
 		NotBefore: x.NotBefore.UTC(), NotAfter: x.NotAfter.UTC(), Usages: usages(x)}
 }
 
