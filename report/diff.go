@@ -79,6 +79,8 @@ func findingLines(d audit.Difference, nodes bool) []diffLine {
 		}
 		if c.Was != "" && c.Was != f.Severity {
 			l.more = append(l.more, fmt.Sprintf("was %s", c.Was))
+		} else if c.Was != "" {
+			l.more = append(l.more, map[audit.Change]string{audit.ChangeWorse: "counts again", audit.ChangeMilder: "counts no more"}[c.Change])
 		}
 		out = append(out, l)
 	}
