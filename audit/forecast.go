@@ -187,6 +187,10 @@ type foresight struct {
 	stayed map[string]bool
 	// judged counts the ends.
 	judged int
+	// sound are the connections at a time without an end, which several ends of one
+	// second share.
+	sound   []edge
+	soundAt time.Time
 	// gap says why something was not judged; "" for nothing.
 	gap string
 }
@@ -243,7 +247,9 @@ func (s *foresight) ends(until time.Time) []End {
 			fallthrough
 		default:
 			end.RenewedBy = now.renewedBy(e, len(end.Breaks) > 0)
-			s.stayed[raw] = len(end.Breaks) == 0
+			if len(end.Breaks) == 0 {
+				s.stayed[raw], s.sound = true, nil
+			}
 			end.LastDay = lastDay(end, s.o.At)
 		}
 		if !c.NotAfter.Before(s.o.At) || len(end.Breaks) > 0 {
@@ -278,7 +284,10 @@ func (s *foresight) broken(c *x509.Certificate) []Break {
 		at = s.o.At
 	}
 	raw := string(c.Raw)
-	before := s.edges(at, func(c *x509.Certificate) bool { return !s.stayed[string(c.Raw)] })
+	if s.sound == nil || !s.soundAt.Equal(at) {
+		s.sound, s.soundAt = s.edges(at, func(c *x509.Certificate) bool { return !s.stayed[string(c.Raw)] }), at
+	}
+	before := s.sound
 	after := s.edges(at, func(c *x509.Certificate) bool { return !s.stayed[string(c.Raw)] && string(c.Raw) != raw })
 	for i := range min(len(before), len(after)) {
 		if reason := newFault(before[i], after[i]); reason != "" {

@@ -235,54 +235,79 @@ func writeForecastList(b *bytes.Buffer, title string, lines []string, o Options)
 	b.WriteByte('\n')
 }
 
-// onNode puts the node before a text where there are several.
-func onNode(f audit.Forecast, node, text string) string {
-	if len(f.Nodes) > 1 && node != "" {
-		return node + "  " + text
-	}
-	return text
+// nodeTexts are texts with the nodes that each is said of, in their order.
+type nodeTexts struct {
+	several bool
+	texts   []string
+	nodes   map[string][]string
 }
 
-func spareEnds(f audit.Forecast) []string {
+func newNodeTexts(f audit.Forecast) *nodeTexts {
+	return &nodeTexts{several: len(f.Nodes) > 1, nodes: map[string][]string{}}
+}
+
+func (t *nodeTexts) add(node, text string) {
+	if t.nodes[text] == nil {
+		t.texts = append(t.texts, text)
+	}
+	if !slices.Contains(t.nodes[text], node) {
+		t.nodes[text] = append(t.nodes[text], node)
+	}
+}
+
+// lines are the texts, each with its nodes where there are several.
+func (t *nodeTexts) lines() []string {
 	var out []string
-	for _, e := range f.Ends {
-		if len(e.Breaks) == 0 && e.RenewedBy != audit.RenewedByItself {
-			out = append(out, onNode(f, e.Node, day(e.NotAfter)+"  "+placesOf(e)))
+	for _, text := range t.texts {
+		if on := nonEmpty(t.nodes[text]...); t.several && len(on) > 0 {
+			text += "  on " + someOf(on, maxNodesInLine)
 		}
+		out = append(out, text)
 	}
 	return out
 }
 
+// maxNodesInLine bounds the nodes behind a text.
+const maxNodesInLine = 8
+
+func spareEnds(f audit.Forecast) []string {
+	t := newNodeTexts(f)
+	for _, e := range f.Ends {
+		if len(e.Breaks) == 0 && e.RenewedBy != audit.RenewedByItself {
+			t.add(e.Node, day(e.NotAfter)+"  "+placesOf(e))
+		}
+	}
+	return t.lines()
+}
+
 func rotations(f audit.Forecast) []string {
-	var out []string
+	t := newNodeTexts(f)
 	for _, e := range f.Ends {
 		when := "before " + day(e.NotAfter)
 		if r := e.Rotation; r != nil {
 			when = fmt.Sprintf("between %s and %s", day(r.From), day(r.Until))
 		}
 		if e.RenewedBy == audit.RenewedByItself {
-			out = append(out, onNode(f, e.Node, when+"  "+placesOf(e)))
+			t.add(e.Node, when+"  "+placesOf(e))
 		}
 	}
-	return out
+	return t.lines()
 }
 
 func brokenToday(f audit.Forecast) []string {
-	var out []string
+	t := newNodeTexts(f)
 	for _, c := range f.Broken {
-		if line := onNode(f, c.Node, c.Label()); !slices.Contains(out, line) {
-			out = append(out, line)
-		}
+		t.add(c.Node, c.Label())
 	}
-	return out
+	return t.lines()
 }
 
 func gaps(f audit.Forecast) []string {
-	var out []string
+	t := newNodeTexts(f)
 	for _, g := range f.Gaps {
-		out = append(out, onNode(f, g.Node, g.Reason))
+		t.add(g.Node, g.Reason)
 	}
-	return out
+	return t.lines()
 }
 
 // renewers say who renews, for a reader.
