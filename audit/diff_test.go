@@ -190,6 +190,64 @@ func TestDiffOfFindings(t *testing.T) {
 	}
 }
 
+// Certificates are renewed in their places; a CA with a new key is another, and a file that
+// the kubelet rotated is the same place.
+func TestDiffOfCertificates(t *testing.T) {
+	cert := func(kind, path, sum, key string) audit.Certificate {
+		return audit.Certificate{Type: kind, Role: "r", Path: path, SHA256: sum, PublicKeySHA256: key, CommonName: "n", Issuer: "n"}
+	}
+	absent := audit.Certificate{Role: "r", Path: "/a", Absent: audit.AbsentMissing}
+	for _, tt := range []struct {
+		name     string
+		old, new []audit.Certificate
+		want     []string
+	}{
+		{"a CA with its key", []audit.Certificate{cert("CA", "/a", "1", "k")}, []audit.Certificate{cert("CA", "/a", "2", "k")}, []string{"certificate renewed /a , same key"}},
+		{"a CA with a new key", []audit.Certificate{cert("CA", "/a", "1", "k")}, []audit.Certificate{cert("CA", "/a", "2", "l")}, []string{"certificate replaced /a , new key"}},
+		{"a leaf with a new key", []audit.Certificate{cert("Server", "/a", "1", "k")}, []audit.Certificate{cert("Server", "/a", "2", "l")}, []string{"certificate renewed /a , new key"}},
+		{"of a result without keys", []audit.Certificate{cert("CA", "/a", "1", "")}, []audit.Certificate{cert("CA", "/a", "2", "l")}, []string{"certificate renewed /a , ?"}},
+		{"in a rotated file", []audit.Certificate{cert("Server", "/kubelet-client-2026-10-24-12-00-00.pem", "1", "k")}, []audit.Certificate{cert("Server", "/kubelet-client-2027-10-24-12-00-00.pem", "2", "l")},
+			[]string{"certificate renewed /kubelet-client-2027-10-24-12-00-00.pem , new key"}},
+		{"was missing", []audit.Certificate{absent}, []audit.Certificate{cert("Server", "/a", "1", "k")}, []string{"certificate new /a , ?"}},
+		{"is missing", []audit.Certificate{cert("Server", "/a", "1", "k")}, []audit.Certificate{absent}, []string{"certificate gone /a , ?"}},
+		{"in two roles of a place", []audit.Certificate{cert("Server", "/a", "1", "k"), {Role: "s", Path: "/a", SHA256: "1"}}, []audit.Certificate{}, []string{"certificate gone /a , ?"}},
+	} {
+		got := changesOf(audit.Diff(audit.Result{Nodes: []audit.Node{{}}, Certificates: tt.old}, audit.Result{Nodes: []audit.Node{{}}, Certificates: tt.new}))
+		if diff := gocmp.Diff(tt.want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", tt.name, diff)
+		}
+	}
+}
+
+// A connection that was ok and is unknown was not seen; one that was broken may be so, as
+// that to extension API servers always is.
+func TestDiffOfConnections(t *testing.T) {
+	side := func(status string) audit.Result {
+		r := audit.Result{Nodes: []audit.Node{{}}, Connections: []audit.Connection{{Client: "a", Server: "b", Status: status, Reason: "why"}}}
+		if status == "" {
+			r.Connections = nil
+		}
+		return r
+	}
+	for _, tt := range []struct {
+		old, new string
+		want     []string
+		worse    bool
+	}{
+		{audit.VerdictOK, audit.VerdictOK, nil, false},
+		{audit.VerdictOK, audit.VerdictUnknown, []string{"connection verdict a -> b: ok, unknown", "unseen  a -> b was ok in OLD, and is unknown in NEW: why"}, false},
+		{audit.VerdictBroken, audit.VerdictUnknown, []string{"connection verdict a -> b: broken, unknown"}, false},
+		{audit.VerdictUnknown, audit.VerdictBroken, []string{"connection verdict a -> b: unknown, broken"}, true},
+		{"", audit.VerdictBroken, []string{"connection new a -> b: , broken"}, true},
+		{audit.VerdictBroken, "", []string{"connection gone a -> b: broken, "}, false},
+	} {
+		d := audit.Diff(side(tt.old), side(tt.new))
+		if diff := gocmp.Diff(tt.want, changesOf(d)); diff != "" || d.Worse(audit.Critical) != tt.worse {
+			t.Errorf("%s to %s: worse %v (-want +got):\n%s", tt.old, tt.new, d.Worse(audit.Critical), diff)
+		}
+	}
+}
+
 // What one side could not judge is told, and so is what neither could.
 func TestDiffOfOutcomes(t *testing.T) {
 	side := func(outcomes ...audit.Outcome) audit.Result {

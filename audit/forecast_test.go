@@ -184,6 +184,23 @@ func TestForecastOfSeveralNodes(t *testing.T) {
 	}
 }
 
+// Whose work a renewal is depends on who made the node.
+func TestForecastRenewedBy(t *testing.T) {
+	for name, want := range map[string]map[string]int{
+		"ok-k3s-server": {"distribution": 21, "rotation": 5},
+		"ok-openshift":  {"itself": 28},
+		"ok-native":     {"issuer": 9, "rotation": 2},
+	} {
+		got := map[string]int{}
+		for _, e := range forecastOf(t, fixtures.Now, time.Time{}, scenarioNode(t, name)).Ends {
+			got[e.RenewedBy]++
+		}
+		if diff := gocmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
 // The last day is the one before the end, but never before the forecast.
 func TestForecastLastDay(t *testing.T) {
 	node := scenarioNode(t, "ok-1.34")
