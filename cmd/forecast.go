@@ -29,15 +29,17 @@ What the kubelet renews by itself is said to be that, and is no work.
 
 Exit code 3 if something could not be read or judged, else 0.`,
 		Example: `  sudo certaudit forecast
-  certaudit forecast --within 400d /backup/cp-1 /backup/cp-2
+  certaudit forecast --within 400d snapshots/
   sudo certaudit forecast -o ics > renewals.ics`,
 		RunE: func(c *cobra.Command, args []string) error {
-			f.paths, f.node = args, c.Flags().Changed("root")
+			if err := f.take(c, args); err != nil {
+				return err
+			}
 			return p.forecast(f, format)
 		},
 	}
 	flags := c.Flags()
-	flags.StringVar(&f.root, "root", "/", "forecast for the node whose file system lies below `DIR`")
+	f.registerRoots(c)
 	f.registerProcesses(c)
 	f.registerExclude(c)
 	f.registerPasswords(c)
