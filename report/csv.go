@@ -33,6 +33,7 @@ var csvColumns = []csvColumn[audit.Certificate]{
 	{"issuer", func(c audit.Certificate) string { return csvText(c.Issuer) }},
 	{"serial", func(c audit.Certificate) string { return csvText(c.Serial) }},
 	{"sha256", func(c audit.Certificate) string { return csvText(c.SHA256) }},
+	{"publicKeySHA256", func(c audit.Certificate) string { return csvText(c.PublicKeySHA256) }},
 	{"keyAlgorithm", func(c audit.Certificate) string { return csvText(c.KeyAlgorithm) }},
 	{"notBefore", func(c audit.Certificate) string { return rfc3339(c.NotBefore) }},
 	{"notAfter", func(c audit.Certificate) string { return rfc3339(c.NotAfter) }},

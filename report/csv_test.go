@@ -65,7 +65,7 @@ func csvRow(c audit.Certificate) []string {
 	}
 	list := func(values []string) string { return text(strings.Join(values, "; ")) }
 	return []string{text(c.Node), text(c.Component), text(c.Type), text(c.Role), text(c.Path), positive(c.Line), text(c.Field), positive(c.Index + 10)[1:],
-		text(c.CommonName), list(c.Organizations), list(c.DNSNames), list(c.IPAddresses), text(c.Issuer), text(c.Serial), text(c.SHA256), text(c.KeyAlgorithm),
+		text(c.CommonName), list(c.Organizations), list(c.DNSNames), list(c.IPAddresses), text(c.Issuer), text(c.Serial), text(c.SHA256), text(c.PublicKeySHA256), text(c.KeyAlgorithm),
 		rfc3339(c.NotBefore), rfc3339(c.NotAfter), text(c.Absent), list(c.Usages), list(c.UsedBy), text(c.Status)}
 }
 
