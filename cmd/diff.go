@@ -2,12 +2,14 @@ package cmd
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -22,21 +24,26 @@ func (p *program) diffCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "diff OLD NEW",
 		Short: "Say what changed between two audits, and whether something got worse",
-		Long: `Compare two results that certaudit audit -o json wrote: certificates that were renewed,
-replaced, that are new and gone, connections that are judged otherwise, findings that are
-fixed and new. - is the standard input. Flags are not compared: results do not hold them.
+		Long: `Compare two results that certaudit audit -o json wrote, or two of what it audits:
+snapshots, folders and archives of them, trees of nodes. Say which certificates were
+renewed, replaced, are new and gone, which connections are judged otherwise, which
+findings are fixed and new, and which flags changed; results do not hold flags. - is the
+standard input.
 
 Exit codes: 1 something got worse: a connection broke, or there is a new finding at or
 above --fail-on; else 3 if one of the two could not see what the other saw; else 0.`,
 		Example: `  sudo certaudit audit -o json=before.json
   sudo certaudit audit -o json | certaudit diff before.json -
-  certaudit diff --fail-on critical -o markdown monday.json tuesday.json`,
+  certaudit diff monday/ tuesday/
+  certaudit diff --fail-on critical -o markdown cp-1.json.gz cp-1-new.json.gz`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(_ *cobra.Command, args []string) error { return p.diff(f, args[0], args[1]) },
 	}
 	flags := c.Flags()
 	flags.StringVar(&f.failOn, "fail-on", string(audit.Warning), "exit with 1 for new findings of this `SEVERITY` or worse, and for connections that broke: "+strings.Join(failOnValues, ", "))
 	flags.StringVarP(&f.format, "output", "o", names[0], "`FORMAT`: "+strings.Join(names, ", "))
+	flags.StringVar(&f.at, "at", "", "audit snapshots and trees as of this `TIME`, RFC 3339 or a date (default: when the snapshots were taken, else now)")
+	flags.StringVar(&f.config, "config", "", "audit snapshots and trees by the policy in this `FILE`")
 	flags.BoolVar(&f.noColor, "no-color", false, "no colours, as with the environment variable NO_COLOR")
 	complete(c, "fail-on", failOnValues)
 	complete(c, "output", names)
@@ -44,8 +51,8 @@ above --fail-on; else 3 if one of the two could not see what the other saw; else
 }
 
 type diffFlags struct {
-	failOn, format string
-	noColor        bool
+	failOn, format, at, config string
+	noColor                    bool
 }
 
 func diffFormatNames() []string {
@@ -67,11 +74,11 @@ func (p *program) diff(f diffFlags, oldName, newName string) error {
 	case oldName == stdinName && newName == stdinName:
 		return errors.New("the standard input can be read once only; give one -")
 	}
-	before, err := p.diffSide(oldName)
+	before, err := p.diffSide(f, oldName)
 	if err != nil {
 		return err
 	}
-	after, err := p.diffSide(newName)
+	after, err := p.diffSide(f, newName)
 	if err != nil {
 		return err
 	}
@@ -100,16 +107,22 @@ type diffSide struct {
 	inventories []*inventory.Inventory
 }
 
-// diffSide reads what an argument of diff names.
-func (p *program) diffSide(name string) (diffSide, error) {
+// diffSide reads the result that an argument of diff names, or audits the nodes that it
+// holds.
+func (p *program) diffSide(f diffFlags, name string) (diffSide, error) {
 	if name == stdinName {
-		return parseSide("the standard input", p.stdin)
+		b := bufio.NewReader(p.stdin)
+		p.stdin = b
+		if isResult(b) {
+			return parseSide("the standard input", b)
+		}
+		return p.auditSide(f, name)
 	}
 	switch info, err := os.Stat(name); {
 	case err != nil:
 		return diffSide{}, fmt.Errorf("cannot read %w", ofFile(name, err))
 	case info.IsDir():
-		return diffSide{}, fmt.Errorf("%q is a folder; expected a file that certaudit audit -o json wrote", name)
+		return p.auditSide(f, name)
 	case !info.Mode().IsRegular():
 		return diffSide{}, fmt.Errorf("%q is no regular file; give - and the standard input for a pipe", name)
 	}
@@ -118,14 +131,63 @@ func (p *program) diffSide(name string) (diffSide, error) {
 		return diffSide{}, fmt.Errorf("cannot read %w", ofFile(name, err))
 	}
 	defer h.Close()
-	return parseSide(fmt.Sprintf("%q", name), h)
+	if b := bufio.NewReader(h); isResult(b) {
+		return parseSide(fmt.Sprintf("%q", name), b)
+	}
+	return p.auditSide(f, name)
+}
+
+// isResult reports whether what follows begins as JSON does that is no snapshot.
+func isResult(b *bufio.Reader) bool {
+	start, _ := b.Peek(512) // what cannot be read is read again
+	text := bytes.TrimLeft(start, " \t\r\n")
+	return bytes.HasPrefix(text, []byte("{")) && !inventory.IsSnapshot(start)
 }
 
 // parseSide reads a result.
 func parseSide(shown string, r io.Reader) (diffSide, error) {
-	result, err := audit.ParseResult(bufio.NewReader(r))
+	result, err := audit.ParseResult(r)
 	if err != nil {
 		return diffSide{}, fmt.Errorf("%s %w", shown, err)
 	}
 	return diffSide{result: result}, nil
+}
+
+// auditSide audits the nodes of a PATH, unless --at says otherwise for the time at which
+// their snapshots were taken: what ended since did not get worse by what was done.
+func (p *program) auditSide(f diffFlags, name string) (diffSide, error) {
+	flags := auditFlags{paths: []string{name}, at: f.at, config: f.config, failOn: never}
+	o, err := flags.options(p.now())
+	if err != nil {
+		return diffSide{}, err
+	}
+	late, stop := p.untilInterrupted()
+	defer stop()
+	o.Late = late
+	inventories, err := p.gather(flags, o)
+	if err != nil {
+		return diffSide{}, err
+	}
+	if f.at == "" {
+		o.At = latest(inventories, o.At)
+	}
+	r := audit.Run(inventories, o)
+	if len(r.Certificates)+len(r.Findings) == 0 {
+		return diffSide{}, fmt.Errorf("%q holds neither a result of certaudit audit -o json nor a node", name)
+	}
+	return diffSide{r, inventories}, nil
+}
+
+// latest is when the last of some snapshots was taken; now where one is none.
+func latest(inventories []*inventory.Inventory, now time.Time) time.Time {
+	var last time.Time
+	for _, inv := range inventories {
+		switch {
+		case inv.TakenAt.IsZero():
+			return now
+		case inv.TakenAt.After(last):
+			last = inv.TakenAt
+		}
+	}
+	return last
 }

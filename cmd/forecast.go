@@ -76,7 +76,9 @@ func (p *program) forecast(f auditFlags, format string) error {
 	if o.Within > 0 {
 		until, o.Within = o.At.Add(o.Within), 0
 	}
-	o.Late = deadline(p.now)
+	late, stop := p.untilInterrupted()
+	defer stop()
+	o.Late = late
 	inventories, err := p.gather(f, o)
 	if err != nil {
 		return err

@@ -264,7 +264,7 @@ func (s *scanner) file(name string, now mark, named bool) {
 	}
 	known, ofNode := s.inv.Materials[f.Path]
 	switch {
-	case f.State == Readable && isSnapshot(data):
+	case f.State == Readable && IsSnapshot(data):
 		if !s.sets {
 			s.lose(name, parsers.KindUnsupported, "is a snapshot of a node, which certaudit audit judges")
 			break

@@ -69,7 +69,7 @@ func recognised(b *bufio.Reader) (contents, io.Reader, error) {
 
 func contentsOf(start []byte) contents {
 	switch {
-	case isSnapshot(start):
+	case IsSnapshot(start):
 		return someSnapshots
 	case len(start) == peekBytes && bytes.HasPrefix(start[257:], []byte("ustar")): // POSIX.1-2024 pax, ustar Header Block
 		return tarArchive

@@ -218,8 +218,8 @@ func (m *meter) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// isSnapshot reports whether data begins as a snapshot does.
-func isSnapshot(data []byte) bool {
+// IsSnapshot reports whether data begins as a snapshot does.
+func IsSnapshot(data []byte) bool {
 	text := data[:min(len(data), 512)]
 	for _, token := range []string{"{", `"schema"`, ":", `"` + snapshotPrefix} {
 		rest, ok := bytes.CutPrefix(bytes.TrimLeft(text, " \t\r\n"), []byte(token))
