@@ -113,7 +113,7 @@ func (s *scanner) set(name string, b *bufio.Reader, named bool) bool {
 
 // snapshots adds the nodes of snapshots that follow one another.
 func (s *scanner) snapshots(name string, r io.Reader) {
-	reader, broken := newSnapshotReader(bufio.NewReaderSize(r, 1<<16), s.certificates), false
+	reader, broken := newSnapshotReader(r, s.certificates), false
 	for n := 1; !broken && !s.isLate(name); n++ {
 		text, err := reader.next()
 		if errors.Is(err, io.EOF) {

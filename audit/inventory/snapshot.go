@@ -1,6 +1,7 @@
 package inventory
 
 import (
+	"bufio"
 	"bytes"
 	"cmp"
 	"crypto/x509"
@@ -94,7 +95,9 @@ func (inv *Inventory) embedded() iter.Seq[*parsers.Material] {
 // SnapshotReader reads snapshots that follow one another. Equal certificates of all are
 // decoded once.
 type SnapshotReader struct {
-	in      *meter
+	in    *meter
+	lines *bufio.Reader
+	// decoder reads what is not one snapshot a line; nil until such comes.
 	decoder *json.Decoder
 	known   *pool
 }
@@ -104,7 +107,7 @@ func NewSnapshotReader(r io.Reader) *SnapshotReader { return newSnapshotReader(r
 
 func newSnapshotReader(r io.Reader, known *pool) *SnapshotReader {
 	in := &meter{r: r}
-	return &SnapshotReader{in: in, decoder: json.NewDecoder(in), known: known}
+	return &SnapshotReader{in: in, lines: bufio.NewReaderSize(in, 1<<16), known: known}
 }
 
 // Next returns the next snapshot, and io.EOF behind the last. After any other error
@@ -118,8 +121,21 @@ func (r *SnapshotReader) Next() (*Inventory, error) {
 }
 
 // next returns the text of the next snapshot.
-func (r *SnapshotReader) next() (json.RawMessage, error) {
+func (r *SnapshotReader) next() ([]byte, error) {
 	r.in.left = maxSnapshot
+	if r.decoder == nil {
+		line, err := r.lines.ReadBytes('\n')
+		text := bytes.TrimSpace(line)
+		switch {
+		case len(text) == 0 && err == nil:
+			return r.next()
+		case len(text) == 0 && errors.Is(err, io.EOF):
+			return nil, io.EOF
+		case bytes.HasPrefix(text, []byte("{")) && bytes.HasSuffix(text, []byte("}")) && json.Valid(text):
+			return text, nil
+		}
+		r.decoder = json.NewDecoder(io.MultiReader(bytes.NewReader(line), r.lines))
+	}
 	var text json.RawMessage
 	switch err := r.decoder.Decode(&text); {
 	case errors.Is(err, io.EOF):
