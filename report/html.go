@@ -13,7 +13,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	"certaudit/audit"
 )
@@ -65,7 +64,7 @@ type htmlPage struct {
 	Conclusion   htmlConclusion
 	Next         htmlNext
 	Expired      int
-	Nodes        []htmlNode
+	Nodes        []nodeSums
 	Omissions    []omission
 	Checks       []htmlCheck
 	Timeline     htmlTimeline
@@ -94,7 +93,7 @@ func newHTMLPage(r audit.Result) htmlPage {
 		Conclusion:   conclude(r),
 		Next:         nextExpiry(r, rows),
 		Expired:      countExpired(r),
-		Nodes:        htmlNodes(r),
+		Nodes:        sumNodes(r),
 		Omissions:    omissions(r),
 		Checks:       htmlChecks(r),
 		Timeline:     newTimeline(r, rows),
@@ -186,47 +185,6 @@ func countExpired(r audit.Result) (n int) {
 		}
 	}
 	return n
-}
-
-// htmlNode is a node with what was found on it and is not ignored.
-type htmlNode struct {
-	audit.Node
-	Certificates, Critical, Warning, Info int
-	Next                                  time.Time
-}
-
-func htmlNodes(r audit.Result) []htmlNode {
-	nodes := make([]htmlNode, len(r.Nodes))
-	byName := map[string]*htmlNode{}
-	for i, n := range r.Nodes {
-		nodes[i].Node = n
-		byName[n.Name] = &nodes[i]
-	}
-	for _, c := range r.Certificates {
-		if n := byName[c.Node]; n != nil && !c.NotAfter.IsZero() {
-			n.Certificates++
-			if c.NotAfter.After(r.At) && (n.Next.IsZero() || c.NotAfter.Before(n.Next)) {
-				n.Next = c.NotAfter
-			}
-		}
-	}
-	for _, f := range r.Findings {
-		if n := byName[f.Node]; n != nil && f.Counts() {
-			n.count(f.Severity)
-		}
-	}
-	return nodes
-}
-
-func (n *htmlNode) count(s audit.Severity) {
-	switch s {
-	case audit.Critical:
-		n.Critical++
-	case audit.Warning:
-		n.Warning++
-	case audit.Info:
-		n.Info++
-	}
 }
 
 // htmlCheck is what a check looked at on all nodes together.

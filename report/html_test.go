@@ -420,7 +420,7 @@ func TestHTMLTimeline(t *testing.T) {
 // A mark of several counts those that are not ok.
 func TestHTMLMark(t *testing.T) {
 	row := func(level level) htmlRow {
-		return htmlRow{subject: subject{audit.Certificate{Role: "r", Path: "/p", NotAfter: now.AddDate(0, 0, 5)}, now, true}, Level: level}
+		return htmlRow{subject: subject{Certificate: audit.Certificate{Role: "r", Path: "/p", NotAfter: now.AddDate(0, 0, 5)}, at: now, alone: true}, Level: level}
 	}
 	axis := newTimeAxis(now, nil)
 	for _, tt := range []struct {
@@ -452,7 +452,7 @@ func TestHTMLNodes(t *testing.T) {
 		next                                  string
 	}
 	var got []node
-	for _, n := range htmlNodes(crowded()) {
+	for _, n := range sumNodes(crowded()) {
 		got = append(got, node{n.Name, n.Certificates, n.Critical, n.Warning, n.Info, day(n.Next)})
 	}
 	want := []node{{"cp-1", 3, 0, 1, 0, "2026-11-23"}, {"cp-2", 3, 2, 0, 2, "9999-12-31"}}

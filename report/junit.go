@@ -169,7 +169,8 @@ func failure(findings []audit.Finding) *junitProblem {
 func findingTexts(findings []audit.Finding) []string {
 	var out []string
 	for _, f := range findings {
-		out = append(out, findingBlock(f, nil, false, Options{}))
+		alone := sharedFinding{Finding: f}
+		out = append(out, findingBlock(alone, fleet{}, printableLines(f.Remedy), Options{}))
 	}
 	return out
 }

@@ -17,22 +17,42 @@ import (
 //
 // Source: kubernetes cmd/kubeadm/app/cmd/certs.go.
 func writeKubeadm(w io.Writer, r audit.Result, _ Options) error {
-	rows, err := kubeadmRows(r)
+	nodes, err := kubeadmNodes(r)
 	if err != nil {
 		return err
 	}
-	t := tabwriter.NewWriter(w, 10, 4, 3, ' ', 0)
-	fmt.Fprintln(t, "CERTIFICATE\tEXPIRES\tRESIDUAL TIME\tCERTIFICATE AUTHORITY\tEXTERNALLY MANAGED")
-	for _, e := range rows.certificates {
-		fmt.Fprintln(t, rows.leafLine(e, r.At))
+	for i, rows := range nodes {
+		if severalNodes(r) {
+			if i > 0 {
+				fmt.Fprintln(w)
+			}
+			fmt.Fprintf(w, "%s:\n\n", printable(rows.node))
+		}
+		if rows.failure != "" {
+			fmt.Fprintln(w, rows.failure)
+			continue
+		}
+		if err := rows.write(w, r.At); err != nil {
+			return err
+		}
 	}
-	fmt.Fprintln(t)
-	fmt.Fprintln(t, "CERTIFICATE AUTHORITY\tEXPIRES\tRESIDUAL TIME\tEXTERNALLY MANAGED")
-	for _, e := range rows.authorities {
-		fmt.Fprintln(t, rows.authorityLine(e, r.At))
+	return nil
+}
+
+// write writes the two tables of a node.
+func (t kubeadmTables) write(to io.Writer, at time.Time) error {
+	w := tabwriter.NewWriter(to, 10, 4, 3, ' ', 0)
+	fmt.Fprintln(w, "CERTIFICATE\tEXPIRES\tRESIDUAL TIME\tCERTIFICATE AUTHORITY\tEXTERNALLY MANAGED")
+	for _, e := range t.certificates {
+		fmt.Fprintln(w, t.leafLine(e, at))
+	}
+	fmt.Fprintln(w)
+	fmt.Fprintln(w, "CERTIFICATE AUTHORITY\tEXPIRES\tRESIDUAL TIME\tEXTERNALLY MANAGED")
+	for _, e := range t.authorities {
+		fmt.Fprintln(w, t.authorityLine(e, at))
 	}
 	// The tabwriter keeps the first error of its writer for Flush.
-	return t.Flush()
+	return w.Flush()
 }
 
 func (t kubeadmTables) leafLine(e audit.Expiration, at time.Time) string {
@@ -53,6 +73,10 @@ func (t kubeadmTables) authorityLine(e audit.Expiration, at time.Time) string {
 //
 // Source: kubernetes cmd/kubeadm/app/apis/output/v1alpha3/types.go.
 type expirationInfo struct {
+	// Node is that of the rows; "", as kubeadm has it, where there is but one.
+	Node string `json:"node,omitempty"`
+	// Error is what kubeadm ends with there instead of rows; "" for nothing.
+	Error                  string              `json:"error,omitempty"`
 	Kind                   string              `json:"kind"`
 	APIVersion             string              `json:"apiVersion"`
 	Certificates           []kubeadmExpiration `json:"certificates"`
@@ -71,23 +95,39 @@ type kubeadmExpiration struct {
 }
 
 // writeKubeadmJSON writes what kubeadm certs check-expiration -o json prints,
-// byte for byte.
+// byte for byte; of several nodes a list of such documents, each with its node.
 func writeKubeadmJSON(w io.Writer, r audit.Result, _ Options) error {
-	rows, err := kubeadmRows(r)
+	nodes, err := kubeadmNodes(r)
 	if err != nil {
 		return err
 	}
-	data, err := json.MarshalIndent(expirationInfo{
-		Kind:                   "CertificateExpirationInfo",
-		APIVersion:             "output.kubeadm.k8s.io/v1alpha3",
-		Certificates:           kubeadmExpirations(rows.certificates, r.At),
-		CertificateAuthorities: kubeadmExpirations(rows.authorities, r.At),
-	}, "", "    ")
+	var documents []expirationInfo
+	for _, rows := range nodes {
+		documents = append(documents, rows.info(r.At))
+	}
+	var document any = documents
+	if !severalNodes(r) {
+		documents[0].Node = ""
+		document = documents[0]
+	}
+	data, err := json.MarshalIndent(document, "", "    ")
 	if err != nil {
 		return err
 	}
 	_, err = w.Write(append(data, '\n'))
 	return err
+}
+
+// info is the document of a node.
+func (t kubeadmTables) info(at time.Time) expirationInfo {
+	return expirationInfo{
+		Node:                   printable(t.node),
+		Error:                  t.failure,
+		Kind:                   "CertificateExpirationInfo",
+		APIVersion:             "output.kubeadm.k8s.io/v1alpha3",
+		Certificates:           kubeadmExpirations(t.certificates, at),
+		CertificateAuthorities: kubeadmExpirations(t.authorities, at),
+	}
 }
 
 func kubeadmExpirations(list []audit.Expiration, at time.Time) []kubeadmExpiration {
@@ -109,34 +149,49 @@ func kubeadmExpirations(list []audit.Expiration, at time.Time) []kubeadmExpirati
 // kubeadmTables are the rows of kubeadm's two tables, in the order of the node,
 // and how it writes what is left.
 type kubeadmTables struct {
+	node string
+	// failure is what kubeadm ends with instead of the tables; "" for nothing.
+	failure                   string
 	certificates, authorities []audit.Expiration
 	duration                  func(time.Duration) string
 }
 
-// kubeadmRows returns the rows of the one node of r. kubeadm knows nothing of
-// several nodes, and prints nothing where it has not set up a control plane.
-func kubeadmRows(r audit.Result) (kubeadmTables, error) {
-	if len(r.Nodes) > 1 {
-		return kubeadmTables{}, fmt.Errorf("the kubeadm format shows one node; the result has %d", len(r.Nodes))
+// kubeadmNodes returns the rows of each node that kubeadm made a control plane of; it
+// prints nothing elsewhere. It fails where kubeadm does on all of them.
+func kubeadmNodes(r audit.Result) ([]kubeadmTables, error) {
+	var nodes []kubeadmTables
+	failed := 0
+	for _, n := range r.Nodes {
+		switch {
+		case n.ExpirationError != "":
+			failed++
+			nodes = append(nodes, kubeadmTables{node: n.Name, failure: "kubeadm certs check-expiration ends with the error: " + printable(n.ExpirationError)})
+		case n.Expirations != nil:
+			nodes = append(nodes, kubeadmRows(n))
+		}
 	}
-	if len(r.Nodes) > 0 && r.Nodes[0].ExpirationError != "" {
-		return kubeadmTables{}, fmt.Errorf("kubeadm certs check-expiration ends with the error: %s", r.Nodes[0].ExpirationError)
+	switch {
+	case failed > 0 && failed == len(nodes):
+		return nil, errors.New(nodes[0].failure)
+	case len(nodes) == 0:
+		return nil, errors.New("no kubeadm control plane found; the kubeadm format shows the certificates that kubeadm manages there")
 	}
-	if len(r.Nodes) == 0 || r.Nodes[0].Expirations == nil {
-		return kubeadmTables{}, errors.New("no kubeadm control plane found; the kubeadm format shows the certificates that kubeadm manages there")
-	}
-	t := kubeadmTables{duration: humanDuration}
-	if r.Nodes[0].ShortResidual {
+	return nodes, nil
+}
+
+func kubeadmRows(n audit.Node) kubeadmTables {
+	t := kubeadmTables{node: n.Name, duration: humanDuration}
+	if n.ShortResidual {
 		t.duration = shortHumanDuration
 	}
-	for _, e := range r.Nodes[0].Expirations {
+	for _, e := range n.Expirations {
 		if e.IsCA {
 			t.authorities = append(t.authorities, e)
 		} else {
 			t.certificates = append(t.certificates, e)
 		}
 	}
-	return t, nil
+	return t
 }
 
 // residual is the time that e has left at at, in whole seconds toward zero.

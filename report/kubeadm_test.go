@@ -136,7 +136,6 @@ func TestKubeadmUnusual(t *testing.T) {
 }
 
 func TestKubeadmErrors(t *testing.T) {
-	row := []audit.Expiration{{Name: "apiserver"}}
 	for _, tt := range []struct {
 		nodes []audit.Node
 		want  string
@@ -144,7 +143,7 @@ func TestKubeadmErrors(t *testing.T) {
 		{nil, "no kubeadm control plane found; the kubeadm format shows the certificates that kubeadm manages there"},
 		{[]audit.Node{{Name: "worker"}}, "no kubeadm control plane found; the kubeadm format shows the certificates that kubeadm manages there"},
 		{[]audit.Node{{ExpirationError: "failed to load"}}, "kubeadm certs check-expiration ends with the error: failed to load"},
-		{[]audit.Node{{Expirations: row}, {Expirations: row}}, "the kubeadm format shows one node; the result has 2"},
+		{[]audit.Node{{Name: "a", ExpirationError: "one"}, {Name: "b", ExpirationError: "two"}, {Name: "worker"}}, "kubeadm certs check-expiration ends with the error: one"},
 	} {
 		for _, write := range []func(*bytes.Buffer, audit.Result) error{
 			func(b *bytes.Buffer, r audit.Result) error { return writeKubeadm(b, r, Options{}) },
@@ -155,6 +154,32 @@ func TestKubeadmErrors(t *testing.T) {
 				t.Errorf("%v: got %v and %q, want %s", tt.nodes, err, b.String(), tt.want)
 			}
 		}
+	}
+}
+
+// Of several nodes each control plane has its tables under its name, whatever kubeadm
+// says on another.
+func TestKubeadmNodes(t *testing.T) {
+	r := fine()
+	r.Nodes = append(r.Nodes, audit.Node{Name: "worker"}, audit.Node{Name: "cp-2", ExpirationError: "no file"}, r.Nodes[0])
+	r.Nodes[3].Name = "cp-3"
+	one := render(t, "kubeadm", fine(), Options{})
+	want := "cp-1:\n\n" + one + "\ncp-2:\n\nkubeadm certs check-expiration ends with the error: no file\n\ncp-3:\n\n" + one
+	if diff := cmp.Diff(want, render(t, "kubeadm", r, Options{})); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	type document struct {
+		Node, Error  string
+		Certificates []struct{ Name string }
+	}
+	var got []document
+	if err := json.Unmarshal([]byte(render(t, "kubeadm-json", r, Options{})), &got); err != nil {
+		t.Fatal(err)
+	}
+	rows := []struct{ Name string }{{"apiserver"}, {"etcd-server"}}
+	wantJSON := []document{{"cp-1", "", rows}, {"cp-2", "kubeadm certs check-expiration ends with the error: no file", []struct{ Name string }{}}, {"cp-3", "", rows}}
+	if diff := cmp.Diff(wantJSON, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 

@@ -15,7 +15,7 @@ import (
 // the status, the findings with their remedies, what was not judged, the requests
 // and the certificates.
 func writeMarkdown(w io.Writer, r audit.Result, _ Options) error {
-	sections := nonEmpty("**certaudit**: "+summaryLine(r), markdownFindings(r), markdownGaps(r), markdownRequests(r), markdownCertificates(r))
+	sections := nonEmpty("**certaudit**: "+summaryLine(r), markdownNodes(r), markdownFindings(r), markdownGaps(r), markdownRequests(r), markdownCertificates(r))
 	_, err := io.WriteString(w, strings.Join(sections, "\n"))
 	return err
 }
@@ -49,11 +49,12 @@ func markdownFindings(r audit.Result) string {
 	}
 	var rows [][]string
 	var remedies strings.Builder
-	for i, f := range worstFirst(r.Findings) {
-		cells := codes(string(f.Severity), f.Check, f.Node, f.Component, findingPlace(f), seen(f))
+	for i, g := range shareFindings(r) {
+		f := g.Finding
+		cells := codes(string(f.Severity), f.Check, someNodes(g.nodes), f.Component, findingPlace(f), seen(f))
 		rows = append(rows, append([]string{strconv.Itoa(i + 1)}, cells...))
 		if f.Remedy != "" {
-			remedies.WriteString("\n" + markdownRemedy(i+1, f))
+			remedies.WriteString("\n" + markdownRemedy(i+1, g))
 		}
 	}
 	titles := []string{"#", "Severity", "Check", "Node", "Component", "Place", "Seen"}
@@ -61,8 +62,8 @@ func markdownFindings(r audit.Result) string {
 }
 
 // markdownRemedy is what to do about finding number n, folded away.
-func markdownRemedy(n int, f audit.Finding) string {
-	body := strings.TrimRight(strings.Join(printableLines(f.Remedy), "\n"), "\n")
+func markdownRemedy(n int, f sharedFinding) string {
+	body := strings.Join(ownRemedy(f), "\n")
 	fence := strings.Repeat("`", max(3, longestRun(body, '`')+1))
 	return fmt.Sprintf("<details><summary>Remedy for %d: <code>%s</code></summary>\n\n%ssh\n%s\n%s\n\n</details>\n",
 		n, html.EscapeString(brief(f.Check)), fence, body, fence)
@@ -83,9 +84,15 @@ func longestRun(s string, c rune) int {
 
 func markdownGaps(r audit.Result) string {
 	var rows [][]string
-	for _, o := range r.Outcomes {
-		if isPartial(o) {
-			rows = append(rows, codes(o.Check, o.Node, unjudged(o)))
+	if severalNodes(r) {
+		for _, o := range omissions(r) {
+			rows = append(rows, codes(strings.Join(o.Checks, ", "), strings.TrimPrefix(o.Where, " on "), o.Reason))
+		}
+	} else {
+		for _, o := range r.Outcomes {
+			if isPartial(o) {
+				rows = append(rows, codes(o.Check, o.Node, unjudged(o)))
+			}
 		}
 	}
 	if len(rows) == 0 {
@@ -98,7 +105,7 @@ func markdownCertificates(r audit.Result) string {
 	if len(r.Certificates) == 0 {
 		return ""
 	}
-	return "### Certificates\n\n" + certificateGrid(r, tableColumns).markdown()
+	return "### Certificates\n\n" + certificateGrid(r, tableColumns, !exact).markdown()
 }
 
 // markdown is the grid as a table with every text in code.

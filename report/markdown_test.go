@@ -107,17 +107,38 @@ func validMarkdown(t *testing.T, r audit.Result, out string) {
 	t.Helper()
 	got := readMarkdown(t, out)
 	want := markdownDocument{paragraphs: []string{"certaudit: " + strings.TrimSuffix(summaryLine(r), "\n")}}
+	if len(r.Nodes) > 1 {
+		want.headings = append(want.headings, "Nodes")
+		for _, g := range groupNodes(r, maxListed) {
+			want.paragraphs = append(want.paragraphs, g.Name()+": "+g.Count()+"; "+g.Found())
+			nodes := [][]string{{"NODE", "KIND", "KUBERNETES", "CERTIFICATES", "FINDINGS", "NEXT EXPIRY"}}
+			for _, c := range newGrid(sumColumns, g.Listed).rows {
+				var row []string
+				for _, cell := range c {
+					row = append(row, escaped(strings.Join(cell, "")))
+				}
+				nodes = append(nodes, row)
+			}
+			want.tables = append(want.tables, nodes)
+		}
+	}
 	findings := [][]string{{"#", "Severity", "Check", "Node", "Component", "Place", "Seen"}}
-	for i, f := range worstFirst(r.Findings) {
-		findings = append(findings, []string{fmt.Sprint(i + 1), shown(string(f.Severity)), shown(f.Check), shown(f.Node), shown(f.Component), shown(findingPlace(f)), shown(seen(f))})
+	for i, g := range shareFindings(r) {
+		f := g.Finding
+		findings = append(findings, []string{fmt.Sprint(i + 1), shown(string(f.Severity)), shown(f.Check), shown(strings.Join(g.nodes, ", ")), shown(f.Component), shown(findingPlace(f)), shown(seen(f))})
 		if f.Remedy != "" {
 			want.summaries = append(want.summaries, fmt.Sprintf("Remedy for %d: %s", i+1, brief(f.Check)))
-			want.blocks = append(want.blocks, strings.TrimRight(strings.Join(printableLines(f.Remedy), "\n"), "\n")+"\n")
+			want.blocks = append(want.blocks, strings.Join(ownRemedy(g), "\n")+"\n")
 		}
 	}
 	gaps := [][]string{{"Check", "Node", "Reason"}}
+	if len(r.Nodes) > 1 {
+		for _, o := range omissions(r) {
+			gaps = append(gaps, []string{shown(strings.Join(o.Checks, ", ")), shown(strings.TrimPrefix(o.Where, " on ")), shown(o.Reason)})
+		}
+	}
 	for _, o := range r.Outcomes {
-		if o.State == audit.Incomplete || o.Reason != "" {
+		if len(r.Nodes) <= 1 && (o.State == audit.Incomplete || o.Reason != "") {
 			reason := o.Reason
 			if reason == "" {
 				reason = "incomplete, no reason given"
@@ -129,7 +150,7 @@ func validMarkdown(t *testing.T, r audit.Result, out string) {
 	if len(r.Nodes) > 1 {
 		certificates[0] = append([]string{"NODE"}, certificates[0]...)
 	}
-	for _, c := range certificateGrid(r, tableColumns).rows {
+	for _, c := range certificateGrid(r, tableColumns, !exact).rows {
 		var row []string
 		for _, cell := range c {
 			row = append(row, escaped(strings.Join(cell, "")))
@@ -174,7 +195,7 @@ func TestCode(t *testing.T) {
 
 func TestMarkdownRemedyFence(t *testing.T) {
 	want := "<details><summary>Remedy for 7: <code>a&lt;b</code></summary>\n\n`````sh\necho ````\n</details>\n`````\n\n</details>\n"
-	if diff := cmp.Diff(want, markdownRemedy(7, audit.Finding{Check: "a<b", Remedy: "echo ````\n</details>\n\n"})); diff != "" {
+	if diff := cmp.Diff(want, markdownRemedy(7, sharedFinding{Finding: audit.Finding{Check: "a<b", Remedy: "echo ````\n</details>\n\n"}})); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

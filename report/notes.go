@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"certaudit/audit"
@@ -13,8 +14,13 @@ import (
 
 // writeNotes writes what stands below the table: findings, the plan in short, what
 // was not judged, and the summary line.
-func writeNotes(b *bytes.Buffer, r audit.Result, o Options) {
-	for _, section := range []string{findingsSection(r, o), planSection(r), omissionsSection(r, o), summaryLine(r)} {
+func writeNotes(b *bytes.Buffer, r audit.Result, o Options) error {
+	plan := newPlanIndex(r)
+	nodes, err := nodesSection(r, o)
+	if err != nil {
+		return err
+	}
+	for _, section := range []string{findingsSection(r, plan, o), planSection(r, plan), omissionsSection(r, o), nodes, summaryLine(r)} {
 		if section == "" {
 			continue
 		}
@@ -23,32 +29,65 @@ func writeNotes(b *bytes.Buffer, r audit.Result, o Options) {
 		}
 		b.WriteString(section)
 	}
+	return nil
 }
 
-// findingsSection lists the findings, worst first.
-func findingsSection(r audit.Result, o Options) string {
+// findingsSection lists the findings, worst first; what several nodes share once.
+func findingsSection(r audit.Result, plan *planIndex, o Options) string {
 	if len(r.Findings) == 0 {
 		return ""
 	}
 	var b strings.Builder
 	b.WriteString("Findings\n")
-	for _, f := range worstFirst(r.Findings) {
-		b.WriteString("\n" + findingBlock(f, r.Plan, severalNodes(r), o))
+	f := newFleet(r)
+	for _, g := range shareFindings(r) {
+		b.WriteString("\n" + findingBlock(g, f, remedyLines(g, r, plan), o))
 	}
 	return b.String()
 }
 
-// planSection is the plan in short, one line a step.
-func planSection(r audit.Result) string {
+// maxPlans is how many different plans of nodes are shown in short.
+const maxPlans = 20
+
+// planSection is the plan in short, one line a step; that of several nodes once, by the
+// numbers of the steps of the first.
+func planSection(r audit.Result, plan *planIndex) string {
 	if len(r.Plan) == 0 {
 		return ""
 	}
 	var b strings.Builder
-	b.WriteString("Plan (certaudit plan prints the commands)\n\n")
-	for i, s := range r.Plan {
-		fmt.Fprintf(&b, "  %2d. %s\n", i+1, stepTitle(s, severalNodes(r)))
+	b.WriteString("Plan (certaudit plan prints the commands)\n")
+	for i, p := range plan.plans {
+		if i == maxPlans {
+			fmt.Fprintf(&b, "\n  and %s more; certaudit plan on a node prints its own\n", plural(len(plan.plans)-i, "other plan"))
+			break
+		}
+		b.WriteString("\n" + planHead(r, p))
+		for _, step := range p.steps {
+			fmt.Fprintf(&b, "  %2d. %s\n", step+1, p.title(r.Plan[step]))
+		}
 	}
 	return b.String()
+}
+
+// planHead says on which nodes the steps are to be done; "" where there is one node.
+func planHead(r audit.Result, p sharedPlan) string {
+	if !severalNodes(r) || p.nodes[0] == "" {
+		return ""
+	}
+	head := "  on " + printable(someNodes(p.nodes))
+	if len(p.nodes) > 1 {
+		head += ", one after the other"
+	}
+	return head + ":\n"
+}
+
+// title is that of a step, in words that hold for all nodes of the plan.
+func (p sharedPlan) title(s audit.Step) string {
+	if len(p.nodes) > 1 {
+		s.Title = nodeless(s.Title, s.Node)
+	}
+	return stepTitle(s, false)
 }
 
 // worstFirst returns a new slice of findings, the worst first and otherwise in
@@ -61,19 +100,21 @@ func worstFirst(findings []audit.Finding) []audit.Finding {
 
 // findingBlock is one finding: a headline and labelled lines. Only the message
 // is wrapped: a place and a command are there to be copied.
-func findingBlock(f audit.Finding, plan []audit.Step, nodes bool, o Options) string {
+func findingBlock(g sharedFinding, all fleet, remedy []string, o Options) string {
 	var b strings.Builder
-	b.WriteString(headline(f, nodes, o) + "\n")
+	f := g.Finding
+	b.WriteString(headline(g, all, o) + "\n")
 	for _, part := range []struct {
 		label string
 		lines []string
 	}{
+		{"nodes:", nonEmpty(g.list())},
 		{"at:", nonEmpty(findingPlace(f))},
 		{"ignored:", nonEmpty(printable(ignoredFor(f)))},
 		{"seen:", wrapText(f.Message, o.Width, len(indent))},
 		{"explains:", nonEmpty(printable(consequences(f)))},
 		{"breaks:", nonEmpty(printable(strings.Join(f.Breaks, ", ")))},
-		{"remedy:", nonEmpty(remedyLines(f, plan)...)},
+		{"remedy:", nonEmpty(remedy...)},
 		{"source:", nonEmpty(printable(f.Reference))},
 	} {
 		for i, line := range part.lines {
@@ -86,19 +127,53 @@ func findingBlock(f audit.Finding, plan []audit.Step, nodes bool, o Options) str
 	return b.String()
 }
 
+// list names the nodes of a finding that the headline only counts.
+func (g sharedFinding) list() string {
+	if len(g.nodes) <= maxNodes {
+		return ""
+	}
+	return printable(someNodes(g.nodes))
+}
+
+// maxSteps are the numbers of steps with one title.
+const maxSteps = 5
+
 // remedyLines are the steps of the plan that fix a finding, by their numbers, or the
 // remedy itself where no plan has any.
-func remedyLines(f audit.Finding, plan []audit.Step) []string {
-	var out []string
-	for i, s := range plan {
-		if s.Node == f.Node && slices.Contains(s.Findings, f.Label()) && (s.Phase == audit.PhasePlace || s.Phase == audit.PhaseFollow || s.Phase == audit.PhaseAsk) {
-			out = append(out, fmt.Sprintf("step %d: %s", i+1, stepTitle(s, false)))
+func remedyLines(g sharedFinding, r audit.Result, plan *planIndex) []string {
+	var titles groups[string]
+	for _, i := range plan.of(g, r.Findings) {
+		s := r.Plan[i]
+		if len(g.nodes) > 1 {
+			s.Title = nodeless(s.Title, s.Node)
 		}
+		titles.add(stepTitle(s, false), strconv.Itoa(i+1))
 	}
-	if len(out) == 0 {
-		return printableLines(f.Remedy)
+	if len(titles.keys) == 0 {
+		return ownRemedy(g)
+	}
+	var out []string
+	for _, title := range titles.keys {
+		numbers, word := titles.members[title], "steps "
+		if len(numbers) == 1 {
+			word = "step "
+		}
+		if len(numbers) > maxSteps {
+			numbers = append(numbers[:maxSteps:maxSteps], thousands(len(numbers)-maxSteps)+" more")
+		}
+		out = append(out, word+strings.Join(numbers, ", ")+": "+title)
 	}
 	return out
+}
+
+// ownRemedy is the remedy of a finding, which may be that of the first of its nodes
+// alone.
+func ownRemedy(g sharedFinding) []string {
+	lines := printableLines(strings.TrimRight(g.Remedy, "\n"))
+	if g.ownRemedy {
+		lines = append([]string{"# on " + printable(g.nodes[0]) + "; certaudit plan prints that of each other node there"}, lines...)
+	}
+	return lines
 }
 
 // consequences counts what follows from a finding by its checks; "" for nothing.
@@ -117,10 +192,11 @@ func consequences(f audit.Finding) string {
 // indent is where the text of a finding's lines begins.
 const indent = "           "
 
-func headline(f audit.Finding, nodes bool, o Options) string {
+func headline(g sharedFinding, all fleet, o Options) string {
+	f := g.Finding
 	parts := nonEmpty(severityWord(f, o), printable(f.Check), printable(f.Component))
-	if nodes && f.Node != "" {
-		parts = append(parts, "on "+printable(f.Node))
+	if all.several && len(g.nodes) > 0 {
+		parts = append(parts, "on "+printable(all.nodes(g.nodes)))
 	}
 	return strings.Join(parts, "  ")
 }
@@ -150,10 +226,25 @@ type omission struct {
 func omissions(r audit.Result) []omission {
 	type cause struct{ reason, check string }
 	var onNodes groups[cause]
+	said := map[string]string{}
 	for _, o := range r.Outcomes {
-		if isPartial(o) {
-			onNodes.add(cause{unjudged(o), o.Check}, o.Node)
+		if !isPartial(o) {
+			continue
 		}
+		reason := unjudged(o)
+		if severalNodes(r) {
+			// Of one node the reason stays as it is.
+			shared := nodeless(reason, o.Node)
+			if known, ok := said[shared]; ok && known != reason {
+				said[shared] = shared
+			} else {
+				said[shared] = reason
+			}
+			reason = shared
+		} else {
+			said[reason] = reason
+		}
+		onNodes.add(cause{reason, o.Check}, o.Node)
 	}
 	type place struct{ reason, where string }
 	var ofChecks groups[place]
@@ -166,7 +257,7 @@ func omissions(r audit.Result) []omission {
 	}
 	var left []omission
 	for _, p := range ofChecks.keys {
-		left = append(left, omission{ofChecks.members[p], p.where, p.reason})
+		left = append(left, omission{ofChecks.members[p], p.where, said[p.reason]})
 	}
 	return left
 }
@@ -227,13 +318,10 @@ func summaryLine(r audit.Result) string {
 	case s.Certificates == 0:
 		line = "no certificates found"
 	}
-	counts := slices.DeleteFunc([]string{
-		fmt.Sprintf("%d critical", s.Critical),
-		fmt.Sprintf("%d warning", s.Warning),
-		fmt.Sprintf("%d info", s.Info),
-		fmt.Sprintf("%d waived", s.Waived),
-		fmt.Sprintf("%d known", s.Known),
-	}, func(c string) bool { return strings.HasPrefix(c, "0 ") })
+	if severalNodes(r) {
+		line += fmt.Sprintf(" on %d nodes", len(r.Nodes))
+	}
+	counts := counted(s)
 	switch {
 	case len(counts) > 0:
 		line += ": " + strings.Join(counts, ", ")
@@ -244,6 +332,17 @@ func summaryLine(r audit.Result) string {
 		line += fmt.Sprintf("; next expiry %s (%s)", day(s.NextExpiry), remainingDays(s.NextExpiry, r.At))
 	}
 	return line + unfinished(r) + "\n"
+}
+
+// counted are the counts of a summary that are not 0.
+func counted(s audit.Summary) []string {
+	return slices.DeleteFunc([]string{
+		fmt.Sprintf("%d critical", s.Critical),
+		fmt.Sprintf("%d warning", s.Warning),
+		fmt.Sprintf("%d info", s.Info),
+		fmt.Sprintf("%d waived", s.Waived),
+		fmt.Sprintf("%d known", s.Known),
+	}, func(c string) bool { return strings.HasPrefix(c, "0 ") })
 }
 
 // unfinished is what a summary adds where something could not be read or judged.

@@ -38,6 +38,10 @@ type subject struct {
 	at time.Time
 	// alone: no other field of the same file holds a certificate.
 	alone bool
+	// nodes are those that share the row; nil for a certificate of one.
+	nodes []string
+	// until is the latest expiry of those that share the row; zero for one.
+	until time.Time
 }
 
 // subjects are the certificates of a result in their order.
@@ -54,13 +58,20 @@ func subjects(r audit.Result) []subject {
 	}
 	out := make([]subject, len(r.Certificates))
 	for i, c := range r.Certificates {
-		out[i] = subject{c, r.At, !several[file{c.Node, c.Path}]}
+		out[i] = subject{Certificate: c, at: r.At, alone: !several[file{c.Node, c.Path}]}
 	}
 	return out
 }
 
 // nodeColumn is the first where a result has several nodes.
-var nodeColumn = column[subject]{"NODE", func(c subject) cell { return whole(c.Node) }}
+func nodeColumn(f fleet) column[subject] {
+	return column[subject]{"NODE", func(c subject) cell {
+		if c.nodes == nil {
+			return names(c.Node)
+		}
+		return names(f.nodes(c.nodes))
+	}}
+}
 
 // tableColumns are those of the kubeadm certificate health-check sheet, then
 // the verdict.
@@ -72,7 +83,7 @@ var tableColumns = []column[subject]{
 	{"ALT NAMES", func(c subject) cell { return names(strings.Join(slices.Concat(c.DNSNames, c.IPAddresses), ", ")) }},
 	{"ORGANIZATION", func(c subject) cell { return names(strings.Join(c.Organizations, ", ")) }},
 	{"ISSUER", func(c subject) cell { return names(c.Issuer) }},
-	{"EXPIRATION", func(c subject) cell { return expiration(c.NotAfter, c.at) }},
+	{"EXPIRATION", func(c subject) cell { return expiration(c.NotAfter, c.until, c.at, minute) }},
 	{statusTitle, func(c subject) cell { return names(c.Status) }},
 }
 
@@ -94,7 +105,7 @@ func writeTable(w io.Writer, r audit.Result, o Options) error {
 	if len(r.Requests) > 0 {
 		return writeRequests(w, r, o, requestColumns)
 	}
-	return writeColumns(w, r, o, tableColumns)
+	return writeColumns(w, r, o, tableColumns, !exact)
 }
 
 // writeWide writes the same with more columns.
@@ -102,21 +113,43 @@ func writeWide(w io.Writer, r audit.Result, o Options) error {
 	if len(r.Requests) > 0 {
 		return writeRequests(w, r, o, slices.Concat(requestColumns, wideRequestColumns))
 	}
-	return writeColumns(w, r, o, slices.Concat(tableColumns, wideColumns))
+	return writeColumns(w, r, o, slices.Concat(tableColumns, wideColumns), exact)
 }
 
-func writeColumns(w io.Writer, r audit.Result, o Options, columns []column[subject]) error {
-	g := certificateGrid(r, columns)
-	g.level = func(i int) level { return certificateLevel(r.Certificates[i]) }
+// narrowColumns are those of a table of several nodes on a terminal that is too narrow
+// for all.
+var narrowColumns = []column[subject]{
+	{"COMPONENT", func(c subject) cell { return names(c.Component) }},
+	{"CERTIFICATE PATH", func(c subject) cell { return place(c) }},
+	{"EXPIRATION", func(c subject) cell { return expiration(c.NotAfter, c.until, c.at, day) }},
+	{statusTitle, func(c subject) cell { return names(c.Status) }},
+}
+
+// narrowHint stands below a table of the narrowColumns.
+const narrowHint = "Names and issuers need a wider terminal, or -o csv, json or html.\n"
+
+func writeColumns(w io.Writer, r audit.Result, o Options, columns []column[subject], exact bool) error {
+	g := certificateGrid(r, columns, exact)
+	if severalNodes(r) {
+		narrow := certificateGrid(r, narrowColumns, exact)
+		narrow.hint = narrowHint
+		_, fits := g.fit(o.Width)
+		if _, narrowFits := narrow.fit(o.Width); !fits && narrowFits {
+			g = narrow
+		}
+	}
 	return writeGrid(w, g, r, o)
 }
 
 // certificateGrid has the node before the columns where there are several.
-func certificateGrid(r audit.Result, columns []column[subject]) grid {
+func certificateGrid(r audit.Result, columns []column[subject], exact bool) grid {
 	if severalNodes(r) {
-		columns = slices.Concat([]column[subject]{nodeColumn}, columns)
+		columns = slices.Concat([]column[subject]{nodeColumn(newFleet(r))}, columns)
 	}
-	return newGrid(columns, subjects(r))
+	rows := shareSubjects(r, exact)
+	g := newGrid(columns, rows)
+	g.level = func(i int) level { return certificateLevel(rows[i].Certificate) }
+	return g
 }
 
 // writeGrid writes a table, then findings and summary.
@@ -128,23 +161,34 @@ func writeGrid(w io.Writer, g grid, r audit.Result, o Options) error {
 	if err := g.write(&b, o); err != nil {
 		return err
 	}
-	writeNotes(&b, r, o)
+	if err := writeNotes(&b, r, o); err != nil {
+		return err
+	}
 	_, err := w.Write(b.Bytes())
 	return err
 }
 
-// distributions says of each node which distribution made it, one line each; "" where
-// none is recognised.
+// distributions says of each node which distribution made it, one line each, and one
+// for all nodes of one; "" where none is recognised.
 func distributions(nodes []audit.Node) string {
-	var b strings.Builder
+	var made groups[string]
 	for _, n := range nodes {
 		if d := n.Distribution; d != nil {
-			parts := nonEmpty(printable(n.Name), "a node of "+printable(d.Name)+" ("+printable(d.Mode)+")", "files in "+printable(d.Data), printable(d.Unit))
-			b.WriteString(strings.Join(parts, ", ") + "\n")
+			parts := nonEmpty("of "+printable(d.Name)+" ("+printable(d.Mode)+")", "files in "+printable(d.Data), printable(d.Unit))
+			text := strings.Join(parts, ", ") + "\n"
 			if d.Elsewhere != "" {
-				b.WriteString("not on this node: " + printable(d.Elsewhere) + "\n")
+				text += "not on this node: " + printable(d.Elsewhere) + "\n"
 			}
+			made.add(text, n.Name)
 		}
+	}
+	var b strings.Builder
+	for _, text := range made.keys {
+		on, what := made.members[text], ", a node "
+		if len(on) > 1 {
+			what = ", nodes "
+		}
+		b.WriteString(printable(someNodes(on)) + what + text)
 	}
 	return b.String()
 }
@@ -209,11 +253,17 @@ func place(c subject) cell {
 	return out
 }
 
-func expiration(notAfter, at time.Time) cell {
+// expiration is when a certificate ends, or the first and the last of several, with the
+// first to the minute or to the day.
+func expiration(notAfter, until, at time.Time, to func(time.Time) string) cell {
 	if notAfter.IsZero() {
 		return nil
 	}
-	return cell{minute(notAfter), " (" + remaining(notAfter, at) + ")"}
+	out := cell{to(notAfter), " (" + remaining(notAfter, at) + ")"}
+	if last := untilDay(notAfter, until); last != "" {
+		out = append(out, last)
+	}
+	return out
 }
 
 // grid is a table of cells, and what the layouts need to know about it.
@@ -223,6 +273,8 @@ type grid struct {
 	// level is that of the status, or the verdict, of row i; nil where none is
 	// coloured.
 	level func(i int) level
+	// hint is a line that stands below the table.
+	hint string
 }
 
 // newGrid is a table with a row for each thing.
@@ -252,7 +304,11 @@ func (g grid) write(b *bytes.Buffer, o Options) error {
 		g.writeBlocks(b, o)
 		return nil
 	}
-	return g.writeTable(b, widths, o)
+	if err := g.writeTable(b, widths, o); err != nil {
+		return err
+	}
+	b.WriteString(g.hint)
+	return nil
 }
 
 // fit returns the width of each column so that the table is at most width

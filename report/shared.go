@@ -1,0 +1,384 @@
+package report
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"certaudit/audit"
+)
+
+// nodeWord stands for the name of each of several nodes, as in the table of
+// requirements.
+const nodeWord = "{node}"
+
+// nodeless is s with the name of its node replaced by [nodeWord]: texts of several
+// nodes that differ in the name alone become equal. A name that is only part of a
+// longer word stays: "cp-1" is not in "cp-10".
+func nodeless(s, node string) string {
+	name, _, _ := strings.Cut(node, " ") // a second node of one name has something behind it
+	if name == "" || !strings.Contains(s, name) {
+		return s
+	}
+	var b strings.Builder
+	for {
+		i := strings.Index(s, name)
+		if i < 0 {
+			b.WriteString(s)
+			return b.String()
+		}
+		end := i + len(name)
+		if i > 0 && isWord(s[i-1]) || end < len(s) && isWord(s[end]) {
+			b.WriteString(s[:end])
+		} else {
+			b.WriteString(s[:i] + nodeWord)
+		}
+		s = s[end:]
+	}
+}
+
+// isWord reports whether a byte next to a name makes a longer word of it.
+func isWord(c byte) bool {
+	return '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || c == '_' || c >= 0x80
+}
+
+func allNodeless(list []string, node string) []string {
+	out := make([]string, len(list))
+	for i, s := range list {
+		out[i] = nodeless(s, node)
+	}
+	return out
+}
+
+// made is the time in the names that the kubelet gives its own certificates:
+// "cp-1-ca@1792843200" (k8s.io/client-go util/cert GenerateSelfSignedCertKey).
+var made = regexp.MustCompile(`@[0-9]+$`)
+
+// nodeName is a name in a certificate, without what differs by node.
+func nodeName(s, node string) string { return made.ReplaceAllString(nodeless(s, node), "@…") }
+
+// datesIn matches the times in the messages of findings.
+var datesIn = regexp.MustCompile(`[0-9]{4}-[0-9]{2}-[0-9]{2}( [0-9]{2}:[0-9]{2} UTC)?|[0-9]+ (days?|hours?|minutes?)\b`)
+
+// fleet knows of each node which cluster it is in. The zero value is of one node.
+type fleet struct {
+	several  bool
+	clusters int
+	cluster  map[string]string
+}
+
+func newFleet(r audit.Result) fleet {
+	f := fleet{several: severalNodes(r), clusters: len(r.Clusters), cluster: map[string]string{}}
+	for _, n := range r.Nodes {
+		f.cluster[n.Name] = n.Cluster
+	}
+	return f
+}
+
+// nodes lists names, up to maxNodes of them; of more it says how many there are, and
+// in which cluster where there are several.
+func (f fleet) nodes(names []string) string {
+	if len(names) <= maxNodes {
+		return strings.Join(names, ", ")
+	}
+	text := thousands(len(names)) + " nodes"
+	if home := f.cluster[names[0]]; f.clusters > 1 && home != "" {
+		text += " of " + home
+	}
+	return text
+}
+
+// maxNamed are the names of nodes in a list of many.
+const maxNamed = 10
+
+// someNodes lists up to maxNamed names, and counts the others: "w-1, w-2 and 4,990 more".
+func someNodes(names []string) string {
+	if len(names) <= maxNamed {
+		return strings.Join(names, ", ")
+	}
+	return strings.Join(names[:maxNamed], ", ") + " and " + thousands(len(names)-maxNamed) + " more"
+}
+
+// thousands is n with commas: "4,990".
+func thousands(n int) string {
+	s := fmt.Sprint(n)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+// exact asks for rows of which every column is the same on all their nodes.
+const exact = true
+
+// shareSubjects makes one row of what several nodes of a cluster have in common: the
+// same certificate at the same place and, unless exact, other certificates than CAs
+// that have the same place, role, status and, but for the node, names. Rows are in
+// the order of their first.
+func shareSubjects(r audit.Result, exact bool) []subject {
+	f := newFleet(r)
+	list := subjects(r)
+	if !f.several {
+		return list
+	}
+	type key struct{ cluster, component, kind, role, path, field, absent, status, identity string }
+	index := map[key]int{}
+	var merged []sharedRow
+	for _, s := range list {
+		k := key{f.cluster[s.Node], s.Component, s.Type, s.Role, fmt.Sprintf("%s#%d", nodeless(s.Path, s.Node), s.Index), s.Field, s.Absent, s.Status, ""}
+		switch {
+		case exact:
+			k.identity = s.SHA256 + "\x00" + strings.Join(s.UsedBy, "\x00")
+		case s.Type == typeCA:
+			k.identity = s.SHA256
+		default:
+			k.identity = strings.Join([]string{nodeName(s.CommonName, s.Node), nodeName(s.Issuer, s.Node), strings.Join(s.Organizations, "\x00")}, "\x01")
+		}
+		i, ok := index[k]
+		if !ok || s.Node == "" || merged[i].last().Node == s.Node {
+			i, index[k] = len(merged), len(merged)
+			merged = append(merged, sharedRow{})
+		}
+		merged[i] = append(merged[i], s)
+	}
+	out := make([]subject, len(merged))
+	for i, m := range merged {
+		out[i] = m.subject()
+	}
+	return out
+}
+
+// typeCA is the type of what signs others.
+const typeCA = "CA"
+
+// sharedRow are the certificates of several nodes that one row shows.
+type sharedRow []subject
+
+func (m sharedRow) last() subject { return m[len(m)-1] }
+
+// subject is the row: what all say alike, the earliest expiry, and of names those that
+// all have.
+func (m sharedRow) subject() subject {
+	s := m[0]
+	if len(m) == 1 {
+		return s
+	}
+	s.nodes = nil
+	s.until = s.NotAfter
+	for _, c := range m {
+		s.nodes = append(s.nodes, c.Node)
+		if c.NotAfter.Before(s.NotAfter) {
+			s.NotAfter = c.NotAfter
+		}
+		if c.NotAfter.After(s.until) {
+			s.until = c.NotAfter
+		}
+		if c.NotBefore.Before(s.NotBefore) {
+			s.NotBefore = c.NotBefore
+		}
+	}
+	s.Path = m.text(func(c subject) string { return c.Path }, nodeless)
+	s.CommonName = m.text(func(c subject) string { return c.CommonName }, nodeName)
+	s.Issuer = m.text(func(c subject) string { return c.Issuer }, nodeName)
+	s.DNSNames = m.common(func(c subject) []string { return c.DNSNames })
+	s.IPAddresses = m.common(func(c subject) []string { return c.IPAddresses })
+	return s
+}
+
+// text is what all say, without what differs by node where that is needed.
+func (m sharedRow) text(of func(subject) string, without func(s, node string) string) string {
+	first := of(m[0])
+	for _, c := range m {
+		if of(c) != first {
+			return without(first, m[0].Node)
+		}
+	}
+	return first
+}
+
+// common are the values that all have, and how many each has beside.
+func (m sharedRow) common(of func(subject) []string) []string {
+	first := of(m[0])
+	if !slices.ContainsFunc(m, func(c subject) bool { return !slices.Equal(of(c), first) }) {
+		return first
+	}
+	out := allNodeless(first, m[0].Node)
+	least, most := len(first), len(first)
+	for _, c := range m[1:] {
+		has := allNodeless(of(c), c.Node)
+		out = slices.DeleteFunc(out, func(v string) bool { return !slices.Contains(has, v) })
+		least, most = min(least, len(has)), max(most, len(has))
+	}
+	switch {
+	case least != most:
+		out = append(out, "more on each node")
+	case most > len(out):
+		out = append(out, fmt.Sprintf("%d more on each node", most-len(out)))
+	}
+	return out
+}
+
+// sharedFinding is a finding of one node, or the same finding of several nodes of a
+// cluster: that of the first, in words that hold for all.
+type sharedFinding struct {
+	audit.Finding
+	// nodes are those that have it; nil for what belongs to none.
+	nodes []string
+	// members are the indexes of all in the result.
+	members []int
+	// apart says that the dates in the messages differ.
+	apart bool
+	// ownRemedy says that the remedy is that of the first node alone.
+	ownRemedy bool
+}
+
+// shareFindings puts the worst first, and makes one of those that say the same but for
+// the name of the node and dates.
+func shareFindings(r audit.Result) []sharedFinding {
+	f := newFleet(r)
+	order := make([]int, len(r.Findings))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return r.Findings[b].Severity.Rank() - r.Findings[a].Severity.Rank() })
+	type key struct {
+		cluster, check, component, path, field, message, ignored, explains, breaks, reference string
+		severity                                                                              audit.Severity
+	}
+	index := map[key]int{}
+	undated := memo(func(s string) string { return datesIn.ReplaceAllString(s, "…") })
+	var out []sharedFinding
+	for _, i := range order {
+		one := r.Findings[i]
+		if !f.several || one.Node == "" {
+			out = append(out, sharedFinding{Finding: one, nodes: nonEmpty(one.Node), members: []int{i}})
+			continue
+		}
+		k := key{f.cluster[one.Node], one.Check, one.Component, nodeless(one.Path, one.Node), one.Field, undated(nodeless(one.Message, one.Node)), ignoredFor(one),
+			consequences(one), strings.Join(allNodeless(one.Breaks, one.Node), "\x00"), one.Reference, one.Severity}
+		at, ok := index[k]
+		if !ok || out[at].lastNode() == one.Node {
+			index[k] = len(out)
+			out = append(out, sharedFinding{Finding: one, nodes: []string{one.Node}, members: []int{i}})
+			continue
+		}
+		g := &out[at]
+		g.nodes, g.members = append(g.nodes, one.Node), append(g.members, i)
+	}
+	for i := range out {
+		out[i].join(r.Findings)
+	}
+	return out
+}
+
+func (g sharedFinding) lastNode() string { return g.nodes[len(g.nodes)-1] }
+
+// join words a finding of several nodes so that it holds for all.
+func (g *sharedFinding) join(findings []audit.Finding) {
+	first := findings[g.members[0]]
+	for _, i := range g.members[1:] {
+		f := findings[i]
+		if f.Message != first.Message {
+			g.Message = nodeless(first.Message, first.Node)
+			g.apart = g.apart || nodeless(f.Message, f.Node) != g.Message
+		}
+		if f.Path != first.Path {
+			g.Path = nodeless(first.Path, first.Node)
+		}
+		if !slices.Equal(f.Breaks, first.Breaks) {
+			g.Breaks = allNodeless(first.Breaks, first.Node)
+		}
+		g.ownRemedy = g.ownRemedy || f.Remedy != first.Remedy
+	}
+	if g.apart {
+		g.Message += " (so on " + first.Node + "; the dates of the others differ)"
+	}
+}
+
+// memo keeps what a function gave for a text.
+func memo(f func(string) string) func(string) string {
+	known := map[string]string{}
+	return func(s string) string {
+		out, ok := known[s]
+		if !ok {
+			out = f(s)
+			known[s] = out
+		}
+		return out
+	}
+}
+
+// sharedPlan are the steps of a node, or of several that have the same ones.
+type sharedPlan struct {
+	nodes []string
+	// steps are the indexes, in the plan of the result, of the steps of the first node.
+	steps []int
+}
+
+// planIndex says where the plan of a result, as the reports show it, has the step that
+// fixes a finding.
+type planIndex struct {
+	plans []sharedPlan
+	// shown is, for each step of the result, the index of the one that is shown for it.
+	shown []int
+	// fixes are the steps that fix the findings of a label on a node.
+	fixes map[[2]string][]int
+}
+
+func newPlanIndex(r audit.Result) *planIndex {
+	p := &planIndex{shown: make([]int, len(r.Plan)), fixes: map[[2]string][]int{}}
+	var nodes []string
+	stepsOf := map[string][]int{}
+	for i, s := range r.Plan {
+		if stepsOf[s.Node] == nil {
+			nodes = append(nodes, s.Node)
+		}
+		stepsOf[s.Node] = append(stepsOf[s.Node], i)
+		if s.Phase == audit.PhasePlace || s.Phase == audit.PhaseFollow || s.Phase == audit.PhaseAsk {
+			for _, label := range distinct(slices.Clone(s.Findings)) {
+				k := [2]string{s.Node, label}
+				p.fixes[k] = append(p.fixes[k], i)
+			}
+		}
+	}
+	cluster := newFleet(r).cluster
+	index := map[string]int{}
+	for _, node := range nodes {
+		key := cluster[node]
+		for _, i := range stepsOf[node] {
+			key += "\x00" + nodeless(stepTitle(r.Plan[i], false), node)
+		}
+		at, ok := index[key]
+		if !ok {
+			at, index[key] = len(p.plans), len(p.plans)
+			p.plans = append(p.plans, sharedPlan{steps: stepsOf[node]})
+		}
+		p.plans[at].nodes = append(p.plans[at].nodes, node)
+		for k, i := range stepsOf[node] {
+			p.shown[i] = p.plans[at].steps[k]
+		}
+	}
+	return p
+}
+
+// of are the steps that are shown for those that fix a finding, each once.
+func (p *planIndex) of(g sharedFinding, findings []audit.Finding) []int {
+	var out []int
+	for _, i := range g.members {
+		for _, step := range p.fixes[[2]string{findings[i].Node, findings[i].Label()}] {
+			out = append(out, p.shown[step])
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// span of dates of several certificates: "to 2027-11-25" where they end on other days.
+func untilDay(first, last time.Time) string {
+	if last.IsZero() || day(first) == day(last) {
+		return ""
+	}
+	return " to " + day(last)
+}
