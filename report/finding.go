@@ -28,6 +28,23 @@ func relative(path string) string {
 	return "."
 }
 
+// locator gives the path of a finding for a tool that knows files alone: relative to
+// the root of the node or, of several nodes, to the folder in which each has its root
+// under its name, so that files of two nodes are never taken for one.
+func locator(r audit.Result) func(audit.Finding) string {
+	several := severalNodes(r)
+	return func(f audit.Finding) string {
+		if !several || f.Node == "" {
+			return relative(f.Path)
+		}
+		folder := strings.ReplaceAll(f.Node, "/", "_")
+		if strings.Trim(folder, ".") == "" {
+			folder = "_"
+		}
+		return folder + "/" + strings.TrimLeft(f.Path, "/")
+	}
+}
+
 // statement says where something was seen and what, in one line for a reader
 // who is not shown the node: "cp-1:/etc/kubernetes/pki/ca.crt: expired ...".
 func statement(f audit.Finding, nodes bool) string {

@@ -345,6 +345,24 @@ func TestRelative(t *testing.T) {
 	}
 }
 
+// Files of several nodes lie in a folder of the node, whatever it is called.
+func TestLocator(t *testing.T) {
+	r := audit.Result{Nodes: []audit.Node{{Name: "cp-1"}}}
+	f := audit.Finding{Node: "cp-1", Path: "/etc/a"}
+	if got := locator(r)(f); got != "etc/a" {
+		t.Errorf("of one node: %q", got)
+	}
+	r.Nodes = append(r.Nodes, audit.Node{Name: "cp-2"})
+	for want, f := range map[string]audit.Finding{
+		"cp-1/etc/a": f, "cp-1/": {Node: "cp-1"}, ".": {}, "certs/a": {Path: "certs/a"},
+		"_/etc/a": {Node: "..", Path: "/etc/a"}, ".._.._x/a": {Node: "../../x", Path: "//a"},
+	} {
+		if got := locator(r)(f); got != want {
+			t.Errorf("of several: %q, want %q", got, want)
+		}
+	}
+}
+
 func TestStatement(t *testing.T) {
 	for _, tt := range []struct {
 		finding audit.Finding

@@ -18,10 +18,15 @@ var githubCommands = map[audit.Severity]string{audit.Critical: "error", audit.Wa
 // Source: https://docs.github.com/en/actions/reference/workflow-commands-for-github-actions.
 func writeGitHub(w io.Writer, r audit.Result, _ Options) error {
 	var b strings.Builder
+	at := locator(r)
 	for _, f := range worstFirst(r.Findings) {
 		command := cmp.Or(githubCommands[weight(f)], "notice")
 		message := append([]string{statement(f, severalNodes(r))}, printableLines(strings.TrimRight(f.Remedy, "\n"))...)
-		b.WriteString(annotation(command, f.Path, f.Line, f.Check, strings.Join(nonEmpty(message...), "\n")))
+		file := ""
+		if f.Path != "" {
+			file = at(f)
+		}
+		b.WriteString(annotation(command, file, f.Line, f.Check, strings.Join(nonEmpty(message...), "\n")))
 	}
 	for _, o := range r.Outcomes {
 		if o.State == audit.Incomplete {

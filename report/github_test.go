@@ -67,7 +67,7 @@ func validGitHub(t *testing.T, r audit.Result, out string) {
 		c := workflowCommand{map[audit.Severity]string{audit.Critical: "error", audit.Warning: "warning", audit.Info: "notice"}[gateSeverity(f)],
 			map[string]string{"title": printable(f.Check)}, statement(f, len(r.Nodes) > 1)}
 		if f.Path != "" {
-			c.properties["file"] = printable(relative(f.Path))
+			c.properties["file"] = printable(locator(r)(f))
 			if f.Line > 0 {
 				c.properties["line"] = strconv.Itoa(f.Line)
 			}

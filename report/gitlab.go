@@ -33,14 +33,14 @@ var gitlabSeverities = map[audit.Severity]string{audit.Critical: "critical", aud
 // finding as new or fixed by its fingerprint.
 func writeGitLab(w io.Writer, r audit.Result, _ Options) error {
 	issues := make([]gitlabIssue, len(r.Findings))
-	prints := fingerprints(r.Findings)
+	prints, at := fingerprints(r.Findings), locator(r)
 	for i, f := range r.Findings {
 		issues[i] = gitlabIssue{
 			Description: statement(f, severalNodes(r)),
 			CheckName:   printable(f.Check),
 			Fingerprint: prints[i],
 			Severity:    cmp.Or(gitlabSeverities[weight(f)], "info"),
-			Location:    gitlabLocation{printable(relative(f.Path)), gitlabLines{max(1, f.Line)}},
+			Location:    gitlabLocation{printable(at(f)), gitlabLines{max(1, f.Line)}},
 		}
 	}
 	return writeJSONValue(w, issues)

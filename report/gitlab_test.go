@@ -59,7 +59,7 @@ func validGitLab(t *testing.T, r audit.Result, out string) {
 		if begin == 0 {
 			begin = 1
 		}
-		want = append(want, codeQuality{statement(f, len(r.Nodes) > 1), printable(f.Check), got[i].Fingerprint, severities[gateSeverity(f)], printable(relative(f.Path)), begin})
+		want = append(want, codeQuality{statement(f, len(r.Nodes) > 1), printable(f.Check), got[i].Fingerprint, severities[gateSeverity(f)], printable(locator(r)(f)), begin})
 		if seen[got[i].Fingerprint] || !strings.HasPrefix(got[i].Fingerprint, f.Fingerprint()) {
 			t.Errorf("the fingerprint of finding %d is %s", i, got[i].Fingerprint)
 		}

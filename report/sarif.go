@@ -74,8 +74,13 @@ type (
 		Message             sarifText         `json:"message"`
 		Locations           []sarifLocation   `json:"locations"`
 		PartialFingerprints map[string]string `json:"partialFingerprints"`
+		// Properties name the node where there are several.
+		Properties *sarifProperties `json:"properties,omitempty"`
 		// Suppressions are of findings that are waived or on the baseline.
 		Suppressions []sarifSuppression `json:"suppressions,omitempty"`
+	}
+	sarifProperties struct {
+		Node string `json:"node"`
 	}
 	sarifSuppression struct {
 		Kind          string `json:"kind"`
@@ -108,13 +113,22 @@ func sarifLevel(s audit.Severity) string { return cmp.Or(sarifLevels[s], "warnin
 // result does not know where the root of the node was when it was audited.
 const rootPath = "ROOTPATH"
 
+// The descriptions of that root.
+const (
+	rootOfOne  = "The root of the audited node's file system."
+	rootOfMany = "The folder in which the root of each audited node's file system lies under the node's name."
+)
+
 // writeSARIF writes a log with one run.
 func writeSARIF(w io.Writer, r audit.Result, _ Options) error {
-	checks := audit.Checks()
+	checks, root := audit.Checks(), rootOfOne
+	if severalNodes(r) {
+		root = rootOfMany
+	}
 	run := sarifRun{
 		Tool:               sarifTool{sarifDriver{Name: "certaudit", Rules: sarifRules(checks)}},
 		Invocations:        []sarifInvocation{{true, sarifNotifications(r.Outcomes)}},
-		OriginalURIBaseIDs: map[string]sarifArtifact{rootPath: {Description: &sarifText{Text: "The root of the audited node's file system."}}},
+		OriginalURIBaseIDs: map[string]sarifArtifact{rootPath: {Description: &sarifText{Text: root}}},
 		Results:            sarifResults(r, checks),
 	}
 	return writeJSONValue(w, sarifLog{"https://json.schemastore.org/sarif-2.1.0.json", "2.1.0", []sarifRun{run}})
@@ -162,17 +176,20 @@ func sarifNotifications(outcomes []audit.Outcome) []sarifNotification {
 
 func sarifResults(r audit.Result, checks []audit.Check) []sarifResult {
 	results := make([]sarifResult, len(r.Findings))
-	prints := fingerprints(r.Findings)
+	prints, at := fingerprints(r.Findings), locator(r)
 	for i, f := range r.Findings {
 		results[i] = sarifResult{
 			RuleID:    printable(f.Check),
 			RuleIndex: ruleIndex(checks, f.Check),
 			Level:     sarifLevel(f.Severity),
 			Message:   sarifText{Text: sarifMessage(statement(f, severalNodes(r)))},
-			Locations: []sarifLocation{sarifLocationOf(f)},
+			Locations: []sarifLocation{sarifLocationOf(f, at(f))},
 			// The first is the only one that GitHub compares.
 			PartialFingerprints: map[string]string{"primaryLocationLineHash": prints[i], "certaudit/v1": prints[i]},
 			Suppressions:        sarifSuppressions(f),
+		}
+		if severalNodes(r) && f.Node != "" {
+			results[i].Properties = &sarifProperties{printable(f.Node)}
 		}
 	}
 	return results
@@ -195,8 +212,8 @@ func ruleIndex(checks []audit.Check, id string) *int {
 
 // sarifLocationOf always has a file: GitHub refuses a whole log for one result
 // without.
-func sarifLocationOf(f audit.Finding) sarifLocation {
-	uri := url.URL{Path: relative(f.Path)}
+func sarifLocationOf(f audit.Finding, path string) sarifLocation {
+	uri := url.URL{Path: path}
 	l := sarifLocation{PhysicalLocation: sarifPhysical{ArtifactLocation: sarifArtifact{URI: uri.String(), URIBaseID: rootPath}}}
 	if f.Line > 0 {
 		l.PhysicalLocation.Region = &sarifRegion{f.Line}

@@ -44,7 +44,7 @@ func validSARIF(t *testing.T, r audit.Result, out string) {
 		}
 		physical := got.Locations[0].PhysicalLocation
 		uri, err := url.Parse(physical.ArtifactLocation.URI)
-		if err != nil || uri.IsAbs() || uri.Host != "" || strings.HasPrefix(uri.Path, "/") || strings.TrimPrefix(uri.Path, "./") != strings.TrimPrefix(relative(f.Path), "./") {
+		if err != nil || uri.IsAbs() || uri.Host != "" || strings.HasPrefix(uri.Path, "/") || strings.TrimPrefix(uri.Path, "./") != strings.TrimPrefix(locator(r)(f), "./") {
 			t.Errorf("the URI of %q is %q: %v", f.Path, physical.ArtifactLocation.URI, err)
 		}
 		if _, ok := run.OriginalURIBaseIDs[physical.ArtifactLocation.URIBaseID]; !ok {
@@ -115,7 +115,7 @@ func TestValidateSARIF(t *testing.T) {
 		{`"ruleId":`, `"rule_id":`},
 		{`"startLine": 23`, `"startLine": 0`},
 		{`"startLine": 23`, `"startLine": "23"`},
-		{`"uri": "etc/kubernetes/manifests/`, `"uri": "etc kubernetes/%zz`},
+		{`"uri": "cp-2/etc/kubernetes/manifests/`, `"uri": "cp-2/etc kubernetes/%zz`},
 		{`"executionSuccessful": true,`, ``},
 		{`"name": "certaudit",`, ``},
 		{`"helpUri": "https`, `"helpUri": " https`},
