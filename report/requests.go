@@ -55,7 +55,7 @@ var requestColumns = []column[dated]{
 var wideRequestColumns = []column[dated]{
 	{"GROUPS", func(q dated) cell { return list(q.Groups) }},
 	{"CREATED", func(q dated) cell { return whole(minute(q.Created)) }},
-	{"ISSUED UNTIL", func(q dated) cell { return expiration(q.NotAfter, time.Time{}, q.at, minute) }},
+	{"ISSUED UNTIL", func(q dated) cell { return expiration(q.NotAfter, q.at) }},
 	{"PATH", func(q dated) cell { return whole(requestPlace(q.Request)) }},
 }
 

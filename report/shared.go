@@ -5,7 +5,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"time"
 
 	"certaudit/audit"
 )
@@ -113,20 +112,30 @@ func thousands(n int) string {
 // exact asks for rows of which every column is the same on all their nodes.
 const exact = true
 
-// shareSubjects makes one row of what several nodes of a cluster have in common: the
+// shareSubjects are the rows of [shareRows].
+func shareSubjects(r audit.Result, exact bool) []subject {
+	rows, _ := shareRows(r, exact)
+	return rows
+}
+
+// shareRows makes one row of what several nodes of a cluster have in common: the
 // same certificate at the same place and, unless exact, other certificates than CAs
 // that have the same place, role, status and, but for the node, names. Rows are in
-// the order of their first.
-func shareSubjects(r audit.Result, exact bool) []subject {
+// the order of their first. It returns also the row of each certificate of the result.
+func shareRows(r audit.Result, exact bool) (rows []subject, of []int) {
 	f := newFleet(r)
 	list := subjects(r)
+	of = make([]int, len(list))
 	if !f.several {
-		return list
+		for i := range of {
+			of[i] = i
+		}
+		return list, of
 	}
 	type key struct{ cluster, component, kind, role, path, field, absent, status, identity string }
 	index := map[key]int{}
 	var merged []sharedRow
-	for _, s := range list {
+	for at, s := range list {
 		k := key{f.cluster[s.Node], s.Component, s.Type, s.Role, fmt.Sprintf("%s#%d", nodeless(s.Path, s.Node), s.Index), s.Field, s.Absent, s.Status, ""}
 		switch {
 		case exact:
@@ -142,12 +151,13 @@ func shareSubjects(r audit.Result, exact bool) []subject {
 			merged = append(merged, sharedRow{})
 		}
 		merged[i] = append(merged[i], s)
+		of[at] = i
 	}
-	out := make([]subject, len(merged))
+	rows = make([]subject, len(merged))
 	for i, m := range merged {
-		out[i] = m.subject()
+		rows[i] = m.subject()
 	}
-	return out
+	return rows, of
 }
 
 // typeCA is the type of what signs others.
@@ -165,12 +175,11 @@ func (m sharedRow) subject() subject {
 	if len(m) == 1 {
 		return s
 	}
-	s.nodes = nil
-	s.until = s.NotAfter
+	s.until, s.soonest = s.NotAfter, s.Node
 	for _, c := range m {
 		s.nodes = append(s.nodes, c.Node)
 		if c.NotAfter.Before(s.NotAfter) {
-			s.NotAfter = c.NotAfter
+			s.NotAfter, s.soonest = c.NotAfter, c.Node
 		}
 		if c.NotAfter.After(s.until) {
 			s.until = c.NotAfter
@@ -375,10 +384,3 @@ func (p *planIndex) of(g sharedFinding, findings []audit.Finding) []int {
 	return slices.Compact(out)
 }
 
-// span of dates of several certificates: "to 2027-11-25" where they end on other days.
-func untilDay(first, last time.Time) string {
-	if last.IsZero() || day(first) == day(last) {
-		return ""
-	}
-	return " to " + day(last)
-}

@@ -42,6 +42,17 @@ type subject struct {
 	nodes []string
 	// until is the latest expiry of those that share the row; zero for one.
 	until time.Time
+	// soonest is the node with the earliest expiry of those that share the row.
+	soonest string
+}
+
+// apart is the latest expiry of those that share the row; the zero time where all end
+// on one day.
+func (c subject) apart() time.Time {
+	if day(c.NotAfter) == day(c.until) {
+		return time.Time{}
+	}
+	return c.until
 }
 
 // subjects are the certificates of a result in their order.
@@ -67,9 +78,9 @@ func subjects(r audit.Result) []subject {
 func nodeColumn(f fleet) column[subject] {
 	return column[subject]{"NODE", func(c subject) cell {
 		if c.nodes == nil {
-			return names(c.Node)
+			return hostNames(c.Node)
 		}
-		return names(f.nodes(c.nodes))
+		return hostNames(f.nodes(c.nodes))
 	}}
 }
 
@@ -83,7 +94,7 @@ var tableColumns = []column[subject]{
 	{"ALT NAMES", func(c subject) cell { return names(strings.Join(slices.Concat(c.DNSNames, c.IPAddresses), ", ")) }},
 	{"ORGANIZATION", func(c subject) cell { return names(strings.Join(c.Organizations, ", ")) }},
 	{"ISSUER", func(c subject) cell { return names(c.Issuer) }},
-	{"EXPIRATION", func(c subject) cell { return expiration(c.NotAfter, c.until, c.at, minute) }},
+	{"EXPIRATION", func(c subject) cell { return rowEnd(c, minute) }},
 	{statusTitle, func(c subject) cell { return names(c.Status) }},
 }
 
@@ -121,7 +132,7 @@ func writeWide(w io.Writer, r audit.Result, o Options) error {
 var narrowColumns = []column[subject]{
 	{"COMPONENT", func(c subject) cell { return names(c.Component) }},
 	{"CERTIFICATE PATH", func(c subject) cell { return place(c) }},
-	{"EXPIRATION", func(c subject) cell { return expiration(c.NotAfter, c.until, c.at, day) }},
+	{"EXPIRATION", func(c subject) cell { return split(strings.Join(rowEnd(c, day), "")) }},
 	{statusTitle, func(c subject) cell { return names(c.Status) }},
 }
 
@@ -218,6 +229,18 @@ func names(s string) cell {
 	return out
 }
 
+// hostNames are names of nodes, which may be wrapped behind every dot and hyphen: there
+// is no end to the names that clouds give.
+func hostNames(s string) cell {
+	var out cell
+	for _, piece := range pieces(s) {
+		for _, part := range strings.SplitAfter(piece, ".") {
+			out = append(out, nonEmpty(strings.SplitAfter(part, "-")...)...)
+		}
+	}
+	return out
+}
+
 // pieces is a text that may be wrapped behind its commas and blanks.
 func pieces(s string) cell { return split(brief(s)) }
 
@@ -253,15 +276,22 @@ func place(c subject) cell {
 	return out
 }
 
-// expiration is when a certificate ends, or the first and the last of several, with the
-// first to the minute or to the day.
-func expiration(notAfter, until, at time.Time, to func(time.Time) string) cell {
+func expiration(notAfter, at time.Time) cell { return endOf(notAfter, at, minute) }
+
+// endOf is when a certificate ends, to the minute or to the day.
+func endOf(notAfter, at time.Time, to func(time.Time) string) cell {
 	if notAfter.IsZero() {
 		return nil
 	}
-	out := cell{to(notAfter), " (" + remaining(notAfter, at) + ")"}
-	if last := untilDay(notAfter, until); last != "" {
-		out = append(out, last)
+	return cell{to(notAfter), " (" + remaining(notAfter, at) + ")"}
+}
+
+// rowEnd is when the certificate of a row ends, or the first and the last of several.
+func rowEnd(c subject, to func(time.Time) string) cell {
+	out := endOf(c.NotAfter, c.at, to)
+	if last := c.apart(); !last.IsZero() {
+		out = append(append(out, " on "), hostNames(c.soonest)...)
+		out = append(out, ", last ", day(last))
 	}
 	return out
 }
