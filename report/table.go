@@ -276,10 +276,10 @@ func place(c subject) cell {
 	return out
 }
 
-func expiration(notAfter, at time.Time) cell { return endOf(notAfter, at, minute) }
+func expiration(notAfter, at time.Time) cell { return expirationTo(notAfter, at, minute) }
 
-// endOf is when a certificate ends, to the minute or to the day.
-func endOf(notAfter, at time.Time, to func(time.Time) string) cell {
+// expirationTo is when a certificate ends, to the minute or to the day.
+func expirationTo(notAfter, at time.Time, to func(time.Time) string) cell {
 	if notAfter.IsZero() {
 		return nil
 	}
@@ -288,7 +288,7 @@ func endOf(notAfter, at time.Time, to func(time.Time) string) cell {
 
 // rowEnd is when the certificate of a row ends, or the first and the last of several.
 func rowEnd(c subject, to func(time.Time) string) cell {
-	out := endOf(c.NotAfter, c.at, to)
+	out := expirationTo(c.NotAfter, c.at, to)
 	if last := c.apart(); !last.IsZero() {
 		out = append(append(out, " on "), hostNames(c.soonest)...)
 		out = append(out, ", last ", day(last))
