@@ -55,55 +55,92 @@ func writeHTML(w io.Writer, r audit.Result, o Options) error {
 type htmlPage struct {
 	audit.Result
 	// Signing is the table of certificate signing requests.
-	Signing      htmlRequests
-	Policy       string
-	Style        template.CSS
-	Script       template.JS
-	Title        string
-	Several      bool
-	Conclusion   htmlConclusion
-	Next         htmlNext
-	Expired      int
-	Nodes        []nodeSums
-	Omissions    []omission
-	Checks       []htmlCheck
-	Timeline     htmlTimeline
+	Signing    htmlRequests
+	Policy     string
+	Style      template.CSS
+	Script     template.JS
+	Title      string
+	Several    bool
+	Conclusion htmlConclusion
+	Next       htmlNext
+	Expired    int
+	Nodes      []htmlNodes
+	Plans      []htmlPlan
+	// MorePlans counts those that are left out.
+	MorePlans int
+	Omissions []omission
+	Checks    []htmlCheck
+	Timeline  htmlTimeline
+	// Certificates are the rows that stand in the page, Rows is how many there are.
 	Certificates []htmlRow
+	Rows         int
 	Findings     []htmlGroup
-	Graph        htmlGraph
-	Issuers      []htmlIssuer
-	Data         htmlData
+	Connections  []htmlConnection
+	// MoreConnections counts those that are left out.
+	MoreConnections int
+	Graph           htmlGraph
+	Issuers         []htmlIssuer
+	// MoreIssuers counts those that are left out.
+	MoreIssuers int
+	Data        htmlData
 }
 
-// PlanScript is the plan as a script, to be copied.
-func (p htmlPage) PlanScript() string { return planScript(p.Result) }
+// What of a large result stands in the page. The script has the other rows and findings
+// as data, and makes more of them when they are asked for.
+const (
+	// maxRows: a table up to that long is all in the page, of a longer one firstRows.
+	maxRows, firstRows = 500, 100
+	maxArticles        = 50
+	maxConnections     = 300
+	maxIssuers         = 100
+	maxIssued          = 200
+)
 
 func newHTMLPage(r audit.Result) htmlPage {
 	style, script := htmlFile("style.css"), htmlFile("script.js")
-	places := newHTMLPlaces(r)
-	rows := htmlRows(r, places)
-	return htmlPage{
-		Result:       r,
-		Signing:      newHTMLRequests(r),
-		Policy:       contentSecurityPolicy(style, script),
-		Style:        template.CSS(style),
-		Script:       template.JS(script),
-		Title:        htmlTitle(r.Nodes),
-		Several:      severalNodes(r),
-		Conclusion:   conclude(r),
-		Next:         nextExpiry(r, rows),
-		Expired:      countExpired(r),
-		Nodes:        sumNodes(r),
-		Omissions:    omissions(r),
-		Checks:       htmlChecks(r),
-		Timeline:     newTimeline(r, rows),
-		Certificates: rows,
-		Findings:     groupFindings(r),
-		Graph:        newGraph(r.Connections),
-		Issuers:      htmlIssuers(rows),
-		Data:         newHTMLData(r, rows, places),
+	all := newHTMLRows(r)
+	p := htmlPage{
+		Result:     r,
+		Signing:    newHTMLRequests(r),
+		Policy:     contentSecurityPolicy(style, script),
+		Style:      template.CSS(style),
+		Script:     template.JS(script),
+		Title:      htmlTitle(r.Nodes),
+		Several:    severalNodes(r),
+		Conclusion: conclude(r),
+		Next:       nextExpiry(r, all.rows),
+		Expired:    countExpired(r),
+		Nodes:      newHTMLNodes(r),
+		Omissions:  omissions(r),
+		Checks:     htmlChecks(r),
+		Timeline:   newTimeline(r, all.rows),
+		Rows:       len(all.rows),
+		Findings:   groupFindings(all),
+		Graph:      newGraph(r.Connections),
 	}
+	p.Certificates = firstOf(all.rows)
+	p.Plans, p.MorePlans = htmlPlans(r)
+	p.Connections, p.MoreConnections = htmlConnections(r)
+	p.Issuers = htmlIssuers(all.loose(r))
+	if len(p.Issuers) > maxIssuers {
+		p.Issuers, p.MoreIssuers = p.Issuers[:maxIssuers], len(p.Issuers)-maxIssuers
+	}
+	p.Data = newHTMLData(r, all, p.Findings, len(p.Certificates) < p.Rows)
+	return p
 }
+
+// firstOf are all rows of a short table, and the worst of a long one.
+func firstOf(rows []htmlRow) []htmlRow {
+	if len(rows) <= maxRows {
+		return rows
+	}
+	sorted := slices.Clone(rows)
+	slices.SortStableFunc(sorted, func(a, b htmlRow) int { return cmp.Compare(b.Rank(), a.Rank()) })
+	return sorted[:firstRows]
+}
+
+// MoreRows counts the rows that are in the data alone.
+func (p htmlPage) MoreRows() int { return p.Rows - len(p.Certificates) }
 
 // htmlFile returns one of the embedded files.
 func htmlFile(name string) string {
@@ -242,31 +279,79 @@ func htmlChecks(r audit.Result) []htmlCheck {
 	return checks
 }
 
-// htmlPlaces are the places that findings and certificates have in common.
-type htmlPlaces struct {
-	// findings are the indexes of the findings about each place.
-	findings [][]int
-	// of is the index of the place of each certificate, -1 for one that no finding
-	// is about.
-	of []int
+// htmlRowSet is everything that the page says of certificates and findings.
+type htmlRowSet struct {
+	rows []htmlRow
+	// of is the row of each certificate of the result.
+	of       []int
+	findings []sharedFinding
+	// places are lists of findings, by their indexes: those about one row or several.
+	places [][]int
+	fleet  fleet
 }
 
-func newHTMLPlaces(r audit.Result) htmlPlaces {
-	p := htmlPlaces{findings: [][]int{}, of: slices.Repeat([]int{-1}, len(r.Certificates))}
-	for i, f := range r.Findings {
-		if len(f.Rows) == 0 {
-			continue
-		}
-		if p.of[f.Rows[0]] < 0 {
-			for _, row := range f.Rows {
-				p.of[row] = len(p.findings)
+func newHTMLRows(r audit.Result) htmlRowSet {
+	rows, of := shareRows(r, exact)
+	set := htmlRowSet{of: of, findings: shareFindings(r), places: [][]int{}, fleet: newFleet(r)}
+	about := set.about(r)
+	index := map[string]int{}
+	for i, c := range rows {
+		row := htmlRow{subject: c, ID: i, Level: certificateLevel(c.Certificate), On: c.on(set.fleet), place: -1}
+		if len(about[i]) > 0 {
+			key := fmt.Sprint(about[i])
+			at, ok := index[key]
+			if !ok {
+				at, index[key] = len(set.places), len(set.places)
+				set.places = append(set.places, about[i])
 			}
-			p.findings = append(p.findings, nil)
+			row.place = at
 		}
-		at := p.of[f.Rows[0]]
-		p.findings[at] = append(p.findings[at], i)
+		for _, g := range about[i] {
+			if set.findings[g].Severity == audit.Info {
+				row.Infos++
+			}
+		}
+		set.rows = append(set.rows, row)
 	}
-	return p
+	return set
+}
+
+// about returns, for each row, the indexes of the findings about it.
+func (set htmlRowSet) about(r audit.Result) [][]int {
+	out := make([][]int, len(r.Certificates))
+	for g, f := range set.findings {
+		for _, i := range f.members {
+			for _, c := range r.Findings[i].Rows {
+				row := set.of[c]
+				if n := len(out[row]); n == 0 || out[row][n-1] != g {
+					out[row] = append(out[row], g)
+				}
+			}
+		}
+	}
+	return out
+}
+
+// loose are rows in which also other certificates share one, each with the ID of the
+// row that the first of them has in the table.
+func (set htmlRowSet) loose(r audit.Result) []htmlRow {
+	rows, of := shareRows(r, !exact)
+	out := make([]htmlRow, len(rows))
+	for i, row := range slices.Backward(of) {
+		out[row].ID = set.of[i]
+	}
+	for i, c := range rows {
+		out[i] = htmlRow{subject: c, ID: out[i].ID, Level: certificateLevel(c.Certificate), On: c.on(set.fleet), place: -1}
+	}
+	return out
+}
+
+// on names or counts the nodes of a row.
+func (c subject) on(f fleet) string {
+	if c.nodes == nil {
+		return c.Node
+	}
+	return f.nodes(c.nodes)
 }
 
 // htmlRow is a certificate with what the page says of it.
@@ -277,28 +362,14 @@ type htmlRow struct {
 	Level level
 	// Infos counts the findings of severity info.
 	Infos int
+	// On names or counts its nodes.
+	On string
 	// place is the index of its place, -1 for none.
 	place int
 }
 
-func htmlRows(r audit.Result, places htmlPlaces) []htmlRow {
-	infos := make([]int, len(places.findings))
-	for place, findings := range places.findings {
-		for _, i := range findings {
-			if r.Findings[i].Severity == audit.Info {
-				infos[place]++
-			}
-		}
-	}
-	rows := make([]htmlRow, len(r.Certificates))
-	for i, c := range subjects(r) {
-		rows[i] = htmlRow{subject: c, ID: i, Level: certificateLevel(c.Certificate), place: places.of[i]}
-		if rows[i].place >= 0 {
-			rows[i].Infos = infos[rows[i].place]
-		}
-	}
-	return rows
-}
+// Count is how many certificates share the row.
+func (r htmlRow) Count() int { return max(1, len(r.nodes)) }
 
 // Rank orders rows by what needs attention: 3 for critical, 0 for ok.
 func (r htmlRow) Rank() int { return looks[r.Level].rank }
@@ -376,25 +447,39 @@ func (g htmlGroup) compare(other htmlGroup) int {
 // maxOpen is how long a list may be and still be open from the start.
 const maxOpen = 30
 
-// htmlFinding is a finding with its index in the result, and that of the first
-// certificate it is about, -1 for none.
+// htmlFinding is a finding of a node, or of several, with its index in the result, that
+// among those of the page, and that of the first row it is about, -1 for none.
 type htmlFinding struct {
-	audit.Finding
-	ID, Row int
+	sharedFinding
+	ID, Index, Row int
+	// On names or counts its nodes.
+	On string
 }
 
 // Level is that of the severity.
 func (f htmlFinding) Level() level { return severityLevel(f.Severity) }
 
+// List names nodes that On only counts.
+func (f htmlFinding) List() string { return f.list() }
+
+// Remedy is what to do, with a word on whose it is where it is not that of all.
+func (f htmlFinding) Remedy() string { return strings.Join(ownRemedy(f.sharedFinding), "\n") }
+
 // groupFindings puts findings under their checks, the worst first.
-func groupFindings(r audit.Result) []htmlGroup {
+func groupFindings(all htmlRowSet) []htmlGroup {
 	byID := map[string]audit.Check{}
 	for _, c := range audit.Checks() {
 		byID[c.ID] = c
 	}
+	order := make([]int, len(all.findings))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(all.findings[a].members[0], all.findings[b].members[0]) })
 	index := map[string]int{}
 	var out []htmlGroup
-	for i, f := range r.Findings {
+	for _, i := range order {
+		f := all.findings[i]
 		g, ok := index[f.Check]
 		if !ok {
 			g, index[f.Check] = len(out), len(out)
@@ -404,9 +489,9 @@ func groupFindings(r audit.Result) []htmlGroup {
 		}
 		row := -1
 		if len(f.Rows) > 0 {
-			row = f.Rows[0]
+			row = all.of[f.Rows[0]]
 		}
-		out[g].add(htmlFinding{f, i, row})
+		out[g].add(htmlFinding{f, f.members[0], i, row, all.fleet.nodes(f.nodes)})
 	}
 	for _, g := range out {
 		slices.SortStableFunc(g.Items, func(a, b htmlFinding) int { return cmp.Compare(b.Severity.Rank(), a.Severity.Rank()) })
@@ -416,6 +501,21 @@ func groupFindings(r audit.Result) []htmlGroup {
 		out[i].ID = i
 	}
 	return out
+}
+
+// Shown are the items that stand in the page, More counts the others.
+func (g htmlGroup) Shown() []htmlFinding { return g.Items[:min(len(g.Items), maxArticles)] }
+
+// More counts the items that are in the data alone.
+func (g htmlGroup) More() int { return len(g.Items) - len(g.Shown()) }
+
+// Total counts the findings, those of every node.
+func (g htmlGroup) Total() int {
+	n := 0
+	for _, f := range g.Items {
+		n += len(f.members)
+	}
+	return n
 }
 
 // Worst returns the groups that the conclusion is about.

@@ -2,6 +2,8 @@ package report
 
 import (
 	"slices"
+	"strconv"
+	"strings"
 
 	"certaudit/audit"
 )
@@ -16,15 +18,18 @@ type htmlData struct {
 	Facts  []htmlFact `json:"facts"`
 	// Sets are the requirement rows for one role, profile and version each.
 	Sets [][]htmlRequirement `json:"sets"`
-	// Findings are check, level and reference of each finding; the rest of it is
-	// in the page.
-	Findings [][3]int `json:"findings"`
+	// Findings are what the page says of each; those of several nodes once.
+	Findings []htmlFindingData `json:"findings"`
+	// More lists, for a group of findings, those that are not in the page.
+	More map[int][]int `json:"more"`
 	// Places lists findings that are about the same certificate.
 	Places [][]int `json:"places"`
 	// Partial lists, for the name of a node, the facts that could not be
 	// judged there in every case.
 	Partial      map[string][]int  `json:"partial"`
 	Certificates []htmlCertificate `json:"certificates"`
+	// Several says that there are several nodes.
+	Several bool `json:"several"`
 
 	index map[string]int
 }
@@ -65,6 +70,23 @@ type htmlRequirement struct {
 	Source   int   `json:"source"`
 }
 
+// htmlFindingData is one finding. But for Row, all are indexes into Strings.
+type htmlFindingData struct {
+	Check     int `json:"check"`
+	Level     int `json:"level"`
+	Reference int `json:"reference"`
+	Component int `json:"component"`
+	On        int `json:"on"`
+	Nodes     int `json:"nodes"`
+	Place     int `json:"place"`
+	Message   int `json:"message"`
+	Ignored   int `json:"ignored"`
+	Breaks    int `json:"breaks"`
+	Remedy    int `json:"remedy"`
+	// Row is the first row it is about, -1 for none.
+	Row int `json:"row"`
+}
+
 // htmlCertificate is one certificate. Names are short: there may be thousands.
 type htmlCertificate struct {
 	// Values are those of each field, as indexes into Strings.
@@ -75,10 +97,15 @@ type htmlCertificate struct {
 	// Set and Place are indexes, -1 for none.
 	Set   int `json:"s"`
 	Place int `json:"p"`
+	// Cells are those of the row, as indexes into Strings, where it is not in the page:
+	// level, count of infos, component, type, common name, organizations, names, path,
+	// place in it, nodes, issuer, day and time left.
+	Cells []int `json:"c,omitempty"`
 }
 
 // Fields that something else refers to.
 const (
+	fieldNode          = "Node"
 	fieldCommonName    = "Common name"
 	fieldOrganizations = "Organizations"
 	fieldNames         = "Alternative names"
@@ -93,7 +120,7 @@ var htmlFields = []struct {
 	values func(htmlRow) []string
 }{
 	{"Status", func(r htmlRow) []string { return []string{r.Status} }},
-	{"Node", func(r htmlRow) []string { return []string{r.Node} }},
+	{fieldNode, func(r htmlRow) []string { return r.on() }},
 	{"Component", func(r htmlRow) []string { return []string{r.Component} }},
 	{"Type", func(r htmlRow) []string { return []string{r.Type} }},
 	{"Role", func(r htmlRow) []string { return []string{r.Role} }},
@@ -120,23 +147,45 @@ func fileOf(c audit.Certificate) string {
 	return placed(c.Path, c.Line) + " " + ordinal(c.Index)
 }
 
-func newHTMLData(r audit.Result, rows []htmlRow, places htmlPlaces) htmlData {
-	d := htmlData{Strings: []string{}, Facts: htmlFacts, Sets: [][]htmlRequirement{}, Findings: [][3]int{},
-		Places: places.findings, Partial: map[string][]int{}, Certificates: []htmlCertificate{}, index: map[string]int{}}
+// on are all nodes of a row.
+func (r htmlRow) on() []string {
+	if r.nodes == nil {
+		return []string{r.Node}
+	}
+	return r.nodes
+}
+
+// newHTMLData has the cells of the rows as well where the page has not all of them.
+func newHTMLData(r audit.Result, all htmlRowSet, groups []htmlGroup, cells bool) htmlData {
+	d := htmlData{Strings: []string{}, Facts: htmlFacts, Sets: [][]htmlRequirement{}, Findings: make([]htmlFindingData, len(all.findings)), More: map[int][]int{},
+		Places: all.places, Partial: map[string][]int{}, Certificates: []htmlCertificate{}, Several: severalNodes(r), index: map[string]int{}}
 	for _, f := range htmlFields {
 		d.Fields = append(d.Fields, f.title)
 	}
-	for _, f := range r.Findings {
-		d.Findings = append(d.Findings, [3]int{d.text(f.Check), d.text(string(severityLevel(f.Severity))), d.text(f.Reference)})
+	for _, g := range groups {
+		for i, f := range g.Items {
+			d.Findings[f.Index] = d.finding(f)
+			if i >= maxArticles {
+				d.More[g.ID] = append(d.More[g.ID], f.Index)
+			}
+		}
 	}
 	set := d.requirementSets(r.Nodes)
-	for _, row := range rows {
+	for _, row := range all.rows {
 		c := htmlCertificate{Rank: row.Rank(), Set: set(row.Node, row.Role), Place: row.place}
 		if !row.NotAfter.IsZero() {
 			c.Expiry = row.NotAfter.Unix()
 		}
 		for _, f := range htmlFields {
-			c.Values = append(c.Values, d.texts(f.values(row)))
+			values := f.values(row)
+			if f.title == fieldNode {
+				c.Values = append(c.Values, d.all(values))
+			} else {
+				c.Values = append(c.Values, d.texts(values))
+			}
+		}
+		if cells {
+			c.Cells = d.all(row.cells())
 		}
 		d.Certificates = append(d.Certificates, c)
 	}
@@ -144,9 +193,45 @@ func newHTMLData(r audit.Result, rows []htmlRow, places htmlPlaces) htmlData {
 	return d
 }
 
+// cells are the texts of a row, in the order in which the script takes them.
+func (r htmlRow) cells() []string {
+	infos := ""
+	if r.Infos > 0 {
+		infos = strconv.Itoa(r.Infos)
+	}
+	return []string{string(r.Level), infos, r.Who(), r.Type, r.CommonName, strings.Join(briefList(r.Organizations), ", "), r.Names(), r.Path, r.Inside(),
+		r.On, r.Issuer, day(r.NotAfter), r.Remaining()}
+}
+
+func (d *htmlData) finding(f htmlFinding) htmlFindingData {
+	on := ""
+	if d.Several {
+		on = f.On
+	}
+	return htmlFindingData{
+		Check: d.text(f.Check), Level: d.text(string(f.Level())), Reference: d.text(f.Reference), Component: d.text(f.Component),
+		On: d.text(on), Nodes: d.text(f.List()), Place: d.text(findingPlace(f.Finding)), Message: d.text(f.Message), Ignored: d.text(ignoredFor(f.Finding)),
+		Breaks: d.text(strings.Join(briefList(f.Breaks), ", ")), Remedy: d.lines(f.Remedy()), Row: f.Row,
+	}
+}
+
+// lines returns the index of a text of several lines, each in its printable form.
+func (d *htmlData) lines(s string) int { return d.add(strings.Join(printableLines(s), "\n")) }
+
+// all returns the indexes of values, be they empty or many.
+func (d *htmlData) all(values []string) []int {
+	out := make([]int, len(values))
+	for i, v := range values {
+		out[i] = d.text(v)
+	}
+	return out
+}
+
 // text returns the index of s in its printable form.
-func (d *htmlData) text(s string) int {
-	s = brief(s)
+func (d *htmlData) text(s string) int { return d.add(brief(s)) }
+
+// add returns the index of a text that is printable.
+func (d *htmlData) add(s string) int {
 	i, ok := d.index[s]
 	if !ok {
 		i = len(d.Strings)

@@ -21,6 +21,21 @@ type htmlIssuer struct {
 // Open reports whether the list is to be seen at once.
 func (i htmlIssuer) Open() bool { return len(i.Issued) <= maxOpen }
 
+// Shown are the certificates that are listed.
+func (i htmlIssuer) Shown() []htmlRow { return i.Issued[:min(len(i.Issued), maxIssued)] }
+
+// More counts the certificates that are not listed.
+func (i htmlIssuer) More() int { return len(i.Issued) - len(i.Shown()) }
+
+// Count is how many certificates name it.
+func (i htmlIssuer) Count() int {
+	n := 0
+	for _, row := range i.Issued {
+		n += row.Count()
+	}
+	return n
+}
+
 // maxDepth is as far as the tree is indented.
 const maxDepth = 4
 

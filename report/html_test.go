@@ -393,7 +393,7 @@ func TestHTMLTimeline(t *testing.T) {
 		r.Certificates = append(r.Certificates, audit.Certificate{Role: "x", Path: "/p", SHA256: "1", Status: "ok", NotAfter: time.Unix(now.Unix()+int64(days)*secondsPerDay, 0)})
 	}
 	r.Certificates = append(r.Certificates, audit.Certificate{Role: "y", Status: "files/missing"})
-	line := newTimeline(r, htmlRows(r, newHTMLPlaces(r)))
+	line := newTimeline(r, newHTMLRows(r).rows)
 	if line.Undated != 1 || len(line.Lanes) != 1 {
 		t.Fatalf("%d without a date and %d lanes", line.Undated, len(line.Lanes))
 	}
@@ -464,14 +464,13 @@ func TestHTMLNodes(t *testing.T) {
 // Rows of one certificate share a place, with the findings about it.
 func TestHTMLPlaces(t *testing.T) {
 	r := crowded()
-	want := htmlPlaces{findings: [][]int{{1}, {3, 5, 6, 7}}, of: []int{-1, 0, -1, -1, 1, -1, 1}}
-	places := newHTMLPlaces(r)
-	if diff := cmp.Diff(want, places, cmp.AllowUnexported(htmlPlaces{})); diff != "" {
+	all := newHTMLRows(r)
+	if diff := cmp.Diff([][]int{{4}, {1, 3, 5, 7}}, all.places); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	type row struct{ rank, infos, place int }
 	var got []row
-	for _, r := range htmlRows(r, places) {
+	for _, r := range all.rows {
 		got = append(got, row{r.Rank(), r.Infos, r.place})
 	}
 	wantRows := []row{{0, 0, -1}, {2, 0, 0}, {0, 0, -1}, {3, 0, -1}, {3, 1, 1}, {0, 0, -1}, {3, 1, 1}}
@@ -479,7 +478,7 @@ func TestHTMLPlaces(t *testing.T) {
 		t.Errorf("rows (-want +got):\n%s", diff)
 	}
 	var links []int
-	for _, g := range groupFindings(r) {
+	for _, g := range groupFindings(all) {
 		for _, f := range g.Items {
 			links = append(links, f.ID, f.Row)
 		}
@@ -503,7 +502,7 @@ func TestHTMLIssuers(t *testing.T) {
 		depth, own, issued int
 	}
 	var got []node
-	for _, i := range htmlIssuers(htmlRows(r, newHTMLPlaces(r))) {
+	for _, i := range htmlIssuers(newHTMLRows(r).rows) {
 		got = append(got, node{i.Name, i.Depth, len(i.Own), len(i.Issued)})
 	}
 	want := []node{{"root", 0, 1, 0}, {"middle", 1, 1, 1}, {"nobody", 0, 0, 1}, {"a", 0, 1, 0}, {"b", 1, 1, 0}}

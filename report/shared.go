@@ -384,3 +384,53 @@ func (p *planIndex) of(g sharedFinding, findings []audit.Finding) []int {
 	return slices.Compact(out)
 }
 
+// sharedConnection is a connection of one node, or the same of several of a cluster.
+type sharedConnection struct {
+	audit.Connection
+	// nodes are those that have it; nil for what belongs to none.
+	nodes []string
+}
+
+// shareConnections makes one of the connections that say the same but for the name of
+// the node, in the order of their first.
+func shareConnections(r audit.Result) []sharedConnection {
+	f := newFleet(r)
+	type key struct {
+		cluster string
+		audit.Connection
+	}
+	index := map[key]int{}
+	var out []sharedConnection
+	for _, c := range r.Connections {
+		if !f.several || c.Node == "" {
+			out = append(out, sharedConnection{c, nonEmpty(c.Node)})
+			continue
+		}
+		k := key{f.cluster[c.Node], withoutNode(c)}
+		i, ok := index[k]
+		if !ok || out[i].nodes[len(out[i].nodes)-1] == c.Node {
+			index[k] = len(out)
+			out = append(out, sharedConnection{c, []string{c.Node}})
+			continue
+		}
+		if one := out[i].Connection; len(out[i].nodes) == 1 && one != sameNode(c, one.Node) {
+			out[i].Connection = sameNode(k.Connection, one.Node)
+		}
+		out[i].nodes = append(out[i].nodes, c.Node)
+	}
+	return out
+}
+
+func sameNode(c audit.Connection, node string) audit.Connection {
+	c.Node = node
+	return c
+}
+
+// withoutNode is a connection without what names its node.
+func withoutNode(c audit.Connection) audit.Connection {
+	for _, s := range []*string{&c.Client, &c.Server, &c.Address, &c.Identity, &c.Reason} {
+		*s = nodeless(*s, c.Node)
+	}
+	c.Node = ""
+	return c
+}

@@ -60,27 +60,52 @@
   const body = table.tBodies[0];
   const width = table.tHead.rows[0].cells.length;
   const fieldOf = title => data.fields.indexOf(title);
-  const rows = [...body.rows].map((tr, id) => ({tr, id, of: data.certificates[id], detail: null, text: ""}));
-  const rowOf = new Map(rows.map(row => [row.tr, row]));
+  // Of a long table the page has but the first rows; the others are made when they are
+  // shown, so many at a time.
+  const rows = data.certificates.map((of, id) => ({tr: byId("cert-" + id), id, of, detail: null, open: false, text: ""}));
+  const rowOf = new Map();
+  const isLong = body.rows.length < rows.length, step = isLong ? 200 : Infinity;
   const texts = (row, field) => row.of.v[field].map(i => data.strings[i]);
   const findingsOf = row => row.of.p < 0 ? [] : data.places[row.of.p];
 
   // Rows open to what is known of the certificate.
-  for (const row of rows) {
+  function prepare(row) {
+    row.tr ??= makeRow(row);
+    if (rowOf.has(row.tr)) return row.tr;
+    rowOf.set(row.tr, row);
     const label = row.tr.querySelector(".c-component span");
     const button = element("button", {type: "button", className: "toggle"}, label.textContent);
     button.setAttribute("aria-expanded", "false");
     label.replaceWith(button);
+    return row.tr;
   }
+  if (!isLong) rows.forEach(prepare);
+
+  // makeRow makes what the page has of the first rows.
+  function makeRow(row) {
+    const [level, infos, who, type, name, organizations, names, path, inside, on, issuer, end, left] = row.of.c.map(i => data.strings[i]);
+    const status = texts(row, fieldOf("Status")).join();
+    const small = text => text === "" ? [] : [" ", element("small", {}, text)];
+    const td = (column, ...children) => element("td", {className: "c-" + column}, ...children);
+    const head = element("th", {scope: "row", className: "c-component"}, element("span", {}, who), " ", element("small", {}, type));
+    return element("tr", {id: "cert-" + row.id, className: level},
+      td("status", element("span", {className: "badge " + level}, level), ...(status === "ok" ? [] : [" ", element("span", {className: "check"}, status)]), ...small(infos && infos + " info")),
+      head,
+      td("subject", name, ...small(organizations && "O=" + organizations), ...small(names)),
+      td("file", path, ...small(inside)),
+      ...(data.several ? [td("node", on)] : []),
+      td("issuer", issuer),
+      td("expiry", end || "no certificate", ...small(left)));
+  }
+
   body.addEventListener("click", event => {
     const row = rowOf.get(event.target.closest("tr"));
-    if (row && (event.target.closest(".toggle") || getSelection().isCollapsed)) open(row, !isOpen(row));
+    if (row && (event.target.closest(".toggle") || getSelection().isCollapsed)) open(row, !row.open);
   });
 
-  const isOpen = row => row.detail !== null && row.detail.isConnected;
-
   function open(row, on) {
-    if (on === isOpen(row)) return;
+    if (on === row.open) return;
+    row.open = on;
     const button = row.tr.querySelector(".toggle");
     button.setAttribute("aria-expanded", String(on));
     if (!on) {
@@ -96,7 +121,7 @@
     const panel = element("div", {className: "panel"}, certificate(row));
     if (row.of.s >= 0) panel.append(requirements(row));
     const findings = findingsOf(row);
-    if (findings.length > 0) panel.append(element("section", {className: "about"}, element("h3", {}, "Findings"), ...findings.slice(0, 100).map(copyFinding)));
+    if (findings.length > 0) panel.append(element("section", {className: "about"}, element("h3", {}, "Findings"), ...findings.slice(0, 100).map(i => article(i, true))));
     return element("tr", {id: "detail-" + row.id, className: "detail"}, element("td", {colSpan: width}, panel));
   }
 
@@ -106,7 +131,8 @@
       const values = texts(row, field);
       if (values.length === 0) return;
       const dd = element("dd");
-      values.forEach(v => dd.append(element("span", {}, v), " "));
+      values.slice(0, 50).forEach(v => dd.append(element("span", {}, v), " "));
+      if (values.length > 50) dd.append(element("span", {}, "and " + (values.length - 50) + " more"));
       list.append(element("div", {}, element("dt", {}, title), dd));
     });
     return element("section", {}, element("h3", {}, "Certificate"), list);
@@ -116,7 +142,7 @@
   // the findings say; beyond them it only says which values are plainly there.
   function requirements(row) {
     const tbody = element("tbody");
-    const node = texts(row, fieldOf("Node")).join();
+    const node = texts(row, fieldOf("Node"))[0] ?? "";
     const asked = data.sets[row.of.s].map(requirement => {
       const fact = data.facts[requirement.fact];
       const wanted = requirement.values.map(i => data.strings[i].replace("{nodeName}", () => node));
@@ -157,21 +183,43 @@
 
   function verdict(row, requirement, wanted, there) {
     const fact = data.facts[requirement.fact];
-    const about = findingsOf(row).map(i => data.findings[i].map(s => data.strings[s])).filter(([check]) => fact.checks.includes(check));
+    const about = findingsOf(row).map(i => [data.findings[i].check, data.findings[i].level, data.findings[i].reference].map(s => data.strings[s]))
+      .filter(([check]) => fact.checks.includes(check));
     const exact = about.filter(([, , reference]) => reference === data.strings[requirement.source]);
     if (exact.length > 0) return exact.flatMap(([check, severity]) => [element("span", {className: "badge " + severity}, severity), " " + check + " "]);
     if (fact.all && there.length === wanted.length || fact.any && there.length > 0) return [element("span", {className: "badge ok"}, "found")];
     if (about.length > 0) return ["see " + about[0][0]];
-    const partial = data.partial[texts(row, fieldOf("Node")).join()] ?? [];
+    const partial = data.partial[texts(row, fieldOf("Node"))[0] ?? ""] ?? [];
     return [partial.includes(requirement.fact) ? "no finding, perhaps not judged" : "no finding"];
   }
 
-  function copyFinding(id) {
-    const article = byId("finding-" + id).cloneNode(true);
-    article.removeAttribute("id");
-    const [check, severity] = data.findings[id].map(i => data.strings[i]);
-    article.querySelector(".where").replaceChildren(element("span", {className: "badge " + severity}, severity), " ", element("strong", {}, check));
-    return article;
+  // article is a finding, under its check or beside its certificate.
+  function article(index, beside) {
+    const f = data.findings[index], text = field => data.strings[f[field]];
+    const line = (name, field, ...before) => text(field) === "" ? [] : [element("p", {className: name}, ...before, text(field))];
+    const badge = element("span", {className: "badge " + text("level")}, text("level"));
+    const where = beside ? [badge, " ", element("strong", {}, text("check"))] : [badge, " ", element("strong", {}, text("component"))];
+    if (text("on") !== "") where.push(" on " + text("on"));
+    if (!beside) where.push(" ", element("code", {}, text("place")));
+    if (!beside && f.row >= 0) where.push(" ", element("a", {className: "to-row", href: "#cert-" + f.row}, "certificate"));
+    const remedy = text("remedy") === "" ? [] : [element("div", {className: "remedy"}, Object.assign(element("pre", {}, text("remedy")), {tabIndex: 0}))];
+    remedy.forEach(addCopyButton);
+    const source = text("reference") === "" ? [] : [element("p", {className: "source muted"}, ...links(text("reference")))];
+    return element("article", {className: "finding " + text("level")}, element("p", {className: "where"}, ...where), ...line("nodes muted", "nodes"),
+      ...line("message", "message"), ...line("ignored", "ignored"), ...line("breaks", "breaks", element("span", {className: "muted"}, "breaks"), " "), ...remedy, ...source);
+  }
+
+  // links makes the https addresses in a text ones that can be followed.
+  function links(text) {
+    return text.split(/(https:\/\/[^ ;,\n\t]*)/).map((part, i) => i % 2 === 0 ? part : element("a", {href: part, rel: "noreferrer noopener"}, part));
+  }
+
+  for (const button of document.querySelectorAll(".more-findings")) {
+    const left = data.more[button.dataset.group];
+    button.addEventListener("click", () => {
+      button.parentElement.before(...left.splice(0, 50).map(i => article(i, false)));
+      if (left.length === 0) button.parentElement.remove();
+    });
   }
 
   // Sorting: a header is a button; a second press turns the order round.
@@ -186,6 +234,7 @@
     th.addEventListener("click", () => sort(th));
   }
 
+  let sorted = rows;
   function sort(th) {
     const down = th.getAttribute("aria-sort") === "ascending";
     for (const other of table.tHead.rows[0].cells) other.removeAttribute("aria-sort");
@@ -195,13 +244,8 @@
     const sign = down ? -1 : 1;
     const keyed = rows.map(row => ({row, key: key(row)}));
     keyed.sort((a, b) => sign * order(a.key, b.key) || a.row.id - b.row.id);
-    const sorted = new DocumentFragment();
-    for (const {row} of keyed) {
-      const wasOpen = isOpen(row);
-      sorted.append(row.tr);
-      if (wasOpen) sorted.append(row.detail);
-    }
-    body.append(sorted);
+    sorted = keyed.map(({row}) => row);
+    filter();
   }
 
   // Filtering: every word has to be somewhere in what is known of a certificate.
@@ -214,23 +258,39 @@
   for (const s of [...statuses.keys()].sort()) status.append(element("option", {value: s}, s + " (" + statuses.get(s) + ")"));
 
   const haystack = row => row.text ||= row.of.v.flat().map(i => data.strings[i]).join("\n").toLowerCase();
-  const severities = row => findingsOf(row).map(i => data.strings[data.findings[i][1]]);
+  const severities = row => findingsOf(row).map(i => data.strings[data.findings[i].level]);
   const hasSeverity = row => severity.value === "" ||
-    (severity.value === "ok" ? row.tr.className === "ok" : severities(row).includes(severity.value));
+    (severity.value === "ok" ? row.of.r === 0 : severities(row).includes(severity.value));
   const hasStatus = row => status.value === "" || texts(row, fieldOf("Status")).join() === status.value;
 
+  // matching are the rows that are to be seen, those from first to before end in the page.
+  let matching = rows, first = 0, end = 0;
   function filter() {
     const words = find.value.toLowerCase().split(/\s+/).filter(Boolean);
-    let shown = 0;
-    for (const row of rows) {
-      const show = hasSeverity(row) && hasStatus(row) && words.every(w => haystack(row).includes(w));
-      if (row.tr.hidden === show) row.tr.hidden = !show;
-      if (row.detail) row.detail.hidden = !show;
-      if (show) shown++;
-    }
-    byId("shown").textContent = shown + " of " + rows.length;
-    byId("nothing").hidden = shown > 0;
+    matching = sorted.filter(row => hasSeverity(row) && hasStatus(row) && words.every(w => haystack(row).includes(w)));
+    show(0, step);
   }
+
+  function show(from, to) {
+    first = Math.max(0, from);
+    end = Math.min(to, matching.length);
+    body.replaceChildren(...elements(matching.slice(first, end)));
+    byId("shown").textContent = matching.length + " of " + rows.length;
+    byId("nothing").hidden = matching.length > 0;
+    labelMore();
+  }
+
+  const elements = list => list.flatMap(row => [prepare(row), ...(row.open ? [row.detail] : [])]);
+  const more = byId("more");
+  function labelMore() {
+    if (more) Object.assign(more, {textContent: "Show more (" + (matching.length - end) + ")", hidden: end === matching.length});
+  }
+  more?.addEventListener("click", () => {
+    const added = matching.slice(end, end + step);
+    body.append(...elements(added));
+    end += added.length;
+    labelMore();
+  });
   find.addEventListener("input", filter);
   severity.addEventListener("change", filter);
   status.addEventListener("change", filter);
@@ -248,13 +308,16 @@
 
   // A link to a certificate opens it, whatever is filtered.
   function reveal() {
-    const row = rowOf.get(byId(location.hash.slice(1)));
+    const row = rows[/^#cert-([0-9]+)$/.exec(location.hash)?.[1]];
     if (!row) return;
-    if (row.tr.hidden) showOnly("");
+    if (!matching.includes(row)) showOnly("");
+    const at = matching.indexOf(row);
+    if (at < first || at >= end) show(at - step / 2, at + step / 2);
     open(row, true);
     row.tr.scrollIntoView({block: "center"});
   }
   addEventListener("hashchange", reveal);
-  filter();
+  if (isLong) sort(table.tHead.querySelector('[data-sort="Status"]'));
+  else filter();
   reveal();
 })();
