@@ -109,7 +109,7 @@ func thousands(n int) string {
 	return s
 }
 
-// exact asks for rows of which every column is the same on all their nodes.
+// exact asks for rows of one certificate each.
 const exact = true
 
 // shareSubjects are the rows of [shareRows].
@@ -138,9 +138,7 @@ func shareRows(r audit.Result, exact bool) (rows []subject, of []int) {
 	for at, s := range list {
 		k := key{f.cluster[s.Node], s.Component, s.Type, s.Role, fmt.Sprintf("%s#%d", nodeless(s.Path, s.Node), s.Index), s.Field, s.Absent, s.Status, ""}
 		switch {
-		case exact:
-			k.identity = s.SHA256 + "\x00" + strings.Join(s.UsedBy, "\x00")
-		case s.Type == typeCA:
+		case exact || s.Type == typeCA:
 			k.identity = s.SHA256
 		default:
 			k.identity = strings.Join([]string{nodeName(s.CommonName, s.Node), nodeName(s.Issuer, s.Node), strings.Join(s.Organizations, "\x00")}, "\x01")
@@ -175,8 +173,14 @@ func (m sharedRow) subject() subject {
 	if len(m) == 1 {
 		return s
 	}
+	s.nodes, s.UsedBy = nil, slices.Clone(s.UsedBy)
 	s.until, s.soonest = s.NotAfter, s.Node
 	for _, c := range m {
+		for _, user := range c.UsedBy {
+			if !slices.Contains(s.UsedBy, user) {
+				s.UsedBy = append(s.UsedBy, user)
+			}
+		}
 		s.nodes = append(s.nodes, c.Node)
 		if c.NotAfter.Before(s.NotAfter) {
 			s.NotAfter, s.soonest = c.NotAfter, c.Node
