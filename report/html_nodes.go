@@ -176,7 +176,7 @@ func (c *htmlNodeCell) finish(at time.Time, filter string) {
 		c.Word = cmp.Or(c.Word, c.status)
 	}
 	if !c.end.IsZero() {
-		c.Left = remaining(c.end, at)
+		c.Left = strings.TrimPrefix(remaining(c.end, at), c.Word+" ")
 	}
 }
 
