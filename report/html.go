@@ -351,7 +351,7 @@ func (c subject) on(f fleet) string {
 	if c.nodes == nil {
 		return c.Node
 	}
-	return f.nodes(c.nodes)
+	return f.row(c.nodes)
 }
 
 // htmlRow is a certificate with what the page says of it.

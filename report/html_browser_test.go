@@ -402,7 +402,9 @@ func TestBrowserThousandNodes(t *testing.T) {
 	for _, text := range []string{"w", "wo", "worker-0042", "kubelet/client", ""} {
 		within("filtering by "+text, filterBudget, func() float64 { return toNextFrame(b, find(text)) })
 	}
-	within("sorting", filterBudget, func() float64 { return toNextFrame(b, `document.querySelector('th[data-sort="Not after"] button').click()`) })
+	within("sorting", filterBudget, func() float64 {
+		return toNextFrame(b, `document.querySelector('th[data-sort="Not after"] button').click()`)
+	})
 	within("opening a row", filterBudget, func() float64 { return toNextFrame(b, `document.querySelector(".toggle").click()`) })
 	b.quiet()
 }

@@ -64,12 +64,13 @@ var datesIn = regexp.MustCompile(`[0-9]{4}-[0-9]{2}-[0-9]{2}( [0-9]{2}:[0-9]{2} 
 // fleet knows of each node which cluster it is in. The zero value is of one node.
 type fleet struct {
 	several  bool
+	total    int
 	clusters int
 	cluster  map[string]string
 }
 
 func newFleet(r audit.Result) fleet {
-	f := fleet{several: severalNodes(r), clusters: len(r.Clusters), cluster: map[string]string{}}
+	f := fleet{several: severalNodes(r), total: len(r.Nodes), clusters: len(r.Clusters), cluster: map[string]string{}}
 	for _, n := range r.Nodes {
 		f.cluster[n.Name] = n.Cluster
 	}
@@ -87,6 +88,15 @@ func (f fleet) nodes(names []string) string {
 		text += " of " + home
 	}
 	return text
+}
+
+// row is [fleet.nodes] for a cell of a table, which counts all nodes of a result however
+// few they are.
+func (f fleet) row(names []string) string {
+	if f.several && len(names) == f.total {
+		return thousands(len(names)) + " nodes"
+	}
+	return f.nodes(names)
 }
 
 // maxNamed are the names of nodes in a list of many.

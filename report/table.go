@@ -77,10 +77,7 @@ func subjects(r audit.Result) []subject {
 // nodeColumn is the first where a result has several nodes.
 func nodeColumn(f fleet) column[subject] {
 	return column[subject]{"NODE", func(c subject) cell {
-		if c.nodes == nil {
-			return hostNames(c.Node)
-		}
-		return hostNames(f.nodes(c.nodes))
+		return hostNames(c.on(f))
 	}}
 }
 
@@ -132,9 +129,12 @@ func writeWide(w io.Writer, r audit.Result, o Options) error {
 var narrowColumns = []column[subject]{
 	{"COMPONENT", func(c subject) cell { return names(c.Component) }},
 	{"CERTIFICATE PATH", func(c subject) cell { return place(c) }},
-	{"EXPIRATION", func(c subject) cell { return split(strings.Join(rowEnd(c, day), "")) }},
+	{"EXPIRATION", func(c subject) cell { return split(brackets.Replace(strings.Join(rowEnd(c, day), ""))) }},
 	{statusTitle, func(c subject) cell { return names(c.Status) }},
 }
+
+// brackets are left out where there is little room.
+var brackets = strings.NewReplacer("(", "", ")", "")
 
 // narrowHint stands below a table of the narrowColumns.
 const narrowHint = "Names and issuers need a wider terminal, or -o csv, json or html.\n"
