@@ -88,12 +88,15 @@ type htmlPage struct {
 // What of a large result stands in the page. The script has the other rows and findings
 // as data, and makes more of them when they are asked for.
 const (
-	// maxRows: a table up to that long is all in the page, of a longer one firstRows.
-	maxRows, firstRows = 500, 100
-	maxArticles        = 50
-	maxConnections     = 300
-	maxIssuers         = 100
-	maxIssued          = 200
+	// maxRows is how long a table may be and still stand in the page as a whole.
+	maxRows = 500
+	// firstRows are those of a longer one.
+	firstRows = 100
+	// maxArticles are the findings of one check.
+	maxArticles    = 50
+	maxConnections = 300
+	maxIssuers     = 100
+	maxIssued      = 200
 )
 
 func newHTMLPage(r audit.Result) htmlPage {
@@ -351,7 +354,7 @@ func (c subject) on(f fleet) string {
 	if c.nodes == nil {
 		return c.Node
 	}
-	return f.row(c.nodes)
+	return f.nodes(c.nodes)
 }
 
 // htmlRow is a certificate with what the page says of it.

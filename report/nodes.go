@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"certaudit/audit"
-	"certaudit/audit/inventory"
 )
 
 // nodeSums is a node with what was found on it and is not ignored.
@@ -35,12 +34,13 @@ var kinds = []string{kindControlPlane, kindEtcd, kindWorker, kindOther}
 
 // kindOf is what a node with a certificate in this role does; "" where it does not show.
 func kindOf(role string) string {
-	switch role {
-	case inventory.RoleAPIServerServing, inventory.RoleAPIServerKubelet, inventory.RoleAPIServerEtcd, inventory.RoleControllerClient, inventory.RoleSchedulerClient:
+	of, what, _ := strings.Cut(role, "/")
+	switch {
+	case of == "kube-apiserver" || of == "kube-controller-manager" || of == "kube-scheduler":
 		return kindControlPlane
-	case inventory.RoleEtcdServing, inventory.RoleEtcdPeer:
+	case of == "etcd" && (what == "serving" || what == "peer"):
 		return kindEtcd
-	case inventory.RoleKubeletClient, inventory.RoleKubeletServing, inventory.RoleKubeletSelf:
+	case of == "kubelet":
 		return kindWorker
 	}
 	return ""

@@ -90,15 +90,6 @@ func (f fleet) nodes(names []string) string {
 	return text
 }
 
-// row is [fleet.nodes] for a cell of a table, which counts all nodes of a result however
-// few they are.
-func (f fleet) row(names []string) string {
-	if f.several && len(names) == f.total {
-		return thousands(len(names)) + " nodes"
-	}
-	return f.nodes(names)
-}
-
 // maxNamed are the names of nodes in a list of many.
 const maxNamed = 10
 

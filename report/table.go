@@ -76,7 +76,16 @@ func subjects(r audit.Result) []subject {
 
 // nodeColumn is the first where a result has several nodes.
 func nodeColumn(f fleet) column[subject] {
+	return column[subject]{"NODE", func(c subject) cell { return hostNames(c.on(f)) }}
+}
+
+// narrowNodeColumn is the same where there is little room: all nodes of a result are
+// counted, however few they are.
+func narrowNodeColumn(f fleet) column[subject] {
 	return column[subject]{"NODE", func(c subject) cell {
+		if len(c.nodes) == f.total {
+			return whole(thousands(f.total) + " nodes")
+		}
 		return hostNames(c.on(f))
 	}}
 }
@@ -141,11 +150,10 @@ const narrowHint = "Names and issuers need a wider terminal, or -o csv, json or 
 
 func writeColumns(w io.Writer, r audit.Result, o Options, columns []column[subject], exact bool) error {
 	g := certificateGrid(r, columns, exact)
-	if severalNodes(r) {
-		narrow := certificateGrid(r, narrowColumns, exact)
+	if _, fits := g.fit(o.Width); !fits && severalNodes(r) {
+		narrow := subjectGrid(shareSubjects(r, exact), slices.Concat([]column[subject]{narrowNodeColumn(newFleet(r))}, narrowColumns))
 		narrow.hint = narrowHint
-		_, fits := g.fit(o.Width)
-		if _, narrowFits := narrow.fit(o.Width); !fits && narrowFits {
+		if _, fits := narrow.fit(o.Width); fits {
 			g = narrow
 		}
 	}
@@ -157,7 +165,10 @@ func certificateGrid(r audit.Result, columns []column[subject], exact bool) grid
 	if severalNodes(r) {
 		columns = slices.Concat([]column[subject]{nodeColumn(newFleet(r))}, columns)
 	}
-	rows := shareSubjects(r, exact)
+	return subjectGrid(shareSubjects(r, exact), columns)
+}
+
+func subjectGrid(rows []subject, columns []column[subject]) grid {
 	g := newGrid(columns, rows)
 	g.level = func(i int) level { return certificateLevel(rows[i].Certificate) }
 	return g
