@@ -439,5 +439,7 @@ func TestBrowserManyRows(t *testing.T) {
 		"worker-0007", "worker-0107", "worker-0207", "worker-0307", "worker-0407", "worker-0507", "worker-0607", "worker-0707", "worker-0807", "worker-0907", "cp-2", "2 more", "987 more"})
 	b.click(`#nodes a[data-filter="worker-0107 kubelet/client"]`)
 	expect(b, `document.getElementById("shown").textContent`, "1 of 2036")
+	b.do(chromedp.EmulateViewport(390, 844, chromedp.EmulateMobile))
+	expect(b, `document.documentElement.scrollWidth`, 390)
 	b.quiet()
 }
