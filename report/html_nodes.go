@@ -66,14 +66,12 @@ type htmlNodeCell struct {
 	status string
 }
 
-// add takes in a certificate.
+// add takes in a certificate: it is the one to be shown where it is worse or, of two as
+// bad, ends first.
 func (c *htmlNodeCell) add(other htmlNodeCell) {
 	worse := cmp.Compare(looks[other.Level].rank, looks[c.Level].rank)
-	if c.Level == "" || worse > 0 {
-		c.Level, c.status = other.Level, other.status
-	}
-	if c.end.IsZero() || worse > 0 && !other.end.IsZero() || worse == 0 && !other.end.IsZero() && other.end.Before(c.end) {
-		c.end = other.end
+	if c.Level == "" || worse > 0 || worse == 0 && !c.end.IsZero() && other.end.Before(c.end) {
+		*c = other
 	}
 }
 

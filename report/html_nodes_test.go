@@ -99,7 +99,9 @@ func TestHTMLMatrixCell(t *testing.T) {
 		{"the past", []audit.Certificate{cell("validity/expired", audit.Critical, -2)}, [3]string{"critical", "expired", "2d ago"}},
 		{"past, for another reason", []audit.Certificate{cell("keys/weak", audit.Critical, -2)}, [3]string{"critical", "weak", "expired 2d ago"}},
 		{"nothing there", []audit.Certificate{missing}, [3]string{"critical", "missing", ""}},
-		{"one there", []audit.Certificate{missing, cell("ok", "", 5)}, [3]string{"critical", "missing", "5d"}},
+		{"one there", []audit.Certificate{missing, cell("ok", "", 5)}, [3]string{"critical", "missing", ""}},
+		{"of two as bad the first to end", []audit.Certificate{cell("keys/weak", audit.Warning, 300), cell("validity/expiring", audit.Warning, 5), cell("keys/reused", audit.Warning, 9)}, [3]string{"warning", "expiring", "5d"}},
+		{"of two alike the first", []audit.Certificate{cell("keys/weak", audit.Warning, 5), cell("keys/reused", audit.Warning, 5)}, [3]string{"warning", "weak", "5d"}},
 		{"a status without a family", []audit.Certificate{cell("odd", "", 5)}, [3]string{"unknown", "odd", "5d"}},
 	} {
 		c := newMatrix(audit.Result{Certificates: tt.certificates})["n"]["r"]
@@ -151,6 +153,7 @@ func TestHTMLBounds(t *testing.T) {
 		r.Plan = append(r.Plan, audit.Step{Node: node, Title: fmt.Sprint("step ", i)})
 	}
 	r.Connections[600].Status = audit.VerdictBroken
+	r.Certificates[650].Status, r.Certificates[650].Worst = "keys/weak", audit.Warning
 	p := parsePage(t, r)
 	for section, want := range map[string]struct {
 		name  string
@@ -177,5 +180,8 @@ func TestHTMLBounds(t *testing.T) {
 	}
 	if first := wordsOf(p.within("connections", "tr")[1]); !strings.HasPrefix(first, "brokenclient 600") {
 		t.Errorf("the first connection is %q", first)
+	}
+	if first := attribute(p.within("certificates", "tr")[1], "id"); first != "cert-650" {
+		t.Errorf("the first certificate is %q", first)
 	}
 }

@@ -135,7 +135,7 @@ func TestShareRowsApart(t *testing.T) {
 		"a leaf of another subject":    func(r *audit.Result) { r.Certificates[3].CommonName = "somebody" },
 		"a leaf of other groups":       func(r *audit.Result) { r.Certificates[3].Organizations = []string{"system:masters"} },
 		"a missing file":               func(r *audit.Result) { r.Certificates[3].Absent = audit.AbsentMissing },
-		"of no node":                   func(r *audit.Result) { r.Certificates[0].Node, r.Certificates[2].Node = "", "" },
+		"of no node":                   func(r *audit.Result) { r.Certificates[0].Node, r.Certificates[2].Node = "loose", "" },
 	} {
 		r := threeNodes()
 		change(&r)
@@ -216,7 +216,7 @@ func TestSharePlans(t *testing.T) {
 	for i := range 30 {
 		node := fmt.Sprint("n", i)
 		r.Nodes = append(r.Nodes, audit.Node{Name: node})
-		r.Findings = append(r.Findings, audit.Finding{Check: "a/b", Node: node, Path: "/f"})
+		r.Findings = append([]audit.Finding{{Check: "a/b", Node: node, Path: "/f"}}, r.Findings...) // in another order than the plan
 		r.Plan = append(r.Plan, audit.Step{Node: node, Title: fmt.Sprint("look ", i)}, audit.Step{Node: node, Phase: audit.PhaseAsk, Title: "do", Findings: []string{"a/b /f"}})
 	}
 	plan = newPlanIndex(r)
