@@ -16,7 +16,7 @@ const endpoint = "cp.example.com:6443"
 
 // controlPlane and worker are nodes of the cluster of the fleet.
 func controlPlane(n int, change ...func(*fixtures.Cluster)) fixtures.Node {
-	return changed(fixtures.ControlPlane(fixtures.Options{NodeName: fmt.Sprintf("cp-%d", n), AdvertiseAddress: fmt.Sprintf("192.0.2.1%d", n), ControlPlaneEndpoint: endpoint}), change)
+	return altered(fixtures.ControlPlane(fixtures.Options{NodeName: fmt.Sprintf("cp-%d", n), AdvertiseAddress: fmt.Sprintf("192.0.2.1%d", n), ControlPlaneEndpoint: endpoint}), change)
 }
 
 // worker joined an hour before the one with the next number.
@@ -25,7 +25,7 @@ func worker(n int, change ...func(*fixtures.Cluster)) fixtures.Node {
 	joined := func(s *fixtures.Spec) {
 		s.NotAfter = fixtures.Now.AddDate(0, 0, 335).Add(-time.Duration(n) * time.Hour)
 	}
-	return changed(fixtures.Worker(o), append([]func(*fixtures.Cluster){func(c *fixtures.Cluster) {
+	return altered(fixtures.Worker(o), append([]func(*fixtures.Cluster){func(c *fixtures.Cluster) {
 		c.Reissue(kubeletClient, joined)
 		c.Reissue("/var/lib/kubelet/pki/kubelet", joined)
 	}}, change...))
@@ -34,7 +34,7 @@ func worker(n int, change ...func(*fixtures.Cluster)) fixtures.Node {
 // kubeletClient is the file that the kubelet's current certificate is a link to.
 const kubeletClient = "/var/lib/kubelet/pki/kubelet-client-2026-10-24-12-00-00.pem"
 
-func changed(c *fixtures.Cluster, change []func(*fixtures.Cluster)) fixtures.Node {
+func altered(c *fixtures.Cluster, change []func(*fixtures.Cluster)) fixtures.Node {
 	for _, f := range change {
 		f(c)
 	}

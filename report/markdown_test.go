@@ -109,7 +109,7 @@ func validMarkdown(t *testing.T, r audit.Result, out string) {
 	want := markdownDocument{paragraphs: []string{"certaudit: " + strings.TrimSuffix(summaryLine(r), "\n")}}
 	if len(r.Nodes) > 1 {
 		want.headings = append(want.headings, "Nodes")
-		for _, g := range groupNodes(r, maxListed) {
+		for _, g := range groupNodes(r, maxSummed) {
 			want.paragraphs = append(want.paragraphs, g.Name()+": "+g.Count()+"; "+g.Found())
 			nodes := [][]string{{"NODE", "KIND", "KUBERNETES", "CERTIFICATES", "FINDINGS", "NEXT EXPIRY"}}
 			for _, c := range newGrid(sumColumns, g.Listed).rows {

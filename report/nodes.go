@@ -123,7 +123,7 @@ type nodeGroup struct {
 }
 
 // How many nodes of a cluster are all listed, and how many of more at most.
-const maxAll, maxListed = 8, 20
+const maxAll, maxSummed = 8, 20
 
 // groupNodes puts the nodes of a result under their clusters, in their order; those in
 // none come last.
@@ -265,7 +265,7 @@ func nodesSection(r audit.Result, o Options) (string, error) {
 	}
 	var b bytes.Buffer
 	b.WriteString("Nodes\n")
-	for _, g := range groupNodes(r, maxListed) {
+	for _, g := range groupNodes(r, maxSummed) {
 		fmt.Fprintf(&b, "\n%s: %s; %s\n", g.Name(), g.Count(), g.Found())
 		if err := newGrid(sumColumns, g.Listed).write(&b, o); err != nil {
 			return "", err
@@ -284,7 +284,7 @@ func markdownNodes(r audit.Result) string {
 	}
 	var b strings.Builder
 	b.WriteString("### Nodes\n")
-	for _, g := range groupNodes(r, maxListed) {
+	for _, g := range groupNodes(r, maxSummed) {
 		fmt.Fprintf(&b, "\n%s: %s; %s\n", code(g.Name()), g.Count(), g.Found())
 		if len(g.Listed) > 0 {
 			b.WriteString("\n" + newGrid(sumColumns, g.Listed).markdown())
