@@ -24,7 +24,7 @@ func (p *pass) wants(e *entry, about ...Fact) []wanted {
 	var out []wanted
 	for _, fact := range about {
 		for _, r := range p.requirements(e.role.name, fact) {
-			if w, ok := p.expand(r); ok {
+			if w, ok := p.expand(*r); ok {
 				out = append(out, w)
 			}
 		}

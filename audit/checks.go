@@ -1,6 +1,9 @@
 package audit
 
-import "slices"
+import (
+	"slices"
+	"sync"
+)
 
 // Pages that several checks cite.
 const (
@@ -45,8 +48,16 @@ const (
 
 // checksOf returns the checks of a scope in the order of the roster.
 func checksOf(s scope) []Check {
-	return slices.DeleteFunc(Checks(), func(c Check) bool { return c.scope&s == 0 })
+	if known, ok := checksByScope.Load(s); ok {
+		return known.([]Check)
+	}
+	checks := slices.DeleteFunc(Checks(), func(c Check) bool { return c.scope&s == 0 })
+	checksByScope.Store(s, checks)
+	return checks
 }
+
+// checksByScope is what checksOf found, which no caller changes.
+var checksByScope sync.Map
 
 // roster is all checks. The order is that of the documentation and that in
 // which they are run: a check stands behind those whose findings explain what it

@@ -21,7 +21,7 @@ type node struct {
 	entries []*entry
 	// copies are the CAs of kubeconfigs that one of the entries shows.
 	copies []*entry
-	reqs   map[string][]Requirement
+	reqs   map[string][]*Requirement
 	table  *Requirements
 	// foreign are the kubeconfigs that speak of other clusters as well.
 	foreign []string
@@ -36,15 +36,15 @@ type node struct {
 func newNode(inv *inventory.Inventory, o Options) *node {
 	inv, foreign := ownOnly(inv)
 	n := &node{inv: inv, foreign: foreign, facts: factsOf(inv, o.Overrides), groups: groupsOf(inv), table: o.requirements(),
-		reqs: map[string][]Requirement{}, privates: map[string][]inventory.Reference{}, authorityKeys: map[string]bool{}}
+		reqs: map[string][]*Requirement{}, privates: map[string][]inventory.Reference{}, authorityKeys: map[string]bool{}}
 	n.entries, n.copies = entriesOf(inv)
 	for _, e := range n.entries {
 		if e.cert != nil && e.cert.IsCA {
 			n.authorityKeys[e.cert.PublicKeySHA256()] = true
 		}
 	}
-	for _, r := range n.table.Select(n.facts.profile, n.facts.version.Value) {
-		if n.facts.profile == ProfileKubeadm && !inv.KubeadmEtcd() && isEtcdOfKubeadm(r) {
+	for r := range n.table.selected(n.facts.profile, n.facts.version.Value) {
+		if n.facts.profile == ProfileKubeadm && !inv.KubeadmEtcd() && isEtcdOfKubeadm(*r) {
 			continue // whoever runs etcd may call its certificates anything
 		}
 		n.reqs[r.Role] = append(n.reqs[r.Role], r)

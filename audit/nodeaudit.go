@@ -46,8 +46,8 @@ func newNodeAudit(n *node, o Options, known map[[2]*x509.Certificate]bool) *node
 }
 
 // requirements returns those of a role that state a fact.
-func (n *node) requirements(role string, fact Fact) []Requirement {
-	var out []Requirement
+func (n *node) requirements(role string, fact Fact) []*Requirement {
+	var out []*Requirement
 	for _, r := range n.reqs[role] {
 		if r.Fact == fact {
 			out = append(out, r)

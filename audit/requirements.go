@@ -4,6 +4,7 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 	"sync"
@@ -192,14 +193,24 @@ func knownPlaceholder(value string) bool {
 // of the table. An empty version keeps every row that holds for all versions;
 // one outside of what the table covers is judged by the rows nearest to it.
 func (t *Requirements) Select(profile, version string) []Requirement {
-	v := t.clamp(canonicalVersion(version))
 	var out []Requirement
-	for _, r := range t.Rows {
-		if r.forProfile(profile) && (v == "" && r.always() || v != "" && r.holds(v)) {
-			out = append(out, r)
-		}
+	for r := range t.selected(profile, version) {
+		out = append(out, *r)
 	}
 	return out
+}
+
+// selected yields what Select returns, as it stands in the table.
+func (t *Requirements) selected(profile, version string) iter.Seq[*Requirement] {
+	v := t.clamp(canonicalVersion(version))
+	return func(yield func(*Requirement) bool) {
+		for i := range t.Rows {
+			r := &t.Rows[i]
+			if r.forProfile(profile) && (v == "" && r.always() || v != "" && r.holds(v)) && !yield(r) {
+				return
+			}
+		}
+	}
 }
 
 // For returns the rows of a profile for a reader, in the order of the table:

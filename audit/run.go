@@ -57,7 +57,9 @@ func Rerun(before *Memory, inventories []*inventory.Inventory, o Options) (Resul
 	var audits []*nodeAudit
 	r, after := newResult(o), &Memory{signed: map[[2]*x509.Certificate]bool{}}
 	names := nodeNames(inventories, o.Overrides)
-	for _, j := range judgeAll(before, inventories, names, o) {
+	all := judgeAll(before, inventories, names, o)
+	r.grow(all)
+	for _, j := range all {
 		r.add(j.part)
 		if next := j.audit.nextChange(); r.Changes.IsZero() || !next.IsZero() && next.Before(r.Changes) {
 			r.Changes = next
@@ -110,6 +112,18 @@ func judgeAll(before *Memory, inventories []*inventory.Inventory, names []string
 	return all
 }
 
+// grow makes room for the parts of all nodes.
+func (r *Result) grow(all []judged) {
+	if len(all) == 1 {
+		return
+	}
+	var rows, findings, outcomes int
+	for _, j := range all {
+		rows, findings, outcomes = rows+len(j.part.Certificates), findings+len(j.part.Findings), outcomes+len(j.part.Outcomes)
+	}
+	r.Certificates, r.Findings, r.Outcomes = make([]Certificate, 0, rows), make([]Finding, 0, findings), make([]Outcome, 0, outcomes)
+}
+
 // add adds the part of a node, behind those of the nodes before it.
 func (r *Result) add(part Result) {
 	r.Nodes = append(r.Nodes, part.Nodes...)
@@ -117,7 +131,7 @@ func (r *Result) add(part Result) {
 	r.RevocationLists = append(r.RevocationLists, part.RevocationLists...)
 	r.Findings = append(r.Findings, part.Findings...)
 	r.Outcomes = append(r.Outcomes, part.Outcomes...)
-	if len(r.Certificates) == 0 {
+	if len(r.Certificates) == 0 && cap(r.Certificates) == 0 {
 		r.Certificates = slices.Clip(part.Certificates) // shared until a status changes
 	} else {
 		r.Certificates = append(r.Certificates, part.Certificates...)

@@ -1,7 +1,6 @@
 package inventory
 
 import (
-	"bufio"
 	"bytes"
 	"cmp"
 	"errors"
@@ -269,7 +268,8 @@ func (s *scanner) file(name string, now mark, named bool) {
 			s.lose(name, parsers.KindUnsupported, "is a snapshot of a node, which certaudit audit judges")
 			break
 		}
-		s.set(name, bufio.NewReader(bytes.NewReader(data)), named)
+		s.snapshots(name, bytes.NewReader(data))
+		return
 	case f.State == Readable && ofNode: // what a component cannot read of it is its fault
 		if len(known.Certificates)+len(known.Keys) > 0 {
 			s.inv.References = append(s.inv.References, fileReferences(ComponentFile, known, Reference{Path: f.Path})...)

@@ -107,7 +107,7 @@ func NewSnapshotReader(r io.Reader) *SnapshotReader { return newSnapshotReader(r
 
 func newSnapshotReader(r io.Reader, known *pool) *SnapshotReader {
 	in := &meter{r: r}
-	return &SnapshotReader{in: in, lines: bufio.NewReaderSize(in, 1<<16), known: known}
+	return &SnapshotReader{in: in, lines: bufio.NewReaderSize(in, 4<<10), known: known}
 }
 
 // Next returns the next snapshot, and io.EOF behind the last. After any other error
