@@ -22,6 +22,7 @@ type unread struct {
 }
 
 func checkUnreadable(p *pass) {
+	p.reportUnreached()
 	var denied []unread
 	all := p.unreadable()
 	for _, u := range all {
@@ -47,6 +48,20 @@ func checkUnreadable(p *pass) {
 		p.unjudged("1 file or folder could not be read")
 	default:
 		p.unjudged("%d files and folders could not be read", len(all))
+	}
+}
+
+// reportUnreached says that a whole host was not read: whoever reads a clean report must
+// not take it for looked at.
+func (p *pass) reportUnreached() {
+	for _, problem := range p.inv.Problems {
+		if problem.Kind != inventory.KindUnreached {
+			continue
+		}
+		p.examine()
+		p.lost = true
+		p.unjudged("the host was not read")
+		p.report(finding{severity: Warning, message: problem.Detail + "; nothing of it was judged", obstacle: ObstacleRead, remedy: remedy{"# see why, and collect it again"}})
 	}
 }
 

@@ -99,6 +99,6 @@ Exit codes: 0 nothing found at or above --fail-on; 1 findings; 2 wrong usage;
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	c.AddCommand(p.auditCommand(), p.csrCommand(), p.inspectCommand(), p.connectionsCommand(), p.planCommand(), p.forecastCommand(), p.diffCommand(), p.serveCommand(), p.snapshotCommand(), p.requirementsCommand(), p.checksCommand(), p.demoCommand(), p.versionCommand())
+	c.AddCommand(p.auditCommand(), p.csrCommand(), p.inspectCommand(), p.connectionsCommand(), p.planCommand(), p.forecastCommand(), p.diffCommand(), p.serveCommand(), p.snapshotCommand(), p.collectCommand(), p.requirementsCommand(), p.checksCommand(), p.demoCommand(), p.versionCommand())
 	return c
 }

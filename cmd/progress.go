@@ -15,20 +15,30 @@ const progressAfter = time.Second
 // on a terminal once it has taken a second, and one that wipes the line away. On
 // anything but a terminal both do nothing.
 func (p *program) progress() (tick func(files int), end func()) {
+	show, end := p.progressLine()
+	if show == nil {
+		return nil, end
+	}
+	return func(files int) { show("%d files read", files) }, end
+}
+
+// progressLine returns a function that shows how far a run is, and one that wipes the
+// line away, as of progress; show is nil on anything but a terminal.
+func (p *program) progressLine() (show func(format string, args ...any), end func()) {
 	f, ok := p.stderr.(*os.File)
 	if !ok || !term.IsTerminal(int(f.Fd())) {
 		return nil, func() {}
 	}
 	start, shown := p.now(), time.Time{}
-	tick = func(files int) {
+	show = func(format string, args ...any) {
 		now := p.now()
 		if now.Sub(start) < progressAfter || now.Sub(shown) < progressAfter/10 {
 			return
 		}
 		shown = now
-		fmt.Fprintf(f, "\r\x1b[K%d files read", files)
+		fmt.Fprintf(f, "\r\x1b[K"+format, args...)
 	}
-	return tick, func() {
+	return show, func() {
 		if !shown.IsZero() {
 			fmt.Fprint(f, "\r\x1b[K")
 		}

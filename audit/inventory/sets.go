@@ -146,7 +146,9 @@ func (s *scanner) snapshot(name string, n int, inv *Inventory, err error) bool {
 	case err != nil:
 		s.note(name, KindUnreadable, err.Error())
 	case !s.isFull(name):
-		inv.Folder = s.shown(name)
+		if inv.Folder == "" { // else it is the host that it was collected from
+			inv.Folder = s.shown(name)
+		}
 		s.nodes = append(s.nodes, inv)
 		if s.files++; s.progress != nil {
 			s.progress(s.files)
