@@ -54,11 +54,16 @@ type collector struct {
 // be in the way (ssh_config(5)).
 var sshOptions = []string{"-T", "-o", "BatchMode=yes", "-o", "ClearAllForwardings=yes", "-o", "RemoteCommand=none", "-o", "ForwardX11=no"}
 
+var errStopped = errors.New("it was stopped")
+
 // collect returns the snapshot of a host. The error is one line and says why there is
 // none.
 func (c *collector) collect(stop context.Context, host string) (*inventory.Inventory, error) {
 	ctx, cancel := context.WithTimeout(stop, c.timeout)
 	defer cancel()
+	if stop.Err() != nil {
+		return nil, errStopped
+	}
 	s, err := c.start(ctx, host)
 	if err != nil {
 		return nil, err
@@ -70,7 +75,7 @@ func (c *collector) collect(stop context.Context, host string) (*inventory.Inven
 	ended := s.Wait()
 	switch {
 	case stop.Err() != nil:
-		return nil, errors.New("it was stopped")
+		return nil, errStopped
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
 		return nil, fmt.Errorf("it took longer than %s; --timeout gives it more", c.timeout)
 	case err != nil:
