@@ -313,8 +313,8 @@ func (p *pass) keyInDER(g group, m parsers.Material) bool {
 func (p *pass) malformed(g group, m parsers.Material) {
 	reported := p.keyInDER(g, m)
 	for _, problem := range m.Problems {
-		if inventory.Foreign(problem) && g.unclaimed() {
-			reported = true // input/unsupported tells
+		if problem.Kind == parsers.KindLeftOut || inventory.Foreign(problem) && g.unclaimed() {
+			reported = true // input/unreadable or input/unsupported tells
 			continue
 		}
 		f := finding{severity: g.role().soften(Critical), component: g.component(), at: problem.Origin, message: problem.Detail, remedy: p.restore(g)}

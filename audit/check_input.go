@@ -23,6 +23,7 @@ type unread struct {
 
 func checkUnreadable(p *pass) {
 	p.reportUnreached()
+	p.reportLeftOut()
 	var denied []unread
 	all := p.unreadable()
 	for _, u := range all {
@@ -63,6 +64,36 @@ func (p *pass) reportUnreached() {
 		p.unjudged("the host was not read")
 		p.report(finding{severity: Warning, message: problem.Detail + "; nothing of it was judged", obstacle: ObstacleRead, remedy: remedy{"# see why, and collect it again"}})
 	}
+}
+
+// reportLeftOut says once which keys were cut out of the copy that is audited. As with
+// those that this user may not read, the audit is incomplete without them.
+func (p *pass) reportLeftOut() {
+	places := map[string]bool{}
+	for name, m := range p.inv.Materials {
+		if isLeftOut(m) {
+			places[name] = true
+		}
+	}
+	for _, ref := range p.inv.References {
+		if ref.Embedded != nil && isLeftOut(*ref.Embedded) {
+			places[ref.Origin.Path] = true
+		}
+	}
+	all := sortedKeys(places)
+	if len(all) == 0 {
+		return
+	}
+	p.lost = true
+	p.examined += len(all)
+	p.unjudged("private keys were left out of the copy")
+	first, more := bounded(all, maxDenied)
+	list := strings.Join(first, ", ")
+	if more > 0 {
+		list = fmt.Sprintf("%s and %d more", list, more)
+	}
+	p.report(finding{at: parsers.Origin{Path: all[0]}, obstacle: ObstacleRead, remedy: remedy{"# run certaudit on the node to have them judged too: certaudit collect without --tar"},
+		message: fmt.Sprintf("the private keys of %s were left out of the copy: %s; whether they belong to their certificates was not judged", plural(len(all), "file"), list)})
 }
 
 // obstacle is what keeps a file from being read that this user may read.

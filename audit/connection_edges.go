@@ -370,6 +370,8 @@ func (n *node) tokenEdges() []edge {
 		keys := n.inv.Material(ref).Keys
 		i := slices.IndexFunc(keys, func(k parsers.Key) bool { return k.Private })
 		switch {
+		case i < 0 && n.leftOut(ref):
+			l.clientSide.verdict, l.clientSide.reason = VerdictUnknown, n.unseen(ref)
 		case len(verifiers) == 0 && n.verifiesNoTokens():
 			l.clientSide.verdict, l.clientSide.fault, l.clientSide.reason, l.clientSide.unset = VerdictBroken, faultAbsent, noTokenVerifier, u
 		case len(verifiers) == 0:

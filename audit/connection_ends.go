@@ -59,8 +59,23 @@ func (n *node) unseen(ref inventory.Reference) string {
 		return "what " + ref.Label() + " names comes from a volume that cannot be seen"
 	case n.inv.Files[ref.Path].State == inventory.Unreadable:
 		return ref.Path + " may not be read"
+	case wantsKey(ref) && n.leftOut(ref):
+		return "the private key of " + ref.Place().Path + " was left out of the copy"
 	}
 	return ""
+}
+
+// leftOut reports whether a private key was cut out of what a reference leads to.
+func (n *node) leftOut(ref inventory.Reference) bool { return isLeftOut(n.inv.Material(ref)) }
+
+func isLeftOut(m parsers.Material) bool {
+	return slices.ContainsFunc(m.Problems, func(p parsers.Problem) bool { return p.Kind == parsers.KindLeftOut })
+}
+
+// wantsKey reports whether a reference is to a private key, or to a public one that may
+// be given as a private one.
+func wantsKey(ref inventory.Reference) bool {
+	return holdsPrivate(ref) || ref.Holds == inventory.HoldsTokenKey || ref.Holds == inventory.HoldsTokenVerifier
 }
 
 // unreadablePair reports whether the key of a pair is there and only may not be

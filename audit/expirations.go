@@ -310,6 +310,8 @@ func (n *nodeAudit) externalLeaf(stem, words string, ca parsers.Certificate) err
 	keys := n.inv.Materials[key].Keys
 	i := slices.IndexFunc(keys, func(k parsers.Key) bool { return k.Private && k.Origin.Line > 0 })
 	switch {
+	case i < 0 && isLeftOut(n.inv.Materials[key]):
+		return fmt.Errorf("failure loading key for %s: %s was left out of the copy", stem, key)
 	case i < 0:
 		return fmt.Errorf("failure loading key for %s: couldn't load the private key file %s: error reading private key file %s: data does not contain a valid RSA or ECDSA private key", stem, key, key)
 	case keys[i].Algorithm == "Ed25519":

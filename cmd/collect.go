@@ -31,6 +31,7 @@ type collectFlags struct {
 	config       string
 	options      []string
 	binaries     []string
+	tar          bool
 }
 
 // defaultParallel is how many hosts are read at once: an sshd that all connections jump
@@ -46,8 +47,9 @@ func (p *program) collectCommand() *cobra.Command {
 		Long: `Run certaudit snapshot on each HOST by the system's own ssh, with its configuration,
 and write the snapshots as one set, which certaudit audit reads. Who is not root on
 the host uses sudo -n. Where certaudit is not installed, this program is sent through
-the same connection into a temporary folder and removed afterwards. Nothing else comes
-back than snapshots, which hold no private key.
+the same connection into a temporary folder and removed afterwards. With --tar, no
+program is sent or run, and the folders of the node come as an archive out of which
+private keys, tokens and passwords were cut before. No private key ever leaves a host.
 
 A host that fails is part of the set, and the audit says so of it. Exit codes: 0 all
 hosts were read; 3 some were not.`,
@@ -67,6 +69,7 @@ hosts were read; 3 some were not.`,
 	flags.StringVarP(&f.config, "ssh-config", "F", "", "have ssh read this `FILE` instead of its own configuration")
 	flags.StringArrayVar(&f.options, "ssh-option", nil, "give ssh this `OPTION=VALUE` of ssh_config; may be repeated")
 	flags.StringArrayVar(&f.binaries, "binary", nil, "send this program to hosts of a system, as `OS/ARCH=FILE`, such as linux/arm64=certaudit-arm64; may be repeated")
+	flags.BoolVar(&f.tar, "tar", false, "run no program on the hosts: copy the folders of a node with sh, awk and tar, without private keys, which are then not judged")
 	return c
 }
 
@@ -104,7 +107,10 @@ func (f collectFlags) collector(now func() time.Time) (*collector, error) {
 	if f.timeout <= 0 {
 		return nil, fmt.Errorf("--timeout takes a time such as 60s, not %s", f.timeout)
 	}
-	c := &collector{options: slices.Clip(sshOptions), timeout: f.timeout, now: now, programs: map[string]string{}}
+	c := &collector{options: slices.Clip(sshOptions), timeout: f.timeout, now: now, script: collectScript, read: onlySnapshot, programs: map[string]string{}}
+	if f.tar {
+		c.script, c.read = copyCommand(), c.onlyCopy
+	}
 	if own, err := os.Executable(); err == nil {
 		c.programs[thisSystem] = own
 	}

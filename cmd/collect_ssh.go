@@ -23,6 +23,30 @@ import (
 //go:embed collect.sh
 var collectScript string
 
+// copyScript makes an archive of a host, by cutScript.
+//
+//go:embed collect_tar.sh
+var copyScript string
+
+//go:embed collect_cut.awk
+var cutScript string
+
+// copiedFolders are those of a node that are copied where no program is to run there: of
+// kubeadm, of nodes made by hand, and of distributions; with what tells their names.
+var copiedFolders = []string{"/etc/kubernetes", "/var/lib/kubelet", "/etc/etcd", "/etc/ssl/etcd", "/etc/ssl/kubernetes", "/srv/kubernetes", "/var/lib/kubernetes", "/var/lib/etcd",
+	"/etc/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system", "/etc/default", "/etc/sysconfig", "/etc/cni/net.d",
+	"/etc/rancher", "/var/lib/rancher", "/etc/k0s", "/var/lib/k0s/pki", "/var/lib/minikube", "/var/snap/microk8s/current/args", "/var/snap/microk8s/current/certs", "/var/snap/microk8s/current/credentials",
+	"/etc/hostname", "/etc/hosts", "/etc/os-release", "/usr/lib/os-release"}
+
+// copyCommand runs copyScript as root.
+func copyCommand() string {
+	script := "sh -c " + quoted(strings.Replace(copyScript, "@cut.awk@", cutScript, 1)) + " sh"
+	for _, folder := range copiedFolders {
+		script += " " + quoted(folder)
+	}
+	return `if [ "$(id -u)" = 0 ]; then exec ` + script + "; else exec sudo -n -- " + script + "; fi </dev/null"
+}
+
 const (
 	// maxAnswer bounds what a host sends, in bytes: a snapshot has at most as many.
 	maxAnswer = 64 << 20
@@ -44,6 +68,9 @@ type collector struct {
 	ssh     string
 	options []string
 	timeout time.Duration
+	// script is what runs on the hosts, and read what their answers are read with.
+	script string
+	read   func(answer []byte) (*inventory.Inventory, error)
 	// programs are the paths of this program for other systems, by "linux/arm64".
 	programs map[string]string
 	now      func() time.Time
@@ -83,7 +110,7 @@ func (c *collector) collect(stop context.Context, host string) (*inventory.Inven
 	case ended != nil && !errors.Is(ended, exec.ErrWaitDelay):
 		return nil, complaint(ended, s.complaints.String())
 	}
-	return onlySnapshot(answer)
+	return c.read(answer)
 }
 
 // session is a run of ssh.
@@ -97,7 +124,7 @@ type session struct {
 // start runs the script on a host. No shell of this machine sees any of it; the login
 // shell of the host sees the script as one word.
 func (c *collector) start(ctx context.Context, host string) (*session, error) {
-	args := append(append([]string{}, c.options...), "--", host, "exec sh -c "+quoted(collectScript))
+	args := append(append([]string{}, c.options...), "--", host, "exec sh -c "+quoted(c.script))
 	s := &session{Cmd: exec.CommandContext(ctx, c.ssh, args...), complaints: &tail{}}
 	s.Cancel = func() error {
 		if err := s.Process.Signal(syscall.SIGTERM); err != nil { // Windows has none
@@ -212,6 +239,22 @@ func onlySnapshot(answer []byte) (*inventory.Inventory, error) {
 	if _, err := r.Next(); !errors.Is(err, io.EOF) {
 		return nil, errors.New("its answer goes on behind the snapshot")
 	}
+	return inv, nil
+}
+
+// onlyCopy reads the answer of a host, which must be an archive of a node.
+func (c *collector) onlyCopy(answer []byte) (*inventory.Inventory, error) {
+	if len(answer) == 0 {
+		return nil, errors.New("it answers with nothing")
+	}
+	inv, err := inventory.Clock{}.GatherCopy(bytes.NewReader(answer), copiedFolders)
+	if err != nil {
+		return nil, fmt.Errorf("its answer %w", err)
+	}
+	if len(inv.References)+len(inv.Problems) == 0 {
+		return nil, fmt.Errorf("no certificates were found in %s; is it a Kubernetes node?", strings.Join(copiedFolders, ", "))
+	}
+	inv.TakenAt = c.now().UTC().Truncate(time.Second)
 	return inv, nil
 }
 

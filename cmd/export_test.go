@@ -10,3 +10,9 @@ const (
 
 // DoNotPause lets nothing wait before it looks at files again.
 func DoNotPause() { pause = func(time.Duration) {} }
+
+// CopyCommand and CopiedFolders are what certaudit collect --tar runs, and what it copies.
+var (
+	CopyCommand   = copyCommand
+	CopiedFolders = copiedFolders
+)

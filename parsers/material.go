@@ -364,6 +364,10 @@ const (
 	labelEncryptedKey = "ENCRYPTED PRIVATE KEY"
 )
 
+// leftOut is what a block of PEM holds in place of a private key, in a copy of a node out
+// of which keys were cut.
+const leftOut = "left out"
+
 // foreignCertificates are the labels under which OpenSSL reads certificates too
 // (PEM_read_bio_X509_AUX(3)), and crypto/x509 does not.
 var foreignCertificates = []string{"TRUSTED CERTIFICATE", "X509 CERTIFICATE"}
@@ -390,6 +394,8 @@ func (m *Material) addBlock(at Origin, block *pem.Block) {
 	case block.Type == labelEncryptedKey,
 		i >= 0 && strings.Contains(block.Headers["Proc-Type"], "ENCRYPTED"): // RFC 1421, section 4.6.1.1
 		m.problem(at, KindEncrypted, "%q block: only a passphrase opens it", block.Type)
+	case i >= 0 && keyForms[i].private && string(block.Bytes) == leftOut:
+		m.problem(at, KindLeftOut, "the private key was left out of the copy")
 	case i >= 0:
 		m.addKeyBlock(at, keyForms[i], block.Bytes)
 	case slices.Contains(foreignCertificates, block.Type):

@@ -48,6 +48,8 @@ const (
 	KindKey Kind = "key"
 	// KindEncrypted: a key that only a passphrase opens.
 	KindEncrypted Kind = "encrypted"
+	// KindLeftOut: a private key stood there and was cut out of the copy that is read.
+	KindLeftOut Kind = "left-out"
 	// KindUnsupported: well-formed, and of a sort that is not understood here.
 	KindUnsupported Kind = "unsupported"
 	// KindLimit: larger, deeper or longer than this program is willing to read.

@@ -10,6 +10,7 @@ import (
 	"io"
 	"path"
 	"slices"
+	"strings"
 
 	"certaudit/parsers"
 )
@@ -243,4 +244,39 @@ func (c Clock) GatherStream(name string, r io.Reader, more []string, progress fu
 func (c Clock) archivedNode(more []string) func(*root) (*Inventory, error) {
 	c.Processes = false
 	return func(r *root) (*Inventory, error) { return gatherNode(r, c, more) }
+}
+
+// GatherCopy reads the node of a tar archive that holds the files of some folders and
+// nothing else, so that of what lies elsewhere nothing is known. One that is damaged is an
+// error.
+func (c Clock) GatherCopy(r io.Reader, folders []string) (*Inventory, error) {
+	a, err := readArchive(r, c.Late)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("cannot be read as an archive: %w", err)
+	case a.cut != "":
+		return nil, errors.New(a.cut)
+	case len(a.faults) > 0:
+		return nil, errors.New(a.faults[0])
+	}
+	inv, err := c.archivedNode(nil)(a.root("/"))
+	if err != nil {
+		return nil, err
+	}
+	inv.notCopied(folders)
+	return inv, nil
+}
+
+// notCopied takes what is missing outside of some folders for what was not copied.
+func (inv *Inventory) notCopied(folders []string) {
+	outside := func(name string) bool {
+		return !slices.ContainsFunc(folders, func(dir string) bool { return name == dir || strings.HasPrefix(name, dir+"/") })
+	}
+	for name, f := range inv.Files {
+		if (f.State == Missing || f.State == DanglingLink) && (outside(name) || f.Resolved != "" && outside(f.Resolved)) {
+			f.State, f.Reason = Unreadable, "lies outside of the folders that were copied"
+			inv.Files[name] = f
+		}
+	}
+	inv.MissingFolders = slices.DeleteFunc(inv.MissingFolders, outside)
 }
