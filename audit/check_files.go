@@ -581,13 +581,16 @@ func (n *node) isShared(name string) bool {
 	return slices.ContainsFunc(n.inv.Shared, func(dir string) bool { return strings.HasPrefix(name, strings.TrimSuffix(dir, "/")+"/") })
 }
 
-// isAuthorityKey reports whether a file holds the key of a CA that is in view, or is
-// called as the key of the CA beside it. Nothing on a node needs to name it.
+// isAuthorityKey reports whether a file holds, or may hold, the key of a CA that is in
+// view, or is called as the key of the CA beside it. Nothing on a node needs to name it.
 func (p *pass) isAuthorityKey(name string) bool {
 	for _, key := range p.inv.Materials[name].Keys {
 		if key.Private && p.authorityKeys[key.PublicKeySHA256] {
 			return true
 		}
+	}
+	if isLeftOut(p.inv.Materials[name]) { // whose it is, is not known
+		return true
 	}
 	dir, base := path.Split(name)
 	certificate, isKey := keyName(base)

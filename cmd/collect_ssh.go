@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -33,10 +34,16 @@ var cutScript string
 
 // copiedFolders are those of a node that are copied where no program is to run there: of
 // kubeadm, of nodes made by hand, and of distributions; with what tells their names.
-var copiedFolders = []string{"/etc/kubernetes", "/var/lib/kubelet", "/etc/etcd", "/etc/ssl/etcd", "/etc/ssl/kubernetes", "/srv/kubernetes", "/var/lib/kubernetes", "/var/lib/etcd",
-	"/etc/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system", "/etc/default", "/etc/sysconfig", "/etc/cni/net.d",
-	"/etc/rancher", "/var/lib/rancher", "/etc/k0s", "/var/lib/k0s/pki", "/var/lib/minikube", "/var/snap/microk8s/current/args", "/var/snap/microk8s/current/certs", "/var/snap/microk8s/current/credentials",
-	"/etc/hostname", "/etc/hosts", "/etc/os-release", "/usr/lib/os-release"}
+var copiedFolders = slices.Concat(
+	[]string{"/etc/hostname", "/etc/hosts", "/etc/os-release", "/usr/lib/os-release"},
+	[]string{"/etc/kubernetes", "/var/lib/kubelet", "/var/lib/etcd"}, // kubeadm, OpenShift
+	[]string{"/etc/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system", "/etc/containers/systemd", "/etc/init.d", "/etc/conf.d", "/etc/runlevels", "/etc/default", "/etc/sysconfig"},
+	[]string{"/etc/etcd", "/etc/etcd.env", "/etc/ssl/etcd", "/etc/ssl/kubernetes", "/srv/kubernetes", "/var/lib/kubernetes", "/var/lib/kube-proxy", "/etc/cni/net.d"}, // made by hand, Kubespray, kOps
+	[]string{"/etc/rancher", "/var/lib/rancher"},
+	[]string{"/etc/k0s", "/var/lib/k0s/pki", "/var/lib/minikube", "/etc/eks", "/home/kubernetes"},
+	[]string{"/var/snap/microk8s/current/args", "/var/snap/microk8s/current/certs", "/var/snap/microk8s/current/credentials", "/var/snap/microk8s/current/var/lock"},
+	inventory.HostRootFiles(),
+)
 
 // copyCommand runs copyScript as root.
 func copyCommand() string {

@@ -40,7 +40,7 @@ like() {
 leave_out() { printf -- '-----BEGIN PRIVATE KEY-----\nbGVmdCBvdXQ=\n-----END PRIVATE KEY-----\n'; }
 
 copy() {
-	case $1 in
+	case ${1##*/} in
 	*[Tt]oken* | *passw* | *[Ss]ecret* | *encryption* | *.csv | *.p12 | *.pfx | *.pkcs12 | *.jks | *.keystore | *.truststore | *.db | *.der) leave_out; return ;;
 	esac
 	if [ -n "$(find "$1" -size +8192)" ] || ! tr -d '\000' <"$1" | cmp -s - "$1" || grep -q 'kind.*EncryptionConfig' "$1"; then
@@ -76,7 +76,7 @@ END-OF-FOLDERS
 for path; do
 	path=$root$path
 	case $path in
-	*/systemd/system)
+	*/lib/systemd/system) # some hundred units of other programs lie beside those of a node
 		[ ! -d "$path" ] || find "$path" \( -path '*/system/kube*' -o -path '*/system/*/kube*' -o -path '*/system/etcd*' -o -path '*/system/*/etcd*' -o -path '*/system/k3s*' -o -path '*/system/*/k3s*' -o -path '*/system/rke2*' -o -path '*/system/*/rke2*' -o -path '*/system/k0s*' -o -path '*/system/*/k0s*' -o -path '*/system/containerd*' -o -path '*/system/*/containerd*' -o -path '*/system/crio*' -o -path '*/system/*/crio*' -o -path '*/system/docker*' -o -path '*/system/*/docker*' -o -path '*/system/snap.microk8s*' -o -path '*/system/*/snap.microk8s*' \) -exec sh "$work/copy" {} +
 		;;
 	*)

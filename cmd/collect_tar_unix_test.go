@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -57,6 +58,9 @@ func TestCopies(t *testing.T) {
 			do(t, err)
 			shown := func(inv *inventory.Inventory) (list []string) {
 				for _, f := range audit.Run([]*inventory.Inventory{inv}, audit.Options{At: fixtures.Now}).Findings {
+					if strings.Contains(f.Message, "were left out of the copy") || strings.HasPrefix(f.Message, "lies outside of the folders that were copied;") {
+						continue
+					}
 					list = append(list, string(f.Severity)+" "+f.Check+" "+f.Path+" "+f.Message)
 				}
 				return list

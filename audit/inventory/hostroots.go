@@ -20,6 +20,9 @@ var (
 // half a mebibyte.
 const maxRootBytes = 4 << 20
 
+// HostRootFiles are the paths at which a host may keep its root certificates in one file.
+func HostRootFiles() []string { return slices.Clone(rootFiles) }
+
 // hostRoots finds out which CAs of the node are among the host's root certificates,
 // where something verifies with those.
 func (g *gatherer) hostRoots() {
