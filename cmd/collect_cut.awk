@@ -177,23 +177,24 @@ function labelOf(text) {
 	endBlock()
 	out = ""
 	while (match(line, /-*BEGIN [A-Z0-9 ]*-*/)) {
-		label = labelOf(substr(line, RSTART, RLENGTH))
-		before = substr(line, 1, RSTART - 1)
-		rest = substr(line, RSTART)
+		at = RSTART
+		marked = RLENGTH
+		before = substr(line, 1, at - 1)
+		rest = substr(line, at)
+		label = labelOf(substr(rest, 1, marked))
 		if (match(rest, /-----END [A-Z0-9 ]*-----/)) {
-			out = out plain(before) blockOf(substr(rest, 1, RSTART + RLENGTH - 1), label)
 			line = substr(rest, RSTART + RLENGTH)
+			rest = substr(rest, 1, RSTART + RLENGTH - 1)
+			out = out plain(before) blockOf(rest, label)
 			continue
 		}
-		match(rest, /^-*BEGIN [A-Z0-9 ]*-*/)
 		line = ""
 		if (label ~ /PRIVATE KEY/) state = "key"
 		else if (label ~ public) state = "first"
 		else { out = out plain(before) plain(rest); break }
-		match(before, /^[ \t]*/)
 		lead = before ~ /^[ \t]*$/ ? before : ""
 		headed = dropped = 0
-		out = out plain(before) substr(rest, 1, length(rest) > 60 ? 60 : length(rest))
+		out = out plain(before) substr(rest, 1, 60)
 	}
 	print out (line == "" ? "" : plain(line))
 }

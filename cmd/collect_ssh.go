@@ -40,7 +40,7 @@ var copiedFolders = slices.Concat(
 	[]string{"/etc/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system", "/etc/containers/systemd", "/etc/init.d", "/etc/conf.d", "/etc/runlevels", "/etc/default", "/etc/sysconfig"},
 	[]string{"/etc/etcd", "/etc/etcd.env", "/etc/ssl/etcd", "/etc/ssl/kubernetes", "/srv/kubernetes", "/var/lib/kubernetes", "/var/lib/kube-proxy", "/etc/cni/net.d"}, // made by hand, Kubespray, kOps
 	[]string{"/etc/rancher", "/var/lib/rancher"},
-	[]string{"/etc/k0s", "/var/lib/k0s/pki", "/var/lib/minikube", "/etc/eks", "/home/kubernetes"},
+	[]string{"/etc/k0s", "/var/lib/k0s/pki", "/var/lib/minikube", "/etc/eks", "/home/kubernetes", "/root/.kube/config"},
 	[]string{"/var/snap/microk8s/current/args", "/var/snap/microk8s/current/certs", "/var/snap/microk8s/current/credentials", "/var/snap/microk8s/current/var/lock"},
 	inventory.HostRootFiles(),
 )
@@ -259,7 +259,7 @@ func (c *collector) onlyCopy(answer []byte) (*inventory.Inventory, error) {
 		return nil, fmt.Errorf("its answer %w", err)
 	}
 	if len(inv.References)+len(inv.Problems) == 0 {
-		return nil, fmt.Errorf("no certificates were found in %s; is it a Kubernetes node?", strings.Join(copiedFolders, ", "))
+		return nil, errors.New("no certificates were found; is it a Kubernetes node?")
 	}
 	inv.TakenAt = c.now().UTC().Truncate(time.Second)
 	return inv, nil

@@ -4,9 +4,14 @@ package cmd_test
 
 import (
 	"bytes"
+	"encoding/base64"
+	"encoding/pem"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -41,33 +46,210 @@ func copied(t *testing.T, dir string) []byte {
 	return archive
 }
 
-// A copy without keys is judged as the node is, but for what takes a private key.
+// leaks are the private keys of a node as they could stand in a stream: what stands where.
+func leaks(n fixtures.Node) map[string]string {
+	found := map[string]string{}
+	key := func(name string, data []byte) {
+		for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
+			if !strings.Contains(block.Type, "PRIVATE KEY") || len(block.Bytes) < 48 {
+				continue
+			}
+			found[string(block.Bytes[16:48])] = name + " in DER"
+			body := base64.StdEncoding.EncodeToString(block.Bytes)
+			for ; len(body) >= 32; body = body[min(64, len(body)):] {
+				found[body[:32]] = name + " in PEM"
+			}
+			text := base64.StdEncoding.EncodeToString(pem.EncodeToMemory(block))
+			for at := 60; at+40 <= len(text); at += 40 {
+				found[text[at:at+40]] = name + " in a field"
+			}
+		}
+	}
+	for name, f := range n {
+		key(name, f.Data)
+		for _, m := range regexp.MustCompile(`client-key-data: (\S+)`).FindAllSubmatch(f.Data, -1) {
+			data, err := base64.StdEncoding.DecodeString(string(m[1]))
+			if err == nil {
+				key(name, data)
+			}
+		}
+		switch path.Ext(name) {
+		case ".p12", ".jks", ".pfx":
+			found[string(f.Data[len(f.Data)/2:len(f.Data)/2+32])] = name
+		}
+	}
+	return found
+}
+
+func keepsKeys(t *testing.T, n fixtures.Node, stream []byte) {
+	t.Helper()
+	secrets := leaks(n)
+	for secret, what := range secrets {
+		if bytes.Contains(stream, []byte(secret)) {
+			t.Errorf("the key of %s is sent", what)
+		}
+	}
+}
+
+// shownOf are the findings of an inventory, but for those that say what is not in a copy.
+func shownOf(inv *inventory.Inventory) (list []string) {
+	for _, f := range audit.Run([]*inventory.Inventory{inv}, audit.Options{At: fixtures.Now}).Findings {
+		isLeftOut := strings.Contains(f.Message, "were left out of the copy")
+		isOutside := strings.HasPrefix(f.Message, "lies outside of the folders that were copied;")
+		isStrayKey := f.Check == "files/unreferenced" && strings.HasSuffix(f.Path, ".key")
+		if !isLeftOut && !isOutside && !isStrayKey {
+			list = append(list, string(f.Severity)+" "+f.Check+" "+f.Path+" "+f.Message)
+		}
+	}
+	return list
+}
+
+// inShort are the scenarios that are copied in a short run.
+var inShort = regexp.MustCompile(`^ok-(1\.34|foreign-files|kubespray|k3s|eks|openshift|public-name|native-worker)$`)
+
+// A healthy node is healthy as a copy without keys, and none of its keys is sent.
 func TestCopies(t *testing.T) {
 	for _, s := range fixtures.Scenarios() {
-		if testing.Short() && s.Name[:3] != "ok-" {
+		if testing.Short() && !inShort.MatchString(s.Name) || !strings.HasPrefix(s.Name, "ok-") {
 			continue
 		}
 		t.Run(s.Name, func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
-			do(t, s.Node().Write(dir))
+			node := s.Node()
+			do(t, node.Write(dir))
 			whole, err := inventory.Gather(dir)
 			do(t, err)
 			archive := copied(t, dir)
+			keepsKeys(t, node, archive)
 			inv, err := inventory.Clock{}.GatherCopy(bytes.NewReader(archive), program.CopiedFolders)
 			do(t, err)
-			shown := func(inv *inventory.Inventory) (list []string) {
-				for _, f := range audit.Run([]*inventory.Inventory{inv}, audit.Options{At: fixtures.Now}).Findings {
-					if strings.Contains(f.Message, "were left out of the copy") || strings.HasPrefix(f.Message, "lies outside of the folders that were copied;") {
-						continue
-					}
-					list = append(list, string(f.Severity)+" "+f.Check+" "+f.Path+" "+f.Message)
-				}
-				return list
-			}
-			if diff := cmp.Diff(shown(whole), shown(inv)); diff != "" {
+			if diff := cmp.Diff(shownOf(whole), shownOf(inv)); diff != "" {
 				t.Errorf("(-node +copy):\n%s", diff)
 			}
 		})
+	}
+}
+
+// What is wrong shows in a copy as well, and of keys it says once that they are not there.
+func TestCollectCopies(t *testing.T) {
+	l := newLab(t)
+	for name, scenario := range map[string]string{"a": "bad-validity-expired", "b": "bad-files-permissions"} {
+		do(t, os.Rename(l.tree(scenario), filepath.Join(l.host(name).tmp, "..", "root")))
+	}
+	// What ssh hands over is recorded.
+	bin, record := t.TempDir(), filepath.Join(t.TempDir(), "record")
+	ssh, err := exec.LookPath("ssh")
+	do(t, err)
+	do(t, os.WriteFile(filepath.Join(bin, "ssh"), []byte("#!/bin/sh\n"+ssh+` "$@" | tee "`+record+`.$$"`+"\n"), 0o755))
+	c := exec.Command(l.certaudit, "collect", "-F", l.clientConfig(), "--tar", "a", "b")
+	c.Env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"))
+	var out, errs bytes.Buffer
+	c.Stdout, c.Stderr = &out, &errs
+	if err := c.Run(); err != nil {
+		t.Fatalf("%v: %s", err, errs.String())
+	}
+	set := out.String()
+	records, err := filepath.Glob(record + ".*")
+	do(t, err)
+	if len(records) != 2 {
+		t.Fatalf("%d streams were recorded", len(records))
+	}
+	for _, s := range fixtures.Scenarios() {
+		if s.Name != "bad-validity-expired" && s.Name != "bad-files-permissions" {
+			continue
+		}
+		node := s.Node()
+		if len(leaks(node)) < 50 {
+			t.Errorf("only %d secrets are there to be kept", len(leaks(node)))
+		}
+		keepsKeys(t, node, []byte(set))
+		for _, name := range records {
+			stream, err := os.ReadFile(name)
+			do(t, err)
+			keepsKeys(t, node, stream)
+		}
+	}
+	code, findings := audited(t, set)
+	want := []string{"cp-1 validity/expired", "cp-1 (b) files/permissions",
+		"cp-1 input/unreadable", "cp-1 kubelet/serving-self-signed", "cp-1 (b) input/unreadable", "cp-1 (b) kubelet/serving-self-signed"}
+	if diff := cmp.Diff(want, findings); diff != "" || code != 1 {
+		t.Errorf("the audit ended with %d (-want +got):\n%s", code, diff)
+	}
+	for _, h := range l.hosts {
+		h.leaves(t)
+	}
+}
+
+// An archive that is damaged, or no archive, is no node.
+func TestCollectDamagedCopies(t *testing.T) {
+	l := newLab(t)
+	for name, text := range map[string]string{"cut": "printf 'etc/hostname%1000s' x", "other": "yes | head -n 4000", "no": "exit 7"} {
+		l.host(name).script(t, "tar", text)
+	}
+	l.host("empty")
+	_, set, _ := l.collect("--tar", "cut", "other", "no", "empty")
+	want := []string{`cut: the host "cut" was not read: its answer cannot be read as an archive: archive/tar: invalid tar header`,
+		`other: the host "other" was not read: its answer cannot be read as an archive: archive/tar: invalid tar header`,
+		`no: the host "no" was not read: ssh ended without a word: exit status 7`,
+		`empty: the host "empty" was not read: no certificates were found; is it a Kubernetes node?`}
+	if diff := cmp.Diff(want, shownSet(t, set)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// What is cut out of a text, by each awk that is here.
+func TestCut(t *testing.T) {
+	c := fixtures.ControlPlane(fixtures.Options{})
+	key := string(c.Node["/etc/kubernetes/pki/apiserver.key"].Data)
+	certificate := string(c.Node["/etc/kubernetes/pki/apiserver.crt"].Data)
+	_, lines, _ := strings.Cut(strings.TrimSpace(key), "\n")
+	blank := strings.Repeat("\n", strings.Count(lines, "\n")-1)
+	label, _, _ := strings.Cut(key, "\n")
+	stub := label + "\nbGVmdCBvdXQ=\n" + strings.Replace(label, "BEGIN", "END", 1) + "\n"
+	base64Of := func(text string) string { return base64.StdEncoding.EncodeToString([]byte(text)) }
+	field := base64Of("-----BEGIN PRIVATE KEY-----\nbGVmdCBvdXQ=\n-----END PRIVATE KEY-----\n")
+	oneLine := func(text string) string { return strings.ReplaceAll(text, "\n", `\n`) }
+	bare := strings.Join(strings.Split(strings.TrimSpace(key), "\n")[1:strings.Count(key, "\n")-1], "\n") + "\n"
+	for _, p := range []struct{ name, text, want string }{
+		{"certificate", certificate, certificate},
+		{"key", key, stub + blank},
+		{"both", certificate + key + certificate, certificate + stub + blank + certificate},
+		{"indented", "  " + strings.ReplaceAll(strings.TrimSpace(key), "\n", "\n  ") + "\n", "  " + strings.ReplaceAll(strings.TrimSpace(stub), "\n", "\n  ") + "\n" + blank},
+		{"in JSON", `{"k":"` + oneLine(key) + `","c":"` + oneLine(certificate) + `"}` + "\n", `{"k":"` + oneLine(strings.TrimSpace(stub)) + `\n","c":"` + oneLine(certificate) + `"}` + "\n"},
+		{"called a certificate", strings.ReplaceAll(strings.ReplaceAll(key, "EC PRIVATE KEY", "CERTIFICATE"), "RSA PRIVATE KEY", "CERTIFICATE"),
+			"-----BEGIN CERTIFICATE-----\nbGVmdCBvdXQ=\n-----END CERTIFICATE-----\n" + blank},
+		{"without its end", label + "\n" + bare + "a: b\n", label + "\nbGVmdCBvdXQ=\n"},
+		{"without its marks", bare, strings.Repeat("xxxxx\n", strings.Count(bare, "\n"))},
+		{"encrypted", "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\n" + bare + "-----END RSA PRIVATE KEY-----\n",
+			"-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\nbGVmdCBvdXQ=\n-----END RSA PRIVATE KEY-----\n" + strings.Repeat("\n", strings.Count(bare, "\n")-1)},
+		{"kubeconfig", "users:\n- user:\n    client-certificate-data: " + base64Of(certificate) + "\n    client-key-data: " + base64Of(key) + "\n    token: abc.def\n",
+			"users:\n- user:\n    client-certificate-data: " + base64Of(certificate) + "\n    client-key-data: " + field + "\n    token: xxxxx\n"},
+		{"kubeconfig in JSON", `{"user":{"client-key-data":"` + base64Of(key) + `","token":"a","password":"b c","x":1}}` + "\n",
+			`{"user":{"client-key-data":"` + field + `","token":"xxxxx","password":"xxxxx","x":1}}` + "\n"},
+		{"values", "password: a b # c\ntoken: 'x y'\nTOKEN=abc\ntoken: /path\ntoken: true\nsecret: {a: b}\ntokenFile: /t\nsecret:\n  secretName: x\n",
+			"password: xxxxx\ntoken: 'xxxxx'\nTOKEN=xxxxx\ntoken: /path\ntoken: true\nsecret: {a: b}\ntokenFile: /t\nsecret:\n  secretName: x\n"},
+		{"block", "token: |\n  abc\n  def: g\nx: y\ntoken:\n  abc\nx: y\n", "token: |\n  xxxxx\n  xxxxx\nx: y\ntoken:\n  xxxxx\nx: y\n"},
+		{"flags", "a --token abc --x=y\n- --token\n- abc\n\t'--token' \\\n\t'abc' \\\n\t'--x'\n--etcd-password=abc\n--token-auth-file=/t\n",
+			"a --token xxxxx --x=y\n- --token\n- xxxxx\n\t'--token' \\\n\t'xxxxx' \\\n\t'--x'\n--etcd-password=xxxxx\n--token-auth-file=/t\n"},
+		{"URL", "--etcd-servers=https://root:abc@192.0.2.1:2379\n", "--etcd-servers=https://xxxxx@192.0.2.1:2379\n"},
+		{"path", "--tls-cert-file=/var/lib/rancher/rke2/server/tls/etcd/server/client.crt\n", "--tls-cert-file=/var/lib/rancher/rke2/server/tls/etcd/server/client.crt\n"},
+	} {
+		for _, awk := range [][]string{{"mawk"}, {"gawk", "--posix"}, {"busybox", "awk"}, {"original-awk"}} {
+			if _, err := exec.LookPath(awk[0]); err != nil {
+				continue
+			}
+			t.Run(awk[0]+"/"+p.name, func(t *testing.T) {
+				t.Parallel()
+				c := exec.Command(awk[0], append(slices.Clone(awk[1:]), "-f", "collect_cut.awk")...)
+				c.Env = append(os.Environ(), "LC_ALL=C")
+				c.Stdin = strings.NewReader(p.text)
+				got, err := c.CombinedOutput()
+				do(t, err)
+				if diff := cmp.Diff(p.want, string(got)); diff != "" {
+					t.Errorf("(-want +got):\n%s", diff)
+				}
+			})
+		}
 	}
 }

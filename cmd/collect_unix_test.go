@@ -107,7 +107,7 @@ func (l *lab) host(name string) *labHost {
 	do(l.t, os.MkdirAll(h.tmp, 0o755))
 	h.script(l.t, "id", "echo 0")
 	config := filepath.Join(l.dir, name, "sshd_config")
-	do(l.t, os.WriteFile(config, []byte(fmt.Sprintf("HostKey %[1]s/host\nAuthorizedKeysFile %[1]s/user.pub\nStrictModes no\nUsePAM no\nPidFile none\nPermitRootLogin yes\nPasswordAuthentication no\nKbdInteractiveAuthentication no\nSetEnv PATH=%[2]s:/usr/bin:/bin TMPDIR=%[3]s\n", l.dir, h.bin, h.tmp)), 0o600))
+	do(l.t, os.WriteFile(config, []byte(fmt.Sprintf("HostKey %[1]s/host\nAuthorizedKeysFile %[1]s/user.pub\nStrictModes no\nUsePAM no\nPidFile none\nPermitRootLogin yes\nPasswordAuthentication no\nKbdInteractiveAuthentication no\nSetEnv PATH=%[2]s:/usr/bin:/bin TMPDIR=%[3]s CERTAUDIT_COLLECT_ROOT=%[3]s/../root\n", l.dir, h.bin, h.tmp)), 0o600))
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	do(l.t, err)
 	h.listener, h.port = listener, listener.Addr().(*net.TCPAddr).Port
