@@ -5,6 +5,8 @@
 
 BEGIN {
 	alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+	power[0] = 1 # not every awk has an operator for it
+	for (i = 1; i <= 16; i++) power[i] = 2 * power[i - 1]
 	body = "bGVmdCBvdXQ="
 	field = "LS0tLS1CRUdJTiBQUklWQVRFIEtFWS0tLS0tCmJHVm1kQ0J2ZFhRPQotLS0tLUVORCBQUklWQVRFIEtFWS0tLS0tCg=="
 	hidden = "xxxxx"
@@ -24,8 +26,8 @@ function decoded(text, most,    i, v, acc, bits, n, out) {
 		bits += 6
 		if (bits >= 8) {
 			bits -= 8
-			B[++n] = int(acc / 2 ^ bits)
-			acc = acc % 2 ^ bits
+			B[++n] = int(acc / power[bits])
+			acc = acc % power[bits]
 			out = out ((B[n] > 31 && B[n] < 127) ? sprintf("%c", B[n]) : ".")
 		}
 	}
@@ -42,10 +44,10 @@ function isKey(text,    at) {
 }
 
 # blob is what is sent of a long word of base64.
-function blob(text,    plain) {
-	plain = decoded(text, length(text))
-	if (plain ~ /PRIVATE KEY/) return field
-	if (plain ~ /BEGIN [A-Z0-9 ]*(CERTIFICATE|X509 CRL|PUBLIC KEY)/) return text
+function blob(text,    said) {
+	said = decoded(text, length(text))
+	if (said ~ /PRIVATE KEY/) return field
+	if (said ~ /BEGIN [A-Z0-9 ]*(CERTIFICATE|X509 CRL|PUBLIC KEY)/) return text
 	return hidden
 }
 

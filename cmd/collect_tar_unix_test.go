@@ -4,6 +4,10 @@ package cmd_test
 
 import (
 	"bytes"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/rsa"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/pem"
 	"os"
@@ -47,38 +51,67 @@ func copied(t *testing.T, dir string) []byte {
 }
 
 // leaks are the private keys of a node as they could stand in a stream: what stands where.
+// The public half of a key stands in certificates as well.
 func leaks(n fixtures.Node) map[string]string {
 	found := map[string]string{}
 	key := func(name string, data []byte) {
 		for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
-			if !strings.Contains(block.Type, "PRIVATE KEY") || len(block.Bytes) < 48 {
+			private := privateHalf(block)
+			at := bytes.Index(block.Bytes, private)
+			if len(private) < 32 || at < 0 {
 				continue
 			}
-			found[string(block.Bytes[16:48])] = name + " in DER"
-			body := base64.StdEncoding.EncodeToString(block.Bytes)
-			for ; len(body) >= 32; body = body[min(64, len(body)):] {
-				found[body[:32]] = name + " in PEM"
+			found[string(private[:32])] = name + " in DER"
+			text := string(pem.EncodeToMemory(block))
+			body := text[strings.Index(text, "\n")+1:]
+			for i := (at + 2) / 3 * 4; i+20 <= (at+len(private))/3*4; i += 20 { // lines have 64 and a break
+				if from := i + i/64; !strings.Contains(body[from:from+20], "\n") {
+					found[body[from:from+20]] = name + " in PEM"
+				}
 			}
-			text := base64.StdEncoding.EncodeToString(pem.EncodeToMemory(block))
-			for at := 60; at+40 <= len(text); at += 40 {
-				found[text[at:at+40]] = name + " in a field"
+			text = base64.StdEncoding.EncodeToString([]byte(text))
+			for i := 60; i+40 <= len(text); i += 40 {
+				found[text[i:i+40]] = name + " in a field"
 			}
 		}
 	}
 	for name, f := range n {
 		key(name, f.Data)
 		for _, m := range regexp.MustCompile(`client-key-data: (\S+)`).FindAllSubmatch(f.Data, -1) {
-			data, err := base64.StdEncoding.DecodeString(string(m[1]))
-			if err == nil {
+			if data, err := base64.StdEncoding.DecodeString(string(m[1])); err == nil {
 				key(name, data)
 			}
 		}
 		switch path.Ext(name) {
 		case ".p12", ".jks", ".pfx":
-			found[string(f.Data[len(f.Data)/2:len(f.Data)/2+32])] = name
+			if half := len(f.Data) / 2; half >= 32 {
+				found[string(f.Data[half:half+32])] = name
+			}
 		}
 	}
 	return found
+}
+
+// privateHalf is what must not be known of a private key; nil for anything else.
+func privateHalf(block *pem.Block) []byte {
+	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	if err != nil {
+		if key, err = x509.ParseECPrivateKey(block.Bytes); err != nil {
+			key, _ = x509.ParsePKCS1PrivateKey(block.Bytes)
+		}
+	}
+	switch key := key.(type) {
+	case ed25519.PrivateKey:
+		return key.Seed()
+	case *ecdsa.PrivateKey:
+		raw, _ := key.Bytes()
+		return raw
+	case *rsa.PrivateKey:
+		if key != nil {
+			return key.D.Bytes()
+		}
+	}
+	return nil
 }
 
 func keepsKeys(t *testing.T, n fixtures.Node, stream []byte) {
