@@ -170,6 +170,37 @@ func TestCopies(t *testing.T) {
 	}
 }
 
+// What is not copied is not missing, and what is missing is.
+func TestCopiesLack(t *testing.T) {
+	c := fixtures.ControlPlane(fixtures.Options{})
+	delete(c.Node, "/etc/kubernetes/pki/apiserver.key")
+	c.Node.Replace("/etc/kubernetes/manifests/kube-apiserver.yaml", "--tls-cert-file=/etc/kubernetes/pki/apiserver.crt", "--tls-cert-file=/srv/own/apiserver.crt")
+	c.Node.Replace("/etc/kubernetes/manifests/kube-apiserver.yaml", "    - mountPath: /etc/kubernetes/pki\n", "    - mountPath: /srv/own\n      name: own\n    - mountPath: /etc/kubernetes/pki\n")
+	c.Node.Replace("/etc/kubernetes/manifests/kube-apiserver.yaml", "  volumes:\n", "  volumes:\n  - hostPath: {path: /srv/own}\n    name: own\n")
+	dir := t.TempDir()
+	do(t, c.Node.Write(dir))
+	inv, err := inventory.Clock{}.GatherCopy(bytes.NewReader(copied(t, dir)), program.CopiedFolders)
+	do(t, err)
+	var got []string
+	r := audit.Run([]*inventory.Inventory{inv}, audit.Options{At: fixtures.Now})
+	for _, f := range r.Findings {
+		if f.Check == "input/unreadable" || strings.HasPrefix(f.Check, "files/") || f.Severity == audit.Critical {
+			got = append(got, string(f.Severity)+" "+f.Check+" "+f.Path+": "+f.Message)
+		}
+	}
+	want := []string{
+		"critical files/missing /etc/kubernetes/pki/apiserver.key: does not exist; it is named by kube-apiserver --tls-private-key-file (/etc/kubernetes/manifests/kube-apiserver.yaml:41)",
+		"info input/unreadable /etc/kubernetes/admin.conf: the private keys of 16 files were left out of the copy: /etc/kubernetes/admin.conf, /etc/kubernetes/controller-manager.conf, /etc/kubernetes/pki/apiserver-etcd-client.key and 13 more; whether they belong to their certificates was not judged",
+		"info input/unreadable /srv/own/apiserver.crt: lies outside of the folders that were copied; what it holds was not judged",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if !r.Incomplete() {
+		t.Error("the audit is complete")
+	}
+}
+
 // What is wrong shows in a copy as well, and of keys it says once that they are not there.
 func TestCollectCopies(t *testing.T) {
 	l := newLab(t)

@@ -147,6 +147,23 @@ func certificatePEM(t testing.TB) string {
 
 // TestParseMaterialDamaged puts a damaged block in front of a sound one: the
 // damaged one is a problem, and the sound one is read where it stands.
+// A key that was cut out of a copy is no damaged one.
+func TestParseMaterialLeftOut(t *testing.T) {
+	var got []Problem
+	for _, label := range []string{"PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY", "PUBLIC KEY", "CERTIFICATE"} {
+		m := ParseMaterial(Origin{Path: "/p"}, []byte("-----BEGIN "+label+"-----\nbGVmdCBvdXQ=\n-----END "+label+"-----\n"))
+		if len(m.Keys)+len(m.Certificates) > 0 || len(m.Problems) != 1 {
+			t.Fatalf("%s: %+v", label, m)
+		}
+		got = append(got, m.Problems[0])
+	}
+	const detail = "the private key was left out of the copy"
+	want := []Problem{{file(1), KindLeftOut, detail}, {file(1), KindLeftOut, detail}, {file(1), KindLeftOut, detail}, {file(1), KindKey, got[3].Detail}, {file(1), KindCertificate, got[4].Detail}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 func TestParseMaterialDamaged(t *testing.T) {
 	sound := certificatePEM(t)
 	edit := func(old, new string) string { return strings.Replace(sound, old, new, 1) }
