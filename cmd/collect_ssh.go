@@ -235,7 +235,7 @@ const thisSystem = runtime.GOOS + "/" + runtime.GOARCH
 
 // onlySnapshot reads the answer of a host, which must be one snapshot and nothing else.
 func onlySnapshot(answer []byte) (*inventory.Inventory, error) {
-	r := inventory.NewSnapshotReader(bytes.NewReader(answer), nil)
+	r := inventory.NewSnapshotReader(bytes.NewReader(answer))
 	inv, err := r.Next()
 	if errors.Is(err, io.EOF) {
 		return nil, errors.New("it answers with nothing")

@@ -219,7 +219,7 @@ func (h *labHost) leaves(t *testing.T) {
 func shownSet(t *testing.T, set string) []string {
 	t.Helper()
 	var got []string
-	r := inventory.NewSnapshotReader(strings.NewReader(set), nil)
+	r := inventory.NewSnapshotReader(strings.NewReader(set))
 	for {
 		inv, err := r.Next()
 		if errors.Is(err, io.EOF) {

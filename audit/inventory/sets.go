@@ -250,7 +250,7 @@ func (c Clock) archivedNode(more []string) func(*root) (*Inventory, error) {
 // nothing else, so that of what lies elsewhere nothing is known. One that is damaged is an
 // error.
 func (c Clock) GatherCopy(r io.Reader, folders []string) (*Inventory, error) {
-	a, err := readArchive(r, c.Late)
+	a, err := readArchive(r, c.Late, honestArchive)
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("cannot be read as an archive: %w", err)
