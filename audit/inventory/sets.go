@@ -259,7 +259,9 @@ func (c Clock) GatherCopy(r io.Reader, folders []string) (*Inventory, error) {
 	case len(a.faults) > 0:
 		return nil, errors.New(a.faults[0])
 	}
-	inv, err := c.archivedNode(nil)(a.root("/"))
+	from := a.root("/")
+	from.late = c.Late
+	inv, err := c.archivedNode(nil)(from)
 	if err != nil {
 		return nil, err
 	}
