@@ -27,8 +27,11 @@ type Check struct {
 	// Source is where the rule is from.
 	Source string
 	scope  scope
-	// run judges one node; nil for a check of [scopePolicy].
+	// run judges one node; nil for a check of [scopePolicy], and for those of several
+	// nodes.
 	run func(*pass)
+	// runCluster judges the nodes of a cluster, or of all; nil for any other check.
+	runCluster func(*clusterPass)
 }
 
 // pass is one run of one check over one node.

@@ -42,6 +42,10 @@ const (
 	scopeRequests
 	// scopeSigning: for the node that signs requests, in [RunRequests].
 	scopeSigning
+	// scopeCluster: once for each cluster of a [Run] over several nodes.
+	scopeCluster
+	// scopeNodes: once for all of its nodes.
+	scopeNodes
 	// scopePolicy: the policy itself judges, once for all nodes.
 	scopePolicy
 )
@@ -696,6 +700,133 @@ var roster = []Check{
 		Remedy:  "Look at the signer's log.",
 		Source:  sourcePodRequest,
 		run:     checkPodCertificate,
+	},
+
+	{
+		ID: "cluster/same-node", Severity: Warning, scope: scopeCluster,
+		Summary:    "a node is there twice",
+		Why:        "One of the two is not what the node is now, or two machines have one name: whoever has it can act as the other. Between nodes the latest counts. What shows exactly the same is info.",
+		Example:    "Snapshots of last month lie in the folder beside those of today.",
+		Remedy:     "Leave the older one out; give each machine a name of its own.",
+		Source:     "https://kubernetes.io/docs/concepts/architecture/nodes/#node-name-uniqueness",
+		runCluster: checkSameNode,
+	},
+	{
+		ID: "cluster/snapshot-age", Severity: Warning, scope: scopeNodes,
+		Summary:    "a snapshot is too old, or from the future",
+		Why:        "What was renewed since is not seen, and what has ended since looks sound. From 7 days on it is info, from 30 days on a warning.",
+		Example:    "The job that collects snapshots does not reach one node any more.",
+		Remedy:     "Take another snapshot.",
+		Source:     sourceRenewal,
+		runCluster: checkSnapshotAge,
+	},
+	{
+		ID: "cluster/ca-differs", Severity: Critical, scope: scopeNodes,
+		Summary:    "nodes of one cluster trust different CAs",
+		Why:        "What one signs the others refuse. CAs are compared by their keys: one that was renewed with its key is the same. A rotation that is under way is cluster/rotation; front-proxy CAs that differ are a warning, since the API servers gather all of them for the extension API servers. Sets of nodes with different CAs count as one cluster where they have the keys of service accounts or the front-proxy CA in common.",
+		Example:    "kubeadm init was run a second time on a control plane that should have joined.",
+		Remedy:     "Restore the CA that signed what the nodes present.",
+		Source:     sourceBest,
+		runCluster: checkCADiffers,
+	},
+	{
+		ID: "cluster/rotation", Severity: Info, scope: scopeCluster,
+		Summary:    "a CA is being rotated",
+		Why:        "The finding tells which nodes trust the old CA, both, or the new one, what each has signed, which step comes next and whom it would cut off. It is critical where nodes already refuse what one of the two has signed.",
+		Example:    "The new CA was brought to the control planes, and not yet to the workers.",
+		Remedy:     "First both CAs everywhere, then let the new one sign, then issue everything again, then take the old one away.",
+		Source:     sourceRotateCA,
+		runCluster: checkClusterRotation,
+	},
+	{
+		ID: "cluster/service-account-differs", Severity: Critical, scope: scopeCluster,
+		Summary:    "an API server refuses the service account tokens of another control plane",
+		Why:        "Pods and controllers get \"Unauthorized\" whenever they reach the other one. Keys that all verify with are enough: they need not be the same during a change.",
+		Example:    "kubeadm made a new sa.key on a control plane to which the old one was not copied; --service-account-issuer was changed on one of three.",
+		Remedy:     "Give every control plane the same pair and the same issuer.",
+		Source:     "https://kubernetes.io/docs/reference/access-authn-authz/service-accounts-admin/",
+		runCluster: checkServiceAccountDiffers,
+	},
+	{
+		ID: "cluster/copied-leaf", Severity: Critical, scope: scopeCluster,
+		Summary:    "a node has the certificate or key of another one",
+		Why:        "To whoever verifies it the node is the other one: it is refused, or acts in its name. It is info where the names of all nodes are in the certificate, as with one certificate for each kind of server, and for the kubelet's self-signed one. What control planes share on purpose does not count: CAs, service account keys, and clients that are no node's own.",
+		Example:    "A virtual machine was cloned with /var/lib/kubelet; /etc/kubernetes/pki was copied as a whole to another control plane.",
+		Remedy:     "Issue a certificate of its own with a new key.",
+		Source:     "https://kubernetes.io/docs/reference/access-authn-authz/node/; " + sourceBest,
+		runCluster: checkCopiedLeaf,
+	},
+	{
+		ID: "cluster/duplicate-serial", Severity: Warning, scope: scopeCluster,
+		Summary:    "certificates of one CA on different nodes have one serial number",
+		Why:        "A CA must never use a number twice; revocation and caches cannot tell them apart.",
+		Example:    "openssl x509 -req -set_serial 01 in a script that is run on each node.",
+		Remedy:     "Issue one of them again.",
+		Source:     "RFC 5280 4.1.2.2",
+		runCluster: checkClusterSerial,
+	},
+	{
+		ID: "cluster/etcd-members", Severity: Warning, scope: scopeCluster,
+		Summary:    "members of etcd disagree on their addresses",
+		Why:        "Two members that give out one address are not both reached. A list of members that is out of date is info: etcd reads --initial-cluster only as it starts without data.",
+		Example:    "etcd.yaml was copied from another control plane.",
+		Remedy:     "Correct the address; compare with etcdctl member list.",
+		Source:     "https://etcd.io/docs/latest/op-guide/clustering/",
+		runCluster: checkClusterEtcd,
+	},
+	{
+		ID: "cluster/server-name", Severity: Critical, scope: scopeCluster,
+		Summary:    "a server's certificate lacks the name by which another node dials it",
+		Why:        "The client refuses it: \"x509: certificate is valid for ..., not ...\". Connections are judged with the certificates of both nodes; behind a load balancer each API server may be reached.",
+		Example:    "A control plane joined before the load balancer had its name; the kubelets of the workers dial it.",
+		Remedy:     "Reissue the certificate with the name; a renewal copies the old ones.",
+		Source:     "RFC 6125; " + sourceBest,
+		runCluster: checkClusterServerName,
+	},
+	{
+		ID: "cluster/refused", Severity: Critical, scope: scopeCluster,
+		Summary:    "one node refuses what another one presents",
+		Why:        "The connection fails, although each of the two nodes is sound alone. Where CAs or copies are the cause, the connections are listed there.",
+		Example:    "The peer certificate of an etcd member was signed by a CA that the other members do not have.",
+		Remedy:     "Put the CA that signed it into what the other end verifies with, or have the right CA sign it.",
+		Source:     "RFC 5280 6.1.3; " + sourceBest,
+		runCluster: checkClusterRefused,
+	},
+	{
+		ID: "cluster/settings-differ", Severity: Warning, scope: scopeCluster,
+		Summary:    "control planes demand different things of clients",
+		Why:        "Who is let in, and as whom, depends on which API server is reached. Critical where only one takes client certificates, or only one encrypts what the others must read.",
+		Example:    "A flag was added to the manifest of one control plane by hand.",
+		Remedy:     "Set the flag alike everywhere.",
+		Source:     "https://kubernetes.io/docs/reference/command-line-tools-reference/kube-apiserver/",
+		runCluster: checkSettingsDiffer,
+	},
+	{
+		ID: "cluster/kubelet-behind", Severity: Warning, scope: scopeCluster,
+		Summary:    "a kubelet does not rotate its certificate, and others do",
+		Why:        "The node drops out when the certificate ends; on the others nobody has to think of it.",
+		Example:    "A node that joined before rotation was switched on.",
+		Remedy:     "Set rotateCertificates.",
+		Source:     sourceBootstrap,
+		runCluster: checkKubeletBehind,
+	},
+	{
+		ID: "cluster/version-skew", Severity: Warning, scope: scopeCluster,
+		Summary:    "API servers are more than one minor version apart",
+		Why:        "It is not supported, and certificates are requested and admitted by different rules.",
+		Example:    "An upgrade ended halfway.",
+		Remedy:     "Finish the upgrade.",
+		Source:     sourceSkew,
+		runCluster: checkVersionSkew,
+	},
+	{
+		ID: "cluster/not-in-view", Severity: Info, scope: scopeCluster,
+		Summary:    "nodes that others speak of are not among the input",
+		Why:        "What is there was not judged.",
+		Example:    "The snapshot of one control plane is missing.",
+		Remedy:     "Audit them as well.",
+		Source:     sourceBest,
+		runCluster: checkNotInView,
 	},
 
 	{

@@ -28,13 +28,19 @@ type Cluster struct {
 type clusterAudit struct {
 	Cluster
 	audits []*nodeAudit
+	// members are the same without those that are another look at one of them.
+	members []*nodeAudit
+	// hosts are the members by the names and addresses that their own files give them.
+	hosts map[string][]*nodeAudit
+	// refused are the connections between them that fail.
+	refused []rejection
 }
 
 // clustersOf joins nodes into clusters: those that have a key of a Kubernetes CA in
 // common, directly or by others between them, as during a rotation; and to each of these
 // the hosts of etcd alone that have its CA of etcd and that of no other cluster. A node
 // with no CA in view is in none.
-func clustersOf(audits []*nodeAudit) []clusterAudit {
+func clustersOf(audits []*nodeAudit) []*clusterAudit {
 	kubernetes, etcd := keysOf(audits, inventory.RoleKubernetesCA), keysOf(audits, inventory.RoleEtcdCA)
 	groups := joinByKey(audits, kubernetes)
 	lone := slices.DeleteFunc(slices.Clone(audits), func(a *nodeAudit) bool { return len(kubernetes[a]) > 0 })
@@ -62,7 +68,11 @@ func clustersOf(audits []*nodeAudit) []clusterAudit {
 	}
 	slices.SortFunc(groups, func(a, b clusterAudit) int { return cmp.Compare(order[a.audits[0]], order[b.audits[0]]) })
 	nameClusters(groups)
-	return groups
+	clusters := make([]*clusterAudit, len(groups))
+	for i := range groups {
+		clusters[i] = &groups[i]
+	}
+	return clusters
 }
 
 // keysOf returns the keys of the CAs of a role that join each node to others.

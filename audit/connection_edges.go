@@ -76,7 +76,11 @@ func (n *nodeAudit) kubeconfigEdge(k parsers.Kubeconfig, context parsers.KubeCon
 		}
 	}
 	offered := n.userCredentials(user, r)
+	if elsewhere(n.inv, n.facts.profile, host) != "" {
+		l.far = farEnd{inventory.APIServer, host, trust, offered}
+	}
 	if (offered.none || clients.refuses) && (user.TokenAuth || user.Exec) {
+		l.far.offered = credentials{}
 		l.clientSide, l.authorization = verification{verdict: VerdictNone, reason: "the client shows a token"}, verification{verdict: VerdictNone}
 		return l, true
 	}

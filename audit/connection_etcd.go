@@ -179,10 +179,13 @@ func (n *nodeAudit) etcdEdge(component, address, caFlag, certFlag string, r *rol
 	ca, hasCA := n.inv.ReferenceOf(component, caFlag)
 	server := n.etcdServer(address)
 	trust, clients := n.trustedBy(ca, hasCA, ""), n.etcdClients(address, offered)
+	if etcdElsewhere(n.inv, address) != "" {
+		l.far = farEnd{inventory.Etcd, host, trust, offered}
+	}
 	switch {
 	case isPlain(address):
 		trust = anchors{none: true, reason: noTLS}
-		clients = trust
+		clients, l.far = trust, farEnd{}
 	case !hasCA && component == inventory.APIServer:
 		trust = n.rootsWithout(component, caFlag, hostRoots, server)
 	}
@@ -233,8 +236,19 @@ func (n *node) etcdServer(address string) credentials {
 	if why := etcdElsewhere(n.inv, address); why != "" {
 		return credentials{unseen: true, reason: why}
 	}
+	return n.etcdServing(parsers.HostOf(address))
+}
+
+// etcdServing is what the etcd of this node presents to clients that dial a host.
+func (n *node) etcdServing(host string) credentials {
 	ref, _ := n.inv.ReferenceOf(inventory.Etcd, "cert-file")
-	return n.asServed(n.etcdPresents("cert-file", "auto-tls"), inventory.Etcd, ref, parsers.HostOf(address))
+	return n.asServed(n.etcdPresents("cert-file", "auto-tls"), inventory.Etcd, ref, host)
+}
+
+// peerServing is what the etcd of this node presents to members that dial a host.
+func (n *node) peerServing(host string) credentials {
+	ref, _ := n.inv.ReferenceOf(inventory.Etcd, "peer-cert-file")
+	return n.asServed(n.etcdPresents("peer-cert-file", "peer-auto-tls"), inventory.Etcd, ref, host)
 }
 
 // etcdPresents is what the etcd of this node serves with; it makes a certificate itself
@@ -302,7 +316,17 @@ func (n *nodeAudit) etcdClients(address string, offered credentials) anchors {
 	if why := etcdElsewhere(n.inv, address); why != "" {
 		return anchors{unseen: true, reason: why}
 	}
+	return n.etcdTakes(offered)
+}
+
+// etcdTakes is what the etcd of this node verifies its clients with.
+func (n *nodeAudit) etcdTakes(offered credentials) anchors {
 	return n.etcdDemands("trusted-ca-file", "client-cert-auth", "etcd accepts clients without a certificate", offered)
+}
+
+// peersTake is what the etcd of this node verifies other members with.
+func (n *nodeAudit) peersTake(offered credentials) anchors {
+	return n.etcdDemands("peer-trusted-ca-file", "peer-client-cert-auth", "etcd accepts peers without a certificate", offered)
 }
 
 // etcdDemands is what etcd verifies those with who call it. Without a CA of its
@@ -336,18 +360,20 @@ func (n *nodeAudit) peerEdges() []edge {
 		l := edge{role: *roleNamed(inventory.RoleEtcdPeer), dialled: cluster.Origin}
 		l.Client, l.Server, l.Address = "etcd", "etcd peer "+name, address
 		offered, peer := n.peerClient(), credentials{unseen: true}
-		clients := n.etcdDemands("peer-trusted-ca-file", "peer-client-cert-auth", "etcd accepts peers without a certificate", offered)
+		clients := n.peersTake(offered)
 		if slices.ContainsFunc(own, func(o string) bool { return n.inv.SameHost(o, host) }) {
 			l.Client, l.Server = "etcd peers", "etcd"
-			cert, _ := n.inv.ReferenceOf(inventory.Etcd, "peer-cert-file")
-			peer = n.asServed(n.etcdPresents("peer-cert-file", "peer-auto-tls"), inventory.Etcd, cert, host)
+			peer = n.peerServing(host)
 		} else {
 			clients = anchors{unseen: true, reason: "the other member is not on this node"}
 		}
 		trust := n.peerTrust(peer)
+		if peer.unseen {
+			l.far = farEnd{etcdPeer, host, trust, offered}
+		}
 		if isPlain(address) {
 			trust = anchors{none: true, reason: noTLS}
-			clients = trust
+			clients, l.far = trust, farEnd{}
 		}
 		l.serverSide = n.verifyServer(peer, trust, to(host))
 		l.clientSide = n.verifyClient(offered, clients)
@@ -356,6 +382,9 @@ func (n *nodeAudit) peerEdges() []edge {
 	}
 	return append(edges, more("etcd", "etcd peer of others", left, cluster.Origin)...)
 }
+
+// etcdPeer stands for the peers' end of etcd.
+const etcdPeer = "etcd peer"
 
 // peerTrust is what a member verifies a peer with that it calls.
 func (n *nodeAudit) peerTrust(peer credentials) anchors {

@@ -70,6 +70,9 @@ type verification struct {
 	presented *x509.Certificate
 	// unset is the flag without which it is broken; the zero one for none.
 	unset unsetFlag
+	// presents says that the fix starts with what is presented, and not with what that
+	// is verified with.
+	presents bool
 }
 
 // A node has fifteen connections or so. What a list or a user's kubeconfig names
@@ -100,9 +103,21 @@ type edge struct {
 	role role
 	// dialled is where the address stands.
 	dialled parsers.Origin
+	// far is what is needed to judge the connection once its other end is in view.
+	far farEnd
 	// doubt says why the address may not be the server's although nothing shows it;
 	// "" for no doubt.
 	doubt string
+}
+
+// farEnd is the other end of a connection, which is not on the node.
+type farEnd struct {
+	// component is the server that is dialled at a host; "" where it is on the node, or
+	// nobody can tell where.
+	component, host string
+	// trust is what the client verifies it with, offered what it shows.
+	trust   anchors
+	offered credentials
 }
 
 // credentials are what one end presents: a chain, leaf first.
@@ -193,7 +208,7 @@ func (n *nodeAudit) verifyServer(c credentials, a anchors, dialled destination) 
 		return h
 	}
 	if why := matchesNoHost(c.chain[0], dialled.byAddress); why != "" {
-		h.verdict, h.fault, h.at, h.reason = VerdictBroken, faultName, c.at, fmt.Sprintf("%s %s", c.words("server"), why)
+		h.verdict, h.fault, h.at, h.presents, h.reason = VerdictBroken, faultName, c.at, true, fmt.Sprintf("%s %s", c.words("server"), why)
 		return h
 	}
 	return verification{verdict: VerdictUnknown, reason: "the server's certificate is trusted; which host is dialled is not known"}
@@ -233,7 +248,7 @@ func (n *nodeAudit) verifyEnd(end string, c credentials, a anchors, host string,
 	}
 	switch {
 	case c.missing != "":
-		h.fault, h.reason, h.at, h.paths, h.unset = faultAbsent, c.missing, c.at, c.paths, c.unset
+		h.fault, h.reason, h.at, h.paths, h.unset, h.presents = faultAbsent, c.missing, c.at, c.paths, c.unset, true
 	case a.refuses && !c.none:
 		h.fault, h.reason, h.paths, h.unset = faultAbsent, a.reason, a.paths, a.unset
 	case a.none:
@@ -241,7 +256,7 @@ func (n *nodeAudit) verifyEnd(end string, c credentials, a anchors, host string,
 	case a.missing != "":
 		h.fault, h.reason, h.paths = faultAbsent, a.missing, a.paths
 	case c.generated != "":
-		h.fault, h.reason, h.at, h.unset = faultUntrusted, c.generated, c.at, c.unset
+		h.fault, h.reason, h.at, h.unset, h.presents = faultUntrusted, c.generated, c.at, c.unset, true
 	case len(c.chain) > 0 && a.unseen:
 		n.judge(&h, end, c, c.chain[:1], host, usage)
 		if h.verdict == VerdictOK {
@@ -250,7 +265,7 @@ func (n *nodeAudit) verifyEnd(end string, c credentials, a anchors, host string,
 	case c.unseen || a.unseen:
 		h.verdict, h.reason = VerdictUnknown, cmp.Or(a.reason, c.reason, "the "+end+" is not in view")
 	case c.none:
-		h.fault, h.reason, h.at, h.unset = faultAbsent, "the "+end+" has no certificate, and one is demanded", c.at, c.unset
+		h.fault, h.reason, h.at, h.unset, h.presents = faultAbsent, "the "+end+" has no certificate, and one is demanded", c.at, c.unset, true
 		if c.unset.flag != "" {
 			h.reason = c.unset.name() + " is not set: " + h.reason
 		}
@@ -288,7 +303,7 @@ func (n *nodeAudit) judge(h *verification, end string, c credentials, roots []*x
 		return
 	}
 	if h.fault != faultUntrusted {
-		h.at = c.at
+		h.at, h.presents = c.at, true
 	}
 	h.presented, h.certificates = c.chain[0], map[string]bool{}
 	for _, x := range slices.Concat(c.chain, roots) {

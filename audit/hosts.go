@@ -260,10 +260,16 @@ func kubeletVerifier(inv *inventory.Inventory) (inventory.Reference, bool) {
 // pkg/kubelet/nodestatus/setters.go, pkg/util/node GetPreferredNodeAddress). at is
 // where the host stands.
 func kubeletTarget(inv *inventory.Inventory, nodeName string) (dialled destination, at parsers.Origin) {
+	return kubeletTargetBy(inv.Setting(inventory.APIServer, "kubelet-preferred-address-types").Value, inv, nodeName)
+}
+
+// kubeletTargetBy is [kubeletTarget] for the API server of another node, which has some
+// --kubelet-preferred-address-types; "" for the default.
+func kubeletTargetBy(preferred string, inv *inventory.Inventory, nodeName string) (dialled destination, at parsers.Origin) {
 	cloud := inv.Setting(inventory.Kubelet, "cloud-provider").Value != ""
 	server, _ := inventory.ProgramNamed(inventory.APIServer)
 	flag, _ := server.Flag("kubelet-preferred-address-types")
-	for _, kind := range parsers.List(cmp.Or(inv.Setting(inventory.APIServer, "kubelet-preferred-address-types").Value, flag.Default)) {
+	for _, kind := range parsers.List(cmp.Or(preferred, flag.Default)) {
 		switch {
 		case kind == "InternalIP":
 			host, at := kubeletAddress(inv, nodeName, cloud)

@@ -228,10 +228,13 @@ func (s Severity) Rank() int {
 // Finding is one thing that is not as it should be.
 type Finding struct {
 	// Check is the ID of the check that found it, "validity/expired".
-	Check     string   `json:"check"`
-	Severity  Severity `json:"severity"`
-	Node      string   `json:"node"`
-	Component string   `json:"component"`
+	Check    string   `json:"check"`
+	Severity Severity `json:"severity"`
+	Node     string   `json:"node"`
+	// Cluster is the name of the cluster, where the finding is about several nodes of
+	// it; Node is then where the fix starts, or "".
+	Cluster   string `json:"cluster,omitempty"`
+	Component string `json:"component"`
 	// Path, Line and Field say where to look; Line is 0 where there is none.
 	Path  string `json:"path"`
 	Line  int    `json:"line,omitempty"`
@@ -321,7 +324,10 @@ const (
 type Outcome struct {
 	Check string `json:"check"`
 	Node  string `json:"node"`
-	State State  `json:"state"`
+	// Cluster is the name of the cluster of a check that is run once for all its nodes;
+	// "" for any other, and for one that is run once for all clusters.
+	Cluster string `json:"cluster,omitempty"`
+	State   State  `json:"state"`
 	// Examined counts the things the check judged.
 	Examined int `json:"examined"`
 	// Reason is set when State is [Incomplete], or when part was left unjudged

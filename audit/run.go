@@ -69,12 +69,15 @@ func Rerun(before *Memory, inventories []*inventory.Inventory, o Options) (Resul
 		after.nodes = append(after.nodes, j.known)
 	}
 	if len(audits) > 1 {
-		r.addClusters(clustersOf(audits))
+		r.judgeClusters(clustersOf(audits), audits, o.At)
+	}
+	for _, n := range audits {
+		for _, e := range n.edges {
+			r.Connections = append(r.Connections, e.Connection)
+		}
 	}
 	r.finish(o)
-	for _, n := range audits {
-		r.planFor(n)
-	}
+	r.planAll(audits)
 	rest := r.Certificates
 	for i := range after.nodes {
 		known := &after.nodes[i]
@@ -127,7 +130,6 @@ func (r *Result) grow(all []judged) {
 // add adds the part of a node, behind those of the nodes before it.
 func (r *Result) add(part Result) {
 	r.Nodes = append(r.Nodes, part.Nodes...)
-	r.Connections = append(r.Connections, part.Connections...)
 	r.RevocationLists = append(r.RevocationLists, part.RevocationLists...)
 	r.Findings = append(r.Findings, part.Findings...)
 	r.Outcomes = append(r.Outcomes, part.Outcomes...)
@@ -138,12 +140,16 @@ func (r *Result) add(part Result) {
 	}
 }
 
-// planFor adds the plan of a node, and gives each of its findings the plan that
-// would fix it alone.
-func (r *Result) planFor(n *nodeAudit) {
-	r.Plan = append(r.Plan, n.plan(selected(r.Findings, func(f Finding) bool { return f.Node == n.name }))...)
-	for i := range r.Findings {
-		if f := &r.Findings[i]; f.Node == n.name && planned(*f) && len(r.Findings) <= maxPlanned {
+// planFor adds the plan of a node for those findings that are its own, by their
+// indexes, and gives each the plan that would fix it alone.
+func (r *Result) planFor(n *nodeAudit, own []int) {
+	findings := make([]Finding, 0, len(own))
+	for _, i := range own {
+		findings = append(findings, r.Findings[i])
+	}
+	r.Plan = append(r.Plan, n.plan(findings)...)
+	for _, i := range own {
+		if f := &r.Findings[i]; planned(*f) && len(r.Findings) <= maxPlanned {
 			f.Remedy = remedyOf(n.plan([]Finding{*f}), f.Remedy)
 		}
 	}
@@ -207,14 +213,11 @@ func (r *Result) addNode(n *nodeAudit, rows []Certificate) {
 	n.recordImpact(r.Findings[first:])
 	r.Findings = append(r.Findings[:first:first], n.explain(r.Findings[first:])...)
 	r.RevocationLists = append(r.RevocationLists, n.revocationLists()...)
-	for _, e := range n.edges {
-		r.Connections = append(r.Connections, e.Connection)
-	}
 	r.Certificates = rows
 }
 
 // addClusters tells which nodes belong together.
-func (r *Result) addClusters(clusters []clusterAudit) {
+func (r *Result) addClusters(clusters []*clusterAudit) {
 	home := map[string]string{}
 	for _, c := range clusters {
 		r.Clusters = append(r.Clusters, c.Cluster)

@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"crypto/ecdsa"
 	"crypto/rsa"
+	"crypto/sha256"
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -93,6 +95,8 @@ type signatures struct {
 	// verified. Whoever wants to know clears them first.
 	exhausted bool
 	passed    string
+	// built, where it is not nil, remembers what chains led to, for several nodes.
+	built map[buildKey]error
 	// late is as of [Options].
 	late func() bool
 	// lasts says which certificates are taken to last, whatever their dates say; nil for
@@ -252,7 +256,36 @@ var noEnd = time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
 // build calls x509.Certificate.Verify with options that have no pools yet. What
 // would cost too much is an error of the type [unverified].
 func (s *signatures) build(cert *x509.Certificate, chain, roots []*x509.Certificate, o x509.VerifyOptions) error {
-	return s.buildTo(cert, chain, roots, o, false)
+	if s.built == nil {
+		return s.buildTo(cert, chain, roots, o, false)
+	}
+	key := buildKey{sumOf([]*x509.Certificate{cert}), sumOf(chain), sumOf(roots), o.DNSName, o.CurrentTime.UnixNano(), slices.Max(o.KeyUsages)}
+	err, known := s.built[key]
+	if !known {
+		if err = s.buildTo(cert, chain, roots, o, false); !isUnverified(err) {
+			s.built[key] = err
+		}
+	}
+	return err
+}
+
+// buildKey is what the verdict on a chain depends on.
+type buildKey struct {
+	cert, chain, roots [sha256.Size]byte
+	host               string
+	at                 int64
+	usage              x509.ExtKeyUsage
+}
+
+// sumOf identifies a list of certificates.
+func sumOf(certs []*x509.Certificate) (sum [sha256.Size]byte) {
+	h := sha256.New()
+	for _, c := range certs {
+		one := sha256.Sum256(c.Raw)
+		h.Write(one[:])
+	}
+	h.Sum(sum[:0])
+	return sum
 }
 
 // buildTo is build with the roots of the system, if these are to be taken.

@@ -106,11 +106,12 @@ func (inv *Inventory) IsOwn(host string) bool {
 	if host == "" {
 		return false
 	}
-	return inv.IsLoopback(host) || slices.ContainsFunc(inv.ownHosts(), func(own string) bool { return inv.SameHost(own, host) })
+	return inv.IsLoopback(host) || slices.ContainsFunc(inv.OwnHosts(), func(own string) bool { return inv.SameHost(own, host) })
 }
 
-// ownHosts are the hosts by which the components of the node speak of it.
-func (inv *Inventory) ownHosts() []string {
+// OwnHosts are the hosts by which the components of the node speak of it, those of its
+// loopback among them; a host may stand there twice.
+func (inv *Inventory) OwnHosts() []string {
 	out := []string{inv.Hostname.Value, inv.AdvertiseAddress(), inv.Setting(APIServer, "bind-address").Value, inv.Setting(Kubelet, "address").Value}
 	out = append(out, parsers.List(inv.Setting(Kubelet, "node-ip").Value)...)
 	for _, flag := range []string{"listen-client-urls", "advertise-client-urls", "listen-peer-urls", "initial-advertise-peer-urls"} {

@@ -1,0 +1,269 @@
+package audit
+
+import (
+	"certaudit/audit/inventory"
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"certaudit/parsers"
+
+	"golang.org/x/mod/semver"
+)
+
+// demand is a flag of the API server that says whom it lets in, and as whom.
+type demand struct {
+	flag     string
+	severity Severity
+	// isSet: the order of its words says nothing. Presence: it names a file, of which only
+	// that there is one can be compared.
+	isSet, presence bool
+	why             string
+}
+
+// demands are what the API servers of a cluster must agree in, since a client may reach
+// any of them.
+var demands = []demand{
+	{flag: "anonymous-auth", severity: Warning, why: "who shows nothing is let in by one and refused by the other"},
+	{flag: "client-ca-file", severity: Critical, presence: true, why: "one takes certificates, and to the other everybody is anonymous"},
+	{flag: "requestheader-client-ca-file", severity: Warning, presence: true, why: "only one believes the front proxy"},
+	{flag: "requestheader-allowed-names", severity: Warning, isSet: true, why: "a front proxy that one believes is refused by the other"},
+	{flag: "requestheader-username-headers", severity: Warning, why: "the two read the user from different headers"},
+	{flag: "requestheader-group-headers", severity: Warning, why: "the two read the groups from different headers"},
+	{flag: "requestheader-extra-headers-prefix", severity: Warning, why: "the two read different headers"},
+	{flag: "authorization-mode", severity: Warning, isSet: true, why: "the same certificate may do different things"},
+	{flag: "authorization-config", severity: Warning, presence: true, why: "the same certificate may do different things"},
+	{flag: "authentication-config", severity: Warning, presence: true, why: "they let in different clients"},
+	{flag: "enable-admission-plugins", severity: Warning, isSet: true, why: "NodeRestriction and the plugins that guard certificate requests hold only where they are on"},
+	{flag: "disable-admission-plugins", severity: Warning, isSet: true, why: "NodeRestriction and the plugins that guard certificate requests hold only where they are on"},
+	{flag: "enable-bootstrap-token-auth", severity: Warning, why: "a node that joins is let in by one and refused by the other"},
+	{flag: "oidc-issuer-url", severity: Warning, why: "people who log in are let in by one and refused by the other"},
+	{flag: "oidc-client-id", severity: Warning, why: "people who log in are let in by one and refused by the other"},
+	{flag: "encryption-provider-config", severity: Critical, presence: true, why: "what one writes encrypted the other cannot read, the keys of TLS Secrets among them"},
+}
+
+// admissionOfCertificates are the plugins whose presence concerns certificates.
+var admissionOfCertificates = []string{"NodeRestriction", "CertificateApproval", "CertificateSigning", "CertificateSubjectRestriction"}
+
+func (d demand) value(c inventory.Component) string {
+	value := c.InEffect(d.flag)
+	switch {
+	case d.presence && value != "":
+		return "a file"
+	case d.isSet:
+		words := parsers.List(value)
+		if strings.HasSuffix(d.flag, "admission-plugins") {
+			words = slices.DeleteFunc(words, func(w string) bool { return !slices.Contains(admissionOfCertificates, w) })
+		}
+		slices.Sort(words)
+		return strings.Join(slices.Compact(words), ",")
+	}
+	return value
+}
+
+func checkSettingsDiffer(p *clusterPass) {
+	var servers []*nodeAudit
+	for _, n := range p.members {
+		c, runs := n.inv.Component(inventory.APIServer)
+		if !runs {
+			continue
+		}
+		if whole, reason := isWhole(n.inv, c); !whole {
+			p.unjudged("%s: %s", n.name, reason)
+			continue
+		}
+		p.examine()
+		servers = append(servers, n)
+	}
+	if slices.ContainsFunc(servers, func(n *nodeAudit) bool {
+		return n.inv.Setting(inventory.APIServer, "encryption-provider-config").Value != ""
+	}) {
+		p.unjudged("whether the keys of --encryption-provider-config are the same is not seen: what they are is secret")
+	}
+	for _, d := range demands {
+		p.demandDiffers(d, servers)
+	}
+}
+
+// demandDiffers reports a flag that some API servers have otherwise than most.
+func (p *clusterPass) demandDiffers(d demand, servers []*nodeAudit) {
+	byValue, values := map[string][]*nodeAudit{}, []string{}
+	for _, n := range servers {
+		c, _ := n.inv.Component(inventory.APIServer)
+		value := d.value(c)
+		if byValue[value] == nil {
+			values = append(values, value)
+		}
+		byValue[value] = append(byValue[value], n)
+	}
+	if len(values) < 2 {
+		return
+	}
+	slices.SortStableFunc(values, func(a, b string) int { return cmp.Compare(len(byValue[b]), len(byValue[a])) })
+	for _, value := range values[1:min(len(values), maxListed)] {
+		n, most := byValue[value][0], byValue[values[0]]
+		c, _ := n.inv.Component(inventory.APIServer)
+		p.report(n, finding{severity: d.severity, component: inventory.APIServer, at: cmp.Or(c.Setting(d.flag).Origin, c.Origin),
+			message: fmt.Sprintf("--%s is %s on %s and %s on %s: %s; expected the same on every API server", d.flag, valueWords(value), namesOfNodes(byValue[value]), valueWords(values[0]), namesOfNodes(most), d.why),
+			remedy:  remedy{fmt.Sprintf("# set --%s on every control plane as it is meant to be, one node at a time; of kubeadm: apiServer.extraArgs in the ConfigMap kubeadm-config as well", d.flag)}})
+	}
+}
+
+func valueWords(value string) string {
+	if value == "" {
+		return "not set"
+	}
+	return clip(value)
+}
+
+func checkVersionSkew(p *clusterPass) {
+	var oldest, newest *nodeAudit
+	for _, n := range p.members {
+		c, _ := n.inv.Component(inventory.APIServer)
+		v := imageVersion(c.Image.Value)
+		if v == "" {
+			continue
+		}
+		p.examine()
+		if oldest == nil || semver.Compare(v, serverVersion(oldest)) < 0 {
+			oldest = n
+		}
+		if newest == nil || semver.Compare(v, serverVersion(newest)) > 0 {
+			newest = n
+		}
+	}
+	if oldest == nil || semver.Compare(olderBy(serverVersion(newest), 1), canonicalVersion(semver.MajorMinor(serverVersion(oldest)))) <= 0 {
+		return
+	}
+	c, _ := oldest.inv.Component(inventory.APIServer)
+	p.report(oldest, finding{component: inventory.APIServer, at: c.Image.Origin,
+		message: fmt.Sprintf("the API server of %s is %s, and that of %s %s; expected at most one minor version between them: the rules by which requests for certificates are admitted and signed, and the groups that kubeadm puts into certificates, are those of the version that is reached",
+			oldest.name, serverVersion(oldest), newest.name, serverVersion(newest)),
+		remedy: remedy{"# finish the upgrade: kubeadm upgrade node on " + shellComment(oldest.name) + ", one minor version after the other"}})
+}
+
+// shellComment is a name of the input's as a comment may hold it.
+func shellComment(name string) string {
+	if !quotable(name) {
+		return "that node"
+	}
+	return name
+}
+
+func serverVersion(n *nodeAudit) string {
+	c, _ := n.inv.Component(inventory.APIServer)
+	return imageVersion(c.Image.Value)
+}
+
+// checkKubeletBehind reports kubelets that do not rotate in a cluster where others do.
+// What a kubelet that rotates has missed, validity/rotation-overdue says.
+func checkKubeletBehind(p *clusterPass) {
+	var rotating []*nodeAudit
+	type still struct {
+		node *nodeAudit
+		e    *entry
+	}
+	var left []still
+	for _, n := range p.members {
+		for e := range n.decoded(func(e *entry) bool { return e.role.name == inventory.RoleKubeletClient && e.index == 0 }) {
+			p.examine()
+			life := e.cert.NotAfter.Sub(e.cert.NotBefore)
+			switch due := e.cert.NotBefore.Add(life * 7 / 10); {
+			case n.rotates(e):
+				rotating = append(rotating, n)
+			case n.now.After(due) && !e.expired(n.now) && !n.told(e):
+				left = append(left, still{n, e})
+			}
+			break
+		}
+	}
+	if len(rotating) == 0 {
+		return
+	}
+	for _, s := range left {
+		p.report(s.node, finding{component: s.e.component, at: s.e.place, sha256: s.e.cert.SHA256(),
+			message: fmt.Sprintf("is past 70 %% of its life and ends on %s, in %s, and this kubelet does not rotate it, as %s of this cluster do; the node drops out on that day",
+				instant(s.e.cert.NotAfter), roughly(max(s.e.cert.NotAfter.Sub(p.now), time.Minute)), plural(len(rotating), "other kubelet")),
+			remedy: remedy{"# set rotateCertificates: true in the kubelet's configuration, and have kubelet.conf name /var/lib/kubelet/pki/kubelet-client-current.pem"}})
+	}
+}
+
+// told reports whether something was found about the dates of an entry on its node.
+func (n *nodeAudit) told(e *entry) bool {
+	return slices.ContainsFunc(n.earlier, func(f Finding) bool {
+		return f.SHA256 == e.cert.SHA256() && (strings.HasPrefix(f.Check, "validity/") || f.Check == "kubelet/embedded-client")
+	})
+}
+
+// maxNamed bounds the hosts that one finding lists.
+const maxNamed = 1000
+
+// checkNotInView lists what the nodes speak of as nodes and that is not among them.
+func checkNotInView(p *clusterPass) {
+	named, order := map[string][]string{}, []string{}
+	add := func(n *nodeAudit, host, what string) {
+		p.examine()
+		if host == "" || n.inv.IsLoopback(host) || len(order) >= maxNamed {
+			return
+		}
+		if _, known := p.nodeAt(n.inv, host); known {
+			return
+		}
+		host = parsers.CanonicalHost(host)
+		if named[host] == nil {
+			order = append(order, host)
+		}
+		named[host] = union(named[host], []string{what})
+	}
+	balancers, servers := p.balancers()
+	for _, n := range p.members {
+		for _, host := range otherMembers(n.inv) {
+			add(n, host, "a member of etcd")
+		}
+		urls, _ := bounded(n.inv.EtcdServers(), maxListed)
+		for _, u := range urls {
+			if !strings.HasPrefix(u.Value, "unix:") {
+				add(n, parsers.HostOf(u.Value), "etcd to kube-apiserver")
+			}
+		}
+		for i := range n.edges {
+			if e := &n.edges[i]; e.far.component == inventory.APIServer {
+				if host := hostDialled(e); !balancers[parsers.CanonicalHost(host)] || servers == 0 {
+					add(n, host, "an API server to "+componentOf(e.Client))
+				}
+			}
+		}
+	}
+	if len(order) == 0 {
+		return
+	}
+	slices.Sort(order)
+	var list []string
+	for _, host := range order {
+		slices.Sort(named[host])
+		list = append(list, fmt.Sprintf("%s (%s)", clip(host), strings.Join(named[host], ", ")))
+	}
+	p.report(nil, finding{message: fmt.Sprintf("%s named by the nodes of this cluster and not among them: %s; what is there was not judged", plural(len(order), "host")+have(make([]*nodeAudit, len(order)), " is", " are"), strings.Join(clipAll(list), ", ")),
+		remedy: remedy{"# audit these nodes as well, or take them out of what names them"}})
+}
+
+// balancers are the hosts by which administrators' kubeconfigs call the API servers: of
+// a control plane they lead to what stands before all. servers counts those in view.
+func (c *clusterAudit) balancers() (hosts map[string]bool, servers int) {
+	hosts = map[string]bool{}
+	for _, n := range c.members {
+		if _, runs := n.inv.Component(inventory.APIServer); !runs {
+			continue
+		}
+		servers++
+		for _, ref := range n.inv.References {
+			if farCallers[ref.Role] || ref.Role == inventory.RoleUser {
+				hosts[parsers.CanonicalHost(called(n.inv, ref))] = true
+			}
+		}
+	}
+	delete(hosts, "")
+	return hosts, servers
+}

@@ -1,0 +1,401 @@
+package audit
+
+import (
+	"certaudit/audit/inventory"
+	"certaudit/parsers"
+	"cmp"
+	"crypto/sha256"
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+)
+
+// rejection is a verification that fails between two nodes.
+type rejection struct {
+	client, server *nodeAudit
+	connection     Connection
+	role           role
+	verification
+	// dialled is where the client has the address from.
+	dialled parsers.Origin
+	// host is the one that was dialled, byClient says that the server refuses the client.
+	host     string
+	byClient bool
+}
+
+// place is the node where the fix starts, and the place on it: what is presented, or
+// what it is verified with.
+func (f rejection) place() (*nodeAudit, parsers.Origin) {
+	presents, verifies := f.server, f.client
+	if f.byClient {
+		presents, verifies = f.client, f.server
+	}
+	if f.presents {
+		return presents, f.at
+	}
+	return verifies, f.at
+}
+
+// resolver judges the connections between the nodes of a cluster.
+type resolver struct {
+	*clusterAudit
+	// servers are the nodes with an API server.
+	servers []*nodeAudit
+	// takers are the servers by what they verify clients with: one of each kind.
+	takers []*nodeAudit
+	// behind are the servers that refuse, or are refused by, whoever has the same trust
+	// and dials the same host through something in front of all.
+	behind map[trustKey]balanced
+	// calls are the API servers that kubelets with the same CA refuse.
+	calls map[[sha256.Size]byte][]*nodeAudit
+	// callers are the servers by how they call kubelets: one of each kind.
+	callers []*nodeAudit
+}
+
+type trustKey struct {
+	host  string
+	trust [sha256.Size]byte
+}
+
+// balanced are the verdicts on all API servers that a host may lead to.
+type balanced struct {
+	seen   int
+	why    string
+	broken []*nodeAudit
+}
+
+// resolve judges the connections of each node of which the other end is on another
+// one, in both directions, with what both of them really have.
+func (c *clusterAudit) resolve() {
+	built := map[buildKey]error{}
+	r := &resolver{clusterAudit: c, behind: map[trustKey]balanced{}, calls: map[[sha256.Size]byte][]*nodeAudit{}}
+	for _, m := range c.members {
+		m.built = built
+		if _, ok := m.inv.Component(inventory.APIServer); ok {
+			r.servers = append(r.servers, m)
+		}
+	}
+	r.takers = oneOfEach(r.servers, func(m *nodeAudit) string {
+		sum := sumOf(m.apiServerClients("").certs)
+		return string(sum[:])
+	})
+	r.callers = oneOfEach(r.servers, kubeletCaller)
+	for _, n := range c.members {
+		own := n.edges
+		for i := range own {
+			r.resolveEdge(n, &own[i])
+		}
+		r.kubelet(n)
+	}
+	for _, m := range c.members {
+		m.built = nil
+	}
+}
+
+// oneOfEach returns the first node of each kind.
+func oneOfEach(nodes []*nodeAudit, kind func(*nodeAudit) string) []*nodeAudit {
+	seen := map[string]bool{}
+	return slices.DeleteFunc(slices.Clone(nodes), func(n *nodeAudit) bool {
+		key := kind(n)
+		known := seen[key]
+		seen[key] = true
+		return known
+	})
+}
+
+// indexHosts notes by which names and addresses the members know themselves. A name is
+// never taken for a node because it looks like one.
+func (c *clusterAudit) indexHosts() {
+	c.hosts = map[string][]*nodeAudit{}
+	for _, m := range c.members {
+		own := append(m.inv.OwnHosts(), m.ownName())
+		for _, host := range own {
+			for _, name := range hostNames(m.inv, host) {
+				if !slices.Contains(c.hosts[name], m) {
+					c.hosts[name] = append(c.hosts[name], m)
+				}
+			}
+		}
+	}
+}
+
+// hostNames are a host and the addresses that it has on a node, but those of the loopback,
+// which are every node's.
+func hostNames(inv *inventory.Inventory, host string) []string {
+	if host == "" || inv.IsLoopback(host) && parsers.IsAddress(host) {
+		return nil
+	}
+	names := []string{}
+	if name := parsers.CanonicalHost(host); name != "localhost" && !strings.HasSuffix(name, ".localhost") {
+		names = append(names, name)
+	}
+	addresses, _ := inv.Resolve(host)
+	for _, a := range addresses {
+		if !a.IsLoopback() && !a.IsUnspecified() && !slices.Contains(names, a.String()) {
+			names = append(names, a.String())
+		}
+	}
+	return names
+}
+
+// nodeAt returns the node that a host means to one that dials it. known is true where
+// some node has it: several have it where the node is nil.
+func (c *clusterAudit) nodeAt(from *inventory.Inventory, host string) (m *nodeAudit, known bool) {
+	if from.IsLoopback(host) {
+		return nil, true
+	}
+	for _, name := range hostNames(from, host) {
+		if nodes := c.hosts[name]; len(nodes) > 0 {
+			if len(nodes) > 1 {
+				return nil, true
+			}
+			return nodes[0], true
+		}
+	}
+	return nil, false
+}
+
+// resolveEdge judges a connection that leads to another node.
+func (r *resolver) resolveEdge(n *nodeAudit, e *edge) {
+	if e.far.component == "" {
+		return
+	}
+	m, known := r.nodeAt(n.inv, hostDialled(e))
+	switch {
+	case m == n, m == nil && known:
+		return
+	case e.far.component == inventory.APIServer && m == nil:
+		r.throughBalancer(n, e)
+	case m == nil:
+		return
+	case e.far.component == inventory.APIServer:
+		r.toServer(n, m, e)
+	default:
+		r.toEtcd(n, m, e)
+	}
+	e.finish(n.name)
+}
+
+// hostDialled is the host of an edge's address: the name that is verified may be another.
+func hostDialled(e *edge) string { return cmp.Or(parsers.HostOf(e.Address), e.far.host) }
+
+// refuse notes what fails of an edge between two nodes.
+func (r *resolver) refuse(n, m *nodeAudit, e *edge) {
+	for i, h := range []verification{e.serverSide, e.clientSide} {
+		if h.verdict == VerdictBroken {
+			r.refused = append(r.refused, rejection{client: n, server: m, connection: e.Connection, role: e.role, verification: h,
+				dialled: e.dialled, host: e.far.host, byClient: i > 0})
+		}
+	}
+}
+
+// toServer judges a call of the API server of a node.
+func (r *resolver) toServer(n, m *nodeAudit, e *edge) {
+	if _, ok := m.inv.Component(inventory.APIServer); !ok || m.inv.MayServeApart(e.far.host) {
+		return
+	}
+	if server := m.apiServer(e.far.host); !server.unseen {
+		e.serverSide = n.verifyServer(server, e.far.trust, to(e.far.host))
+	}
+	if e.clientSide.verdict != VerdictNone {
+		e.clientSide = n.verifyClient(e.far.offered, m.apiServerClients(e.far.host))
+	}
+	r.refuse(n, m, e)
+}
+
+// throughBalancer judges a call of whatever stands before the API servers: each of them
+// may be reached. What shows a certificate of a CA that the client does not trust may be
+// no API server, but something in front of it that ends TLS.
+func (r *resolver) throughBalancer(n *nodeAudit, e *edge) {
+	if e.serverSide.verdict == VerdictUnknown && len(e.far.trust.certs) > 0 {
+		key := trustKey{e.far.host, sumOf(e.far.trust.certs)}
+		all, known := r.behind[key]
+		if !known {
+			all = r.balance(n, e)
+			r.behind[key] = all
+		}
+		for _, m := range all.broken {
+			e.serverSide = n.verifyServer(m.apiServer(e.far.host), e.far.trust, to(e.far.host))
+			r.refuse(n, m, &edge{Connection: e.Connection, serverSide: e.serverSide, role: e.role, dialled: e.dialled, far: e.far})
+		}
+		if len(all.broken) == 0 && all.seen > 0 {
+			e.serverSide = verification{verdict: VerdictOK}
+		} else if all.why != "" && len(all.broken) == 0 {
+			e.serverSide.reason = all.why
+		}
+	}
+	if e.clientSide.verdict == VerdictNone || e.serverSide.verdict == VerdictUnknown {
+		return
+	}
+	for _, m := range r.takers {
+		e.clientSide = n.verifyClient(e.far.offered, m.apiServerClients(e.far.host))
+		if e.clientSide.verdict == VerdictBroken {
+			r.refuse(n, m, &edge{Connection: e.Connection, clientSide: e.clientSide, role: e.role, dialled: e.dialled, far: e.far})
+			return
+		}
+	}
+}
+
+// balance judges every API server as one that a host leads to.
+func (r *resolver) balance(n *nodeAudit, e *edge) (all balanced) {
+	for _, m := range r.servers {
+		server := m.apiServer(e.far.host)
+		if server.unseen || m.inv.MayServeApart(e.far.host) {
+			all.why = cmp.Or(server.reason, "another certificate may be served to those who dial "+e.far.host)
+			continue
+		}
+		switch h := n.verifyServer(server, e.far.trust, to(e.far.host)); {
+		case h.verdict == VerdictOK:
+			all.seen++
+		case h.verdict == VerdictBroken && h.fault != faultUntrusted && len(all.broken) < maxListed:
+			all.broken = append(all.broken, m)
+		case h.verdict == VerdictBroken && h.fault == faultUntrusted:
+			all.why = fmt.Sprintf("the client trusts another CA than that of the API servers; what answers at %s is not in view", e.far.host)
+		}
+	}
+	return all
+}
+
+// toEtcd judges a call of a member of etcd.
+func (r *resolver) toEtcd(n, m *nodeAudit, e *edge) {
+	if _, ok := m.inv.Component(inventory.Etcd); !ok {
+		return
+	}
+	server, takes, rules := m.etcdServing(e.far.host), m.etcdTakes(e.far.offered), clientNames
+	if e.far.component == etcdPeer {
+		server, takes, rules = m.peerServing(e.far.host), m.peersTake(e.far.offered), peerNames
+		r.answer(n, m)
+	}
+	e.serverSide = n.verifyServer(server, e.far.trust, to(e.far.host))
+	e.clientSide = n.verifyClient(e.far.offered, takes)
+	r.refuse(n, m, e)
+	if h := m.allowed(rules, e.far.offered, e.authorization); h.verdict == VerdictBroken && e.authorization.verdict != VerdictBroken {
+		e.authorization = h
+		r.refuse(n, m, &edge{Connection: e.Connection, clientSide: h, role: e.role, dialled: e.dialled, far: e.far})
+	}
+}
+
+// answer adds the call of a member by one that it calls and that does not name it: the
+// list of a member that was there first ends with itself.
+func (r *resolver) answer(caller, callee *nodeAudit) {
+	hosts := inventory.URLHosts(caller.inv.Setting(inventory.Etcd, "initial-advertise-peer-urls").Value)
+	listed := slices.ContainsFunc(otherMembers(callee.inv), func(host string) bool {
+		m, _ := r.nodeAt(callee.inv, host)
+		return m == caller
+	})
+	if listed || len(hosts) == 0 || len(callee.edges) > maxListed+maxContexts {
+		return
+	}
+	offered, served := callee.peerClient(), caller.peerServing(hosts[0])
+	e := edge{role: *roleNamed(inventory.RoleEtcdPeer), dialled: caller.inv.Setting(inventory.Etcd, "initial-advertise-peer-urls").Origin}
+	address, _, _ := strings.Cut(caller.inv.Setting(inventory.Etcd, "initial-advertise-peer-urls").Value, ",")
+	if slices.ContainsFunc(callee.edges, func(known edge) bool { return known.Address == address && known.Client == inventory.Etcd }) {
+		return
+	}
+	e.Client, e.Server, e.Address = "etcd", "etcd peer "+cmp.Or(caller.inv.Setting(inventory.Etcd, "name").Value, caller.name), address
+	e.far = farEnd{"", hosts[0], callee.peerTrust(served), offered}
+	e.serverSide = callee.verifyServer(served, e.far.trust, to(hosts[0]))
+	e.clientSide = callee.verifyClient(offered, caller.peersTake(offered))
+	if isPlain(address) {
+		e.serverSide = verification{verdict: VerdictUnverified, reason: noTLS}
+		e.clientSide = e.serverSide
+	}
+	e.authorization, e.Identity = caller.allowed(peerNames, offered, verification{verdict: VerdictOK}), identityOf(offered)
+	e.finish(callee.name)
+	r.refuse(callee, caller, &e)
+	callee.edges = append(callee.edges, e)
+}
+
+// kubeletCaller identifies how an API server calls kubelets, but for its own certificate.
+func kubeletCaller(m *nodeAudit) string {
+	ca, ok := kubeletVerifier(m.inv)
+	sum := sumOf(m.trustedBy(ca, ok, "").certs)
+	return fmt.Sprint(ok, string(sum[:]), m.inv.Setting(inventory.APIServer, "kubelet-preferred-address-types").Value)
+}
+
+// kubelet judges the calls of a node's kubelet by the API servers of others: by one of
+// each kind, and by those whose certificate it refuses.
+func (r *resolver) kubelet(n *nodeAudit) {
+	if _, ok := n.inv.Component(inventory.Kubelet); !ok || len(r.servers) == 0 || n.isUnreadKubelet() {
+		return
+	}
+	shown := edge{role: *roleNamed(inventory.RoleAPIServerKubelet)}
+	shown.Client, shown.Server = inventory.APIServer, inventory.Kubelet
+	for _, m := range r.callers {
+		if m == n {
+			continue
+		}
+		dialled, at := kubeletTargetBy(m.inv.Setting(inventory.APIServer, "kubelet-preferred-address-types").Value, n.inv, n.ownName())
+		if host := cmp.Or(dialled.host, n.ownName()); host != "" && shown.Address == "" {
+			shown.Address = "https://" + net.JoinHostPort(host, cmp.Or(n.inv.Setting(inventory.Kubelet, "port").Value, "10250"))
+		}
+		ca, hasCA := kubeletVerifier(m.inv)
+		trust := m.trustedBy(ca, hasCA, "--kubelet-certificate-authority is not set: the API server does not verify kubelets")
+		server, _ := m.inv.Component(inventory.APIServer)
+		if whole, reason := isWhole(m.inv, server); !hasCA && !whole {
+			trust = anchors{unseen: true, reason: reason}
+		}
+		e := shown
+		e.dialled, e.far.host = at, dialled.host
+		e.serverSide = m.verifyServer(n.kubeletServer(), trust, dialled)
+		r.refuse(m, n, &e)
+		shown.serverSide = worseOf(shown.serverSide, e.serverSide)
+	}
+	shown.clientSide = r.kubeletRefuses(n, shown)
+	if _, runs := n.inv.Component(inventory.APIServer); !runs {
+		offered, ok := r.servers[0].inv.ReferenceOf(inventory.APIServer, "kubelet-client-certificate")
+		c := r.servers[0].presentedBy(offered, ok)
+		shown.authorization, shown.Identity = r.servers[0].identify(roleNamed(inventory.RoleAPIServerKubelet), c), identityOf(c)
+		shown.finish(n.name)
+		n.edges = append(n.edges, shown)
+	}
+}
+
+// isUnreadKubelet reports whether what the kubelet is configured with was not read.
+func (n *node) isUnreadKubelet() bool {
+	c, _ := n.inv.Component(inventory.Kubelet)
+	whole, _ := isWhole(n.inv, c)
+	return c.Assumed || !whole
+}
+
+// kubeletRefuses judges how a kubelet verifies the API servers of other nodes.
+func (r *resolver) kubeletRefuses(n *nodeAudit, e edge) verification {
+	verdict := func(m *nodeAudit) verification {
+		cert, ok := m.inv.ReferenceOf(inventory.APIServer, "kubelet-client-certificate")
+		offered := m.presentedBy(cert, ok)
+		if !ok {
+			offered.unset = m.unset(inventory.APIServer, "kubelet-client-certificate")
+		}
+		return n.kubeletTakes(offered)
+	}
+	ref, ok := n.inv.ReferenceOf(inventory.Kubelet, "client-ca-file")
+	trust := n.trustedBy(ref, ok, "")
+	if len(trust.certs) == 0 {
+		return verdict(r.servers[0])
+	}
+	key := sumOf(trust.certs)
+	broken, known := r.calls[key]
+	if !known {
+		broken = slices.DeleteFunc(slices.Clone(r.servers), func(m *nodeAudit) bool { return verdict(m).verdict != VerdictBroken })
+		broken, _ = bounded(broken, maxListed)
+		r.calls[key] = broken
+	}
+	worst := verification{verdict: VerdictOK}
+	for _, m := range broken {
+		if m != n {
+			worst = verdict(m)
+			r.refuse(m, n, &edge{Connection: e.Connection, clientSide: worst, role: e.role})
+		}
+	}
+	return worst
+}
+
+// worseOf returns the worse of two verdicts, the first of two that are as bad.
+func worseOf(a, b verification) verification {
+	order := []string{"", VerdictNone, VerdictOK, VerdictUnverified, VerdictUnknown, VerdictBroken}
+	if slices.Index(order, b.verdict) > slices.Index(order, a.verdict) {
+		return b
+	}
+	return a
+}
