@@ -18,8 +18,10 @@ type clusterPass struct {
 	// clusters are all of the result, and nodes all its nodes.
 	clusters []*clusterAudit
 	nodes    []*nodeAudit
-	now      time.Time
-	check    Check
+	// everybody knows the hosts of all of them.
+	everybody *clusterAudit
+	now       time.Time
+	check     Check
 	// result is what is known so far, byNode the indexes of its findings.
 	result   *Result
 	byNode   map[string][]int
@@ -99,7 +101,9 @@ func (r *Result) judgeClusters(clusters []*clusterAudit, audits []*nodeAudit, no
 	for i, f := range r.Findings {
 		byNode[f.Node] = append(byNode[f.Node], i)
 	}
-	all := clusterPass{clusters: clusters, nodes: audits, now: now, result: r, byNode: byNode}
+	everybody := &clusterAudit{members: audits}
+	everybody.indexHosts()
+	all := clusterPass{clusters: clusters, nodes: audits, everybody: everybody, now: now, result: r, byNode: byNode}
 	for _, c := range Checks() {
 		switch {
 		case c.scope&scopeNodes != 0:
@@ -114,8 +118,11 @@ func (r *Result) judgeClusters(clusters []*clusterAudit, audits []*nodeAudit, no
 			}
 		}
 	}
+	r.Findings = slices.DeleteFunc(r.Findings, func(f Finding) bool { return f.Check == "" })
 }
 
+// addCluster adds what a check over several nodes has found. A finding that became a
+// consequence of one of these has lost its check, and goes once all are run.
 func (r *Result) addCluster(findings []Finding, o Outcome) {
 	r.Findings, r.Outcomes = append(r.Findings, findings...), append(r.Outcomes, o)
 }
@@ -167,8 +174,8 @@ func checkSameNode(p *clusterPass) {
 			remedy: remedy{"# leave one of the two out"}}
 		if !sameContent(n, other) {
 			f.severity = Warning
-			f.message = fmt.Sprintf("is the same node as %s by its names (%s), and shows something else%s; between nodes %s counts. Expected each node once, and a name of its own for each",
-				other.name, strings.Trim(n.identity(), "/"), takenWords(n, other), other.name)
+			f.message = fmt.Sprintf("is the same node as %s by its names (host %q, node %q), and shows something else%s; between nodes %s counts. Expected each node once, and a name of its own for each",
+				other.name, clip(n.inv.Hostname.Value), clip(n.ownName()), takenWords(n, other), other.name)
 			f.remedy = remedy{"# two looks at one node: leave the older one out; two machines: give one of them another host name, and a certificate in that name"}
 		}
 		p.report(n, f)

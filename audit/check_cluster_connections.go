@@ -15,7 +15,7 @@ var trustedAs = map[string]string{inventory.APIServer: inventory.RoleKubernetesC
 
 // explained notes a failing connection in the findings that are its cause, if there are
 // any: of one of the two nodes, or of the cluster.
-func (p *clusterPass) explained(f rejection) bool {
+func (p *clusterPass) explained(f rejection, ofCluster []int) bool {
 	found := false
 	note := func(cause *Finding) {
 		found = true
@@ -33,11 +33,8 @@ func (p *clusterPass) explained(f rejection) bool {
 	}
 	server, _, _ := strings.Cut(f.connection.Server, " ")
 	ca := roleNamed(trustedAs[server]).component
-	for i := range p.result.Findings {
+	for _, i := range ofCluster {
 		cause := &p.result.Findings[i]
-		if cause.Cluster != p.Name || cause.Severity == Info && cause.Check != "cluster/copied-leaf" {
-			continue
-		}
 		switch cause.Check {
 		case "cluster/ca-differs", "cluster/rotation":
 			if f.fault == faultUntrusted && cause.Component == ca {
@@ -71,7 +68,17 @@ func (p *clusterPass) unexplainedRejections(is func(rejection) bool) []*rejected
 		at    parsers.Origin
 		fault fault
 	}
-	byPlace, order := map[place]*rejected{}, []*rejected{}
+	type said struct {
+		place
+		label string
+	}
+	byPlace, order, explained := map[place]*rejected{}, []*rejected{}, map[said]bool{}
+	var ofCluster []int
+	for i, cause := range p.result.Findings {
+		if cause.Cluster == p.Name && (cause.Severity != Info || cause.Check == "cluster/copied-leaf") {
+			ofCluster = append(ofCluster, i)
+		}
+	}
 	for _, f := range p.refused {
 		p.examine()
 		if !is(f) {
@@ -81,7 +88,8 @@ func (p *clusterPass) unexplainedRejections(is func(rejection) bool) []*rejected
 		key := place{n, at, f.fault}
 		r := byPlace[key]
 		if r == nil {
-			if p.explained(f) {
+			if label := (said{key, f.connection.Label()}); explained[label] || p.explained(f, ofCluster) {
+				explained[label] = true
 				continue
 			}
 			r = &rejected{first: f, node: n, at: at}
@@ -220,15 +228,25 @@ func (p *clusterPass) sharedURLs(members []*nodeAudit, urls map[string][]*nodeAu
 		for _, flag := range []string{"initial-advertise-peer-urls", "advertise-client-urls"} {
 			setting := n.inv.Setting(inventory.Etcd, flag)
 			for u := range strings.SplitSeq(setting.Value, ",") {
-				if u = strings.TrimSpace(u); len(urls[u]) < 2 || urls[u][0] == n {
+				if u = strings.TrimSpace(u); len(urls[u]) < 2 || n == ownerOf(u, urls[u]) {
 					continue
 				}
+				others := slices.DeleteFunc(slices.Clone(urls[u]), func(o *nodeAudit) bool { return o == n })
 				p.report(n, finding{severity: Warning, component: inventory.Etcd, at: setting.Origin,
-					message: fmt.Sprintf("gives out %s as its own address, as does the etcd of %s; expected an address of its own for each member: who dials it reaches one of them", clip(u), urls[u][0].name),
+					message: fmt.Sprintf("gives out %s as its own address, as %s the etcd of %s; expected an address of its own for each member: who dials it reaches one of them", clip(u), have(others, "does", "do"), namesOfNodes(others)),
 					remedy:  remedy{"# correct --" + flag + " where it is not the node's; of a member that has joined, etcdctl member update changes the address that the others dial"}})
 			}
 		}
 	}
+}
+
+// ownerOf is the member among some that listens at a URL, else the first of them.
+func ownerOf(u string, members []*nodeAudit) *nodeAudit {
+	i := slices.IndexFunc(members, func(m *nodeAudit) bool {
+		listens := m.inv.Setting(inventory.Etcd, "listen-client-urls").Value + "," + m.inv.Setting(inventory.Etcd, "listen-peer-urls").Value
+		return slices.Contains(parsers.List(listens), u)
+	})
+	return members[max(i, 0)]
 }
 
 // listedOtherwise reports members that others list under another address than they give

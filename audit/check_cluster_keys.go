@@ -259,10 +259,31 @@ func (p *clusterPass) reportCopied(holders []holder) {
 			namesOfNodes(copies), have(copies, "has", "have"), owner.node.name, e.role.name, clip(e.cert.Subject.CommonName), have(copies, "the node is", "the nodes are"))
 		f.remedy = remedy{"# have a certificate with a new key and its own names issued for each of these nodes, then remove the copy; renewing would copy the names of the other node"}
 	}
-	if f.at.Field == "" && len(e.refs) > 0 {
-		f.at.Field = e.refs[0].Label()
+	f.at = e.labelled()
+	p.report(at, f).absorb(p.result, p.byNode[at.name])
+}
+
+// labelled is the place of an entry, with the flag that names it.
+func (e *entry) labelled() parsers.Origin {
+	at := e.place
+	if at.Field == "" && len(e.refs) > 0 {
+		at.Field = e.refs[0].Label()
 	}
-	p.report(at, f)
+	return at
+}
+
+// absorb makes what was found on the node about the names of the same certificate a
+// consequence: it is gone with the copy. own are the indexes of the node's findings.
+func (f *Finding) absorb(r *Result, own []int) {
+	for _, i := range own {
+		o := &r.Findings[i]
+		if f.Severity == Info || o.SHA256 != f.SHA256 || !slices.Contains([]string{"identity/common-name", "identity/san-missing"}, o.Check) {
+			continue
+		}
+		f.Causes = append(append(f.Causes, o.consequence()), o.Causes...)
+		f.Breaks = union(f.Breaks, o.Breaks)
+		o.Check = ""
+	}
 }
 
 // isOf reports whether a leaf may be the node's own by its names: a server's holds one
@@ -307,7 +328,7 @@ func checkClusterSerial(p *clusterPass) {
 				continue // chain/duplicate-serial tells of those of one node
 			}
 			reported[sum] = true
-			p.report(n, finding{severity: e.role.soften(Warning), component: e.component, at: e.place, sha256: sum,
+			p.report(n, finding{severity: e.role.soften(Warning), component: e.component, at: e.labelled(), sha256: sum,
 				message: fmt.Sprintf("has the serial number %s, as has %s on %s, of the same CA; they cannot be distinguished when one is revoked", e.cert.SerialNumber.Text(16), old.e.place.Path, old.node.name),
 				remedy:  n.renew(e.role)})
 		}

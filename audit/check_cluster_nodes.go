@@ -183,7 +183,7 @@ func checkKubeletBehind(p *clusterPass) {
 		return
 	}
 	for _, s := range left {
-		p.report(s.node, finding{component: s.e.component, at: s.e.place, sha256: s.e.cert.SHA256(),
+		p.report(s.node, finding{component: s.e.component, at: s.e.labelled(), sha256: s.e.cert.SHA256(),
 			message: fmt.Sprintf("is past 70 %% of its life and ends on %s, in %s, and this kubelet does not rotate it, as %s of this cluster do; the node drops out on that day",
 				instant(s.e.cert.NotAfter), roughly(max(s.e.cert.NotAfter.Sub(p.now), time.Minute)), plural(len(rotating), "other kubelet")),
 			remedy: remedy{"# set rotateCertificates: true in the kubelet's configuration, and have kubelet.conf name /var/lib/kubelet/pki/kubelet-client-current.pem"}})
@@ -208,7 +208,7 @@ func checkNotInView(p *clusterPass) {
 		if host == "" || n.inv.IsLoopback(host) || len(order) >= maxNamed {
 			return
 		}
-		if _, known := p.nodeAt(n.inv, host); known {
+		if _, known := p.everybody.nodeAt(n.inv, host); known {
 			return
 		}
 		host = parsers.CanonicalHost(host)

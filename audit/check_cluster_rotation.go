@@ -48,7 +48,7 @@ func (r *caRotation) sort(c *clusterAudit, role string) {
 			return
 		}
 		old := lacks[n]
-		if _, known := r.at[n]; !known || !hasOld || !hasNew {
+		if _, known := r.at[n]; !known || old == [2]bool{} && !(hasOld && hasNew) {
 			r.at[n] = at
 		}
 		lacks[n] = [2]bool{old[0] || !hasOld, old[1] || !hasNew}

@@ -163,6 +163,13 @@ func (r *resolver) resolveEdge(n *nodeAudit, e *edge) {
 	}
 	m, known := r.nodeAt(n.inv, hostDialled(e))
 	switch {
+	case m == nil && known && !n.inv.IsLoopback(hostDialled(e)):
+		why := fmt.Sprintf("several nodes give out %s as theirs", hostDialled(e))
+		for _, h := range []*verification{&e.serverSide, &e.clientSide} {
+			if h.verdict == VerdictUnknown {
+				h.reason = why
+			}
+		}
 	case m == n, m == nil && known:
 		return
 	case e.far.component == inventory.APIServer && m == nil:

@@ -13,8 +13,12 @@ func (r *Result) planAll(audits []*nodeAudit) {
 	for i, f := range r.Findings {
 		own[f.Node] = append(own[f.Node], i)
 	}
+	turn := map[*nodeAudit]int{}
+	for _, n := range audits {
+		turn[n] = turnOf(n, slices.ContainsFunc(own[n.name], func(i int) bool { return r.Findings[i].Component == inventory.Etcd && planned(r.Findings[i]) }))
+	}
 	ordered := slices.Clone(audits)
-	slices.SortStableFunc(ordered, func(a, b *nodeAudit) int { return cmp.Compare(turnOf(a), turnOf(b)) })
+	slices.SortStableFunc(ordered, func(a, b *nodeAudit) int { return cmp.Compare(turn[a], turn[b]) })
 	var before *nodeAudit
 	for _, n := range ordered {
 		first := len(r.Plan)
@@ -23,33 +27,43 @@ func (r *Result) planAll(audits []*nodeAudit) {
 			continue
 		}
 		if before != nil {
-			r.Plan = slices.Insert(r.Plan, first, Step{Node: n.name, Phase: PhaseLook, Title: betweenWords(before, n), Commands: []string{}, Findings: []string{}})
+			r.Plan = slices.Insert(r.Plan, first, Step{Node: n.name, Phase: PhaseLook, Title: betweenWords(before, turn[n] < turnWorker), Commands: []string{}, Findings: []string{}})
 		}
 		before = n
 	}
 }
 
-// turnOf says when a node's turn comes: hosts of etcd alone, control planes, the others.
-// An API server needs etcd, and a kubelet an API server.
-func turnOf(n *nodeAudit) int {
+// The turns of nodes: an API server needs etcd, and a kubelet an API server.
+const (
+	turnEtcd = iota
+	turnEtcdBeside
+	turnServer
+	turnWorker
+)
+
+// turnOf says when a node's turn comes: hosts of etcd alone, control planes of which the
+// etcd is to be fixed, the other control planes, everything else.
+func turnOf(n *nodeAudit, fixesEtcd bool) int {
 	_, etcd := n.inv.Component(inventory.Etcd)
 	_, server := n.inv.Component(inventory.APIServer)
 	switch {
 	case etcd && !server:
-		return 0
+		return turnEtcd
+	case etcd && fixesEtcd:
+		return turnEtcdBeside
 	case server:
-		return 1
+		return turnServer
 	}
-	return 2
+	return turnWorker
 }
 
-// betweenWords say what must hold before a node is touched after another one.
-func betweenWords(before, n *nodeAudit) string {
+// betweenWords say what must hold before the next node is touched after another one.
+func betweenWords(before *nodeAudit, nextServes bool) string {
 	_, etcd := before.inv.Component(inventory.Etcd)
 	switch {
-	case etcd && turnOf(n) < 2:
+	case etcd && nextServes:
 		return "go on only when " + before.name + " is done and every member of etcd is healthy: etcdctl endpoint health --cluster"
-	case turnOf(n) < 2:
+	case nextServes:
 		return "go on only when " + before.name + " is done and its API server answers: kubectl get --raw /readyz"
 	}
 	return "go on only when " + before.name + " is done"

@@ -41,7 +41,8 @@ var renewedBy = []string{"validity/expired", "validity/expiring", "validity/not-
 
 // reissuedBy are the checks of what a certificate from the configuration fixes.
 var reissuedBy = []string{"identity/common-name", "identity/organization-missing", "identity/organization-extra", "identity/san-missing",
-	"identity/organizational-unit", "usage/extended-key-usage", "usage/key-usage", "usage/not-a-ca", "files/missing", "files/malformed", "files/dangling-link", "input/undecodable"}
+	"identity/organizational-unit", "usage/extended-key-usage", "usage/key-usage", "usage/not-a-ca", "files/missing", "files/malformed", "files/dangling-link", "input/undecodable",
+	"cluster/copied-leaf"}
 
 // works returns what fixes the findings at warning or above that are not waived.
 func (p *planner) works(findings []Finding) []work {
