@@ -5,6 +5,7 @@ import (
 	"certaudit/parsers"
 	"cmp"
 	"crypto/sha256"
+	"crypto/x509"
 	"fmt"
 	"net"
 	"slices"
@@ -212,8 +213,8 @@ func (r *resolver) toServer(n, m *nodeAudit, e *edge) {
 }
 
 // throughBalancer judges a call of whatever stands before the API servers: each of them
-// may be reached. What shows a certificate of a CA that the client does not trust may be
-// no API server, but something in front of it that ends TLS.
+// may be reached. Where the client trusts no CA of the cluster, what answers it may be no
+// API server, but something in front of them that ends TLS.
 func (r *resolver) throughBalancer(n *nodeAudit, e *edge) {
 	if e.serverSide.verdict == VerdictUnknown && len(e.far.trust.certs) > 0 {
 		key := trustKey{e.far.host, sumOf(e.far.trust.certs)}
@@ -255,13 +256,23 @@ func (r *resolver) balance(n *nodeAudit, e *edge) (all balanced) {
 		switch h := n.verifyServer(server, e.far.trust, to(e.far.host)); {
 		case h.verdict == VerdictOK:
 			all.seen++
-		case h.verdict == VerdictBroken && h.fault != faultUntrusted && len(all.broken) < maxListed:
-			all.broken = append(all.broken, m)
-		case h.verdict == VerdictBroken && h.fault == faultUntrusted:
+		case h.verdict == VerdictBroken && (h.fault != faultUntrusted || r.knowsCluster(e.far.trust.certs)):
+			if len(all.broken) < maxListed {
+				all.broken = append(all.broken, m)
+			}
+		case h.verdict == VerdictBroken:
 			all.why = fmt.Sprintf("the client trusts another CA than that of the API servers; what answers at %s is not in view", e.far.host)
 		}
 	}
 	return all
+}
+
+// knowsCluster reports whether a bundle has a CA of the cluster, as far as that one is
+// known by its key.
+func (c *clusterAudit) knowsCluster(bundle []*x509.Certificate) bool {
+	return slices.ContainsFunc(bundle, func(ca *x509.Certificate) bool {
+		return slices.Contains(c.CAKeys, parsers.Certificate{Certificate: ca}.PublicKeySHA256())
+	})
 }
 
 // toEtcd judges a call of a member of etcd.

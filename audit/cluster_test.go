@@ -7,8 +7,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"certaudit/audit"
+	"certaudit/audit/inventory"
 	"certaudit/fixtures"
 )
 
@@ -99,4 +103,80 @@ func clusterSummary(s fixtures.ClusterScenario, r audit.Result) string {
 		}
 	}
 	return b.String()
+}
+
+// A node alone has no checks between nodes, and no cluster.
+func TestNoClusterOfOneNode(t *testing.T) {
+	r := auditNodes(t, member("", "cp-1", "192.0.2.11").Node)
+	for _, o := range r.Outcomes {
+		if strings.HasPrefix(o.Check, "cluster/") {
+			t.Errorf("%s has an outcome for one node", o.Check)
+		}
+	}
+}
+
+// Snapshots are judged by when they were taken.
+func TestSnapshotAge(t *testing.T) {
+	const day = 24 * time.Hour
+	for _, c := range []struct {
+		about string
+		taken time.Duration
+		want  string
+	}{
+		{"today", 0, ""},
+		{"a week ago", -7 * day, ""},
+		{"eight days ago", -8 * day, "info: was taken on 2026-11-15 12:00 UTC, 8 days before this audit; what was renewed since is not seen"},
+		{"a month ago", -31 * day, "warning: was taken on 2026-10-23 12:00 UTC, 31 days before this audit; what was renewed or has changed since is not seen. Expected one of the last 7 days"},
+		{"within what clocks differ", 10 * time.Minute, ""},
+		{"in the future", 3 * day, "warning: was taken on 2026-11-26 12:00 UTC, 3 days after the time of this audit: the clock of the node was ahead, or that of the audit is behind"},
+	} {
+		t.Run(c.about, func(t *testing.T) {
+			live, snapshot := gathered(t, member("", "cp-1", "192.0.2.11").Node), gathered(t, member("", "cp-2", "192.0.2.12").Node)
+			snapshot.TakenAt = fixtures.Now.Add(c.taken)
+			got := ""
+			for _, f := range audit.Run([]*inventory.Inventory{live, snapshot}, audit.Options{At: fixtures.Now}).Findings {
+				if f.Check == "cluster/snapshot-age" {
+					got += fmt.Sprintf("%s: %s", f.Severity, f.Message)
+					if f.Node != "cp-2" {
+						t.Errorf("is said of %q", f.Node)
+					}
+				}
+			}
+			if got != c.want {
+				t.Errorf("got  %q\nwant %q", got, c.want)
+			}
+		})
+	}
+}
+
+// Of several looks at a node the latest counts, and what is equal is only said.
+func TestSameNode(t *testing.T) {
+	one, two := gathered(t, member("", "cp-1", "192.0.2.11").Node), gathered(t, member("", "cp-2", "192.0.2.12").Node)
+	old := member("", "cp-2", "192.0.2.12")
+	old.Reissue("/etc/kubernetes/pki/apiserver", func(s *fixtures.Spec) { s.DNSNames = []string{"cp-2"} })
+	older, same := gathered(t, old.Node), gathered(t, member("", "cp-2", "192.0.2.12").Node)
+	two.TakenAt, same.TakenAt, older.TakenAt = fixtures.Now, fixtures.Now.Add(-time.Hour), fixtures.Now.Add(-2*time.Hour)
+	var got []string
+	for _, f := range audit.Run([]*inventory.Inventory{older, one, two, same}, audit.Options{At: fixtures.Now}).Findings {
+		if f.Check == "cluster/same-node" {
+			got = append(got, fmt.Sprintf("%s %s: %s", f.Severity, f.Node, f.Message))
+		}
+	}
+	want := []string{
+		`warning cp-2: is the same node as cp-2 #2 by its names (host "cp-2", node "cp-2"), and shows something else (this is taken on 2026-11-23 10:00 UTC, the other taken on 2026-11-23 12:00 UTC); between nodes cp-2 #2 counts. Expected each node once, and a name of its own for each`,
+		"info cp-2 #3: shows the same as cp-2 #2, and is the same node by its names: it was read twice, and counts once between nodes",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// gathered is the inventory of a node written below a temporary folder.
+func gathered(t *testing.T, n fixtures.Node) *inventory.Inventory {
+	t.Helper()
+	dir := t.TempDir()
+	do(t, n.Write(dir))
+	inv, err := inventory.Gather(dir)
+	do(t, err)
+	return inv
 }

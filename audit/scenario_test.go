@@ -82,11 +82,17 @@ func TestScenarios(t *testing.T) {
 var elsewhere = map[string]bool{"served/differs": true, "served/unreachable": true, "policy/waiver-ended": true, "policy/waiver-unused": true, "validity/revocation-list": true,
 	"objects/ca-bundle": true, "objects/service-name": true, "objects/chain": true, "objects/incomplete": true, "objects/key-exposed": true,
 	"objects/kubeconfig": true, "objects/rbac": true,
+	"cluster/snapshot-age": true, "cluster/not-in-view": true,
 	"objects/drift": true, "objects/config": true, "objects/cert-manager": true, "objects/pod-certificate": true}
 
 func TestEveryCheckIsInAScenario(t *testing.T) {
 	covered := map[string]bool{}
 	for _, s := range fixtures.Scenarios() {
+		for _, id := range s.Checks {
+			covered[id] = true
+		}
+	}
+	for _, s := range fixtures.ClusterScenarios() {
 		for _, id := range s.Checks {
 			covered[id] = true
 		}
