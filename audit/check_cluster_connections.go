@@ -13,13 +13,26 @@ import (
 // trustedAs is the kind of CA that a server, and who calls it, are verified with.
 var trustedAs = map[string]string{inventory.APIServer: inventory.RoleKubernetesCA, inventory.Kubelet: inventory.RoleKubernetesCA, inventory.Etcd: inventory.RoleEtcdCA}
 
+// callers are all for whom the connection fails.
+func (f rejection) callers() []caller {
+	all := []caller{{f.client, f.connection.Label()}}
+	if f.also != nil {
+		all = append(all, *f.also...)
+	}
+	return all
+}
+
 // explained notes a failing connection in the findings that are its cause, if there are
 // any: of one of the two nodes, or of the cluster.
 func (p *clusterPass) explained(f rejection, ofCluster []int) bool {
 	found := false
 	note := func(cause *Finding) {
 		found = true
-		cause.Breaks = union(cause.Breaks, []string{f.connection.Label()})
+		for _, c := range f.callers() {
+			if !slices.Contains(cause.Breaks, c.label) {
+				cause.Breaks = append(cause.Breaks, c.label)
+			}
+		}
 	}
 	for _, n := range []*nodeAudit{f.client, f.server} {
 		for _, i := range p.byNode[n.name] {
@@ -80,7 +93,6 @@ func (p *clusterPass) unexplainedRejections(is func(rejection) bool) []*rejected
 		}
 	}
 	for _, f := range p.refused {
-		p.examine()
 		if !is(f) {
 			continue
 		}
@@ -96,13 +108,16 @@ func (p *clusterPass) unexplainedRejections(is func(rejection) bool) []*rejected
 			byPlace[key] = r
 			order = append(order, r)
 		}
-		if len(r.clients) == 0 || r.clients[len(r.clients)-1] != f.client {
-			r.clients = append(r.clients, f.client)
+		for _, c := range f.callers() {
+			r.clients = append(r.clients, c.node)
+			if !slices.Contains(r.labels, c.label) {
+				r.labels = append(r.labels, c.label)
+			}
 		}
-		if !slices.Contains(r.servers, f.server) {
+		if len(r.servers) < maxListed && !slices.Contains(r.servers, f.server) {
 			r.servers = append(r.servers, f.server)
 		}
-		r.labels, r.hosts = union(r.labels, []string{f.connection.Label()}), union(r.hosts, []string{f.host})
+		r.hosts = union(r.hosts, []string{f.host})
 	}
 	for _, r := range order {
 		slices.SortStableFunc(r.clients, func(a, b *nodeAudit) int { return cmp.Compare(a.name, b.name) })
@@ -167,6 +182,7 @@ func (p *clusterPass) foreignSigners() {
 		sum := sumOf(n.apiServerClients("").certs)
 		return string(sum[:])
 	})
+	noted := map[[2]*nodeAudit]bool{}
 	for _, n := range p.members {
 		for _, ref := range n.inv.References {
 			certs := n.inv.Material(ref).Certificates
@@ -183,19 +199,13 @@ func (p *clusterPass) foreignSigners() {
 				h.verifySigner(certs[0].Certificate, a, p.now)
 				f := rejection{client: n, server: m, verification: h, byClient: true}
 				f.connection = Connection{Client: "certificates signed by kube-controller-manager", Server: inventory.APIServer}
-				if h.verdict == VerdictBroken && n.signerTrusted(ref).verdict != VerdictBroken && !p.isNoted(f) {
+				if pair := [2]*nodeAudit{n, m}; h.verdict == VerdictBroken && n.signerTrusted(ref).verdict != VerdictBroken && !noted[pair] {
+					noted[pair] = true
 					p.refused = append(p.refused, f)
 				}
 			}
 		}
 	}
-}
-
-// isNoted reports whether a connection of the kind between the two nodes is noted.
-func (p *clusterPass) isNoted(f rejection) bool {
-	return slices.ContainsFunc(p.refused, func(o rejection) bool {
-		return o.client == f.client && o.server == f.server && o.connection.Client == f.connection.Client
-	})
 }
 
 func checkClusterEtcd(p *clusterPass) {

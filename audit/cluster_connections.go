@@ -23,6 +23,14 @@ type rejection struct {
 	// host is the one that was dialled, byClient says that the server refuses the client.
 	host     string
 	byClient bool
+	// also are further clients for which the same fails; nil for none.
+	also *[]caller
+}
+
+// caller is a node from which something is dialled, and the label of the connection.
+type caller struct {
+	node  *nodeAudit
+	label string
 }
 
 // place is the node where the fix starts, and the place on it: what is presented, or
@@ -64,6 +72,8 @@ type balanced struct {
 	seen   int
 	why    string
 	broken []*nodeAudit
+	// also are those who dialled after the first.
+	also *[]caller
 }
 
 // resolve judges the connections of each node of which the other end is on another
@@ -223,9 +233,18 @@ func (r *resolver) throughBalancer(n *nodeAudit, e *edge) {
 			all = r.balance(n, e)
 			r.behind[key] = all
 		}
-		for _, m := range all.broken {
+		for i, m := range all.broken {
+			if known && i > 0 {
+				break
+			}
 			e.serverSide = n.verifyServer(m.apiServer(e.far.host), e.far.trust, to(e.far.host))
-			r.refuse(n, m, &edge{Connection: e.Connection, serverSide: e.serverSide, role: e.role, dialled: e.dialled, far: e.far})
+			if !known {
+				r.refuse(n, m, &edge{Connection: e.Connection, serverSide: e.serverSide, role: e.role, dialled: e.dialled, far: e.far})
+				r.refused[len(r.refused)-1].also = all.also
+			}
+		}
+		if known && len(all.broken) > 0 {
+			*all.also = append(*all.also, caller{n, e.Label()})
 		}
 		if len(all.broken) == 0 && all.seen > 0 {
 			e.serverSide = verification{verdict: VerdictOK}
@@ -246,7 +265,8 @@ func (r *resolver) throughBalancer(n *nodeAudit, e *edge) {
 }
 
 // balance judges every API server as one that a host leads to.
-func (r *resolver) balance(n *nodeAudit, e *edge) (all balanced) {
+func (r *resolver) balance(n *nodeAudit, e *edge) balanced {
+	all := balanced{also: &[]caller{}}
 	for _, m := range r.servers {
 		server := m.apiServer(e.far.host)
 		if server.unseen || m.inv.MayServeApart(e.far.host) {
@@ -401,9 +421,13 @@ func (r *resolver) kubeletRefuses(n *nodeAudit, e edge) verification {
 	}
 	worst := verification{verdict: VerdictOK}
 	for _, m := range broken {
-		if m != n {
-			worst = verdict(m)
-			r.refuse(m, n, &edge{Connection: e.Connection, clientSide: worst, role: e.role})
+		if m == n {
+			continue
+		}
+		worst = verdict(m)
+		r.refuse(m, n, &edge{Connection: e.Connection, clientSide: worst, role: e.role})
+		if known {
+			break // one is enough to tell where this kubelet is to be changed
 		}
 	}
 	return worst
