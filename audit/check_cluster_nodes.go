@@ -9,8 +9,6 @@ import (
 	"time"
 
 	"certaudit/parsers"
-
-	"golang.org/x/mod/semver"
 )
 
 // demand is a flag of the API server that says whom it lets in, and as whom.
@@ -127,14 +125,14 @@ func checkVersionSkew(p *clusterPass) {
 			continue
 		}
 		p.examine()
-		if oldest == nil || semver.Compare(v, serverVersion(oldest)) < 0 {
+		if oldest == nil || isOlder(v, serverVersion(oldest)) {
 			oldest = n
 		}
-		if newest == nil || semver.Compare(v, serverVersion(newest)) > 0 {
+		if newest == nil || isOlder(serverVersion(newest), v) {
 			newest = n
 		}
 	}
-	if oldest == nil || semver.Compare(olderBy(serverVersion(newest), 1), canonicalVersion(semver.MajorMinor(serverVersion(oldest)))) <= 0 {
+	if oldest == nil || !isOlder(serverVersion(oldest), olderBy(serverVersion(newest), 1)) {
 		return
 	}
 	c, _ := oldest.inv.Component(inventory.APIServer)
@@ -218,9 +216,13 @@ func checkNotInView(p *clusterPass) {
 		named[host] = union(named[host], []string{what})
 	}
 	balancers, servers := p.balancers()
+	here := p.etcdNames()
 	for _, n := range p.members {
-		for _, host := range otherMembers(n.inv) {
-			add(n, host, "a member of etcd")
+		members, _ := bounded(n.inv.EtcdMembers(), maxListed)
+		for _, member := range members {
+			if name, u, _ := strings.Cut(member, "="); !here[name] { // else cluster/etcd-members tells of its address
+				add(n, parsers.HostOf(u), "a member of etcd")
+			}
 		}
 		urls, _ := bounded(n.inv.EtcdServers(), maxListed)
 		for _, u := range urls {
@@ -247,6 +249,17 @@ func checkNotInView(p *clusterPass) {
 	}
 	p.report(nil, finding{message: fmt.Sprintf("%s named by the nodes of this cluster and not among them: %s; what is there was not judged", plural(len(order), "host")+have(make([]*nodeAudit, len(order)), " is", " are"), strings.Join(clipAll(list), ", ")),
 		remedy: remedy{"# audit these nodes as well, or take them out of what names them"}})
+}
+
+// etcdNames are the names of the members of etcd that are there.
+func (c *clusterAudit) etcdNames() map[string]bool {
+	names := map[string]bool{}
+	for _, n := range c.members {
+		if _, ok := n.inv.Component(inventory.Etcd); ok {
+			names[n.inv.Setting(inventory.Etcd, "name").Value] = true
+		}
+	}
+	return names
 }
 
 // balancers are the hosts by which administrators' kubeconfigs call the API servers: of

@@ -34,11 +34,17 @@ type caller struct {
 }
 
 // place is the node where the fix starts, and the place on it: what is presented, or
-// what it is verified with.
+// what it is verified with. Which of the two is wrong where a signature is not trusted
+// the node of the one tells that shows it.
 func (f rejection) place() (*nodeAudit, parsers.Origin) {
 	presents, verifies := f.server, f.client
 	if f.byClient {
 		presents, verifies = f.client, f.server
+	}
+	if f.fault == faultUntrusted && f.presented != nil && presents.signerIn(f.presented) == "" {
+		for e := range presents.decoded(func(e *entry) bool { return e.cert.Equal(f.presented) }) {
+			return presents, e.labelled() // not even a CA of its own node signed it
+		}
 	}
 	if f.presents {
 		return presents, f.at
@@ -58,8 +64,10 @@ type resolver struct {
 	behind map[trustKey]balanced
 	// calls are the API servers that kubelets with the same CA refuse.
 	calls map[[sha256.Size]byte][]*nodeAudit
-	// callers are the servers by how they call kubelets: one of each kind.
+	// callers are the servers by how they call kubelets: one of each kind. alike are the
+	// others of its kind.
 	callers []*nodeAudit
+	alike   map[*nodeAudit]*[]caller
 }
 
 type trustKey struct {
@@ -91,7 +99,7 @@ func (c *clusterAudit) resolve() {
 		sum := sumOf(m.apiServerClients("").certs)
 		return string(sum[:])
 	})
-	r.callers = oneOfEach(r.servers, kubeletCaller)
+	r.sortCallers()
 	for _, n := range c.members {
 		own := n.edges
 		for i := range own {
@@ -101,6 +109,22 @@ func (c *clusterAudit) resolve() {
 	}
 	for _, m := range c.members {
 		m.built = nil
+	}
+}
+
+// sortCallers notes the API servers by how they call kubelets.
+func (r *resolver) sortCallers() {
+	r.alike = map[*nodeAudit]*[]caller{}
+	first := map[string]*nodeAudit{}
+	for _, m := range r.servers {
+		kind := kubeletCaller(m)
+		if first[kind] == nil {
+			first[kind] = m
+			r.callers = append(r.callers, m)
+			r.alike[m] = &[]caller{}
+			continue
+		}
+		*r.alike[first[kind]] = append(*r.alike[first[kind]], caller{m, Connection{Client: inventory.APIServer, Server: inventory.Kubelet}.Label()})
 	}
 }
 
@@ -377,7 +401,9 @@ func (r *resolver) kubelet(n *nodeAudit) {
 		e := shown
 		e.dialled, e.far.host = at, dialled.host
 		e.serverSide = m.verifyServer(n.kubeletServer(), trust, dialled)
-		r.refuse(m, n, &e)
+		if r.refuse(m, n, &e); e.serverSide.verdict == VerdictBroken {
+			r.refused[len(r.refused)-1].also = r.alike[m]
+		}
 		shown.serverSide = worseOf(shown.serverSide, e.serverSide)
 	}
 	shown.clientSide = r.kubeletRefuses(n, shown)

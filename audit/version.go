@@ -113,6 +113,9 @@ func olderBy(version string, minors int) string {
 	return canonicalVersion(major + "." + strconv.Itoa(max(m-minors, 0)))
 }
 
+// isOlder reports whether a version comes before another; both are canonical.
+func isOlder(a, b string) bool { return semver.Compare(a, b) < 0 }
+
 // lastBefore is the minor version before a bound, "1.37" of "1.38".
 func lastBefore(until string) string {
 	return strings.TrimPrefix(semver.MajorMinor(olderBy(canonicalVersion(until), 1)), "v")
