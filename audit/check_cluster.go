@@ -170,12 +170,12 @@ func checkSameNode(p *clusterPass) {
 		if other == nil || other == n {
 			continue
 		}
-		f := finding{severity: Info, message: fmt.Sprintf("shows the same as %s, and is the same node by its names: it was read twice, and counts once between nodes", other.name),
+		f := finding{severity: Info, message: fmt.Sprintf("shows the same as %s, and is the same node by its names: it was read twice, and counts once between nodes", other.shown()),
 			remedy: remedy{"# leave one of the two out"}}
 		if !sameContent(n, other) {
 			f.severity = Warning
 			f.message = fmt.Sprintf("is the same node as %s by its names (host %q, node %q), and shows something else%s; between nodes %s counts. Expected each node once, and a name of its own for each",
-				other.name, clip(n.inv.Hostname.Value), clip(n.ownName()), takenWords(n, other), other.name)
+				other.shown(), clip(n.inv.Hostname.Value), clip(n.ownName()), takenWords(n, other), other.shown())
 			f.remedy = remedy{"# two looks at one node: leave the older one out; two machines: give one of them another host name, and a certificate in that name"}
 		}
 		p.report(n, f)
@@ -243,13 +243,18 @@ func checkSnapshotAge(p *clusterPass) {
 func namesOfNodes(nodes []*nodeAudit) string {
 	var names []string
 	for _, n := range nodes {
-		names = append(names, cmp.Or(n.name, "a node without a name"))
+		names = append(names, n.shown())
 	}
 	names = clipAll(names)
 	if len(names) < 2 {
 		return strings.Join(names, "")
 	}
 	return strings.Join(names[:len(names)-1], ", ") + " and " + names[len(names)-1]
+}
+
+// shown is the node's name, else that of its host.
+func (n *nodeAudit) shown() string {
+	return cmp.Or(n.name, n.inv.Hostname.Value, "a node without a name")
 }
 
 // have is "has" for one node and "have" for several.

@@ -280,7 +280,7 @@ func (p *clusterPass) listedOtherwise(members []*nodeAudit, names map[string][]*
 			}
 			f := finding{severity: Info, component: inventory.Etcd, at: setting.Origin,
 				message: fmt.Sprintf("lists the member %q at %s, and the etcd of %s, which has the name, gives out %s. etcd reads the list only if it starts without data: then it would not find its cluster",
-					clip(name), clip(u), m.name, strings.Join(clipAll(own), ", ")),
+					clip(name), clip(u), m.shown(), strings.Join(clipAll(own), ", ")),
 				remedy: remedy{"# compare with etcdctl member list; correct --initial-cluster before this member starts with an empty data folder"}}
 			if m == n {
 				f.severity = Warning

@@ -228,39 +228,45 @@ func checkCopiedLeaf(p *clusterPass) {
 	}
 }
 
-// reportCopied reports a leaf that several nodes have. It is meant for all of them where
-// it is in the names of all, as in clusters made by hand with one certificate for each
-// kind of server.
+// reportCopied reports a leaf that several nodes have. It was copied where it names one
+// of them and not another. One that is in the names of all is meant for all, as in
+// clusters made by hand with one certificate for each kind of server, and one that names
+// none is the cluster's, as OpenShift's for the service network.
 func (p *clusterPass) reportCopied(holders []holder) {
-	owner, wrong := holders[0], []holder{}
-	if i := slices.IndexFunc(holders, func(h holder) bool { return h.node.isOf(h.e) }); i >= 0 {
-		owner = holders[i]
+	owner, named := holders[0], false
+	if i := slices.IndexFunc(holders, func(h holder) bool { return h.node.isNamedBy(h.e) }); i >= 0 {
+		owner, named = holders[i], true
 	}
 	var all, copies []*nodeAudit
+	var wrong *entry
 	for _, h := range holders {
 		all = append(all, h.node)
-		if h != owner && !h.node.isOf(h.e) {
-			wrong = append(wrong, h)
+		ofNode := named || h.e.role.name == inventory.RoleKubeletClient
+		if ofNode && h != owner && !h.node.isOf(h.e) {
+			wrong = cmp.Or(wrong, h.e)
 			copies = append(copies, h.node)
 		}
 	}
-	e := owner.e
-	f := finding{severity: Info, component: e.component, at: e.place, sha256: e.cert.SHA256(),
-		message: fmt.Sprintf("%s have the same key for %s, in a certificate that is in the names of all of them: whoever gets into one can answer for each", namesOfNodes(all), e.role.name),
-		remedy:  remedy{"# issue one for each node when they are next renewed"}}
-	at := owner.node
-	if len(wrong) > 0 {
-		at, e = wrong[0].node, wrong[0].e
-		f.severity, f.at, f.sha256 = e.role.soften(Critical), e.place, e.cert.SHA256()
-		if e.role.name == inventory.RoleKubeletSelf {
-			f.severity = Info // nobody verifies it, and clones of one image have it
-		}
-		f.message = fmt.Sprintf("%s %s the certificate or key of %s for %s (%q): expected one of its own on each node; to those who verify it %s somebody else",
-			namesOfNodes(copies), have(copies, "has", "have"), owner.node.name, e.role.name, clip(e.cert.Subject.CommonName), have(copies, "the node is", "the nodes are"))
-		f.remedy = remedy{"# have a certificate with a new key and its own names issued for each of these nodes, then remove the copy; renewing would copy the names of the other node"}
+	if wrong == nil {
+		p.reportEntry(owner.node, owner.e, finding{severity: Info,
+			message: fmt.Sprintf("%s have the same key for %s, in a certificate that is not one node's: whoever gets into one can answer for each", namesOfNodes(all), owner.e.role.name),
+			remedy:  remedy{"# issue one for each node when they are next renewed, unless it is meant so"}})
+		return
 	}
-	f.at = e.labelled()
-	p.report(at, f).absorb(p.result, p.byNode[at.name])
+	f := finding{severity: wrong.role.soften(Critical),
+		message: fmt.Sprintf("%s %s the certificate or key of %s for %s (%q): expected one of its own on each node; to those who verify it %s somebody else",
+			namesOfNodes(copies), have(copies, "has", "have"), owner.node.shown(), wrong.role.name, clip(wrong.cert.Subject.CommonName), have(copies, "the node is", "the nodes are")),
+		remedy: remedy{"# have a certificate with a new key and its own names issued for each of these nodes, then remove the copy; renewing would copy the names of the other node"}}
+	if wrong.role.name == inventory.RoleKubeletSelf {
+		f.severity = Info // nobody verifies it, and clones of one image have it
+	}
+	p.reportEntry(copies[0], wrong, f).absorb(p.result, p.byNode[copies[0].name])
+}
+
+// reportEntry reports a certificate of a node.
+func (p *clusterPass) reportEntry(n *nodeAudit, e *entry, f finding) *Finding {
+	f.component, f.at, f.sha256 = e.component, e.labelled(), e.cert.SHA256()
+	return p.report(n, f)
 }
 
 // labelled is the place of an entry, with the flag that names it.
@@ -293,9 +299,22 @@ func (n *nodeAudit) isOf(e *entry) bool {
 		name, ofNode := strings.CutPrefix(e.cert.Subject.CommonName, "system:node:")
 		return !ofNode || name == n.ownName() && n.isHost(name)
 	}
-	return slices.ContainsFunc(append(n.inv.OwnHosts(), n.ownName()), func(host string) bool {
-		return host != "" && !n.inv.IsLoopback(host) && e.cert.VerifyHostname(host) == nil
-	})
+	return slices.ContainsFunc(n.ownHosts(), func(host string) bool { return e.cert.VerifyHostname(host) == nil })
+}
+
+// isNamedBy reports whether a leaf has a name or address of the node among its names as
+// it stands, and no pattern that fits it; of a kubelet's client, whether it is its user.
+func (n *nodeAudit) isNamedBy(e *entry) bool {
+	if e.role.name == inventory.RoleKubeletClient {
+		return n.isOf(e)
+	}
+	names := append(texts(e.cert.IPAddresses), e.cert.DNSNames...)
+	return slices.ContainsFunc(n.ownHosts(), func(host string) bool { return slices.Contains(names, parsers.CanonicalHost(host)) })
+}
+
+// ownHosts are the names and addresses by which the node is known to others.
+func (n *nodeAudit) ownHosts() []string {
+	return slices.DeleteFunc(append(n.inv.OwnHosts(), n.ownName()), func(host string) bool { return host == "" || n.inv.IsLoopback(host) })
 }
 
 // isHost reports whether a node's name is the one that its host has, as far as both are
@@ -328,8 +347,8 @@ func checkClusterSerial(p *clusterPass) {
 				continue // chain/duplicate-serial tells of those of one node
 			}
 			reported[sum] = true
-			p.report(n, finding{severity: e.role.soften(Warning), component: e.component, at: e.labelled(), sha256: sum,
-				message: fmt.Sprintf("has the serial number %s, as has %s on %s, of the same CA; they cannot be distinguished when one is revoked", e.cert.SerialNumber.Text(16), old.e.place.Path, old.node.name),
+			p.reportEntry(n, e, finding{severity: e.role.soften(Warning),
+				message: fmt.Sprintf("has the serial number %s, as has %s on %s, of the same CA; they cannot be distinguished when one is revoked", e.cert.SerialNumber.Text(16), old.e.place.Path, old.node.shown()),
 				remedy:  n.renew(e.role)})
 		}
 	}

@@ -138,7 +138,7 @@ func checkVersionSkew(p *clusterPass) {
 	c, _ := oldest.inv.Component(inventory.APIServer)
 	p.report(oldest, finding{component: inventory.APIServer, at: c.Image.Origin,
 		message: fmt.Sprintf("the API server of %s is %s, and that of %s %s; expected at most one minor version between them: the rules by which requests for certificates are admitted and signed, and the groups that kubeadm puts into certificates, are those of the version that is reached",
-			oldest.name, serverVersion(oldest), newest.name, serverVersion(newest)),
+			oldest.name, serverVersion(oldest), newest.shown(), serverVersion(newest)),
 		remedy: remedy{"# finish the upgrade: kubeadm upgrade node on " + shellComment(oldest.name) + ", one minor version after the other"}})
 }
 
@@ -181,7 +181,7 @@ func checkKubeletBehind(p *clusterPass) {
 		return
 	}
 	for _, s := range left {
-		p.report(s.node, finding{component: s.e.component, at: s.e.labelled(), sha256: s.e.cert.SHA256(),
+		p.reportEntry(s.node, s.e, finding{
 			message: fmt.Sprintf("is past 70 %% of its life and ends on %s, in %s, and this kubelet does not rotate it, as %s of this cluster do; the node drops out on that day",
 				instant(s.e.cert.NotAfter), roughly(max(s.e.cert.NotAfter.Sub(p.now), time.Minute)), plural(len(rotating), "other kubelet")),
 			remedy: remedy{"# set rotateCertificates: true in the kubelet's configuration, and have kubelet.conf name /var/lib/kubelet/pki/kubelet-client-current.pem"}})
@@ -215,7 +215,6 @@ func checkNotInView(p *clusterPass) {
 		}
 		named[host] = union(named[host], []string{what})
 	}
-	balancers, servers := p.balancers()
 	here := p.etcdNames()
 	for _, n := range p.members {
 		members, _ := bounded(n.inv.EtcdMembers(), maxListed)
@@ -231,10 +230,8 @@ func checkNotInView(p *clusterPass) {
 			}
 		}
 		for i := range n.edges {
-			if e := &n.edges[i]; e.far.component == inventory.APIServer {
-				if host := hostDialled(e); !balancers[parsers.CanonicalHost(host)] || servers == 0 {
-					add(n, host, "an API server to "+componentOf(e.Client))
-				}
+			if e := &n.edges[i]; e.far.component == inventory.APIServer && e.serverSide.verdict == VerdictUnknown {
+				add(n, hostDialled(e), "an API server to "+componentOf(e.Client))
 			}
 		}
 	}
@@ -260,23 +257,4 @@ func (c *clusterAudit) etcdNames() map[string]bool {
 		}
 	}
 	return names
-}
-
-// balancers are the hosts by which administrators' kubeconfigs call the API servers: of
-// a control plane they lead to what stands before all. servers counts those in view.
-func (c *clusterAudit) balancers() (hosts map[string]bool, servers int) {
-	hosts = map[string]bool{}
-	for _, n := range c.members {
-		if _, runs := n.inv.Component(inventory.APIServer); !runs {
-			continue
-		}
-		servers++
-		for _, ref := range n.inv.References {
-			if farCallers[ref.Role] || ref.Role == inventory.RoleUser {
-				hosts[parsers.CanonicalHost(called(n.inv, ref))] = true
-			}
-		}
-	}
-	delete(hosts, "")
-	return hosts, servers
 }

@@ -308,7 +308,21 @@ func (r *resolver) balance(n *nodeAudit, e *edge) balanced {
 			all.why = fmt.Sprintf("the client trusts another CA than that of the API servers; what answers at %s is not in view", e.far.host)
 		}
 	}
+	if all.seen == 0 && len(all.broken) > 0 && !r.isEndpoint(n, e.far.host) {
+		all.broken, all.why = nil, fmt.Sprintf("%s may be an API server that is not in view: none that is has it in its certificate", e.far.host)
+	}
 	return all
+}
+
+// isEndpoint reports whether a host stands before all API servers: an administrator's
+// kubeconfig on one of them calls it, or it is the name in a kubeconfig of kubeadm's, which
+// takes the cluster's endpoint, or, without one, the address of the first control plane
+// (kubernetes cmd/kubeadm/app/phases/bootstraptoken/clusterinfo).
+func (r *resolver) isEndpoint(n *nodeAudit, host string) bool {
+	if n.facts.profile == ProfileKubeadm && !parsers.IsAddress(host) {
+		return true
+	}
+	return slices.ContainsFunc(r.servers, func(m *nodeAudit) bool { return calls(m.inv, callsEndpoint, host) })
 }
 
 // knowsCluster reports whether a bundle has a CA of the cluster, as far as that one is
