@@ -180,3 +180,21 @@ func gathered(t *testing.T, n fixtures.Node) *inventory.Inventory {
 	do(t, err)
 	return inv
 }
+
+// Snapshots of nodes are judged together as the nodes are.
+func TestClusterOfSnapshots(t *testing.T) {
+	for _, s := range fixtures.ClusterScenarios() {
+		t.Run(s.Name, func(t *testing.T) {
+			t.Parallel()
+			var live, read []*inventory.Inventory
+			for _, n := range s.Nodes() {
+				inv := gathered(t, n)
+				live, read = append(live, inv), append(read, readSnapshot(t, snapshotOf(t, inv)))
+			}
+			o := audit.Options{At: fixtures.Now}
+			if diff := cmp.Diff(audit.Run(live, o), audit.Run(read, o)); diff != "" {
+				t.Errorf("the result of the snapshots (-gathered +read):\n%s", diff)
+			}
+		})
+	}
+}
