@@ -20,8 +20,9 @@ type clusterPass struct {
 	nodes    []*nodeAudit
 	// everybody knows the hosts of all of them.
 	everybody *clusterAudit
-	now       time.Time
-	check     Check
+	// at and now are as of [Options].
+	at, now time.Time
+	check   Check
 	// result is what is known so far, byNode the indexes of its findings.
 	result   *Result
 	byNode   map[string][]int
@@ -90,7 +91,7 @@ func (c Check) runOver(p clusterPass) (findings []Finding, o Outcome) {
 
 // judgeClusters tells which nodes belong together, resolves their connections to each
 // other, and runs the checks of what shows only between nodes.
-func (r *Result) judgeClusters(clusters []*clusterAudit, audits []*nodeAudit, now time.Time) {
+func (r *Result) judgeClusters(clusters []*clusterAudit, audits []*nodeAudit, o Options) {
 	r.addClusters(clusters)
 	for _, c := range clusters {
 		c.members = distinct(c.audits)
@@ -103,7 +104,7 @@ func (r *Result) judgeClusters(clusters []*clusterAudit, audits []*nodeAudit, no
 	}
 	everybody := &clusterAudit{members: audits}
 	everybody.indexHosts()
-	all := clusterPass{clusters: clusters, nodes: audits, everybody: everybody, now: now, result: r, byNode: byNode}
+	all := clusterPass{clusters: clusters, nodes: audits, everybody: everybody, at: o.At, now: o.Now, result: r, byNode: byNode}
 	for _, c := range Checks() {
 		switch {
 		case c.scope&scopeNodes != 0:
@@ -220,13 +221,17 @@ func checkSnapshotAge(p *clusterPass) {
 		if n.inv.TakenAt.IsZero() {
 			continue
 		}
+		if p.now.IsZero() {
+			p.unjudged("how old snapshots are was not asked for")
+			continue
+		}
 		p.examine()
 		age := p.now.Sub(n.inv.TakenAt)
 		f := finding{severity: Warning, remedy: remedy{"# take another snapshot of the node"}}
 		switch {
 		case age < -clockSkew:
-			f.message = fmt.Sprintf("was taken on %s, %s after the time of this audit: the clock of the node was ahead, or that of the audit is behind", instant(n.inv.TakenAt), roughly(-age))
-			f.remedy = remedy{"# set the clocks (timedatectl), then take another snapshot; for an audit as of another day use --at"}
+			f.message = fmt.Sprintf("was taken on %s, %s after this audit: the clock of the node was ahead, or the one here is behind", instant(n.inv.TakenAt), roughly(-age))
+			f.remedy = remedy{"# set the clocks (timedatectl), then take another snapshot"}
 		case age > staleFrom:
 			f.message = fmt.Sprintf("was taken on %s, %s before this audit; what was renewed or has changed since is not seen. Expected one of the last %d days", instant(n.inv.TakenAt), roughly(age), int(agedAfter.Hours()/24))
 		case age > agedAfter:

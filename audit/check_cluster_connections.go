@@ -196,7 +196,7 @@ func (p *clusterPass) foreignSigners() {
 					continue
 				}
 				h := verification{verdict: VerdictBroken, at: a.at}
-				h.verifySigner(certs[0].Certificate, a, p.now)
+				h.verifySigner(certs[0].Certificate, a, p.at)
 				f := rejection{client: n, server: m, verification: h, byClient: true}
 				f.connection = Connection{Client: "certificates signed by kube-controller-manager", Server: inventory.APIServer}
 				if pair := [2]*nodeAudit{n, m}; h.verdict == VerdictBroken && n.signerTrusted(ref).verdict != VerdictBroken && !noted[pair] {

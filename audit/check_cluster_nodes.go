@@ -183,7 +183,7 @@ func checkKubeletBehind(p *clusterPass) {
 	for _, s := range left {
 		p.reportEntry(s.node, s.e, finding{
 			message: fmt.Sprintf("is past 70 %% of its life and ends on %s, in %s, and this kubelet does not rotate it, as %s of this cluster do; the node drops out on that day",
-				instant(s.e.cert.NotAfter), roughly(max(s.e.cert.NotAfter.Sub(p.now), time.Minute)), plural(len(rotating), "other kubelet")),
+				instant(s.e.cert.NotAfter), roughly(max(s.e.cert.NotAfter.Sub(p.at), time.Minute)), plural(len(rotating), "other kubelet")),
 			remedy: remedy{"# set rotateCertificates: true in the kubelet's configuration, and have kubelet.conf name /var/lib/kubelet/pki/kubelet-client-current.pem"}})
 	}
 }

@@ -19,6 +19,9 @@ import (
 type Options struct {
 	// At is the time to judge for. It must be set: nothing here reads a clock.
 	At time.Time
+	// Now is when the audit is made, by which a snapshot is old or of the future; zero
+	// where that is not to be judged. At may be any other time.
+	Now time.Time
 	// Within is how far ahead to look: what ends within this time is expiring, however
 	// early that is. 0 leaves the windows as they are.
 	Within time.Duration
@@ -69,7 +72,7 @@ func Rerun(before *Memory, inventories []*inventory.Inventory, o Options) (Resul
 		after.nodes = append(after.nodes, j.known)
 	}
 	if len(audits) > 1 {
-		r.judgeClusters(clustersOf(audits), audits, o.At)
+		r.judgeClusters(clustersOf(audits), audits, o)
 	}
 	for _, n := range audits {
 		for _, e := range n.edges {

@@ -186,7 +186,7 @@ func (f *auditFlags) options(now time.Time) (audit.Options, error) {
 	if !slices.Contains([]string{"", probeHere, probeAnywhere}, f.probe) {
 		return audit.Options{}, fmt.Errorf("unknown value %q; --probe takes %s or %s, as --probe=%s", f.probe, probeHere, probeAnywhere, probeAnywhere)
 	}
-	o := audit.Options{At: at, Overrides: f.overrides}
+	o := audit.Options{At: at, Now: now, Overrides: f.overrides}
 	if f.within != "" {
 		if o.Within, err = parseWithin(f.within); err != nil {
 			return o, err

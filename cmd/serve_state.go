@@ -265,7 +265,8 @@ func (s *server) once() (r audit.Result, err error) {
 	if err != nil {
 		return r, err
 	}
-	o := audit.Options{At: s.now(), Overrides: s.flags.overrides, Policy: s.policy, Late: late}
+	now := s.now()
+	o := audit.Options{At: now, Now: now, Overrides: s.flags.overrides, Policy: s.policy, Late: late}
 	if s.policy != nil && o.Profile == "" {
 		o.Profile = s.policy.Profile
 	}
