@@ -203,6 +203,7 @@ func sameContent(a, b *nodeAudit) bool {
 	text := func(n *nodeAudit) string {
 		inv := *n.inv
 		inv.Folder, inv.TakenAt, inv.Proc = "", time.Time{}, nil
+		inv.Problems = nil // those of the whole input stand in the first inventory
 		data, _ := json.Marshal(inv)
 		return string(data)
 	}
