@@ -171,16 +171,6 @@ func TestSameNode(t *testing.T) {
 	}
 }
 
-// gathered is the inventory of a node written below a temporary folder.
-func gathered(t *testing.T, n fixtures.Node) *inventory.Inventory {
-	t.Helper()
-	dir := t.TempDir()
-	do(t, n.Write(dir))
-	inv, err := inventory.Gather(dir)
-	do(t, err)
-	return inv
-}
-
 // Snapshots of nodes are judged together as the nodes are.
 func TestClusterOfSnapshots(t *testing.T) {
 	for _, s := range fixtures.ClusterScenarios() {
