@@ -109,11 +109,12 @@ func TestDiff(t *testing.T) {
 			"finding new  info identity/common-name /etc/kubernetes/pki/apiserver.crt"}},
 		{"a node came", []fixtures.Node{cp()}, []fixtures.Node{cp(), worker}, false, []string{"node new worker-1: , kubeadm",
 			"certificate new /etc/kubernetes/pki/ca.crt , ?", "certificate new /var/lib/kubelet/pki/kubelet-client-current.pem , ?", "certificate new /var/lib/kubelet/pki/kubelet.crt , ?",
-			"connection new kubelet -> kube-apiserver: , unknown", "finding new  info kubelet/serving-self-signed /var/lib/kubelet/pki/kubelet.crt"}},
+			"connection new kubelet -> kube-apiserver: , ok", "connection new kube-apiserver -> kubelet: , unverified",
+			"finding new  info kubelet/serving-self-signed /var/lib/kubelet/pki/kubelet.crt", "unseen  OLD did not run the check (cluster/same-node, cluster/ca-differs, cluster/rotation, cluster/copied-leaf, cluster/duplicate-serial, cluster/etcd-members, cluster/server-name, cluster/refused, 4 more)"}},
 		{"a node went", []fixtures.Node{cp(), worker}, []fixtures.Node{cp()}, false, []string{"node gone worker-1: kubeadm, ",
 			"certificate gone /etc/kubernetes/pki/ca.crt , ?", "certificate gone /var/lib/kubelet/pki/kubelet-client-current.pem , ?", "certificate gone /var/lib/kubelet/pki/kubelet.crt , ?",
-			"connection gone kubelet -> kube-apiserver: unknown, ", "finding unseen  info kubelet/serving-self-signed /var/lib/kubelet/pki/kubelet.crt",
-			"unseen worker-1 NEW does not have the node"}},
+			"connection gone kubelet -> kube-apiserver: ok, ", "connection gone kube-apiserver -> kubelet: unverified, ", "finding unseen  info kubelet/serving-self-signed /var/lib/kubelet/pki/kubelet.crt",
+			"unseen worker-1 NEW does not have the node", "unseen  NEW did not run the check (cluster/same-node, cluster/ca-differs, cluster/rotation, cluster/copied-leaf, cluster/duplicate-serial, cluster/etcd-members, cluster/server-name, cluster/refused, 4 more)"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			d := audit.Diff(resultAt(t, fixtures.Now, tt.old...), resultAt(t, fixtures.Now, tt.new...))

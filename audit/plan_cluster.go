@@ -26,7 +26,7 @@ func (r *Result) planAll(audits []*nodeAudit) {
 		if len(r.Plan) == first || !slices.ContainsFunc(r.Plan[first:], func(s Step) bool { return !s.Manual() }) {
 			continue
 		}
-		if before != nil {
+		if before != nil && turn[before] < turnWorker { // workers wait for none of each other
 			r.Plan = slices.Insert(r.Plan, first, Step{Node: n.name, Phase: PhaseLook, Title: betweenWords(before, turn[n] < turnWorker), Commands: []string{}, Findings: []string{}})
 		}
 		before = n
