@@ -241,7 +241,7 @@ func TestCollectCopies(t *testing.T) {
 		}
 	}
 	code, findings := audited(t, set)
-	want := []string{"cp-1 validity/expired", "cp-1 (b) files/permissions",
+	want := []string{"cp-1 validity/expired", "cp-1 (b) cluster/same-node", "cp-1 (b) files/permissions",
 		"cp-1 input/unreadable", "cp-1 kubelet/serving-self-signed", "cp-1 (b) input/unreadable", "cp-1 (b) kubelet/serving-self-signed"}
 	if diff := cmp.Diff(want, findings); diff != "" || code != 1 {
 		t.Errorf("the audit ended with %d (-want +got):\n%s", code, diff)
