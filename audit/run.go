@@ -62,8 +62,11 @@ func Rerun(before *Memory, inventories []*inventory.Inventory, o Options) (Resul
 	names := nodeNames(inventories, o.Overrides)
 	all := judgeAll(before, inventories, names, o)
 	r.grow(all)
-	for _, j := range all {
+	for i, j := range all {
+		first := len(r.Certificates)
 		r.add(j.part)
+		all[i] = judged{} // a fleet's parts take as much memory as the whole
+		j.known.rows = r.Certificates[first:]
 		if next := j.audit.nextChange(); r.Changes.IsZero() || !next.IsZero() && next.Before(r.Changes) {
 			r.Changes = next
 		}
@@ -127,7 +130,7 @@ func (r *Result) grow(all []judged) {
 	for _, j := range all {
 		rows, findings, outcomes = rows+len(j.part.Certificates), findings+len(j.part.Findings), outcomes+len(j.part.Outcomes)
 	}
-	r.Certificates, r.Findings, r.Outcomes = make([]Certificate, 0, rows), make([]Finding, 0, findings), make([]Outcome, 0, outcomes)
+	r.Certificates, r.Findings, r.Outcomes = make([]Certificate, 0, rows), make([]Finding, 0, findings), make([]Outcome, 0, outcomes+len(roster))
 }
 
 // add adds the part of a node, behind those of the nodes before it.

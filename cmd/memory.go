@@ -9,6 +9,10 @@ import (
 // begins to collect garbage after all.
 const firstCollection = 32 << 20
 
+// maxMemory is what a run tries to stay below, unless GOMEMLIMIT says otherwise, by
+// collecting more often: five thousand nodes fit into it.
+const maxMemory = 980 << 20
+
 // collectLate puts off the first garbage collection of a command that ends soon:
 // the audit of a node allocates less than the memory that a collection would
 // give back, and a third of its time would go into it. From the first collection
@@ -21,7 +25,7 @@ func collectLate() {
 	}
 	limit := debug.SetMemoryLimit(firstCollection)
 	runtime.AddCleanup(new([64]byte), func(limit int64) {
-		debug.SetMemoryLimit(limit)
+		debug.SetMemoryLimit(min(limit, maxMemory))
 		debug.SetGCPercent(percent / 2)
 	}, limit)
 }

@@ -3,7 +3,10 @@ package inventory
 import (
 	"crypto/x509"
 	"runtime"
+	"slices"
 	"sync"
+
+	"certaudit/parsers"
 )
 
 // ahead decodes what was read on all processors, and adds what comes of it in the order
@@ -59,9 +62,10 @@ func (a *ahead) addAll() {
 type pool struct {
 	mu    sync.Mutex
 	certs map[string]*x509.Certificate
+	texts texts
 }
 
-func newPool() *pool { return &pool{certs: map[string]*x509.Certificate{}} }
+func newPool() *pool { return &pool{certs: map[string]*x509.Certificate{}, texts: texts{}} }
 
 // known returns the certificate of a SHA-256, or nil.
 func (p *pool) known(sum string) *x509.Certificate {
@@ -79,4 +83,66 @@ func (p *pool) shared(sum string, c *x509.Certificate) *x509.Certificate {
 	}
 	p.certs[sum] = c
 	return c
+}
+
+// texts makes equal texts of inventories one in memory.
+type texts map[string]string
+
+func (t texts) one(s *string) {
+	if first, ok := t[*s]; ok {
+		*s = first
+	} else {
+		t[*s] = *s
+	}
+}
+
+func (t texts) origin(at *parsers.Origin) {
+	t.one(&at.Path)
+	t.one(&at.Field)
+}
+
+// compact gives back what decoding took too much of for an inventory: the nodes of a
+// cluster have the same paths and names, each a dozen times.
+func (p *pool) compact(inv *Inventory) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	t := p.texts
+	files := make(map[string]File, len(inv.Files))
+	for name, f := range inv.Files {
+		t.one(&name)
+		t.one(&f.Path)
+		t.one(&f.Resolved)
+		t.one((*string)(&f.State))
+		t.one(&f.Reason)
+		files[name] = f
+	}
+	materials := make(map[string]parsers.Material, len(inv.Materials))
+	for name, m := range inv.Materials {
+		t.one(&name)
+		for i := range m.Certificates {
+			t.origin(&m.Certificates[i].Origin)
+		}
+		for i := range m.Keys {
+			t.origin(&m.Keys[i].Origin)
+			t.one(&m.Keys[i].Algorithm)
+		}
+		materials[name] = m
+	}
+	inv.Files, inv.Materials, inv.References = files, materials, slices.Clip(slices.Clone(inv.References))
+	for i := range inv.References {
+		r := &inv.References[i]
+		for _, s := range []*string{&r.Component, &r.Name, (*string)(&r.Holds), &r.Role, &r.Path, &r.Pair, &r.Object, &r.CopyOf} {
+			t.one(s)
+		}
+		t.origin(&r.Origin)
+	}
+	for _, c := range inv.Components {
+		for i := range c.Settings {
+			f := &c.Settings[i]
+			t.one(&f.Name)
+			t.one(&f.Value)
+			t.one(&f.Spelling)
+			t.origin(&f.Origin)
+		}
+	}
 }

@@ -192,6 +192,7 @@ func (s *snapshot) resolve(known *pool) error {
 	for i, served := range s.Inventory.Served {
 		s.Inventory.Served[i].Certificates = p.placed(parsers.Material{Certificates: served.Certificates}).Certificates
 	}
+	known.compact(s.Inventory)
 	return p.err
 }
 
