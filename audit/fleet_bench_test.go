@@ -3,7 +3,9 @@ package audit_test
 import (
 	"bytes"
 	"crypto/x509"
+	"encoding/pem"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -18,8 +20,8 @@ import (
 	"certaudit/fixtures"
 )
 
-// BenchmarkFleet audits the snapshots of a cluster beside the floor: read the files,
-// decode each certificate and verify it once, on all processors. CERTAUDIT_FLEET is the
+// BenchmarkFleet audits the snapshots of a cluster beside the floor: read and decode each,
+// and verify each certificate once, on all processors. CERTAUDIT_FLEET is the
 // largest number of nodes; making those of 5000 takes minutes.
 func BenchmarkFleet(b *testing.B) {
 	most, err := strconv.Atoi(os.Getenv("CERTAUDIT_FLEET"))
@@ -63,14 +65,14 @@ func BenchmarkFleet(b *testing.B) {
 // fleet is a folder of snapshots, and what is in them.
 type fleet struct {
 	dir string
-	// ders are the certificates by file, each distinct one once.
-	ders map[string][][]byte
-	ca   map[string]*x509.Certificate
-	rows int
+	// certs are the certificates by file, each distinct one once.
+	certs map[string][]*x509.Certificate
+	ca    map[string]*x509.Certificate
+	rows  int
 }
 
 func newFleet(b *testing.B, nodes int) *fleet {
-	f := &fleet{dir: b.TempDir(), ders: map[string][][]byte{}, ca: map[string]*x509.Certificate{}}
+	f := &fleet{dir: b.TempDir(), certs: map[string][]*x509.Certificate{}, ca: map[string]*x509.Certificate{}}
 	seen := map[string]bool{}
 	tree := filepath.Join(b.TempDir(), "node")
 	for name, node := range fixtures.Fleet(max(3, nodes/25), nodes-max(3, nodes/25), 15) {
@@ -91,15 +93,15 @@ func newFleet(b *testing.B, nodes int) *fleet {
 			if c.X509.IsCA {
 				f.ca[string(c.X509.RawSubject)] = c.X509
 			}
-			f.ders[file] = append(f.ders[file], c.X509.Raw)
+			f.certs[file] = append(f.certs[file], c.X509)
 		}
 	}
 	return f
 }
 
 func (f *fleet) floor(b *testing.B) {
-	files := make([]string, 0, len(f.ders))
-	for file := range f.ders {
+	files := make([]string, 0, len(f.certs))
+	for file := range f.certs {
 		files = append(files, file)
 	}
 	var next atomic.Int64
@@ -107,15 +109,14 @@ func (f *fleet) floor(b *testing.B) {
 	for range runtime.GOMAXPROCS(0) {
 		workers.Go(func() {
 			for i := int(next.Add(1)) - 1; i < len(files); i = int(next.Add(1)) - 1 {
-				if _, err := os.ReadFile(files[i]); err != nil {
+				text, err := os.ReadFile(files[i])
+				if err != nil {
 					b.Error(err)
 				}
-				for _, der := range f.ders[files[i]] {
-					c, err := x509.ParseCertificate(der)
-					if err != nil {
-						b.Error(err)
-						continue
-					}
+				if _, err := inventory.NewSnapshotReader(bytes.NewReader(text)).Next(); err != nil {
+					b.Error(err)
+				}
+				for _, c := range f.certs[files[i]] {
 					if ca := f.ca[string(c.RawIssuer)]; ca != nil {
 						if err := c.CheckSignatureFrom(ca); err != nil {
 							b.Error(err)
@@ -126,4 +127,57 @@ func (f *fleet) floor(b *testing.B) {
 		})
 	}
 	workers.Wait()
+}
+
+// BenchmarkPaths audits folders of certificates beside the floor: read and decode each, one
+// after the other. CERTAUDIT_PATHS is their number.
+func BenchmarkPaths(b *testing.B) {
+	files, err := strconv.Atoi(os.Getenv("CERTAUDIT_PATHS"))
+	if err != nil {
+		files = 2000
+	}
+	dir, c := b.TempDir(), fixtures.ControlPlane(fixtures.Options{})
+	for i := range files {
+		name := fmt.Sprintf("app-%d.example.com", i)
+		c.Issue("/app", fixtures.Spec{CommonName: name, DNSNames: []string{name}, Usages: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}, KeyName: "app"})
+		folder := filepath.Join(dir, fmt.Sprint(i/500))
+		do(b, os.MkdirAll(folder, 0o700))
+		do(b, os.WriteFile(filepath.Join(folder, name+".crt"), c.Node["/app.crt"].Data, 0o600))
+	}
+	var floor, ours time.Duration
+	var live uint64
+	for b.Loop() {
+		begun := time.Now()
+		var certs []*x509.Certificate
+		do(b, filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() {
+				return err
+			}
+			data, err := os.ReadFile(name)
+			do(b, err)
+			block, _ := pem.Decode(data)
+			cert, err := x509.ParseCertificate(block.Bytes)
+			certs = append(certs, cert)
+			return err
+		}))
+		floor += time.Since(begun)
+		runtime.KeepAlive(certs)
+		begun = time.Now()
+		_, rest, err := inventory.GatherPaths("/", []string{dir}, nil, nil)
+		do(b, err)
+		r := audit.Run([]*inventory.Inventory{rest}, audit.Options{At: fixtures.Now})
+		ours += time.Since(begun)
+		if r.Summary.Certificates != files {
+			b.Fatalf("%d certificates", r.Summary.Certificates)
+		}
+		certs = nil
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		live = m.HeapAlloc
+		runtime.KeepAlive(rest)
+		runtime.KeepAlive(r)
+	}
+	b.ReportMetric(ours.Seconds()/floor.Seconds(), "x-floor")
+	b.ReportMetric(float64(live)/float64(files)/1024, "KiB/certificate")
 }
