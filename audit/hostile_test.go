@@ -8,6 +8,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"math/big"
+	"os"
 	"regexp"
 	"strings"
 	"testing"
@@ -158,6 +159,34 @@ func TestManyFiles(t *testing.T) {
 	want := []string{"info files/unreferenced /var/lib/kubelet/pki: holds files that the kubelet has replaced and never removes: 19999, the newest kubelet-client-2029-03-05-18-00-00.pem"}
 	if diff := gocmp.Diff(want, told(r)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// A folder whose thousands of certificates have all expired is judged, and its plan made,
+// in a time that does not grow with the cube of their number.
+func TestManyExpired(t *testing.T) {
+	const many = 3000
+	c := fixtures.ControlPlane(fixtures.Options{})
+	c.Reissue(pki+"/apiserver", func(s *fixtures.Spec) {
+		s.NotBefore, s.NotAfter = fixtures.Now.Add(-400*day), fixtures.Now.Add(-35*day)
+	})
+	dir := t.TempDir()
+	for i := range many {
+		if err := os.WriteFile(fmt.Sprintf("%s/%d.crt", dir, i), c.Node[pki+"/apiserver.crt"].Data, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	begun := time.Now()
+	_, inv, err := inventory.GatherPaths(dir, []string{"."}, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := audit.Run([]*inventory.Inventory{inv}, audit.Options{At: fixtures.Now})
+	if took := time.Since(begun); took > 15*time.Second {
+		t.Errorf("the audit takes %v", took)
+	}
+	if r.Summary.Certificates != many || r.Summary.Critical != many {
+		t.Errorf("%d certificates, %d critical findings; want %d of each", r.Summary.Certificates, r.Summary.Critical, many)
 	}
 }
 

@@ -122,8 +122,8 @@ func (n *node) certPath(name string) string { return path.Join(n.inv.Certificate
 // keyPath is where the key of an entry lies, or "".
 func (n *node) keyPath(e *entry) string {
 	for _, ref := range e.refs {
-		for _, other := range n.inv.References {
-			if ref.Pair != "" && other.Pair == ref.Pair && other.Holds == inventory.HoldsPrivateKey {
+		for _, other := range n.privates[ref.Pair] {
+			if other.Holds == inventory.HoldsPrivateKey {
 				return other.Path
 			}
 		}
