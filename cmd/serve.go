@@ -90,7 +90,7 @@ SIGTERM ends.`,
 	flags.StringArrayVar(&f.addresses, "web.listen-address", []string{defaultAddress}, "listen on this `ADDRESS`; may be repeated")
 	flags.StringVar(&f.webConfig, "web.config.file", "", "take TLS and authentication from this `FILE`, in the form of the Prometheus exporter toolkit")
 	flags.BoolVar(&f.systemd, "web.systemd-socket", false, "listen on the sockets that systemd passes, instead of addresses")
-	flags.BoolVar(&f.snapshot, "web.snapshot", false, "serve at /snapshot what certaudit snapshot writes; needs --web.config.file, since it tells more than metrics do")
+	flags.BoolVar(&f.snapshot, "web.snapshot", false, "serve at /snapshot what certaudit snapshot writes; needs a --web.config.file that asks clients who they are, since it tells more than metrics do")
 	complete(c, "profile", audit.Profiles())
 	return c
 }
@@ -113,6 +113,14 @@ func (f *serveFlags) validate() error {
 		return errors.New("--web.snapshot needs --web.config.file with authentication: a snapshot tells how the node is configured")
 	case f.snapshot && len(f.paths) > 0:
 		return errors.New("--web.snapshot is of a node, and a PATH is audited with no node around")
+	case f.snapshot:
+		config, err := readWebConfig(f.webConfig)
+		if err != nil {
+			return err
+		}
+		if !config.asksPassword() && !config.verifiesClients() {
+			return fmt.Errorf("the file %q of --web.config.file lets everybody in, and --web.snapshot tells how the node is configured; give it basic_auth_users, or client_auth_type: RequireAndVerifyClientCert", f.webConfig)
+		}
 	}
 	return f.overrides.Validate()
 }
@@ -122,7 +130,10 @@ func (f *serveFlags) webConfigFault() error {
 	if f.webConfig == "" {
 		return nil
 	}
-	err := webFilesFault(f.webConfig)
+	config, err := readWebConfig(f.webConfig)
+	if err == nil {
+		err = config.filesFault()
+	}
 	if err == nil {
 		err = web.Validate(f.webConfig)
 	}
@@ -135,29 +146,40 @@ func (f *serveFlags) webConfigFault() error {
 // maxWebConfigBytes bounds a web configuration.
 const maxWebConfigBytes = 1 << 20
 
-// webFilesFault is what keeps a web configuration, or a file that it names, from being
-// opened, nil for nothing. The toolkit would wait for a pipe.
-func webFilesFault(name string) error {
+// webConfig is a web configuration: its first document, which is what the toolkit reads;
+// none for an empty file.
+type webConfig []parsers.Document
+
+// readWebConfig reads a web configuration. The toolkit would wait for a pipe, and says
+// better what is wrong with the text.
+func readWebConfig(name string) (webConfig, error) {
 	h, err := openRegular(name)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer h.Close()
 	data, err := readBounded(name, h, maxWebConfigBytes)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	documents, _ := parsers.ParseDocuments(name, data) // the toolkit says better what is wrong
-	for _, d := range documents {
+	documents, _ := parsers.ParseDocuments(name, data)
+	return documents[:min(1, len(documents))], nil
+}
+
+// filesFault is what keeps a file that the configuration names from being opened, nil for
+// nothing.
+func (c webConfig) filesFault() error {
+	for _, d := range c {
 		for _, field := range []string{"cert_file", "key_file", "client_ca_file"} {
-			file := d.First("tls_server_config." + field).Value
-			if file == "" {
+			file := d.First("tls_server_config." + field)
+			if file.Value == "" {
 				continue
 			}
-			if !filepath.IsAbs(file) {
-				file = filepath.Join(filepath.Dir(name), file)
+			name := file.Value
+			if !filepath.IsAbs(name) {
+				name = filepath.Join(filepath.Dir(file.Origin.Path), name)
 			}
-			h, err := openRegular(file)
+			h, err := openRegular(name)
 			if err != nil {
 				return err
 			}
@@ -165,6 +187,18 @@ func webFilesFault(name string) error {
 		}
 	}
 	return nil
+}
+
+// asksPassword reports whether every request needs a password. Without a user none does
+// (web/handler.go of the toolkit).
+func (c webConfig) asksPassword() bool {
+	return len(c) > 0 && len(c[0].At("basic_auth_users.*")) > 0
+}
+
+// verifiesClients reports whether certificates of clients are verified. The other types
+// take any certificate, or none (crypto/tls, ClientAuthType).
+func (c webConfig) verifiesClients() bool {
+	return len(c) > 0 && slices.Contains([]string{"VerifyClientCertIfGiven", "RequireAndVerifyClientCert"}, c[0].First("tls_server_config.client_auth_type").Value)
 }
 
 // shutdownFor is how long scrapes that have begun may take to finish.

@@ -27,9 +27,14 @@ func (s *server) handler() http.Handler {
 	return mux
 }
 
-// snapshot serves that of the node as it was at the last audit.
+// snapshot serves that of the node as it was at the last audit, to clients that have
+// proved who they are: the web configuration may change while the server runs.
 func (s *server) snapshot() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !s.authenticated(r) {
+			http.Error(w, "the web configuration asks nobody who they are, and a snapshot is not for everybody", http.StatusForbidden)
+			return
+		}
 		now := s.state.Load()
 		if now.node == nil {
 			http.Error(w, errNoResult.Error(), http.StatusServiceUnavailable)
@@ -38,6 +43,16 @@ func (s *server) snapshot() http.Handler {
 		w.Header().Set("Content-Type", "application/json")
 		writeSnapshot(w, now.node) // a client that went away needs no answer
 	})
+}
+
+// authenticated reports whether the client of a request has proved who it is: by a
+// certificate that was verified, or by the password that the toolkit has asked for.
+func (s *server) authenticated(r *http.Request) bool {
+	if r.TLS != nil && len(r.TLS.VerifiedChains) > 0 {
+		return true
+	}
+	config, err := readWebConfig(s.flags.webConfig)
+	return err == nil && config.asksPassword()
 }
 
 // readOnly refuses all but GET and HEAD, and reads no body.
