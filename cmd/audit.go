@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -171,11 +172,29 @@ func (f *auditFlags) registerGate(c *cobra.Command) {
 
 // registerExclude adds the flag of what is passed over below a PATH.
 func (f *auditFlags) registerExclude(c *cobra.Command) {
-	c.Flags().StringArrayVar(&f.exclude, "exclude", nil, "pass over what is called like this `PATTERN`, or lies at such a path, below a PATH; may be repeated")
+	c.Flags().StringArrayVar(&f.exclude, "exclude", nil, "pass over what is called like this `PATTERN`, or lies at such a whole path, below a PATH; may be repeated")
+}
+
+// excludeFault is what is wrong with a pattern of --exclude, which would pass over nothing;
+// nil for nothing.
+func (f *auditFlags) excludeFault() error {
+	for _, pattern := range f.exclude {
+		slashes := filepath.ToSlash(pattern)
+		if _, err := path.Match(pattern, ""); err != nil || pattern == "" {
+			return fmt.Errorf("%q of --exclude is no pattern of names: expected one such as *.bak", pattern)
+		}
+		if strings.Contains(slashes, "/") && !path.IsAbs(slashes) && filepath.VolumeName(pattern) == "" {
+			return fmt.Errorf("%q of --exclude is neither a name nor a whole path: expected one without a slash, or with one in front", pattern)
+		}
+	}
+	return nil
 }
 
 // options checks the flags and returns what they ask for.
 func (f *auditFlags) options(now time.Time) (audit.Options, error) {
+	if err := f.excludeFault(); err != nil {
+		return audit.Options{}, err
+	}
 	at, err := parseTime(f.at, now)
 	if err != nil {
 		return audit.Options{}, err

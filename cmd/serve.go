@@ -102,6 +102,9 @@ func (f *serveFlags) validate() error {
 	if _, err := f.compatible(); err != nil {
 		return err
 	}
+	if err := f.excludeFault(); err != nil {
+		return err
+	}
 	if f.interval < minInterval {
 		return fmt.Errorf("--interval %s is shorter than %s", f.interval, minInterval)
 	}
