@@ -165,6 +165,7 @@ func (s *server) run(ctx context.Context, watch func() (watcher, error), reload 
 			}
 		case <-reload:
 			s.reload()
+			s.tellWebConfig()
 			why = "reload"
 		}
 		if why == "change" && !s.cache.Changed() || why == "date" && !s.dated() {

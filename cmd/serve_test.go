@@ -632,6 +632,18 @@ func TestServeTellsOfItsWebConfiguration(t *testing.T) {
 	}
 }
 
+// TestServeTellsOfItsWebConfigurationOnReload tells at SIGHUP, whenever the files are
+// looked at next.
+func TestServeTellsOfItsWebConfigurationOnReload(t *testing.T) {
+	f := serveNode(controlPlane(t))
+	f.webConfig = filepath.Join(t.TempDir(), "web.yaml")
+	ok(t, os.WriteFile(f.webConfig, []byte("{}\n"), 0o644))
+	r := startServer(t, f, newWatcher, func(s *server) { s.look = time.Hour })
+	ok(t, os.WriteFile(f.webConfig, []byte("nonsense: true\n"), 0o644))
+	r.reload <- syscall.SIGHUP
+	r.logs("nobody is answered")
+}
+
 func TestServeRefusesItsFlags(t *testing.T) {
 	bad := filepath.Join(t.TempDir(), "web.yaml")
 	ok(t, os.WriteFile(bad, []byte("nonsense: true\n"), 0o644))
