@@ -297,15 +297,18 @@ func complaint(ended error, said string) error {
 	return errors.New(last)
 }
 
-// tail keeps the end of what is written to it.
-type tail struct{ bytes.Buffer }
+// tail keeps the end of what is written to it. It embeds no buffer: io.Copy would give
+// all to the ReadFrom of one.
+type tail struct{ kept bytes.Buffer }
 
 func (t *tail) Write(p []byte) (int, error) {
 	n := len(p)
 	p = p[max(0, n-maxComplaint):]
-	if over := t.Len() + len(p) - maxComplaint; over > 0 {
-		t.Next(over)
+	if over := t.kept.Len() + len(p) - maxComplaint; over > 0 {
+		t.kept.Next(over)
 	}
-	_, _ = t.Buffer.Write(p)
+	_, _ = t.kept.Write(p)
 	return n, nil
 }
+
+func (t *tail) String() string { return t.kept.String() }

@@ -452,6 +452,15 @@ func TestCollectStops(t *testing.T) {
 	}
 }
 
+// Of a host that complains without end, the end is kept.
+func TestCollectKeepsTheEndOfComplaints(t *testing.T) {
+	end := "sudo: a password is required\n"
+	said := program.KeptComplaints(io.MultiReader(strings.NewReader(strings.Repeat("no\n", 1<<20)), strings.NewReader(end)))
+	if len(said) != 64<<10 || !strings.HasSuffix(said, "no\n"+end) {
+		t.Errorf("%d bytes are kept, which end in %q", len(said), said[max(0, len(said)-40):])
+	}
+}
+
 // One that never answers is given up.
 func TestCollectTimeout(t *testing.T) {
 	l := newLab(t)

@@ -1,6 +1,9 @@
 package cmd
 
-import "time"
+import (
+	"io"
+	"time"
+)
 
 const (
 	// Password is that of the user prometheus, and Hashed is bcrypt's hash of it.
@@ -16,3 +19,11 @@ var (
 	CopyCommand   = copyCommand
 	CopiedFolders = copiedFolders
 )
+
+// KeptComplaints is what is kept of the error stream of ssh, which is read as os/exec
+// reads it.
+func KeptComplaints(stream io.Reader) string {
+	var t tail
+	_, _ = io.Copy(&t, stream)
+	return t.String()
+}
