@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"archive/tar"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -69,7 +70,8 @@ func (e *archived) Sys() any           { return nil }
 func readArchive(stream io.Reader, late func() bool, most archiveBounds) (*archive, error) {
 	a := &archive{entries: map[string]*archived{}, most: most}
 	bounded := &io.LimitedReader{R: stream, N: most.unpacked << 20}
-	t := tar.NewReader(bounded)
+	watched := &watchedEnd{r: bounded}
+	t := tar.NewReader(watched)
 	kept, out := 0, []string{}
 	for first := true; ; first = false {
 		h, err := t.Next()
@@ -90,6 +92,9 @@ func readArchive(stream io.Reader, late func() bool, most archiveBounds) (*archi
 			}
 		}
 	}
+	if a.cut == "" {
+		a.behind(watched, late)
+	}
 	if len(out) > 0 {
 		a.faults = append(a.faults, fmt.Sprintf("%d names lead out of the archive and were passed over, the first is %q", len(out), out[0]))
 	}
@@ -99,6 +104,42 @@ func readArchive(stream io.Reader, late func() bool, most archiveBounds) (*archi
 
 // damagedArchive begins what is said of one that cannot be read to its end.
 const damagedArchive = "the archive is damaged or cut off: "
+
+// watchedEnd is a stream that says whether its end was met.
+type watchedEnd struct {
+	r   io.Reader
+	met bool
+}
+
+func (w *watchedEnd) Read(p []byte) (int, error) {
+	n, err := w.r.Read(p)
+	w.met = w.met || n == 0 && errors.Is(err, io.EOF)
+	return n, err
+}
+
+// behind looks at what follows the last entry. An archive ends with two blocks of zeros
+// (POSIX.1-2024 pax, ustar Interchange Format), for want of which package tar takes one
+// that is cut off between two entries for whole. Padding may follow, and what shows that
+// a compressed stream is damaged; another archive is not read.
+func (a *archive) behind(r *watchedEnd, late func() bool) {
+	if r.met {
+		a.cut = damagedArchive + "its end is not there"
+		return
+	}
+	for block := make([]byte, 32<<10); late == nil || !late(); {
+		n, err := r.Read(block)
+		switch {
+		case len(bytes.Trim(block[:n], "\x00")) > 0:
+			a.faults = append(a.faults, "something follows the end of the archive, and was not read; give each archive as a file of its own")
+			return
+		case errors.Is(err, io.EOF):
+			return
+		case err != nil:
+			a.cut = damagedArchive + err.Error()
+			return
+		}
+	}
+}
 
 // end says why an archive is not read further although it may go on; "" where it goes
 // on, or is whole.

@@ -123,6 +123,8 @@ func TestArchiveCut(t *testing.T) {
 		{whole[:512+2048+512+1000], false, "the archive is damaged or cut off: unexpected EOF", "unreadable"},
 		{whole[:512+2048+100], false, "the archive is damaged or cut off: unexpected EOF", "missing"},
 		{append(bytes.Clone(whole[:512+2048]), bytes.Repeat([]byte("x"), 1024)...), false, "the archive is damaged or cut off: archive/tar: invalid tar header", "missing"},
+		{whole[:512+2048], false, "the archive is damaged or cut off: its end is not there", "missing"},
+		{whole[:len(whole)-512], false, "the archive is damaged or cut off: its end is not there", "readable"},
 		{whole, true, "the archive was not read to its end: the audit had to end", "missing"},
 	} {
 		looks := 0
@@ -139,6 +141,46 @@ func TestArchiveCut(t *testing.T) {
 	if _, err := readArchive(strings.NewReader(strings.Repeat("x", 2000)), nil, honestArchive); err == nil {
 		t.Error("no archive at all is read as one")
 	}
+}
+
+// What follows the end of an archive is not passed over in silence, unless it is padding.
+func TestArchiveGoesOn(t *testing.T) {
+	one, two := packed(t, file("etc/one", "1")), packed(t, file("etc/two", "2"))
+	follows := []string{"something follows the end of the archive, and was not read; give each archive as a file of its own"}
+	z := compressed(t, one)
+	wrong := bytes.Clone(z)
+	wrong[len(wrong)-8] ^= 1 // of the checksum
+	for _, c := range []struct {
+		name   string
+		stream io.Reader
+		faults []string
+		cut    string
+	}{
+		{"padding", io.MultiReader(bytes.NewReader(one), &zeros{1 << 20}), nil, ""},
+		{"another", io.MultiReader(bytes.NewReader(one), &zeros{9 << 10}, bytes.NewReader(two)), follows, ""},
+		{"a text", io.MultiReader(bytes.NewReader(one), strings.NewReader("x")), follows, ""},
+		{"compressed", unpacked(t, z), nil, ""},
+		{"two compressed", unpacked(t, append(bytes.Clone(z), compressed(t, two)...)), follows, ""},
+		{"a wrong checksum", unpacked(t, wrong), nil, "the archive is damaged or cut off: gzip: invalid checksum"},
+		{"without its end", unpacked(t, z[:len(z)-8]), nil, "the archive is damaged or cut off: unexpected EOF"},
+	} {
+		a, err := readArchive(c.stream, nil, honestArchive)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if f, _ := a.root("/").read("/etc/one"); !cmp.Equal(c.faults, a.faults) || a.cut != c.cut || f.State != Readable {
+			t.Errorf("%s: faults %q, cut %q, %v", c.name, a.faults, a.cut, f.State)
+		}
+	}
+}
+
+func unpacked(t testing.TB, data []byte) io.Reader {
+	t.Helper()
+	r, err := gzip.NewReader(bytes.NewReader(data))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
 }
 
 // zeros are so many bytes.
