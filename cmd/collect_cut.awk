@@ -12,8 +12,14 @@ BEGIN {
 	hidden = "xxxxx"
 	shortest = 40
 	public = "^(CERTIFICATE|TRUSTED CERTIFICATE|X509 CERTIFICATE|CERTIFICATE REQUEST|NEW CERTIFICATE REQUEST|X509 CRL|PUBLIC KEY|RSA PUBLIC KEY|EC PARAMETERS|PKCS7)$"
-	name = "(token|Token|TOKEN|password|Password|PASSWORD|passwd|PASSWD|secret|clientSecret|SECRET|\"auth\")[\"\047]?[ \t]*[:=][ \t]*"
-	flag = "--[a-z-]*(token|password|passwd|secret)[\"\047]?,?([ \t]+|[ \t]*\\\\?$)"
+	# What follows is matched with small letters.
+	quote = "\\\\?[\"\047]?"
+	secret = "(token|pass|password|passwd|passphrase|pwd|secret|(access|secret|api|account|encryption|certificate)[_-]?(access[_-]?)?key)"
+	name = "((" secret "|(^|[ \t{,\"])auth|etcdctl_user)" quote "[ \t]*[:=][ \t]*"
+	variable = quote "name" quote "[ \t]*:[ \t]*" quote "[a-z0-9_.-]*" secret quote "[ \t]*"
+	value = quote "value" quote "[ \t]*:[ \t]*"
+	name = name "|" variable ",[ \t]*" value ")"
+	flag = "--[a-z0-9-]*" secret "[\"\047]?,?([ \t]+|[ \t]*\\\\?$)"
 }
 
 # decoded sets B to the bytes of base64, and returns those of ASCII as text.
@@ -84,26 +90,35 @@ function firstWord(text,    lead, quote, end) {
 	return lead hidden substr(text, RLENGTH + 1)
 }
 
-# values hides what stands behind a name, such as "token: ".
-function values(text,    out, rest) {
-	while (match(text, name)) {
+# hide hides the value that a text begins with. One that is a path stays.
+function hide(text) {
+	if (text == "" || text ~ /^[|>][-+0-9]*[ \t\r]*$/) below = 1
+	else if (text !~ /^(["\047]?\/|["\047]["\047]|[{[,}]|(true|false|null|~)([ \t,}\r]|$))/) {
+		if (text ~ /^["\047]/) return firstWord(text)
+		match(text, /^[^,}]*/) # a plain scalar may hold blanks
+		return hidden substr(text, RLENGTH + 1)
+	}
+	return text
+}
+
+# values hides what stands behind a name, such as "token: ", also that of a variable in the
+# fields name and value.
+function values(text,    out) {
+	if (named && match(tolower(text), "^[ \t]*" value)) {
+		out = substr(text, 1, RLENGTH)
+		text = hide(substr(text, RLENGTH + 1))
+	}
+	named = tolower(text) ~ (variable ",?[ \t\r]*$")
+	while (match(tolower(text), name)) {
 		out = out substr(text, 1, RSTART + RLENGTH - 1)
-		text = substr(text, RSTART + RLENGTH)
-		if (text == "" || text ~ /^[|>][-+0-9]*[ \t\r]*$/) below = 1
-		else if (text !~ /^(["\047]?\/|["\047]["\047]|[{[,}]|(true|false|null|~)([ \t,}\r]|$))/) {
-			if (text ~ /^["\047]/) text = firstWord(text)
-			else { # a plain scalar may hold blanks
-				match(text, /^[^,}]*/)
-				text = hidden substr(text, RLENGTH + 1)
-			}
-		}
+		text = hide(substr(text, RSTART + RLENGTH))
 	}
 	return out text
 }
 
 # flags hides what stands behind a flag, on its line or the next.
 function flags(text,    out) {
-	while (match(text, flag)) {
+	while (match(tolower(text), flag)) {
 		out = out substr(text, 1, RSTART + RLENGTH - 1)
 		text = substr(text, RSTART + RLENGTH)
 		if (text ~ /^[ \t\\\r]*$/) next_word = 1

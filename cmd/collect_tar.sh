@@ -41,9 +41,9 @@ leave_out() { printf -- '-----BEGIN PRIVATE KEY-----\nbGVmdCBvdXQ=\n-----END PRI
 
 copy() {
 	case ${1##*/} in
-	*[Tt]oken* | *passw* | *[Ss]ecret* | *encryption* | *.csv | *.p12 | *.pfx | *.pkcs12 | *.jks | *.keystore | *.truststore | *.db | *.der) leave_out; return ;;
+	*[Tt][Oo][Kk][Ee][Nn]* | *[Pp][Aa][Ss][Ss][Ww]* | *[Ss][Ee][Cc][Rr][Ee][Tt]* | *encryption* | credentials | .netrc | *.csv | *.p12 | *.pfx | *.pkcs12 | *.jks | *.keystore | *.truststore | *.db | *.der) leave_out; return ;;
 	esac
-	if [ -n "$(find "$1" -size +8192)" ] || ! tr -d '\000' <"$1" | cmp -s - "$1" || grep -q 'kind.*EncryptionConfig' "$1"; then
+	if [ -n "$(find "$1" -size +8192)" ] || ! tr -d '\000' <"$1" | cmp -s - "$1" || grep -Eq 'kind.*EncryptionConfig|kind[^A-Za-z]*Secret(List)?([^A-Za-z]|$)' "$1"; then
 		leave_out
 	else
 		awk -f "$work/cut.awk" "$1"

@@ -170,6 +170,26 @@ func TestCopies(t *testing.T) {
 	}
 }
 
+// Files that hold nothing but secrets are not copied, whatever the letters of their names.
+func TestCopiesLeaveFilesOut(t *testing.T) {
+	c := fixtures.ControlPlane(fixtures.Options{})
+	const secret = "abc123secret"
+	for name, text := range map[string]string{
+		"TOKEN": secret, "PassWd": secret, "API.Secret": secret, "credentials": secret, ".netrc": secret,
+		"s.yaml":    "apiVersion: v1\nkind: Secret\nstringData:\n  user: " + secret + "\n",
+		"list.json": `{"kind": "SecretList", "items": [{"data": {"user": "` + secret + `"}}]}`,
+		"kept.yaml": "kind: SecretProviderClass\nsaid: kept-text\n",
+	} {
+		c.Node["/etc/kubernetes/"+name] = fixtures.File{Data: []byte(text), Mode: 0o600}
+	}
+	dir := t.TempDir()
+	do(t, c.Node.Write(dir))
+	archive := copied(t, dir)
+	if bytes.Contains(archive, []byte(secret)) || !bytes.Contains(archive, []byte("kept-text")) {
+		t.Error("a secret was copied, or what is none was not")
+	}
+}
+
 // What is not copied is not missing, and what is missing is.
 func TestCopiesLack(t *testing.T) {
 	c := fixtures.ControlPlane(fixtures.Options{})
@@ -302,6 +322,14 @@ func TestCut(t *testing.T) {
 		{"block", "token: |\n  abc\n  def: g\nx: y\ntoken:\n  abc\nx: y\n", "token: |\n  xxxxx\n  xxxxx\nx: y\ntoken:\n  xxxxx\nx: y\n"},
 		{"flags", "a --token abc --x=y\n- --token\n- abc\n\t'--token' \\\n\t'abc' \\\n\t'--x'\n--etcd-password=abc\n--token-auth-file=/t\n",
 			"a --token xxxxx --x=y\n- --token\n- xxxxx\n\t'--token' \\\n\t'xxxxx' \\\n\t'--x'\n--etcd-password=xxxxx\n--token-auth-file=/t\n"},
+		{"names", "Secret: abc\naadClientSecret=abc\nPGPASS=abc\npassPhrase: abc\n  auth: abc\nAWS_SECRET_ACCESS_KEY=abc\netcd-s3-secret-key: abc\ncertificateKey: abc\nETCDCTL_USER=root:abc\n" +
+			"secretName: abc\nclient-key: abc\nkeyFile: abc\nclient-cert-auth: abc\n--service-account-signing-key-file=abc\n--tls-private-key-file abc\n",
+			"Secret: xxxxx\naadClientSecret=xxxxx\nPGPASS=xxxxx\npassPhrase: xxxxx\n  auth: xxxxx\nAWS_SECRET_ACCESS_KEY=xxxxx\netcd-s3-secret-key: xxxxx\ncertificateKey: xxxxx\nETCDCTL_USER=xxxxx\n" +
+				"secretName: abc\nclient-key: abc\nkeyFile: abc\nclient-cert-auth: abc\n--service-account-signing-key-file=abc\n--tls-private-key-file abc\n"},
+		{"variables", "- name: DB_PASSWORD\n  value: abc\n- name: \"TOKEN\"\n  value: \"a b\"\n- name: SECRET\n  value: |\n    abc\n- name: ETCD_KEY_FILE\n  value: abc\n- name: TOKEN\n  value: /t\n- name: TOKEN\n  valueFrom: abc\n",
+			"- name: DB_PASSWORD\n  value: xxxxx\n- name: \"TOKEN\"\n  value: \"xxxxx\"\n- name: SECRET\n  value: |\n    xxxxx\n- name: ETCD_KEY_FILE\n  value: abc\n- name: TOKEN\n  value: /t\n- name: TOKEN\n  valueFrom: abc\n"},
+		{"variables in JSON", `[{"name":"TOKEN","value":"abc"},{name: TOKEN, value: abc},{\"name\":\"TOKEN\",\"value\":\"abc\"}]` + "\n\"name\": \"TOKEN\",\n\"value\": \"abc\"\n",
+			`[{"name":"TOKEN","value":"xxxxx"},{name: TOKEN, value: xxxxx},{\"name\":\"TOKEN\",\"value\":xxxxx}]` + "\n\"name\": \"TOKEN\",\n\"value\": \"xxxxx\"\n"},
 		{"URL", "--etcd-servers=https://root:abc@192.0.2.1:2379\n", "--etcd-servers=https://xxxxx@192.0.2.1:2379\n"},
 		{"path", "--tls-cert-file=/var/lib/rancher/rke2/server/tls/etcd/server/client.crt\n", "--tls-cert-file=/var/lib/rancher/rke2/server/tls/etcd/server/client.crt\n"},
 	} {
