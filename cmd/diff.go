@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -168,6 +169,7 @@ func (p *program) auditSide(f diffFlags, name string) (diffSide, error) {
 	if err != nil {
 		return diffSide{}, err
 	}
+	nameWithin(name, inventories)
 	if f.at == "" {
 		o.At = latest(inventories, o.At)
 	}
@@ -176,6 +178,20 @@ func (p *program) auditSide(f diffFlags, name string) (diffSide, error) {
 		return diffSide{}, fmt.Errorf("%q holds neither a result of certaudit audit -o json nor a node", name)
 	}
 	return diffSide{r, inventories}, nil
+}
+
+// nameWithin has nodes that share a name told apart by where they lie within a side: what
+// that is called itself is another on the other side.
+func nameWithin(side string, inventories []*inventory.Inventory) {
+	within := []string{side}
+	if abs, err := filepath.Abs(side); err == nil && side != stdinName {
+		within = []string{filepath.ToSlash(abs), filepath.ToSlash(strings.TrimPrefix(abs, workingFolder()+string(filepath.Separator)))}
+	}
+	for _, inv := range inventories {
+		for _, dir := range within {
+			inv.Folder = strings.TrimPrefix(inv.Folder, dir+"/")
+		}
+	}
 }
 
 // latest is when the last of some snapshots was taken; now where one is none.
