@@ -92,7 +92,7 @@ func (p *program) collect(f collectFlags, args []string) error {
 	})
 	switch {
 	case err != nil:
-		return exit{exitIncomplete, fmt.Sprintf("cannot write the snapshots: %s", ofFile(f.file, err))}
+		return unwritten("the snapshots", f.file, err)
 	case failed > 0:
 		return exit{code: exitIncomplete}
 	}

@@ -88,8 +88,8 @@ func (p *program) diff(f diffFlags, oldName, newName string) error {
 		d.Settings = audit.DiffSettings(before.inventories, after.inventories)
 	}
 	b := bufio.NewWriter(p.stdout)
-	if err := errors.Join(formats[i].Write(b, d, terminal(p.stdout, f.noColor)), b.Flush()); err != nil {
-		return exit{exitIncomplete, err.Error()}
+	if err := wrote("the difference", b, formats[i].Write(b, d, terminal(p.stdout, f.noColor))); err != nil {
+		return err
 	}
 	switch {
 	case f.failOn != never && d.Worse(audit.Severity(f.failOn)):
@@ -194,12 +194,13 @@ func nameWithin(side string, inventories []*inventory.Inventory) {
 	}
 }
 
-// latest is when the last of some snapshots was taken; now where one is none.
+// latest is when the last of some snapshots was taken; now where one is none, or says that
+// it was taken later: the clock of that node is wrong.
 func latest(inventories []*inventory.Inventory, now time.Time) time.Time {
 	var last time.Time
 	for _, inv := range inventories {
 		switch {
-		case inv.TakenAt.IsZero():
+		case inv.TakenAt.IsZero(), inv.TakenAt.After(now):
 			return now
 		case inv.TakenAt.After(last):
 			last = inv.TakenAt

@@ -2,7 +2,6 @@ package cmd
 
 import (
 	"bufio"
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -86,8 +85,8 @@ func (p *program) forecast(f auditFlags, format string) error {
 	r, after := audit.Rerun(nil, inventories, o)
 	told := audit.ForecastOf(r, after, o, until)
 	b := bufio.NewWriter(p.stdout)
-	if err := errors.Join(formats[i].Write(b, told, terminal(p.stdout, f.noColor)), b.Flush()); err != nil {
-		return exit{exitIncomplete, err.Error()}
+	if err := wrote("the forecast", b, formats[i].Write(b, told, terminal(p.stdout, f.noColor))); err != nil {
+		return err
 	}
 	if told.Incomplete() {
 		return exit{code: exitIncomplete}

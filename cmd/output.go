@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"bufio"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -119,6 +120,24 @@ func bare(err error) error {
 		return lerr.Err
 	}
 	return err
+}
+
+// unwritten ends a command that cannot write something to a file, or to the standard
+// output for "".
+func unwritten(what, file string, err error) error {
+	if file == "" {
+		return exit{exitIncomplete, fmt.Sprintf("cannot write %s to the standard output: %s", what, bare(err))}
+	}
+	return exit{exitIncomplete, fmt.Sprintf("cannot write %s: %s", what, ofFile(file, err))}
+}
+
+// wrote ends what a command wrote to the standard output. A buffer fails with the error of
+// what it could not write.
+func wrote(what string, b *bufio.Writer, err error) error {
+	if err = cmp.Or(err, b.Flush()); err != nil {
+		return unwritten(what, "", err)
+	}
+	return nil
 }
 
 // ofFile words an error about a file with the name quoted, as somebody gave it.

@@ -32,21 +32,35 @@ func TestBrokenPipe(t *testing.T) {
 	if err := fixtures.Demo().Write(dir); err != nil {
 		t.Fatal(err)
 	}
-	r, w, err := os.Pipe()
-	if err != nil {
+	result := filepath.Join(t.TempDir(), "result.json")
+	if err := exec.Command(programFile(t), "audit", "--root", dir, "--fail-on", "never", "-o", "json="+result).Run(); err != nil {
 		t.Fatal(err)
 	}
-	r.Close()
-	defer w.Close()
-	var stderr bytes.Buffer
-	c := exec.Command(programFile(t), "audit", "--root", dir)
-	c.Stdout, c.Stderr = w, &stderr
-	err = c.Run()
-	var exit *exec.ExitError
-	if !errors.As(err, &exit) || exit.ExitCode() != 3 {
-		t.Errorf("the program ended with %v, want exit status 3", err)
-	}
-	if want := "certaudit: cannot write the report \"table\" to the standard output: broken pipe\n"; stderr.String() != want {
-		t.Errorf("error stream %q, want %q", stderr.String(), want)
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"audit", "--root", dir}, "the report \"table\" to the standard output"},
+		{[]string{"snapshot", "--root", dir}, "the snapshot to the standard output"},
+		{[]string{"forecast", "--root", dir}, "the forecast to the standard output"},
+		{[]string{"diff", result, result}, "the difference to the standard output"},
+	} {
+		r, w, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Close()
+		defer w.Close()
+		var stderr bytes.Buffer
+		command := exec.Command(programFile(t), c.args...)
+		command.Stdout, command.Stderr = w, &stderr
+		err = command.Run()
+		var exit *exec.ExitError
+		if !errors.As(err, &exit) || exit.ExitCode() != 3 {
+			t.Errorf("%s ended with %v, want exit status 3", c.args[0], err)
+		}
+		if want := "certaudit: cannot write " + c.want + ": broken pipe\n"; stderr.String() != want {
+			t.Errorf("%s: error stream %q, want %q", c.args[0], stderr.String(), want)
+		}
 	}
 }

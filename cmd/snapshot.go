@@ -3,7 +3,6 @@ package cmd
 import (
 	"bufio"
 	"compress/gzip"
-	"fmt"
 	"io"
 	"strings"
 	"time"
@@ -57,7 +56,7 @@ func (p *program) snapshot(f auditFlags, file string) error {
 	inv := inventories[0]
 	inv.TakenAt = takenAt(now)
 	if err := p.saveSnapshot(file, inv); err != nil {
-		return exit{exitIncomplete, fmt.Sprintf("cannot write the snapshot: %s", ofFile(file, err))}
+		return unwritten("the snapshot", file, err)
 	}
 	if len(inv.References)+len(inv.Problems) == 0 {
 		return exit{exitIncomplete, noNode(f.roots)}
