@@ -279,7 +279,7 @@ func diffSummary(d audit.Difference) string {
 	if len(d.Unseen) > 0 {
 		line += "; one side did not see all that the other did"
 	}
-	if d.New.At.Before(d.Old.At) {
+	if d.New.At.Before(d.Old.At) && minute(d.New.At) != minute(d.Old.At) {
 		line += fmt.Sprintf("; NEW was judged for a time before OLD, %s and %s", minute(d.New.At), minute(d.Old.At))
 	}
 	return line

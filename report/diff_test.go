@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -89,6 +90,17 @@ func TestDiffFormats(t *testing.T) {
 	}
 	if diff := cmp.Diff(changed(), got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// That NEW is the older one is said where the times that are shown differ.
+func TestDiffOfTimes(t *testing.T) {
+	at := now.Truncate(time.Minute)
+	for later, want := range map[time.Duration]bool{0: false, 30 * time.Second: false, time.Minute: true} {
+		d := audit.Difference{Old: audit.DiffSide{At: at.Add(later)}, New: audit.DiffSide{At: at}}
+		if got := strings.Contains(diffSummary(d), "was judged for a time before"); got != want {
+			t.Errorf("%s before: %v, want %v", later, got, want)
+		}
 	}
 }
 
