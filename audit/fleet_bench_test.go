@@ -139,10 +139,11 @@ func BenchmarkPaths(b *testing.B) {
 	dir, c := b.TempDir(), fixtures.ControlPlane(fixtures.Options{})
 	for i := range files {
 		name := fmt.Sprintf("app-%d.example.com", i)
-		c.Issue("/app", fixtures.Spec{CommonName: name, DNSNames: []string{name}, Usages: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}, KeyName: "app"})
+		base := fmt.Sprintf("/app-%d", i)
+		c.Issue(base, fixtures.Spec{CommonName: name, DNSNames: []string{name}, Usages: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}, KeyName: "app"})
 		folder := filepath.Join(dir, fmt.Sprint(i/500))
 		do(b, os.MkdirAll(folder, 0o700))
-		do(b, os.WriteFile(filepath.Join(folder, name+".crt"), c.Node["/app.crt"].Data, 0o600))
+		do(b, os.WriteFile(filepath.Join(folder, name+".crt"), c.Node[base+".crt"].Data, 0o600))
 	}
 	var floor, ours time.Duration
 	var live uint64
