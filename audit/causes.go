@@ -116,12 +116,14 @@ func (n *node) pairs() []certificateAndKey {
 // namedPairs are those, and the files that hold both.
 func (n *node) namedPairs() []certificateAndKey {
 	var out []certificateAndKey
+	seen := map[certificateAndKey]bool{}
 	for _, ref := range n.inv.References {
 		if ref.Pair == "" || ref.Embedded != nil || ref.Holds != inventory.HoldsCertificate {
 			continue
 		}
 		for _, key := range n.privates[ref.Pair] {
-			if p := (certificateAndKey{ref.Path, key.Path}); key.Embedded == nil && !slices.Contains(out, p) {
+			if p := (certificateAndKey{ref.Path, key.Path}); key.Embedded == nil && !seen[p] {
+				seen[p] = true
 				out = append(out, p)
 			}
 		}

@@ -264,6 +264,72 @@ func ecdsaBytes(key *ecdsa.PrivateKey) []byte {
 	return raw
 }
 
+// No run of bytes of a private key is in a snapshot, in whatever form and wherever it
+// begins: of each key of a healthy node of each kind all that is secret is looked for, as
+// bytes, in hexadecimal and in base64.
+func TestSnapshotHoldsNoKey(t *testing.T) {
+	for _, node := range []fixtures.Node{fixtures.ControlPlane(fixtures.Options{}).Node, fixtures.ControlPlane(fixtures.Options{KeyAlgorithm: fixtures.RSA2048}).Node,
+		fixtures.ControlPlane(fixtures.Options{KeyAlgorithm: fixtures.Ed25519}).Node, fixtures.K3sServer(fixtures.Options{}).Node, fixtures.K0sController(fixtures.Options{}).Node} {
+		dir := t.TempDir()
+		do(t, node.Write(dir))
+		inv, _ := auditFolder(t, dir)
+		text := string(snapshotOf(t, inv))
+		keys := privateBytes(node)
+		if len(keys) < 2 {
+			t.Errorf("%d keys are there", len(keys))
+		}
+		if !holdsBytes(base64.StdEncoding.EncodeToString(append([]byte("x"), keys[0]...)), keys[0]) || !holdsBytes("."+hex.EncodeToString(keys[0][4:]), keys[0]) {
+			t.Fatal("a key is not found where it is")
+		}
+		for _, key := range keys {
+			if holdsBytes(text, key) {
+				t.Errorf("a run of bytes of a key is in the snapshot")
+			}
+		}
+	}
+}
+
+// privateBytes are the private parts of a node's keys, each once.
+func privateBytes(n fixtures.Node) [][]byte {
+	var out [][]byte
+	add := func(data []byte) {
+		for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
+			if private := scalar(block); strings.Contains(block.Type, "PRIVATE KEY") && private != nil && !slices.ContainsFunc(out, func(k []byte) bool { return bytes.Equal(k, private) }) {
+				out = append(out, private)
+			}
+		}
+	}
+	for _, name := range n.Paths() {
+		add(n[name].Data)
+		for _, m := range keyData.FindAllSubmatch(n[name].Data, -1) {
+			if data, err := base64.StdEncoding.DecodeString(string(m[1])); err == nil {
+				add(data)
+			}
+		}
+	}
+	return out
+}
+
+// holdsBytes reports whether a text holds twelve bytes of a secret in a row.
+func holdsBytes(text string, secret []byte) bool {
+	const run = 12
+	for i := 0; i+run <= len(secret); i++ {
+		part := secret[i : i+run]
+		forms := []string{string(part), hex.EncodeToString(part), strings.ToUpper(hex.EncodeToString(part))}
+		if i%3 == 0 { // what is encoded may begin one or two bytes before
+			for shift := range 3 {
+				padded := append(make([]byte, shift), part...)
+				encoded := base64.RawStdEncoding.EncodeToString(padded)
+				forms = append(forms, encoded[(shift*8+5)/6:len(encoded)-1])
+			}
+		}
+		if slices.ContainsFunc(forms, func(form string) bool { return strings.Contains(text, form) }) {
+			return true
+		}
+	}
+	return false
+}
+
 // Passwords and tokens are no keys, and are kept just as little.
 func TestPasswordsAreNotKept(t *testing.T) {
 	c := fixtures.ControlPlane(fixtures.Options{})

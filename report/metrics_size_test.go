@@ -117,3 +117,26 @@ func BenchmarkScrape(b *testing.B) {
 		})
 	}
 }
+
+// The page states what nodes cost a Prometheus that scrapes each once a minute, from what
+// the larger of two nodes with 25 certificates is measured to be.
+func TestScalePage(t *testing.T) {
+	page, err := os.ReadFile("../docs/scale.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	series, packed := 0, 0
+	for _, s := range sizes() {
+		r, h := ofNode(t, s.node, s.certificates)
+		n, _, compressed := scrapeSize(t, r, h)
+		series, packed = max(series, n), max(packed, compressed)
+	}
+	const bytesPerSample, scrapesPerDay = 2, 24 * 60
+	for _, nodes := range []int{100, 1_000, 5_000, 20_000, 100_000} {
+		row := fmt.Sprintf("| %d | %d | %.0f | %.1f | %.1f |", nodes, nodes*series, float64(nodes*series)/60,
+			float64(nodes)*float64(packed)/60/1e6, float64(nodes*series)*bytesPerSample*scrapesPerDay/1e9)
+		if !strings.Contains(string(page), row) {
+			t.Errorf("docs/scale.md has no row %s", row)
+		}
+	}
+}

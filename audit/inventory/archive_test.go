@@ -280,6 +280,8 @@ func TestGatherStream(t *testing.T) {
 		{"no inventory", []byte(`{"schema":"certaudit-inventory/v1"}`), nil, []string{lost + "is a snapshot without an inventory"}},
 		{"a certificate too few", []byte(`{"schema":"certaudit-inventory/v1","certificates":{},"inventory":{"materials":{"/a":{"certificates":[{"origin":{"path":"/a"},"sha256":"00"}]}}}}`), nil,
 			[]string{lost + `is a snapshot that lacks the certificate "00"`}},
+		{"references without end", []byte(`{"schema":"certaudit-inventory/v1","inventory":{"references":[` + strings.Repeat(`{"component":"etcd"},`, 5000) + `{"component":"etcd"}]}}`), nil,
+			[]string{lost + "is a snapshot of components that name more than 5000 files, which is no node's"}},
 		{"xz", []byte("\xfd7zXZ\x00..."), nil, []string{lost + "is compressed with xz; give xz -dc FILE | certaudit audit -"}},
 		{"zstd", []byte("\x28\xb5\x2f\xfd..."), nil, []string{lost + "is compressed with zstd; give zstd -dc FILE | certaudit audit -"}},
 		{"gzip of nothing known", compressed(t, []byte("text")), nil, []string{lost + "is compressed, and holds neither an archive of files nor snapshots of nodes"}},

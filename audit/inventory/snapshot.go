@@ -160,8 +160,25 @@ func decodeSnapshot(text []byte, known *pool) (*Inventory, error) {
 		return nil, fmt.Errorf("has the schema %q, and this program reads %s; take the version that wrote it, %q, or a later one", s.Schema, SnapshotSchema, s.Program)
 	case s.Inventory == nil:
 		return nil, errors.New("is a snapshot without an inventory")
+	case s.Inventory.named() > maxNamed:
+		return nil, fmt.Errorf("is a snapshot of components that name more than %d files, which is no node's", maxNamed)
 	}
 	return s.Inventory, s.resolve(known)
+}
+
+// maxNamed bounds the references of components in a snapshot, each of which is held
+// against all: those of a node are some dozens.
+const maxNamed = 5000
+
+// named counts the references that are not of files which nothing names.
+func (inv *Inventory) named() int {
+	count := 0
+	for _, ref := range inv.References {
+		if ref.Component != ComponentFile {
+			count++
+		}
+	}
+	return count
 }
 
 // resolve puts the certificates in that an inventory refers to. One that crypto/x509 of
