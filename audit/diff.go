@@ -152,10 +152,59 @@ func (d Difference) Worse(s Severity) bool {
 // Diff says what changed from one result to another. Certificates are told apart by
 // their places and roles, findings by [Finding.Fingerprint]. It is pure, and in order.
 func Diff(old, new Result) Difference {
-	d := Difference{Schema: DiffSchema, Old: sideOf(old), New: sideOf(new), Nodes: nodeChanges(old, new), Certificates: certificateChanges(old, new),
-		Connections: connectionChanges(old, new), Findings: findingChanges(old, new), Unseen: []Gap{}, Neither: []Gap{}}
+	d := Difference{Schema: DiffSchema, Old: sideOf(old), New: sideOf(new), Unseen: []Gap{}, Neither: []Gap{}}
+	hidden := d.addUnreached(old, new)
+	old, new = old.without(hidden), new.without(hidden)
+	d.Nodes, d.Certificates = nodeChanges(old, new), certificateChanges(old, new)
+	d.Connections, d.Findings = connectionChanges(old, new), findingChanges(old, new)
 	d.addGaps(old, new)
 	return d
+}
+
+// addUnreached says which nodes could not be read on one side or on both, and returns
+// their names: nothing is known of how they changed.
+func (d *Difference) addUnreached(old, new Result) map[string]bool {
+	hidden := map[string]bool{}
+	inOld := unreachedNodes(old)
+	for _, name := range unreachedNodes(new) {
+		hidden[name] = true
+		if slices.Contains(inOld, name) {
+			d.Neither = append(d.Neither, Gap{name, "neither side could see the node"})
+		} else {
+			d.Unseen = append(d.Unseen, Gap{name, "the node could not be seen in NEW"})
+		}
+	}
+	for _, name := range inOld {
+		if !hidden[name] {
+			d.Unseen = append(d.Unseen, Gap{name, "the node could not be seen in OLD"})
+		}
+		hidden[name] = true
+	}
+	return hidden
+}
+
+// unreachedNodes are the names of those of which nothing could be read.
+func unreachedNodes(r Result) []string {
+	var out []string
+	for _, n := range r.Nodes {
+		if n.Unreached {
+			out = append(out, n.Name)
+		}
+	}
+	return out
+}
+
+// without is a result without what it says of some nodes, as far as [Diff] looks at it.
+func (r Result) without(names map[string]bool) Result {
+	if len(names) == 0 {
+		return r
+	}
+	r.Nodes = slices.DeleteFunc(slices.Clone(r.Nodes), func(n Node) bool { return names[n.Name] })
+	r.Certificates = slices.DeleteFunc(slices.Clone(r.Certificates), func(c Certificate) bool { return names[c.Node] })
+	r.Connections = slices.DeleteFunc(slices.Clone(r.Connections), func(c Connection) bool { return names[c.Node] })
+	r.Findings = slices.DeleteFunc(slices.Clone(r.Findings), func(f Finding) bool { return names[f.Node] })
+	r.Outcomes = slices.DeleteFunc(slices.Clone(r.Outcomes), func(o Outcome) bool { return names[o.Node] })
+	return r
 }
 
 func sideOf(r Result) DiffSide { return DiffSide{r.At, len(r.Nodes), len(r.Findings)} }
@@ -398,9 +447,10 @@ func (d *Difference) addGaps(old, new Result) {
 	}
 	for _, side := range []struct {
 		name string
-		r    Result
-	}{{"OLD", old}, {"NEW", new}} {
-		if len(side.r.Nodes)+len(side.r.Certificates)+len(side.r.Outcomes) == 0 {
+		DiffSide
+		r Result
+	}{{"OLD", d.Old, old}, {"NEW", d.New, new}} {
+		if side.Nodes+len(side.r.Certificates)+len(side.r.Outcomes) == 0 {
 			d.Unseen = append(d.Unseen, Gap{Reason: side.name + " examined nothing"})
 		}
 	}
@@ -462,16 +512,21 @@ func (d *Difference) addOutcomeGaps(old, new Result) {
 }
 
 // DiffSettings says which flags and fields of components differ between two sets of
-// inventories, by the names of the nodes; never nil.
+// inventories, by the names of the nodes; of nodes that one of the two could not read
+// nothing is said. It is never nil.
 func DiffSettings(old, new []*inventory.Inventory) []SettingChange {
 	type component struct {
 		node string
 		inventory.Component
 	}
+	unreached := map[string]bool{}
 	all := func(inventories []*inventory.Inventory) []component {
 		var out []component
 		names := nodeNames(inventories, Overrides{})
 		for i, inv := range inventories {
+			if inv.IsUnreached() {
+				unreached[names[i]] = true
+			}
 			for _, c := range inv.Components {
 				out = append(out, component{names[i], c})
 			}
@@ -482,6 +537,8 @@ func DiffSettings(old, new []*inventory.Inventory) []SettingChange {
 	key := func(c component) string { return tied(c.node, c.Name) }
 	paired(all(old), all(new), key, func(a, b component) bool { return a.Origin == b.Origin }, func(a, b *component) {
 		switch {
+		case unreached[cmp.Or(a, b).node]:
+			return
 		case b == nil:
 			out = append(out, SettingChange{a.node, a.Name, "", "runs", ""})
 			return

@@ -384,3 +384,47 @@ func FuzzParseResult(f *testing.F) {
 		}
 	})
 }
+
+// Of a node that one side could not read nothing else is said: its certificates are not
+// gone, its flags not unset.
+func TestDiffOfUnreachedNodes(t *testing.T) {
+	cp, worker := gathered(t, fixtures.ControlPlane(fixtures.Options{}).Node), gathered(t, fixtures.Worker(fixtures.Options{}).Node)
+	lost := inventory.Unreached("worker-1", fixtures.Now, `the host "worker-1" was not read: ssh ended`)
+	both, half := []*inventory.Inventory{cp, worker}, []*inventory.Inventory{cp, lost}
+	read := func(inventories []*inventory.Inventory) audit.Result {
+		data, err := json.Marshal(audit.Run(inventories, audit.Options{At: fixtures.Now}))
+		do(t, err)
+		r, err := audit.ParseResult(bytes.NewReader(data))
+		do(t, err)
+		return r
+	}
+	told := func(d audit.Difference) []string {
+		return slices.DeleteFunc(changesOf(d), func(line string) bool { return strings.Contains(line, "did not run the check (cluster/") })
+	}
+	for _, tt := range []struct {
+		name     string
+		old, new []*inventory.Inventory
+		want     []string
+	}{
+		{"in NEW", both, half, []string{"unseen worker-1 the node could not be seen in NEW"}},
+		{"in OLD", half, both, []string{"unseen worker-1 the node could not be seen in OLD"}},
+		{"in both", half, half, []string{"neither worker-1 neither side could see the node"}},
+		{"under another name", both, []*inventory.Inventory{cp, inventory.Unreached("10.0.0.5", fixtures.Now, "ssh ended")}, nil},
+		{"the only one", []*inventory.Inventory{worker}, []*inventory.Inventory{lost}, []string{"unseen worker-1 the node could not be seen in NEW"}},
+		{"seen by both", both, both, nil},
+	} {
+		d := audit.Diff(read(tt.old), read(tt.new))
+		if tt.name == "under another name" {
+			if want := []audit.Gap{{Node: "10.0.0.5", Reason: "the node could not be seen in NEW"}, {Node: "worker-1", Reason: "NEW does not have the node"}}; !gocmp.Equal(want, d.Unseen[:2]) {
+				t.Errorf("%s: %v", tt.name, d.Unseen)
+			}
+			continue
+		}
+		if diff := gocmp.Diff(tt.want, told(d)); diff != "" || d.Worse(audit.Info) {
+			t.Errorf("%s (-want +got):\n%s", tt.name, diff)
+		}
+		if settings := audit.DiffSettings(tt.old, tt.new); len(settings) > 0 {
+			t.Errorf("%s: %v", tt.name, settings)
+		}
+	}
+}

@@ -44,6 +44,8 @@ type Node struct {
 	// Cluster is the name of the one that the node belongs to; "" where it is the only
 	// node of the result, or in no cluster that shows.
 	Cluster string `json:"cluster,omitempty"`
+	// Unreached says that nothing of the node could be read.
+	Unreached bool `json:"unreached,omitempty"`
 	// KubernetesVersion is as the image tags say it, "v1.34.4", or empty where it
 	// is not known.
 	KubernetesVersion string `json:"kubernetesVersion"`

@@ -1,6 +1,7 @@
 package inventory
 
 import (
+	"slices"
 	"time"
 
 	"certaudit/parsers"
@@ -8,6 +9,11 @@ import (
 
 // KindUnreached marks a host of which nothing could be read.
 const KindUnreached parsers.Kind = "unreached"
+
+// IsUnreached reports whether nothing of the host could be read.
+func (inv *Inventory) IsUnreached() bool {
+	return slices.ContainsFunc(inv.Problems, func(p InputProblem) bool { return p.Kind == KindUnreached })
+}
 
 // Unreached returns the inventory of a host that should have been read, at a time in
 // UTC, and of which nothing is known; reason says why, in lower case. It stands in a set
