@@ -55,8 +55,6 @@ func (f rejection) place() (*nodeAudit, parsers.Origin) {
 // resolver judges the connections between the nodes of a cluster.
 type resolver struct {
 	*clusterAudit
-	// servers are the nodes with an API server.
-	servers []*nodeAudit
 	// takers are the servers by what they verify clients with: one of each kind.
 	takers []*nodeAudit
 	// behind are the servers that refuse, or are refused by, whoever has the same trust
@@ -84,30 +82,29 @@ type balanced struct {
 	also *[]caller
 }
 
-// resolve judges the connections of each node of which the other end is on another
-// one, in both directions, with what both of them really have.
-func (c *clusterAudit) resolve() {
+// resolve judges the connections of some members of which the other end is on another
+// one, in both directions, with what both of them really have. Members of etcd answer
+// each other: they are resolved together.
+func (c *clusterAudit) resolve(members []*nodeAudit) {
 	built := map[buildKey]error{}
 	r := &resolver{clusterAudit: c, behind: map[trustKey]balanced{}, calls: map[[sha256.Size]byte][]*nodeAudit{}}
-	for _, m := range c.members {
+	touched := slices.Concat(members, c.servers)
+	for _, m := range touched {
 		m.built = built
-		if _, ok := m.inv.Component(inventory.APIServer); ok {
-			r.servers = append(r.servers, m)
-		}
 	}
 	r.takers = oneOfEach(r.servers, func(m *nodeAudit) string {
 		sum := sumOf(m.apiServerClients("").certs)
 		return string(sum[:])
 	})
 	r.sortCallers()
-	for _, n := range c.members {
+	for _, n := range members {
 		own := n.edges
 		for i := range own {
 			r.resolveEdge(n, &own[i])
 		}
 		r.kubelet(n)
 	}
-	for _, m := range c.members {
+	for _, m := range touched {
 		m.built = nil
 	}
 }
@@ -139,11 +136,14 @@ func oneOfEach(nodes []*nodeAudit, kind func(*nodeAudit) string) []*nodeAudit {
 	})
 }
 
-// indexHosts notes by which names and addresses the members know themselves. A name is
-// never taken for a node because it looks like one.
+// indexHosts notes by which names and addresses the members know themselves, and which
+// have an API server. A name is never taken for a node because it looks like one.
 func (c *clusterAudit) indexHosts() {
-	c.hosts = map[string][]*nodeAudit{}
+	c.hosts, c.servers = map[string][]*nodeAudit{}, nil
 	for _, m := range c.members {
+		if _, ok := m.inv.Component(inventory.APIServer); ok {
+			c.servers = append(c.servers, m)
+		}
 		own := append(m.inv.OwnHosts(), m.ownName())
 		for _, host := range own {
 			for _, name := range hostNames(m.inv, host) {

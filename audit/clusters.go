@@ -32,6 +32,8 @@ type clusterAudit struct {
 	members []*nodeAudit
 	// hosts are the members by the names and addresses that their own files give them.
 	hosts map[string][]*nodeAudit
+	// servers are the members with an API server.
+	servers []*nodeAudit
 	// refused are the connections between them that fail.
 	refused []rejection
 }

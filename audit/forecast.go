@@ -2,8 +2,6 @@ package audit
 
 import (
 	"cmp"
-	"crypto/x509"
-	"fmt"
 	"slices"
 	"time"
 )
@@ -72,9 +70,13 @@ type Rotation struct {
 
 // Break is a connection that an end breaks.
 type Break struct {
-	Client  string `json:"client"`
-	Server  string `json:"server"`
+	Client string `json:"client"`
+	Server string `json:"server"`
+	// Address is "" where it is another on each of several nodes.
 	Address string `json:"address,omitempty"`
+	// Nodes are those that have the connection, in the order of the result; nil where it
+	// is the node of the end.
+	Nodes []string `json:"nodes,omitempty"`
 	// Reason is what crypto/x509 says then.
 	Reason string `json:"reason"`
 	// Stops is what people notice of it, and Source where that is documented.
@@ -86,6 +88,14 @@ type Break struct {
 
 // Label names the connection as [Connection.Label] does.
 func (b Break) Label() string { return b.Client + " -> " + b.Server }
+
+// nodesOr are the nodes that have the connection, of an end on a node.
+func (b Break) nodesOr(own string) []string {
+	if b.Nodes == nil {
+		return []string{own}
+	}
+	return b.Nodes
+}
 
 // Renewal is what is renewed together on a node: by the same means, and within thirty
 // days of the first end, which is how early kubeadm's are renewed.
@@ -134,11 +144,15 @@ func ForecastOf(r Result, after *Memory, o Options, until time.Time) Forecast {
 	for _, n := range r.Nodes {
 		f.Nodes = append(f.Nodes, n.Name)
 	}
-	for _, known := range after.nodes {
-		s := &foresight{node: known.node, o: o, signed: after.signed, stayed: map[string]bool{}}
+	all := foreseeable(after, o)
+	for _, s := range foresights(all, after, o) {
 		f.Ends = append(f.Ends, s.ends(until)...)
-		if s.gap != "" {
-			f.Gaps = append(f.Gaps, Gap{known.node.name, s.gap})
+	}
+	order := map[string]int{}
+	for i, n := range all {
+		order[n.now.name] = i
+		if n.gap != "" {
+			f.Gaps = append(f.Gaps, Gap{n.now.name, n.gap})
 		}
 	}
 	for _, outcome := range r.Outcomes {
@@ -149,7 +163,9 @@ func ForecastOf(r Result, after *Memory, o Options, until time.Time) Forecast {
 	if r.Incomplete() && len(f.Gaps) == 0 {
 		f.Gaps = append(f.Gaps, Gap{Reason: "there was nothing to examine"})
 	}
-	slices.SortStableFunc(f.Ends, func(a, b End) int { return a.NotAfter.Compare(b.NotAfter) })
+	slices.SortStableFunc(f.Ends, func(a, b End) int {
+		return cmp.Or(a.NotAfter.Compare(b.NotAfter), cmp.Compare(order[a.Node], order[b.Node]))
+	})
 	f.Renewals = renewals(f.Ends)
 	f.Broken = f.brokenOtherwise(r.Connections)
 	return f
@@ -164,138 +180,19 @@ func (f Forecast) brokenOtherwise(connections []Connection) []Connection {
 	for _, e := range f.Ends {
 		for _, b := range e.Breaks {
 			if !e.NotAfter.After(f.At) {
-				ended[[4]string{e.Node, b.Client, b.Server, b.Address}] = true
+				for _, node := range b.nodesOr(e.Node) {
+					ended[[4]string{node, b.Client, b.Server, b.Address}] = true
+				}
 			}
 		}
 	}
 	out := []Connection{}
 	for _, c := range connections {
-		if c.Status == VerdictBroken && !ended[[4]string{c.Node, c.Client, c.Server, c.Address}] {
+		if c.Status == VerdictBroken && !ended[[4]string{c.Node, c.Client, c.Server, c.Address}] && !ended[[4]string{c.Node, c.Client, c.Server}] {
 			out = append(out, c)
 		}
 	}
 	return out
-}
-
-// foresight judges the connections of one node at the ends of its certificates.
-type foresight struct {
-	node   *node
-	o      Options
-	signed map[[2]*x509.Certificate]bool
-	// stayed are the certificates, as their bytes, that have ended and that nothing needs:
-	// nobody renews them. All others last, and are taken to be renewed.
-	stayed map[string]bool
-	// judged counts the ends.
-	judged int
-	// sound are the connections at a time without an end, which several ends of one
-	// second share.
-	sound   []edge
-	soundAt time.Time
-	// gap says why something was not judged; "" for nothing.
-	gap string
-}
-
-// ending is a certificate with its places.
-type ending struct {
-	entries []*entry
-}
-
-func (e ending) cert() *x509.Certificate { return e.entries[0].cert.Certificate }
-
-// endings are the certificates of the node in the order in which they end.
-func (s *foresight) endings() []ending {
-	var out []ending
-	index := map[string]int{}
-	for e := range s.node.everyPlace() {
-		raw := string(e.cert.Raw)
-		i, known := index[raw]
-		if !known {
-			i = len(out)
-			index[raw], out = i, append(out, ending{})
-		}
-		out[i].entries = append(out[i].entries, e)
-	}
-	slices.SortStableFunc(out, func(a, b ending) int { return a.cert().NotAfter.Compare(b.cert().NotAfter) })
-	return out
-}
-
-// ends are those of the node, in the order of time.
-func (s *foresight) ends(until time.Time) []End {
-	now := newNodeAudit(s.node, s.o, s.signed)
-	looked := map[string]bool{}
-	s.edges(s.o.At, func(c *x509.Certificate) bool {
-		looked[string(c.Raw)] = true
-		return true
-	})
-	out := []End{}
-	for _, e := range s.endings() {
-		c := e.cert()
-		raw, rotation := string(c.Raw), now.rotationOf(e)
-		begins := c.NotAfter
-		if rotation != nil {
-			begins = rotation.From
-		}
-		if !c.NotAfter.Before(noEnd) || !until.IsZero() && begins.After(until) {
-			continue
-		}
-		end := s.described(e)
-		switch end.Rotation = rotation; {
-		case rotation != nil || now.renewsItself() && !c.NotAfter.Before(s.o.At):
-			end.RenewedBy = RenewedByItself
-		case looked[raw]:
-			end.Breaks = s.broken(c)
-			fallthrough
-		default:
-			end.RenewedBy = now.renewedBy(e, len(end.Breaks) > 0)
-			if len(end.Breaks) == 0 {
-				s.stayed[raw], s.sound = true, nil
-			}
-			end.LastDay = lastDay(end, s.o.At)
-		}
-		if !c.NotAfter.Before(s.o.At) || len(end.Breaks) > 0 {
-			out = append(out, end)
-		}
-	}
-	return out
-}
-
-func (s *foresight) described(e ending) End {
-	c, first := e.cert(), e.entries[0]
-	end := End{Node: s.node.name, Role: first.role.name, CommonName: c.Subject.CommonName, Issuer: issuerName(c), SHA256: first.cert.SHA256(),
-		NotAfter: c.NotAfter.UTC(), Breaks: []Break{}}
-	for _, place := range e.entries {
-		if at := (EndPlace{place.place.Path, place.place.Line, place.place.Field}); !slices.Contains(end.Places, at) {
-			end.Places = append(end.Places, at)
-		}
-	}
-	return end
-}
-
-// broken are the connections that a certificate breaks from the second after its end on,
-// or from now on.
-func (s *foresight) broken(c *x509.Certificate) []Break {
-	breaks := []Break{}
-	if s.judged++; s.judged > maxForecast {
-		s.gap = fmt.Sprintf("more than %d ends were not judged", maxForecast)
-		return breaks
-	}
-	at := c.NotAfter.Add(time.Second)
-	if at.Before(s.o.At) {
-		at = s.o.At
-	}
-	raw := string(c.Raw)
-	if s.sound == nil || !s.soundAt.Equal(at) {
-		s.sound, s.soundAt = s.edges(at, func(c *x509.Certificate) bool { return !s.stayed[string(c.Raw)] }), at
-	}
-	before := s.sound
-	after := s.edges(at, func(c *x509.Certificate) bool { return !s.stayed[string(c.Raw)] && string(c.Raw) != raw })
-	for i := range min(len(before), len(after)) {
-		if reason := newFault(before[i], after[i]); reason != "" {
-			breaks = append(breaks, breakOf(after[i], reason))
-		}
-	}
-	slices.SortStableFunc(breaks, func(a, b Break) int { return cmp.Compare(a.Rank, b.Rank) })
-	return breaks
 }
 
 // newFault says why a connection is broken in a direction in which it was not before; ""
@@ -309,26 +206,15 @@ func newFault(before, after edge) string {
 	return ""
 }
 
-// edges are the connections at a time, where some certificates last whatever their dates.
-func (s *foresight) edges(at time.Time, lasts func(*x509.Certificate) bool) []edge {
-	n := &nodeAudit{node: s.node, now: at, policy: s.o.Policy, issuances: map[*entry]issuance{},
-		signatures: newSignatures(len(s.node.inv.Objects), s.signed, s.o.Late)}
-	n.lasts = lasts
-	edges := n.connections()
-	for _, why := range n.left() {
-		s.gap = why
-	}
-	return edges
-}
-
-// rotationOf is when the kubelet renews a certificate; nil where it does not, and where
+// rotation is when the kubelet renews a certificate; nil where it does not, and where
 // that is overdue.
-func (n *nodeAudit) rotationOf(e ending) *Rotation {
-	for _, place := range e.entries {
+func (h endHolder) rotation() *Rotation {
+	n := h.node.now
+	for _, place := range h.entries {
 		if n.rotates(place) && place.index == 0 && !place.expired(n.now) && !n.rotationOverdue(place) {
-			c := e.cert()
+			c := place.cert
 			begins := c.NotBefore.Add(time.Duration(rotationBegins * float64(c.NotAfter.Sub(c.NotBefore))))
-			return &Rotation{begins.UTC().Truncate(time.Second), rotationDue(c).UTC().Truncate(time.Second)}
+			return &Rotation{begins.UTC().Truncate(time.Second), rotationDue(c.Certificate).UTC().Truncate(time.Second)}
 		}
 	}
 	return nil
@@ -340,9 +226,9 @@ const rotationBegins = 0.7
 
 // renewedBy says whose work the renewal of a certificate is, which something needs or
 // not.
-func (n *nodeAudit) renewedBy(e ending, needed bool) string {
-	first := e.entries[0]
-	for _, place := range e.entries {
+func (n *nodeAudit) renewedBy(entries []*entry, needed bool) string {
+	first := entries[0]
+	for _, place := range entries {
 		k := place.role.kubeadm()
 		ca, signed := k.SignedBy()
 		if n.facts.profile == ProfileKubeadm && signed && place.place.Path == n.inv.KubeadmPath(k) && n.canSign(ca) {
