@@ -2,6 +2,7 @@ package audit_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -290,5 +291,56 @@ func TestWithin(t *testing.T) {
 		if diff := gocmp.Diff(tt.want, judged(tt.within)); diff != "" {
 			t.Errorf("within %s (-want +got):\n%s", tt.within, diff)
 		}
+	}
+}
+
+// What ends on one node breaks the connections of others, and is said once for all that
+// have one; each node's own stay its own.
+func TestForecastOfClusters(t *testing.T) {
+	c := fixtures.Joined(fixtures.Options{}, 3, 2)
+	c[0].Reissue("/etc/kubernetes/pki/apiserver", func(s *fixtures.Spec) { s.NotAfter = fixtures.Now.AddDate(0, 0, 20) })
+	c[1].Reissue("/etc/kubernetes/pki/apiserver-kubelet-client", func(s *fixtures.Spec) { s.NotAfter = fixtures.Now.AddDate(0, 0, 40) })
+	c[2].Reissue("/etc/kubernetes/pki/etcd/peer", func(s *fixtures.Spec) { s.NotAfter = fixtures.Now.AddDate(0, 0, 60) })
+	var nodes []fixtures.Node
+	for _, n := range c {
+		nodes = append(nodes, n.Node)
+	}
+	var got []string
+	for _, e := range forecastOf(t, fixtures.Now, fixtures.Now.AddDate(0, 0, 90), nodes...).Ends {
+		for _, b := range e.Breaks {
+			if len(b.Nodes) > 0 {
+				got = append(got, e.Node+" "+e.Places[0].Path+": "+b.Label()+" "+b.Address+" of "+strings.Join(b.Nodes, ", "))
+			}
+		}
+	}
+	want := []string{
+		"cp-1 /etc/kubernetes/pki/apiserver.crt: kubelet -> kube-apiserver https://lb.example.com:6443 of worker-1, worker-2",
+		"cp-2 /etc/kubernetes/pki/apiserver-kubelet-client.crt: kube-apiserver -> kubelet  of worker-1, worker-2",
+		"cp-3 /etc/kubernetes/pki/etcd/peer.crt: etcd -> etcd peer cp-3 https://192.0.2.13:2380 of cp-1, cp-2",
+	}
+	if diff := gocmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// The cost grows with the nodes, not with their square.
+func BenchmarkForecast(b *testing.B) {
+	for _, workers := range []int{75, 300} {
+		var inventories []*inventory.Inventory
+		dir := b.TempDir()
+		for name, node := range fixtures.Fleet(3, workers, 15) {
+			do(b, node.Write(filepath.Join(dir, name)))
+			inv, err := inventory.Gather(filepath.Join(dir, name))
+			do(b, err)
+			inventories = append(inventories, inv)
+		}
+		o := audit.Options{At: fixtures.Now}
+		r, after := audit.Rerun(nil, inventories, o)
+		b.Run(fmt.Sprintf("workers=%d", workers), func(b *testing.B) {
+			for b.Loop() {
+				f := audit.ForecastOf(r, after, o, time.Time{})
+				b.ReportMetric(float64(len(f.Ends)), "ends")
+			}
+		})
 	}
 }

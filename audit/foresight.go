@@ -168,7 +168,7 @@ func (s *foresight) affected(e ending) []*nodeAudit {
 	}
 	if s.crossed[raw] {
 		for _, h := range e.holders {
-			if slices.Contains(s.cluster.servers, h.node.then) || slices.Contains(s.etcd, h.node.then) {
+			if s.isSeen(h.node.then) {
 				return s.members
 			}
 			set[h.node.then] = true
@@ -185,6 +185,11 @@ func (s *foresight) affected(e ending) []*nodeAudit {
 	}
 	slices.SortFunc(nodes, func(a, b *nodeAudit) int { return cmp.Compare(s.of[a].order, s.of[b].order) })
 	return nodes
+}
+
+// isSeen reports whether other nodes call a node.
+func (s *foresight) isSeen(n *nodeAudit) bool {
+	return slices.Contains(s.cluster.servers, n) || slices.Contains(s.etcd, n)
 }
 
 // endHolder is a node that has a certificate, with its places there.
@@ -291,8 +296,8 @@ func (h endHolder) described() End {
 }
 
 // broken adds the connections that a certificate breaks from the second after its end on,
-// or from now on, to the end of the node that has the connection, or to the first where
-// that does not have the certificate. It reports whether there are any.
+// or from now on, to the end of the node that has the connection; where that does not
+// have the certificate, to the first, and to those that others call with nothing of their own. It reports whether there are any.
 func (s *foresight) broken(e ending, due []endHolder, ends []End) bool {
 	switch first := due[0].node; {
 	case first.now.isLate():
@@ -334,8 +339,11 @@ func (s *foresight) broken(e ending, due []endHolder, ends []End) bool {
 			}
 		}
 	}
-	ends[0].Breaks = append(ends[0].Breaks, joinBreaks(elsewhere)...)
-	for i := range ends {
+	elsewhere = joinBreaks(elsewhere)
+	for i, h := range due {
+		if i == 0 || len(ends[i].Breaks) == 0 && s.isSeen(h.node.then) {
+			ends[i].Breaks = append(ends[i].Breaks, elsewhere...)
+		}
 		slices.SortStableFunc(ends[i].Breaks, func(a, b Break) int { return cmp.Compare(a.Rank, b.Rank) })
 	}
 	return needed

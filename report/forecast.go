@@ -59,12 +59,26 @@ func (g outage) stops() []outageStop {
 		if i < 0 {
 			i, out = len(out), append(out, outageStop{what: b.Stops, source: b.Source})
 		}
-		if !slices.Contains(out[i].labels, b.Label()) {
-			out[i].labels = append(out[i].labels, b.Label())
+		if label := b.Label() + ofNodes(b.Nodes); !slices.Contains(out[i].labels, label) {
+			out[i].labels = append(out[i].labels, label)
 		}
 	}
 	return out
 }
+
+// ofNodes says on which other nodes a connection is, or on how many; "" for none.
+func ofNodes(nodes []string) string {
+	switch {
+	case len(nodes) == 0:
+		return ""
+	case len(nodes) > maxNodesNamed:
+		return " on " + plural(len(nodes), "node")
+	}
+	return " on " + strings.Join(briefList(nodes), ", ")
+}
+
+// maxNodesNamed is how many nodes of a connection are named.
+const maxNodesNamed = 3
 
 type outageStop struct {
 	what, source string

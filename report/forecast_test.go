@@ -23,6 +23,9 @@ func foretold() audit.Forecast {
 	etcd := audit.Break{Client: "kube-apiserver", Server: "etcd", Address: "https://127.0.0.1:2379", Reason: "expired", Stops: "nothing is read or written", Source: "https://example.com/a", Rank: 0}
 	scheduler := audit.Break{Client: "kube-scheduler", Server: "kube-apiserver", Reason: "expired", Stops: "new pods stay Pending", Source: "https://example.com/b", Rank: 5}
 	odd := audit.Break{Client: "kubectl (/root/\x1b[31m.kube, context a|b)", Server: "kube-apiserver", Reason: "expired", Stops: "somebody cannot log in", Source: "https://example.com/c", Rank: 9}
+	few, many := scheduler, scheduler
+	few.Nodes, few.Rank = []string{"worker-1", "worker-2\u202e"}, 6
+	many.Client, many.Nodes = "kubelet", []string{"worker-1", "worker-2\u202e", "worker-3", "worker-4"}
 	f := audit.Forecast{Schema: audit.ForecastSchema, At: now, Until: now.AddDate(1, 0, 0), Nodes: []string{"cp-1", "cp-2", "cp-3\u202e"},
 		Ends: []audit.End{
 			end("cp-3\u202e", "user/client", "/root/\x1b[31m.kube", "e1", -3, "", audit.RenewedByIssuer, odd),
@@ -34,7 +37,7 @@ func foretold() audit.Forecast {
 			end("cp-1", "kubelet/serving-self-signed", "/kubelet.crt", "a3", 50, "", audit.RenewedByNobody),
 			end("cp-1", "kubelet/client", "/kubelet-client-current.pem", "a4", 60, "", audit.RenewedByItself),
 			end("cp-1", "openshift", "/operator.pem", "a5", 70, "", audit.RenewedByItself),
-			end("cp-1", "kubernetes/ca", "/pki/ca.crt", "a6", 300, "2027-09-18", audit.RenewedByRotation, scheduler),
+			end("cp-1", "kubernetes/ca", "/pki/ca.crt", "a6", 300, "2027-09-18", audit.RenewedByRotation, many, scheduler, few),
 		},
 		Renewals: []audit.Renewal{
 			{Node: "cp-1", RenewedBy: audit.RenewedByKubeadm, LastDay: "2027-01-01", NotAfter: now.AddDate(0, 0, 40), Certificates: []string{"a1", "a2"}},
