@@ -26,8 +26,19 @@ type Forecast struct {
 	// Broken are the connections that are broken at At, and by no end of a certificate:
 	// what will become of them is not known.
 	Broken []Connection `json:"broken"`
+	// Absent are the files that something needs and that are missing or malformed at At:
+	// when what they should hold ends, and what that breaks, is not known.
+	Absent []AbsentFile `json:"absent"`
 	// Gaps say what could not be judged, and why.
 	Gaps []Gap `json:"gaps"`
+}
+
+// AbsentFile is a needed file or folder of which nothing can be foreseen.
+type AbsentFile struct {
+	Node string `json:"node"`
+	Path string `json:"path"`
+	// Reason is the message of the finding.
+	Reason string `json:"reason"`
 }
 
 // End is the end of a certificate on a node, in all its places there.
@@ -140,7 +151,7 @@ const maxForecast = 500
 // the options of the run, until an instant; the zero one for no limit. What breaks is
 // decided by judging the connections again, as the run did, at each end.
 func ForecastOf(r Result, after *Memory, o Options, until time.Time) Forecast {
-	f := Forecast{Schema: ForecastSchema, At: r.At, Until: until, Nodes: []string{}, Ends: []End{}, Renewals: []Renewal{}, Broken: []Connection{}, Gaps: []Gap{}}
+	f := Forecast{Schema: ForecastSchema, At: r.At, Until: until, Nodes: []string{}, Ends: []End{}, Renewals: []Renewal{}, Broken: []Connection{}, Absent: absentFiles(r), Gaps: []Gap{}}
 	for _, n := range r.Nodes {
 		f.Nodes = append(f.Nodes, n.Name)
 	}
@@ -172,7 +183,33 @@ func ForecastOf(r Result, after *Memory, o Options, until time.Time) Forecast {
 }
 
 // Incomplete reports whether the forecast leaves something out, or had nothing to examine.
-func (f Forecast) Incomplete() bool { return len(f.Gaps) > 0 }
+func (f Forecast) Incomplete() bool { return len(f.Gaps)+len(f.Absent) > 0 }
+
+// absenceChecks are those that report files of which nothing can be judged.
+var absenceChecks = []string{"files/missing", "files/dangling-link", "files/malformed"}
+
+// absentFiles are the needed files that are missing or malformed, in the order of the
+// findings, and those that are a consequence of another finding with that one.
+func absentFiles(r Result) []AbsentFile {
+	out := []AbsentFile{}
+	for _, f := range r.Findings {
+		if !f.Counts() {
+			continue
+		}
+		if slices.Contains(absenceChecks, f.Check) {
+			if f.Severity != Info {
+				out = append(out, AbsentFile{f.Node, f.Path, f.Message})
+			}
+			continue
+		}
+		for _, c := range f.Causes {
+			if slices.Contains(absenceChecks, c.Check) && c.Severity != Info {
+				out = append(out, AbsentFile{f.Node, c.Path, c.Message})
+			}
+		}
+	}
+	return out
+}
 
 // brokenOtherwise are the connections that no end before the forecast broke.
 func (f Forecast) brokenOtherwise(connections []Connection) []Connection {

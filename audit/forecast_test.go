@@ -344,3 +344,40 @@ func BenchmarkForecast(b *testing.B) {
 		})
 	}
 }
+
+// What is missing is said, and with it that not all was judged; a sound node has nothing
+// of it.
+func TestForecastOfMissingFiles(t *testing.T) {
+	worker, cp := fixtures.Worker(fixtures.Options{}).Node, fixtures.ControlPlane(fixtures.Options{}).Node
+	delete(worker, "/etc/kubernetes/kubelet.conf")
+	for name := range cp {
+		if strings.HasPrefix(name, "/etc/kubernetes/pki/") {
+			delete(cp, name)
+		}
+	}
+	malformed := fixtures.Worker(fixtures.Options{}).Node
+	malformed["/etc/kubernetes/pki/ca.crt"] = fixtures.File{Mode: 0o644, Data: []byte("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")}
+	for _, tt := range []struct {
+		name   string
+		node   fixtures.Node
+		want   []string
+		broken int
+	}{
+		{"sound", fixtures.Worker(fixtures.Options{}).Node, nil, 0},
+		{"no kubeconfig", worker, []string{"/etc/kubernetes/kubelet.conf"}, 0},
+		{"no pki", cp, []string{"/etc/kubernetes/pki"}, 12},
+		{"malformed", malformed, []string{"/etc/kubernetes/pki/ca.crt"}, 0},
+	} {
+		f := forecastOf(t, fixtures.Now, time.Time{}, tt.node)
+		var got []string
+		for _, a := range f.Absent {
+			got = append(got, a.Path)
+			if a.Node == "" || a.Reason == "" {
+				t.Errorf("%s: %+v", tt.name, a)
+			}
+		}
+		if diff := gocmp.Diff(tt.want, got); diff != "" || f.Incomplete() != (len(tt.want) > 0) || len(f.Broken) != tt.broken {
+			t.Errorf("%s: %d broken, gaps %v (-want +got):\n%s", tt.name, len(f.Broken), f.Gaps, diff)
+		}
+	}
+}

@@ -26,7 +26,7 @@ again at the end of each certificate: which break with it, what people notice of
 which renewals belong together, and the last day on which renewing still prevents it.
 What the kubelet renews by itself is said to be that, and is no work.
 
-Exit code 3 if something could not be read or judged, else 0.`,
+Exit code 3 if something could not be read or judged, or a needed file is missing; else 0.`,
 		Example: `  sudo certaudit forecast
   certaudit forecast --within 400d snapshots/
   sudo certaudit forecast -o ics > renewals.ics`,

@@ -158,6 +158,8 @@ func writeForecast(w io.Writer, f audit.Forecast, o Options) error {
 		o.Width = forecastWidth
 	}
 	var b bytes.Buffer
+	writeForecastList(&b, "Broken today already, and not by an end (certaudit audit says why)", brokenToday(f), o)
+	writeForecastList(&b, "Missing or malformed today: when what they should hold ends was not judged", absent(f), o)
 	for _, g := range outages(f) {
 		writeOutage(&b, g, f, o)
 	}
@@ -170,7 +172,6 @@ func writeForecast(w io.Writer, f audit.Forecast, o Options) error {
 	}{
 		{"Ends as well, and no connection that is seen here needs it", spareEnds(f)},
 		{"Renewed by the kubelet or by the distribution itself; nothing to do", rotations(f)},
-		{"Broken today already, and not by an end (certaudit audit says why)", brokenToday(f)},
 		{"Not judged", gaps(f)},
 	} {
 		writeForecastList(&b, s.title, s.lines, o)
@@ -316,6 +317,14 @@ func brokenToday(f audit.Forecast) []string {
 	return t.lines()
 }
 
+func absent(f audit.Forecast) []string {
+	t := newNodeTexts(f)
+	for _, a := range f.Absent {
+		t.add(a.Node, a.Path+": "+a.Reason)
+	}
+	return t.lines()
+}
+
 func gaps(f audit.Forecast) []string {
 	t := newNodeTexts(f)
 	for _, g := range f.Gaps {
@@ -385,9 +394,27 @@ func writeRenewals(b *bytes.Buffer, f audit.Forecast, o Options) error {
 	return nil
 }
 
+// brokenWords say what is broken at the time of the forecast; "" for nothing.
+func brokenWords(f audit.Forecast, ended bool) string {
+	var parts []string
+	switch {
+	case len(f.Broken) > 0:
+		parts = append(parts, "broken today already")
+	case ended:
+		parts = append(parts, "broken already by what has ended")
+	}
+	if n := len(f.Absent); n > 0 {
+		parts = append(parts, fmt.Sprintf("files missing or malformed: %d", n))
+	}
+	return strings.Join(parts, ", ")
+}
+
 // forecastSummary says when the next outage is.
 func forecastSummary(f audit.Forecast) string {
 	line := "nothing that is seen here breaks for want of a renewal"
+	if len(f.Broken)+len(f.Absent) > 0 {
+		line = "nothing else that is seen here breaks for want of a renewal"
+	}
 	if !f.Until.IsZero() {
 		line += " until " + minute(f.Until)
 	}
@@ -400,8 +427,8 @@ func forecastSummary(f audit.Forecast) string {
 		line = fmt.Sprintf("next outage %s (%s): renew by %s", g.day, remainingDays(g.first(), f.At), g.lastDay())
 		break
 	}
-	if over > 0 {
-		line = "broken already by what has ended; " + line
+	if today := brokenWords(f, over > 0); today != "" {
+		line = today + "; " + line
 	}
 	if f.Incomplete() {
 		line += "; the forecast is incomplete"
@@ -411,6 +438,13 @@ func forecastSummary(f audit.Forecast) string {
 
 func writeForecastMarkdown(w io.Writer, f audit.Forecast, _ Options) error {
 	parts := []string{"**certaudit forecast**: " + forecastSummary(f) + "\n"}
+	list := func(title string, lines []string) {
+		if len(lines) > 0 {
+			parts = append(parts, "### "+title+"\n\n"+markdownList(lines))
+		}
+	}
+	list("Broken today already", brokenToday(f))
+	list("Missing or malformed today", absent(f))
 	var rows [][]string
 	for _, g := range outages(f) {
 		for i, s := range g.stops() {
@@ -427,14 +461,8 @@ func writeForecastMarkdown(w io.Writer, f audit.Forecast, _ Options) error {
 	if renew := renewalRows(f); len(renew) > 0 {
 		parts = append(parts, "### Renew\n\n"+newGrid(renewalColumns, renew).markdown())
 	}
-	for _, s := range []struct {
-		title string
-		lines []string
-	}{{"Renewed by itself", rotations(f)}, {"Broken today already", brokenToday(f)}, {"Not judged", gaps(f)}} {
-		if len(s.lines) > 0 {
-			parts = append(parts, "### "+s.title+"\n\n"+markdownList(s.lines))
-		}
-	}
+	list("Renewed by itself", rotations(f))
+	list("Not judged", gaps(f))
 	_, err := io.WriteString(w, strings.Join(parts, "\n"))
 	return err
 }

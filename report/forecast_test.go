@@ -46,6 +46,7 @@ func foretold() audit.Forecast {
 			{Node: "cp-1", RenewedBy: audit.RenewedByRotation, LastDay: "2027-09-18", NotAfter: now.AddDate(0, 0, 300), Certificates: []string{"a6"}},
 		},
 		Broken: []audit.Connection{{Node: "cp-2", Client: "kubelet", Server: "kube-apiserver", Status: audit.VerdictBroken}, {Node: "cp-2", Client: "kubelet", Server: "kube-apiserver", Address: "b", Status: audit.VerdictBroken}},
+		Absent: []audit.AbsentFile{{Node: "cp-3\u202e", Path: "/etc/\x1b[31mkubelet.conf", Reason: "does not exist"}},
 		Gaps:   []audit.Gap{{Node: "cp-2", Reason: "/etc/kubernetes/pki may not be read"}},
 	}
 	f.Ends[0].Places = append(f.Ends[0].Places, audit.EndPlace{Path: "/other"})
@@ -55,7 +56,7 @@ func foretold() audit.Forecast {
 
 // quiet is the forecast of a node of which nothing ends.
 func quiet() audit.Forecast {
-	return audit.Forecast{Schema: audit.ForecastSchema, At: now, Nodes: []string{"cp-1"}, Ends: []audit.End{}, Renewals: []audit.Renewal{}, Broken: []audit.Connection{}, Gaps: []audit.Gap{}}
+	return audit.Forecast{Schema: audit.ForecastSchema, At: now, Nodes: []string{"cp-1"}, Ends: []audit.End{}, Renewals: []audit.Renewal{}, Broken: []audit.Connection{}, Absent: []audit.AbsentFile{}, Gaps: []audit.Gap{}}
 }
 
 func renderForecast(t *testing.T, name string, f audit.Forecast, o Options) string {
