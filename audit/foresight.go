@@ -161,12 +161,12 @@ func (s *foresight) edges(nodes []*nodeAudit, at time.Time, lasts func(*x509.Cer
 // those whose own look at it, and of those between nodes the ones that end at a holder.
 // What an API server or a member of etcd has may be seen by all.
 func (s *foresight) affected(e ending) []*nodeAudit {
-	raw := string(e.cert().Raw)
+	c := e.cert()
 	set := map[*nodeAudit]bool{}
-	for _, n := range s.local[raw] {
+	for _, n := range s.local[string(c.Raw)] {
 		set[n] = true
 	}
-	if s.crossed[raw] {
+	if s.crossed[string(c.Raw)] {
 		for _, h := range e.holders {
 			if s.isSeen(h.node.then) {
 				return s.members
