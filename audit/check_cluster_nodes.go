@@ -132,6 +132,7 @@ func checkVersionSkew(p *clusterPass) {
 			newest = n
 		}
 	}
+	p.kubeletSkew(oldest, newest)
 	if oldest == nil || !isOlder(serverVersion(oldest), olderBy(serverVersion(newest), 1)) {
 		return
 	}
@@ -201,6 +202,8 @@ const maxNamed = 1000
 // checkNotInView lists what the nodes speak of as nodes and that is not among them.
 func checkNotInView(p *clusterPass) {
 	named, order := map[string][]string{}, []string{}
+	lists := p.nodeLists()
+	nodeOf := p.absentNodes(lists)
 	add := func(n *nodeAudit, host, what string) {
 		p.examine()
 		if host == "" || n.inv.IsLoopback(host) || len(order) >= maxNamed {
@@ -210,10 +213,19 @@ func checkNotInView(p *clusterPass) {
 			return
 		}
 		host = parsers.CanonicalHost(host)
+		host = cmp.Or(nodeOf[host], host)
 		if named[host] == nil {
 			order = append(order, host)
 		}
 		named[host] = union(named[host], []string{what})
+	}
+	for _, l := range lists {
+		p.reportUnlisted(l)
+		for _, o := range l.absent {
+			if !slices.ContainsFunc(o.Addresses, func(address string) bool { _, known := p.nodeAt(p.members[0].inv, address); return known }) {
+				add(p.members[0], o.Name, "a Node object")
+			}
+		}
 	}
 	here := p.etcdNames()
 	for _, n := range p.members {
@@ -244,8 +256,16 @@ func checkNotInView(p *clusterPass) {
 		slices.Sort(named[host])
 		list = append(list, fmt.Sprintf("%s (%s)", clip(host), strings.Join(named[host], ", ")))
 	}
-	p.report(nil, finding{message: fmt.Sprintf("%s named by the nodes of this cluster and not among them: %s; what is there was not judged", plural(len(order), "host")+have(make([]*nodeAudit, len(order)), " is", " are"), strings.Join(clipAll(list), ", ")),
+	p.report(nil, finding{message: fmt.Sprintf("%s named by the nodes of this cluster%s and not among them: %s; what is there was not judged", plural(len(order), "host")+have(make([]*nodeAudit, len(order)), " is", " are"), orItsList(lists), strings.Join(clipAll(list), ", ")),
 		remedy: remedy{"# audit these nodes as well, or take them out of what names them"}})
+}
+
+// orItsList names the other source of hosts, where there is one.
+func orItsList(lists []nodeList) string {
+	if len(lists) == 0 {
+		return ""
+	}
+	return " or its Node objects"
 }
 
 // etcdNames are the names of the members of etcd that are there.

@@ -812,8 +812,8 @@ var roster = []Check{
 	},
 	{
 		ID: "cluster/version-skew", Severity: Warning, scope: scopeCluster,
-		Summary:    "API servers are more than one minor version apart",
-		Why:        "It is not supported, and certificates are requested and admitted by different rules.",
+		Summary:    "API servers are more than one minor version apart, or do not support the version of a kubelet",
+		Why:        "It is not supported, and certificates are requested and admitted by different rules. The versions of kubelets are those of Node objects among the input.",
 		Example:    "An upgrade ended halfway.",
 		Remedy:     "Finish the upgrade.",
 		Source:     sourceSkew,
@@ -821,7 +821,7 @@ var roster = []Check{
 	},
 	{
 		ID: "cluster/not-in-view", Severity: Info, scope: scopeCluster,
-		Summary:    "nodes that others speak of are not among the input",
+		Summary:    "nodes that others or Node objects speak of are not among the input, or nodes not among the Node objects",
 		Why:        "What is there was not judged.",
 		Example:    "The snapshot of one control plane is missing.",
 		Remedy:     "Audit them as well.",

@@ -24,7 +24,7 @@ func clusterResult(t *testing.T, name string) audit.Result {
 	if i < 0 {
 		t.Fatalf("no scenario %q", name)
 	}
-	return auditNodes(t, all[i].Nodes()...)
+	return auditBeside(t, all[i].NodeObjects(), all[i].Nodes()...)
 }
 
 // Every set of nodes is audited at a fixed time. Between the nodes of a sound one

@@ -2,6 +2,7 @@ package audit_test
 
 import (
 	"path"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -16,6 +17,13 @@ import (
 // have none of their own.
 func auditNodes(t *testing.T, nodes ...fixtures.Node) audit.Result {
 	t.Helper()
+	return auditBeside(t, "", nodes...)
+}
+
+// auditBeside audits nodes with objects beside them, which the command joins in the same
+// way.
+func auditBeside(t *testing.T, objects string, nodes ...fixtures.Node) audit.Result {
+	t.Helper()
 	var inventories []*inventory.Inventory
 	for i, n := range nodes {
 		dir := path.Join(t.TempDir(), string(rune('a'+i)))
@@ -23,6 +31,15 @@ func auditNodes(t *testing.T, nodes ...fixtures.Node) audit.Result {
 		inv, err := inventory.Gather(dir)
 		do(t, err)
 		inventories = append(inventories, inv)
+	}
+	if objects != "" {
+		rest, err := inventory.GatherObjects("-", strings.NewReader(objects), nil)
+		do(t, err)
+		if server := inventory.ControlPlane(inventories); server != nil {
+			do(t, server.Join(rest))
+		} else {
+			inventories = append(inventories, rest)
+		}
 	}
 	return audit.Run(inventories, audit.Options{At: fixtures.Now})
 }

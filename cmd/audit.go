@@ -354,6 +354,7 @@ with, whatever the files say that start them; where the two differ is a finding.
   certaudit audit --root /backup/cp-1 --root /backup/cp-2
   certaudit audit snapshots/ 'backup/*.tar.gz'
   ssh cp-1 sudo tar c /etc/kubernetes /var/lib/kubelet | certaudit audit -
+  kubectl get nodes -o json | certaudit audit snapshots/ -
   kubectl get secrets,configmaps -A -o json | certaudit audit -
   kubectl get secrets,configmaps -A -o json | sudo certaudit audit --root / -`,
 		RunE: func(c *cobra.Command, args []string) error {

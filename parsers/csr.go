@@ -86,12 +86,35 @@ type Condition struct {
 	At time.Time
 }
 
-// NodeObject is what a Node says of the names that its kubelet is called by.
+// NodeObject is what a Node says of its kubelet.
 type NodeObject struct {
-	Origin Origin
-	Name   string
-	// Addresses are names and addresses of status.addresses.
-	Addresses []string
+	Origin Origin `json:"origin"`
+	Name   string `json:"name"`
+	// Addresses are the names and addresses that the kubelet is called by, of
+	// status.addresses.
+	Addresses []string `json:"addresses,omitempty"`
+	// KubeletVersion is status.nodeInfo.kubeletVersion, "v1.34.4"; "" where it is not given.
+	KubeletVersion string `json:"kubeletVersion,omitempty"`
+}
+
+// NodeObject returns what a document says as a Node of the core API. ok is false for any
+// other: other groups have kinds of that name. The elements of a typed list, as the API
+// server itself returns it, have neither kind nor apiVersion, and are known by
+// status.nodeInfo.
+func (d Document) NodeObject() (n NodeObject, ok bool) {
+	switch d.Kind() {
+	case kindNode:
+		if v := d.APIVersion(); v != "" && v != "v1" {
+			return n, false
+		}
+	case "":
+		if len(d.At("status.nodeInfo")) == 0 {
+			return n, false
+		}
+	default:
+		return n, false
+	}
+	return nodeOf(d.item(nil)), true
 }
 
 // requestLabels are the PEM labels of a request: that of RFC 7468, section 7,
@@ -187,12 +210,11 @@ func (l *RequestList) addObject(d Document) {
 	if kind == "" && len(d.At("spec.request")) > 0 {
 		kind = kindRequest
 	}
-	switch kind {
-	case kindRequest:
+	if kind == kindRequest {
 		l.Requests = append(l.Requests, requestOf(d))
-	case kindNode:
-		l.Nodes = append(l.Nodes, nodeOf(d.item(nil)))
-	default:
+	} else if n, ok := d.NodeObject(); ok {
+		l.Nodes = append(l.Nodes, n)
+	} else {
 		l.Others++
 	}
 }
@@ -207,6 +229,9 @@ func nodeOf(it item) NodeObject {
 			if address := a.textOf("address").Value; address != "" {
 				n.Addresses = append(n.Addresses, address)
 			}
+		}
+		if info, ok := status.mapping("nodeInfo"); ok {
+			n.KubeletVersion = info.textOf("kubeletVersion").Value
 		}
 	}
 	return n

@@ -71,6 +71,8 @@ type Inventory struct {
 	// Objects are those of the Kubernetes objects among the input that say more
 	// than their certificates do.
 	Objects []Object `json:"objects,omitempty"`
+	// Nodes are the Node objects among the input, in its order.
+	Nodes []parsers.NodeObject `json:"nodes,omitempty"`
 	// Served is what [Probe] found; nil if it was not asked.
 	Served   []Served       `json:"served,omitempty"`
 	Problems []InputProblem `json:"problems"`

@@ -176,6 +176,7 @@ func (inv *Inventory) Join(other *Inventory) error {
 	}
 	inv.References = append(inv.References, other.References...)
 	inv.Objects = append(inv.Objects, other.Objects...)
+	inv.Nodes = append(inv.Nodes, other.Nodes...)
 	inv.Problems = append(inv.Problems, other.Problems...)
 	return nil
 }
@@ -227,6 +228,9 @@ func (s *scanner) object(name string, d parsers.Document) {
 		s.noted(o.Label(), parsers.Problem{Origin: o.Origin, Kind: parsers.KindUnsupported, Detail: "is a request for a certificate; certaudit csr judges it"})
 		return
 	}
+	if n, ok := d.NodeObject(); ok {
+		s.nodeObject(n)
+	}
 	if o.Kind == "Secret" {
 		o.Type = d.First("type").Value
 	}
@@ -244,6 +248,22 @@ func (s *scanner) object(name string, d parsers.Document) {
 	isTLS := o.Type == typeTLS || o.Kind == "Secret" && len(s.inv.References) > before
 	if isTLS || len(o.Targets) > 0 || o.Asks != nil || len(o.Settings)+len(o.Clusters) > 0 || o.Binding != nil {
 		s.inv.Objects = append(s.inv.Objects, o)
+	}
+}
+
+// maxNodeObjects bounds the Node objects that are kept: Kubernetes is made for clusters of
+// 5000 (https://kubernetes.io/docs/setup/best-practices/cluster-large/).
+const maxNodeObjects = 20000
+
+// nodeObject adds a Node object.
+func (s *scanner) nodeObject(n parsers.NodeObject) {
+	switch {
+	case n.Name == "": // a template, or what the API server would refuse
+	case len(s.inv.Nodes) < maxNodeObjects:
+		s.inv.Nodes = append(s.inv.Nodes, n)
+	case s.once("", "nodes"):
+		s.lost(ComponentFile, parsers.Problem{Origin: n.Origin, Kind: parsers.KindLimit,
+			Detail: fmt.Sprintf("is Node object %d of the input; it and the others were left out", maxNodeObjects+1)})
 	}
 }
 
