@@ -795,7 +795,7 @@ var roster = []Check{
 	{
 		ID: "cluster/settings-differ", Severity: Warning, scope: scopeCluster,
 		Summary:    "control planes demand different things of clients",
-		Why:        "Who is let in, and as whom, depends on which API server is reached. Critical where only one takes client certificates, or only one encrypts what the others must read.",
+		Why:        "Who is let in, and as whom, depends on which API server is reached. Critical where only one takes client certificates, only one encrypts what the others must read, or one encrypts with a key that another does not have; of keys the names and their order are compared. A key that is being replaced as documented is info.",
 		Example:    "A flag was added to the manifest of one control plane by hand.",
 		Remedy:     "Set the flag alike everywhere.",
 		Source:     "https://kubernetes.io/docs/reference/command-line-tools-reference/kube-apiserver/",

@@ -83,6 +83,9 @@ func (g *gatherer) component(c Component, v view) {
 	if p.KeptPair != "" {
 		g.keptServing(c, p, process, v)
 	}
+	if !twice {
+		g.encryption(c, v)
+	}
 }
 
 // isUnclear reports whether something on the command line of a component was not

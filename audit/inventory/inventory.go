@@ -73,6 +73,9 @@ type Inventory struct {
 	Objects []Object `json:"objects,omitempty"`
 	// Nodes are the Node objects among the input, in its order.
 	Nodes []parsers.NodeObject `json:"nodes,omitempty"`
+	// Encryption is the configuration by which the API server encrypts what it stores; nil
+	// where it is given none.
+	Encryption *Encryption `json:"encryption,omitempty"`
 	// Served is what [Probe] found; nil if it was not asked.
 	Served   []Served       `json:"served,omitempty"`
 	Problems []InputProblem `json:"problems"`
