@@ -81,7 +81,7 @@ func (inv *Inventory) showsNode() bool {
 
 // rest is what lies beside the nodes; nil for nothing.
 func (s *scanner) rest() *Inventory {
-	if inv := s.inv; len(s.nodes) > 0 && len(inv.References)+len(inv.Objects)+len(inv.Problems)+len(inv.Kubeconfigs) == 0 {
+	if inv := s.inv; len(s.nodes) > 0 && len(inv.References)+len(inv.Objects)+len(inv.Problems)+len(inv.Kubeconfigs)+len(inv.Nodes) == 0 {
 		return nil
 	}
 	return s.inv
