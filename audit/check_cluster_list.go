@@ -5,8 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"golang.org/x/mod/semver"
-
 	"certaudit/audit/inventory"
 	"certaudit/parsers"
 )
@@ -129,11 +127,6 @@ func maxBehind(kubelet string) int {
 		return 2
 	}
 	return 3
-}
-
-// isMinorOlder compares minor versions alone: of patches the policy says nothing.
-func isMinorOlder(a, b string) bool {
-	return semver.Compare(semver.MajorMinor(a), semver.MajorMinor(b)) < 0
 }
 
 // kubeletSkew reports the kubelets of Node objects that the API servers of the cluster, of

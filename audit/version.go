@@ -116,6 +116,12 @@ func olderBy(version string, minors int) string {
 // isOlder reports whether a version comes before another; both are canonical.
 func isOlder(a, b string) bool { return semver.Compare(a, b) < 0 }
 
+// isMinorOlder reports whether the minor version of one comes before that of another; both
+// are canonical.
+func isMinorOlder(a, b string) bool {
+	return isOlder(semver.MajorMinor(a), semver.MajorMinor(b))
+}
+
 // lastBefore is the minor version before a bound, "1.37" of "1.38".
 func lastBefore(until string) string {
 	return strings.TrimPrefix(semver.MajorMinor(olderBy(canonicalVersion(until), 1)), "v")
