@@ -33,6 +33,10 @@ func (p *clusterPass) nodeLists() []nodeList {
 			byPath[o.Origin.Path] = append(byPath[o.Origin.Path], o)
 		}
 	}
+	paths, more := bounded(paths, maxListed)
+	if more > 0 {
+		p.unjudged("%d more files of Node objects were not used", more)
+	}
 	var lists []nodeList
 	for _, path := range paths {
 		own := p.listOf(path, byPath[path])
@@ -101,13 +105,17 @@ func (p *clusterPass) absentNodes(lists []nodeList) map[string]string {
 // reportUnlisted reports the nodes of a cluster that its list of Node objects has not.
 func (p *clusterPass) reportUnlisted(l nodeList) {
 	var unlisted []*nodeAudit
+	listed := map[string]bool{}
+	for _, o := range l.nodes {
+		listed[o.Name] = true
+	}
 	for _, n := range p.members {
 		name := n.registers()
 		if name == "" {
 			continue
 		}
 		p.examine()
-		if !slices.ContainsFunc(l.nodes, func(o parsers.NodeObject) bool { return o.Name == name }) {
+		if !listed[name] {
 			unlisted = append(unlisted, n)
 		}
 	}
