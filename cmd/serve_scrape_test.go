@@ -116,8 +116,10 @@ func TestScrapesShareTheirAnswer(t *testing.T) {
 		t.Errorf("another client gets %d", w.Code)
 	}
 	close(end)
-	for _, u := range slow {
+	for range slow {
 		<-done
+	}
+	for _, u := range slow {
 		if u.Code != http.StatusOK {
 			t.Errorf("one that reads late gets %d", u.Code)
 		}
