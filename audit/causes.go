@@ -67,7 +67,7 @@ func (f Finding) consequence() Consequence {
 
 // finding completes what a cause says, as the pass of a check does.
 func (n *nodeAudit) finding(check string, f finding) Finding {
-	p := &pass{nodeAudit: n, check: roster[slices.IndexFunc(roster, func(c Check) bool { return c.ID == check })]}
+	p := &pass{nodeAudit: n, tally: tally{check: roster[slices.IndexFunc(roster, func(c Check) bool { return c.ID == check })]}}
 	p.report(f)
 	return p.findings[0]
 }

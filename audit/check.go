@@ -34,26 +34,64 @@ type Check struct {
 	runCluster func(*clusterPass)
 }
 
-// pass is one run of one check over one node.
-type pass struct {
-	*nodeAudit
+// tally is what one run of a check says, and of how much.
+type tally struct {
 	check    Check
 	findings []Finding
-	// reported are the indexes of the findings about certificates.
-	reported map[statementKey]int
 	examined int
 	reasons  []string
 	lost     bool
 }
 
 // examine counts a thing that is judged.
-func (p *pass) examine() { p.examined++ }
+func (t *tally) examine() { t.examined++ }
 
 // unjudged says why something was passed over.
-func (p *pass) unjudged(format string, args ...any) {
-	if reason := fmt.Sprintf(format, args...); !slices.Contains(p.reasons, reason) {
-		p.reasons = append(p.reasons, reason)
+func (t *tally) unjudged(format string, args ...any) {
+	if reason := fmt.Sprintf(format, args...); !slices.Contains(t.reasons, reason) {
+		t.reasons = append(t.reasons, reason)
 	}
+}
+
+// run runs the check, unless it is too late. A panic costs that check alone.
+func (t *tally) run(late bool, check func()) {
+	defer func() {
+		if r := recover(); r != nil {
+			t.lost = true
+			t.unjudged("the check failed: %v; please report it", r)
+		}
+	}()
+	if late {
+		t.lost = true
+		t.unjudged(lateWords)
+		return
+	}
+	check()
+}
+
+func (t *tally) outcome() Outcome {
+	o := Outcome{Check: t.check.ID, State: Done, Examined: t.examined, Reason: strings.Join(t.reasons, "; ")}
+	switch {
+	case t.lost:
+		o.State = Incomplete
+	case t.examined == 0:
+		o.State = NotApplicable
+	}
+	return o
+}
+
+// asFinding is what the check says of one place as a Finding, which is of no node yet.
+func (t *tally) asFinding(f finding) Finding {
+	return Finding{Check: t.check.ID, Severity: t.check.usual(f.severity), Component: f.component, Path: f.at.Path, Line: f.at.Line, Field: f.at.Field,
+		SHA256: f.sha256, Message: f.message, Remedy: f.remedy.text(), Reference: cmp.Or(f.reference, t.check.Source), Obstacle: f.obstacle}
+}
+
+// pass is one run of one check over one node.
+type pass struct {
+	*nodeAudit
+	tally
+	// reported are the indexes of the findings about certificates.
+	reported map[statementKey]int
 }
 
 // finding is what a check says of one place; the pass fills in the rest.
@@ -69,9 +107,9 @@ type finding struct {
 }
 
 func (p *pass) report(f finding) {
-	p.findings = append(p.findings, Finding{Check: p.check.ID, Severity: p.check.usual(f.severity), Node: p.name, Component: f.component,
-		Path: f.at.Path, Line: f.at.Line, Field: f.at.Field, SHA256: f.sha256,
-		Message: f.message, Remedy: f.remedy.text(), Reference: cmp.Or(f.reference, p.check.Source), Obstacle: f.obstacle})
+	found := p.asFinding(f)
+	found.Node = p.name
+	p.findings = append(p.findings, found)
 }
 
 // reportEntry reports a certificate. Its field is the flag that names it, so
@@ -118,42 +156,23 @@ func (f *Finding) join(severity Severity, more remedy) {
 // usual is a severity, or that of the check for none.
 func (c Check) usual(severity Severity) Severity { return cmp.Or(severity, c.Severity) }
 
-func (p *pass) outcome() Outcome {
-	o := Outcome{Check: p.check.ID, Node: p.name, State: Done, Examined: p.examined, Reason: strings.Join(p.reasons, "; ")}
-	switch {
-	case p.lost:
-		o.State = Incomplete
-	case p.examined == 0:
-		o.State = NotApplicable
-	}
-	return o
-}
-
-// runOn runs a check over a node. A panic costs that check alone.
+// runOn runs a check over a node.
 func (c Check) runOn(n *nodeAudit) (findings []Finding, o Outcome) {
-	p := &pass{nodeAudit: n, check: c, reported: map[statementKey]int{}}
-	defer func() {
-		if r := recover(); r != nil {
-			p.lost = true
-			p.unjudged("the check failed: %v; please report it", r)
-			findings, o = p.findings, p.outcome()
-		}
-	}()
+	p := &pass{nodeAudit: n, tally: tally{check: c}, reported: map[statementKey]int{}}
 	n.exhausted, n.passed = false, ""
-	if n.isLate() {
-		p.lost = true
-		p.unjudged(lateWords)
-		return p.findings, p.outcome()
-	}
-	c.run(p)
-	if n.passed != "" {
-		p.unjudged("%s", n.passed)
-	}
-	if n.exhausted || n.cut && strings.HasPrefix(c.ID, "connections/") {
-		p.lost = true
-		p.unjudged(spentWords)
-	}
-	return p.findings, p.outcome()
+	p.tally.run(n.isLate(), func() {
+		c.run(p)
+		if n.passed != "" {
+			p.unjudged("%s", n.passed)
+		}
+		if n.exhausted || n.cut && strings.HasPrefix(c.ID, "connections/") {
+			p.lost = true
+			p.unjudged(spentWords)
+		}
+	})
+	o = p.outcome()
+	o.Node = n.name
+	return p.findings, o
 }
 
 // usageNames are the words for the extended key usages that matter here.

@@ -22,30 +22,15 @@ type clusterPass struct {
 	everybody *clusterAudit
 	// at and now are as of [Options].
 	at, now time.Time
-	check   Check
+	tally
 	// result is what is known so far, byNode the indexes of its findings.
-	result   *Result
-	byNode   map[string][]int
-	findings []Finding
-	examined int
-	reasons  []string
-	lost     bool
-}
-
-// examine counts a thing that is judged.
-func (p *clusterPass) examine() { p.examined++ }
-
-// unjudged says why something was passed over.
-func (p *clusterPass) unjudged(format string, args ...any) {
-	if reason := fmt.Sprintf(format, args...); !slices.Contains(p.reasons, reason) {
-		p.reasons = append(p.reasons, reason)
-	}
+	result *Result
+	byNode map[string][]int
 }
 
 // report adds a finding at a node; at none where that is nil.
 func (p *clusterPass) report(n *nodeAudit, f finding) *Finding {
-	found := Finding{Check: p.check.ID, Severity: p.check.usual(f.severity), Component: f.component, Path: f.at.Path, Line: f.at.Line, Field: f.at.Field,
-		SHA256: f.sha256, Message: f.message, Remedy: f.remedy.text(), Reference: cmp.Or(f.reference, p.check.Source)}
+	found := p.asFinding(f)
 	if n != nil {
 		found.Node = n.name
 	}
@@ -56,37 +41,15 @@ func (p *clusterPass) report(n *nodeAudit, f finding) *Finding {
 	return &p.findings[len(p.findings)-1]
 }
 
-func (p *clusterPass) outcome() Outcome {
-	o := Outcome{Check: p.check.ID, State: Done, Examined: p.examined, Reason: strings.Join(p.reasons, "; ")}
-	if p.check.scope == scopeCluster {
+// runOver runs a check over several nodes.
+func (c Check) runOver(p clusterPass) (findings []Finding, o Outcome) {
+	p.tally = tally{check: c}
+	p.tally.run(len(p.nodes) > 0 && p.nodes[0].isLate(), func() { c.runCluster(&p) })
+	o = p.outcome()
+	if c.scope == scopeCluster {
 		o.Cluster = p.Name
 	}
-	switch {
-	case p.lost:
-		o.State = Incomplete
-	case p.examined == 0:
-		o.State = NotApplicable
-	}
-	return o
-}
-
-// runOver runs a check over several nodes. A panic costs that check alone.
-func (c Check) runOver(p clusterPass) (findings []Finding, o Outcome) {
-	p.check = c
-	defer func() {
-		if r := recover(); r != nil {
-			p.lost = true
-			p.unjudged("the check failed: %v; please report it", r)
-			findings, o = p.findings, p.outcome()
-		}
-	}()
-	if len(p.nodes) > 0 && p.nodes[0].isLate() {
-		p.lost = true
-		p.unjudged(lateWords)
-		return p.findings, p.outcome()
-	}
-	c.runCluster(&p)
-	return p.findings, p.outcome()
+	return p.findings, o
 }
 
 // judgeClusters tells which nodes belong together, resolves their connections to each
