@@ -63,39 +63,50 @@ func ParseBaseline(data []byte) (*Baseline, error) {
 }
 
 func (b *Baseline) read(d *json.Decoder) error {
+	_, err := readObject(d, func(key string) (known bool, err error) {
+		switch key {
+		case "schema":
+			return true, d.Decode(&b.Schema)
+		case "findings":
+			return true, b.readFindings(d)
+		}
+		return false, fmt.Errorf("unknown key %q; known are schema, findings", key)
+	})
+	return err
+}
+
+// readObject reads the only value of a stream, an object, by a function that reads the
+// value of a key and says whether it knows that. It returns those that are known. One of
+// them that is given twice is an error.
+func readObject(d *json.Decoder, value func(key string) (known bool, err error)) (seen map[string]bool, err error) {
 	if err := expect(d, json.Delim('{')); err != nil {
-		return err
+		return nil, err
 	}
-	seen := map[string]bool{}
+	seen = map[string]bool{}
 	for d.More() {
 		token, err := d.Token()
 		if err != nil {
-			return err
+			return nil, err
 		}
 		key, _ := token.(string) // a key is a string
 		if seen[key] {
-			return fmt.Errorf("the key %q is given twice", key)
+			return nil, fmt.Errorf("the key %q is given twice", key)
 		}
-		seen[key] = true
-		switch key {
-		case "schema":
-			err = d.Decode(&b.Schema)
-		case "findings":
-			err = b.readFindings(d)
-		default:
-			err = fmt.Errorf("unknown key %q; known are schema, findings", key)
-		}
+		known, err := value(key)
 		if err != nil {
-			return err
+			return nil, err
+		}
+		if known {
+			seen[key] = true // of others nothing is kept, however many there are
 		}
 	}
 	if err := expect(d, json.Delim('}')); err != nil {
-		return err
+		return nil, err
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return errors.New("something stands behind it")
+		return nil, errors.New("something stands behind it")
 	}
-	return nil
+	return seen, nil
 }
 
 func (b *Baseline) readFindings(d *json.Decoder) error {

@@ -226,9 +226,9 @@ func (n *nodeAudit) shown() string {
 	return cmp.Or(n.name, n.inv.Hostname.Value, "a node without a name")
 }
 
-// have is "has" for one node and "have" for several.
-func have(nodes []*nodeAudit, one, several string) string {
-	if len(nodes) == 1 {
+// have is a verb for one, as "has", or for several, as "have".
+func have(n int, one, several string) string {
+	if n == 1 {
 		return one
 	}
 	return several

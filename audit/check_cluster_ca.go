@@ -270,7 +270,7 @@ func (p *clusterPass) caDiffers(role, words string, severity Severity, t caTrust
 				f.severity = Info // an operator brings new ones to one node after the other
 			}
 			f.message = fmt.Sprintf("%s %s %s as %s, and %s %s; expected the same on every node: what a CA signs is refused where it is not trusted",
-				namesOfNodes(nodesOf(g)), have(nodesOf(g), "trusts", "trust"), t.words(g[0].keys), words, namesOfNodes(nodesOf(most)), t.words(most[0].keys))
+				namesOfNodes(nodesOf(g)), have(len(nodesOf(g)), "trusts", "trust"), t.words(g[0].keys), words, namesOfNodes(nodesOf(most)), t.words(most[0].keys))
 			f.remedy = remedy{fmt.Sprintf("# if it is no rotation: compare %s with that of %s, and restore the CA that signed what the nodes present; do not make a new one", g[0].at.Path, most[0].node.shown()),
 				"# if it is one: both CAs belong into the bundles of every node before the new one signs: " + sourceRotateCA}
 			p.report(g[0].node, f)
@@ -337,7 +337,7 @@ func (p *clusterPass) reportSplit(most, few *clusterAudit, kinds []string) {
 		f.severity = Warning
 	}
 	f.message = fmt.Sprintf("%s %s %s as Kubernetes CA, and %s %s, although they have the same %s; expected one CA if they are one cluster, and keys of their own if they are two",
-		namesOfNodes(few.members), have(few.members, "trusts", "trust"), b.words(b.uses[0][0].keys), namesOfNodes(most.members), a.words(a.uses[0][0].keys), strings.Join(kinds, " and "))
+		namesOfNodes(few.members), have(len(few.members), "trusts", "trust"), b.words(b.uses[0][0].keys), namesOfNodes(most.members), a.words(a.uses[0][0].keys), strings.Join(kinds, " and "))
 	f.remedy = remedy{fmt.Sprintf("# one cluster: restore %s and its key from %s; do not make a new CA", b.uses[0][0].at.Path, most.members[0].shown()),
 		"# two clusters: whoever has the key of one can speak for the other; give one of them keys of its own: " + sourceRotateCA}
 	one := *p

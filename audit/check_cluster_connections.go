@@ -243,7 +243,7 @@ func (p *clusterPass) sharedURLs(members []*nodeAudit, urls map[string][]*nodeAu
 				}
 				others := slices.DeleteFunc(slices.Clone(urls[u]), func(o *nodeAudit) bool { return o == n })
 				p.report(n, finding{severity: Warning, component: inventory.Etcd, at: setting.Origin,
-					message: fmt.Sprintf("gives out %s as its own address, as %s the etcd of %s; expected an address of its own for each member: who dials it reaches one of them", clip(u), have(others, "does", "do"), namesOfNodes(others)),
+					message: fmt.Sprintf("gives out %s as its own address, as %s the etcd of %s; expected an address of its own for each member: who dials it reaches one of them", clip(u), have(len(others), "does", "do"), namesOfNodes(others)),
 					remedy:  remedy{"# correct --" + flag + " where it is not the node's; of a member that has joined, etcdctl member update changes the address that the others dial"}})
 			}
 		}

@@ -94,7 +94,7 @@ func (p *clusterPass) reportEncryption(resources []string, sides []encrypting) {
 		}
 		p.reportEncrypting(blind[0].node, finding{severity: Critical,
 			message: fmt.Sprintf("%s writes %s with %q, which %s %s not have: what one writes the other cannot read%s; %s. Expected what one writes with on every API server",
-				writer.node.shown(), what, clip(writer.keys[0]), namesOfNodes(nodesOfSides(blind)), have(nodesOfSides(blind), "does", "do"), amongThem(resources), sideWords(sides)),
+				writer.node.shown(), what, clip(writer.keys[0]), namesOfNodes(nodesOfSides(blind)), have(len(nodesOfSides(blind)), "does", "do"), amongThem(resources), sideWords(sides)),
 			remedy: remedy{"# add that provider and key, behind the first one, to the configuration of the others, and restart kube-apiserver there, one node at a time; take no key out of any", "# " + sourceEncryption}})
 		return
 	}
@@ -169,7 +169,7 @@ func sideWords(sides []encrypting) string {
 	}
 	var words []string
 	for _, keys := range order {
-		words = append(words, fmt.Sprintf("%s %s %s", namesOfNodes(byKeys[keys]), have(byKeys[keys], "has", "have"), keys))
+		words = append(words, fmt.Sprintf("%s %s %s", namesOfNodes(byKeys[keys]), have(len(byKeys[keys]), "has", "have"), keys))
 	}
 	return strings.Join(words[:min(len(words), maxQuotedList)], "; ")
 }

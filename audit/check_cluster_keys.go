@@ -158,7 +158,7 @@ func (p *clusterPass) reportTokenKey(s tokenSide, k tokenKey, v tokenSide, most 
 	}
 	p.report(node, finding{component: component, at: at,
 		message: fmt.Sprintf("%s %s service account tokens with the key %s, which %s %s not verify with: pods and controllers get \"Unauthorized\" whenever they reach the other. Expected a key that every API server of the cluster verifies with",
-			namesOfNodes(signers), have(signers, "signs", "sign"), shortKey(k.key), namesOfNodes(refusers), have(refusers, "does", "do")),
+			namesOfNodes(signers), have(len(signers), "signs", "sign"), shortKey(k.key), namesOfNodes(refusers), have(len(refusers), "does", "do")),
 		remedy: remedy{"# copy sa.key and sa.pub from a control-plane node where tokens work, then restart kube-apiserver and kube-controller-manager there, one node at a time",
 			"# a key that is being replaced belongs into --" + tokenVerifierFlag + " of every API server before anything signs with it"}})
 }
@@ -188,7 +188,7 @@ func (p *clusterPass) issuersDiffer(servers []tokenSide) {
 		nodes := selectSides(servers, func(s tokenSide) bool { return s.issuer.Value == issuer })
 		p.report(few.node, finding{component: inventory.APIServer, at: few.issuer.Origin,
 			message: fmt.Sprintf("%s %s %q as the issuer of service account tokens, and %s %q; expected that each API server accepts what the others issue: it refuses tokens of an issuer that none of its --service-account-issuer is",
-				namesOfNodes(nodes), have(nodes, "gives", "give"), clip(issuer), namesOfNodes(selectSides(servers, func(s tokenSide) bool { return s.issuer.Value == issuers[0] })), clip(issuers[0])),
+				namesOfNodes(nodes), have(len(nodes), "gives", "give"), clip(issuer), namesOfNodes(selectSides(servers, func(s tokenSide) bool { return s.issuer.Value == issuers[0] })), clip(issuers[0])),
 			remedy: remedy{"# set the same --service-account-issuer on every API server; while it is being changed, name both: the one that is written first"}})
 	}
 }
@@ -255,7 +255,7 @@ func (p *clusterPass) reportCopied(holders []holder) {
 	}
 	f := finding{severity: wrong.role.soften(Critical),
 		message: fmt.Sprintf("%s %s the certificate or key of %s for %s (%q): expected one of its own on each node; to those who verify it %s somebody else",
-			namesOfNodes(copies), have(copies, "has", "have"), owner.node.shown(), wrong.role.name, clip(wrong.cert.Subject.CommonName), have(copies, "the node is", "the nodes are")),
+			namesOfNodes(copies), have(len(copies), "has", "have"), owner.node.shown(), wrong.role.name, clip(wrong.cert.Subject.CommonName), have(len(copies), "the node is", "the nodes are")),
 		remedy: remedy{"# have a certificate with a new key and its own names issued for each of these nodes, then remove the copy; renewing would copy the names of the other node"}}
 	if wrong.role.name == inventory.RoleKubeletSelf {
 		f.severity = Info // nobody verifies it, and clones of one image have it

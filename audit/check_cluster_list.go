@@ -124,7 +124,7 @@ func (p *clusterPass) reportUnlisted(l nodeList) {
 	}
 	p.report(nil, finding{at: parsers.Origin{Path: l.path},
 		message: fmt.Sprintf("%s %s not among the %s: removed or renamed since, not registered yet, or left out of the list. Expected the Node objects of all nodes",
-			namesOfNodes(unlisted), have(unlisted, "is", "are"), plural(len(l.nodes), "Node object")),
+			namesOfNodes(unlisted), have(len(unlisted), "is", "are"), plural(len(l.nodes), "Node object")),
 		remedy: remedy{"# kubectl get nodes shows what is registered; leave out nodes that are no longer of the cluster, and revoke what they still hold"}})
 }
 

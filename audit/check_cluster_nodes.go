@@ -164,11 +164,10 @@ func checkKubeletBehind(p *clusterPass) {
 	for _, n := range p.members {
 		for e := range n.decoded(func(e *entry) bool { return e.role.name == inventory.RoleKubeletClient && e.index == 0 }) {
 			p.examine()
-			life := e.cert.NotAfter.Sub(e.cert.NotBefore)
-			switch due := e.cert.NotBefore.Add(life * 7 / 10); {
+			switch {
 			case n.rotates(e):
 				rotating = append(rotating, n)
-			case n.now.After(due) && !e.expired(n.now) && !n.told(e):
+			case n.now.After(rotationBegin(e.cert.Certificate)) && !e.expired(n.now) && !n.told(e):
 				left = append(left, still{n, e})
 			}
 			break
@@ -252,7 +251,7 @@ func checkNotInView(p *clusterPass) {
 		slices.Sort(named[host])
 		list = append(list, fmt.Sprintf("%s (%s)", clip(host), strings.Join(named[host], ", ")))
 	}
-	p.report(nil, finding{message: fmt.Sprintf("%s named by the nodes of this cluster%s and not among them: %s; what is there was not judged", plural(len(order), "host")+have(make([]*nodeAudit, len(order)), " is", " are"), orItsList(lists), strings.Join(clipAll(list), ", ")),
+	p.report(nil, finding{message: fmt.Sprintf("%s named by the nodes of this cluster%s and not among them: %s; what is there was not judged", plural(len(order), "host")+" "+have(len(order), "is", "are"), orItsList(lists), strings.Join(clipAll(list), ", ")),
 		remedy: remedy{"# audit these nodes as well, or take them out of what names them"}})
 }
 

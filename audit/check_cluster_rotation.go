@@ -88,7 +88,7 @@ func (r caRotation) cutOff() string {
 		word   string
 	}{{r.oldOnly, r.byNew, "new"}, {r.newOnly, r.byOld, "old"}} {
 		if len(side.nodes) > 0 && countOf(side.signed) > 0 {
-			out = append(out, fmt.Sprintf("%s %s the %s that the %s CA has signed", namesOfNodes(side.nodes), have(side.nodes, "refuses", "refuse"), plural(countOf(side.signed), "certificate"), side.word))
+			out = append(out, fmt.Sprintf("%s %s the %s that the %s CA has signed", namesOfNodes(side.nodes), have(len(side.nodes), "refuses", "refuse"), plural(countOf(side.signed), "certificate"), side.word))
 		}
 	}
 	return strings.Join(out, "; ")
@@ -124,7 +124,7 @@ func (p *clusterPass) reportRotation(role string, r caRotation) {
 		words string
 	}{{r.oldOnly, "the old one only"}, {r.both, "both"}, {r.newOnly, "the new one only"}} {
 		if len(s.nodes) > 0 {
-			states = append(states, fmt.Sprintf("%s %s %s", namesOfNodes(s.nodes), have(s.nodes, "trusts", "trust"), s.words))
+			states = append(states, fmt.Sprintf("%s %s %s", namesOfNodes(s.nodes), have(len(s.nodes), "trusts", "trust"), s.words))
 		}
 	}
 	f := finding{severity: Info, component: roleNamed(role).component, at: r.at[n]}

@@ -56,7 +56,8 @@ func clustersOf(audits []*nodeAudit) []*clusterAudit {
 			}
 		}
 		if len(homes) == 1 {
-			groups[homes[0]].audits = append(groups[homes[0]].audits, g.audits...)
+			home := groups[homes[0]]
+			home.audits = append(home.audits, g.audits...)
 		} else {
 			groups = append(groups, g)
 		}
@@ -68,13 +69,9 @@ func clustersOf(audits []*nodeAudit) []*clusterAudit {
 	for _, g := range groups {
 		slices.SortFunc(g.audits, func(a, b *nodeAudit) int { return cmp.Compare(order[a], order[b]) })
 	}
-	slices.SortFunc(groups, func(a, b clusterAudit) int { return cmp.Compare(order[a.audits[0]], order[b.audits[0]]) })
+	slices.SortFunc(groups, func(a, b *clusterAudit) int { return cmp.Compare(order[a.audits[0]], order[b.audits[0]]) })
 	nameClusters(groups)
-	clusters := make([]*clusterAudit, len(groups))
-	for i := range groups {
-		clusters[i] = &groups[i]
-	}
-	return clusters
+	return groups
 }
 
 // keysOf returns the keys of the CAs of a role that join each node to others.
@@ -88,7 +85,7 @@ func keysOf(audits []*nodeAudit, role string) map[*nodeAudit][]string {
 
 // joinByKey groups those nodes that have keys: two are in one group where a key joins
 // them, directly or through others.
-func joinByKey(audits []*nodeAudit, keys map[*nodeAudit][]string) []clusterAudit {
+func joinByKey(audits []*nodeAudit, keys map[*nodeAudit][]string) []*clusterAudit {
 	parent := map[string]string{}
 	find := func(key string) string {
 		for parent[key] != key {
@@ -119,9 +116,9 @@ func joinByKey(audits []*nodeAudit, keys map[*nodeAudit][]string) []clusterAudit
 			g.audits = append(g.audits, a)
 		}
 	}
-	joined := make([]clusterAudit, 0, len(groups))
+	joined := make([]*clusterAudit, 0, len(groups))
 	for _, root := range slices.Sorted(maps.Keys(groups)) {
-		joined = append(joined, *groups[root])
+		joined = append(joined, groups[root])
 	}
 	return joined
 }
@@ -156,18 +153,17 @@ func (a *nodeAudit) isMereRoot(ca parsers.Certificate, bundle []parsers.Certific
 }
 
 // nameClusters gives each its name and the names of its nodes.
-func nameClusters(groups []clusterAudit) {
+func nameClusters(groups []*clusterAudit) {
 	taken := map[string]int{}
-	for i := range groups {
-		g := &groups[i]
+	for _, g := range groups {
 		for _, a := range g.audits {
 			g.Nodes = append(g.Nodes, a.name)
 		}
 		g.Name = cmp.Or(endpointOf(g.audits), "CA "+g.CAKeys[0][:8])
 		taken[g.Name]++
 	}
-	for i := range groups {
-		if g := &groups[i]; taken[g.Name] > 1 {
+	for _, g := range groups {
+		if taken[g.Name] > 1 {
 			g.Name = fmt.Sprintf("%s (CA %s)", g.Name, g.CAKeys[0][:8])
 		}
 	}

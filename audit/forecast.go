@@ -2,6 +2,7 @@ package audit
 
 import (
 	"cmp"
+	"crypto/x509"
 	"slices"
 	"time"
 )
@@ -250,8 +251,7 @@ func (h endHolder) rotation() *Rotation {
 	for _, place := range h.entries {
 		if n.rotates(place) && place.index == 0 && !place.expired(n.now) && !n.rotationOverdue(place) {
 			c := place.cert
-			begins := c.NotBefore.Add(time.Duration(rotationBegins * float64(c.NotAfter.Sub(c.NotBefore))))
-			return &Rotation{begins.UTC().Truncate(time.Second), rotationDue(c.Certificate).UTC().Truncate(time.Second)}
+			return &Rotation{rotationBegin(c.Certificate).UTC().Truncate(time.Second), rotationDue(c.Certificate).UTC().Truncate(time.Second)}
 		}
 	}
 	return nil
@@ -260,6 +260,11 @@ func (h endHolder) rotation() *Rotation {
 // rotationBegins is the part of its life after which a kubelet may rotate a certificate,
 // as [rotationShare] is the one after which it has.
 const rotationBegins = 0.7
+
+// rotationBegin is when a kubelet may rotate a certificate for the first time.
+func rotationBegin(c *x509.Certificate) time.Time {
+	return c.NotBefore.Add(time.Duration(rotationBegins * float64(c.NotAfter.Sub(c.NotBefore))))
+}
 
 // renewedBy says whose work the renewal of a certificate is, which something needs or
 // not.

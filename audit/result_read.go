@@ -40,25 +40,9 @@ func ParseResult(r io.Reader) (Result, error) {
 }
 
 func (r *Result) read(d *json.Decoder) error {
-	if err := expect(d, json.Delim('{')); err != nil {
+	seen, err := readObject(d, func(key string) (bool, error) { return r.readField(d, key) })
+	if err != nil {
 		return err
-	}
-	seen := map[string]bool{}
-	for d.More() {
-		token, err := d.Token()
-		if err != nil {
-			return err
-		}
-		key, _ := token.(string) // a key is a string
-		if err := r.readField(d, key, seen); err != nil {
-			return err
-		}
-	}
-	if err := expect(d, json.Delim('}')); err != nil {
-		return err
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return errors.New("something stands behind it")
 	}
 	for _, key := range []string{"schema", "at", "nodes", "certificates", "connections", "findings", "outcomes"} {
 		if !seen[key] {
@@ -68,14 +52,8 @@ func (r *Result) read(d *json.Decoder) error {
 	return nil
 }
 
-// readField reads the value of a key; of a known one that is given twice the second is
-// refused.
-func (r *Result) readField(d *json.Decoder, key string, seen map[string]bool) error {
-	known := true
-	var err error
-	if seen[key] {
-		return fmt.Errorf("the key %q is given twice", key)
-	}
+// readField reads the value of a key, or passes over that of one that is not known.
+func (r *Result) readField(d *json.Decoder, key string) (known bool, err error) {
 	switch key {
 	case "schema":
 		if err = d.Decode(&r.Schema); err == nil && r.Schema != Schema {
@@ -96,13 +74,9 @@ func (r *Result) readField(d *json.Decoder, key string, seen map[string]bool) er
 	case "outcomes":
 		r.Outcomes, err = readRows(d, key, func(o Outcome) string { return lacks("check", o.Check, "state", string(o.State)) })
 	default:
-		known = false
-		err = passOver(d)
+		return false, passOver(d)
 	}
-	if known {
-		seen[key] = true
-	}
-	return err
+	return true, err
 }
 
 func faultOfRow(c Certificate) string { return lacks("role", c.Role, "path", c.Path) }
