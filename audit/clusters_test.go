@@ -107,3 +107,17 @@ func TestClusters(t *testing.T) {
 		})
 	}
 }
+
+// A panic while one of several nodes is judged is the caller's, who may bear it: a server
+// goes on.
+func TestPanicOfOneNode(t *testing.T) {
+	sound, broken := inventory.New(), inventory.New()
+	broken.Materials["/ca.crt"] = parsers.Material{Certificates: []parsers.Certificate{{}}} // of no certificate
+	broken.References = []inventory.Reference{{Component: inventory.ComponentFile, Holds: inventory.HoldsBundle, Role: inventory.RoleFileCA, Path: "/ca.crt"}}
+	defer func() {
+		if recover() == nil {
+			t.Error("nobody is told")
+		}
+	}()
+	audit.Run([]*inventory.Inventory{sound, broken}, audit.Options{At: fixtures.Now})
+}

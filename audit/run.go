@@ -110,14 +110,21 @@ func judgeAll(before *Memory, inventories []*inventory.Inventory, names []string
 	}
 	var workers sync.WaitGroup
 	var next atomic.Int64
-	for range min(len(inventories), runtime.GOMAXPROCS(0)) {
+	panicked := make([]any, min(len(inventories), runtime.GOMAXPROCS(0)))
+	for w := range panicked {
 		workers.Go(func() {
+			defer func() { panicked[w] = recover() }() // it is the caller's, who may bear it
 			for i := int(next.Add(1)) - 1; i < len(inventories); i = int(next.Add(1)) - 1 {
 				judge(i)
 			}
 		})
 	}
 	workers.Wait()
+	for _, p := range panicked {
+		if p != nil {
+			panic(p)
+		}
+	}
 	return all
 }
 

@@ -16,11 +16,13 @@ type ahead struct {
 	bytes   int
 }
 
-// decoding is one file or snapshot on its way. add is set once done is closed.
+// decoding is one file or snapshot on its way. Once done is closed there is what adds it,
+// or what decoding it panicked with.
 type decoding struct {
-	done  chan struct{}
-	add   func()
-	bytes int
+	done     chan struct{}
+	add      func()
+	panicked any
+	bytes    int
 }
 
 // maxAhead bounds the bytes that were read and not added, and aheadPerCore their number.
@@ -35,6 +37,7 @@ func (a *ahead) later(bytes int, decode func() (add func())) {
 	d := &decoding{done: make(chan struct{}), bytes: bytes}
 	go func() {
 		defer close(d.done)
+		defer func() { d.panicked = recover() }() // it is the caller's, who may bear it
 		d.add = decode()
 	}()
 	a.waiting, a.bytes = append(a.waiting, d), a.bytes+bytes
@@ -47,6 +50,9 @@ func (a *ahead) addFirst() {
 	first := a.waiting[0]
 	a.waiting, a.bytes = a.waiting[1:], a.bytes-first.bytes
 	<-first.done
+	if first.panicked != nil {
+		panic(first.panicked)
+	}
 	first.add()
 }
 
