@@ -70,10 +70,19 @@ func (g *gatherer) cutOff() {
 		return
 	}
 	g.inv.MissingFolders = nil
+	named := map[string]bool{}
 	for _, ref := range g.inv.References {
-		if f := g.inv.Files[ref.Path]; f.State == Missing || f.State == DanglingLink {
-			f.State, f.Reason = Unreadable, "cannot be read: "+g.root.cut
-			g.inv.Files[ref.Path] = f
+		named[ref.Path] = true
+	}
+	g.inv.unseen("cannot be read: "+g.root.cut, func(f File) bool { return named[f.Path] })
+}
+
+// unseen takes files that are missing for such as could not be looked at, for a reason.
+func (inv *Inventory) unseen(reason string, which func(File) bool) {
+	for name, f := range inv.Files {
+		if (f.State == Missing || f.State == DanglingLink) && which(f) {
+			f.State, f.Reason = Unreadable, reason
+			inv.Files[name] = f
 		}
 	}
 }

@@ -274,11 +274,6 @@ func (inv *Inventory) notCopied(folders []string) {
 	outside := func(name string) bool {
 		return !slices.ContainsFunc(folders, func(dir string) bool { return name == dir || strings.HasPrefix(name, dir+"/") })
 	}
-	for name, f := range inv.Files {
-		if (f.State == Missing || f.State == DanglingLink) && (outside(name) || f.Resolved != "" && outside(f.Resolved)) {
-			f.State, f.Reason = Unreadable, "lies outside of the folders that were copied"
-			inv.Files[name] = f
-		}
-	}
+	inv.unseen("lies outside of the folders that were copied", func(f File) bool { return outside(f.Path) || f.Resolved != "" && outside(f.Resolved) })
 	inv.MissingFolders = slices.DeleteFunc(inv.MissingFolders, outside)
 }
