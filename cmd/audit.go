@@ -387,15 +387,23 @@ func (f *auditFlags) take(c *cobra.Command, args []string) error {
 	return nil
 }
 
+// begin checks the flags and returns what they ask for, of an audit that begins now. Once
+// it has ended, stop is to be called.
+func (p *program) begin(f auditFlags) (o audit.Options, stop func(), err error) {
+	if o, err = f.options(p.now()); err != nil {
+		return o, nil, err
+	}
+	o.Late, stop = p.untilInterrupted()
+	return o, stop, nil
+}
+
 // result audits a node, and writes nothing.
 func (p *program) result(f auditFlags) (audit.Result, error) {
-	o, err := f.options(p.now())
+	o, stop, err := p.begin(f)
 	if err != nil {
 		return audit.Result{}, err
 	}
-	late, stop := p.untilInterrupted()
 	defer stop()
-	o.Late = late
 	inventories, err := p.gather(f, o)
 	if err != nil {
 		return audit.Result{}, err
@@ -406,13 +414,11 @@ func (p *program) result(f auditFlags) (audit.Result, error) {
 // examine audits a node and writes the reports.
 func (p *program) examine(f auditFlags, lookup func(string) (report.Format, error)) (audit.Result, error) {
 	collectLate()
-	o, err := f.options(p.now())
+	o, stop, err := p.begin(f)
 	if err != nil {
 		return audit.Result{}, err
 	}
-	late, stop := p.untilInterrupted()
 	defer stop()
-	o.Late = late
 	outputs, err := p.openOutputs(f.outputs, lookup, f.noColor)
 	if err != nil {
 		return audit.Result{}, err

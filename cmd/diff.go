@@ -21,7 +21,7 @@ import (
 
 func (p *program) diffCommand() *cobra.Command {
 	var f diffFlags
-	names := diffFormatNames()
+	names := formatNames(report.DiffFormats())
 	c := &cobra.Command{
 		Use:   "diff OLD NEW",
 		Short: "Say what changed between two audits, and whether something got worse",
@@ -56,20 +56,11 @@ type diffFlags struct {
 	noColor                    bool
 }
 
-func diffFormatNames() []string {
-	var names []string
-	for _, form := range report.DiffFormats() {
-		names = append(names, form.Name)
-	}
-	return names
-}
-
 func (p *program) diff(f diffFlags, oldName, newName string) error {
-	formats := report.DiffFormats()
-	i := slices.IndexFunc(formats, func(form report.DiffFormat) bool { return form.Name == f.format })
+	form, err := formatNamed(report.DiffFormats(), f.format, "a difference")
 	switch {
-	case i < 0:
-		return fmt.Errorf("unknown format %q; a difference is written as %s", f.format, strings.Join(diffFormatNames(), ", "))
+	case err != nil:
+		return err
 	case !slices.Contains(failOnValues, f.failOn):
 		return fmt.Errorf("unknown severity %q; --fail-on takes %s", f.failOn, strings.Join(failOnValues, ", "))
 	case oldName == stdinName && newName == stdinName:
@@ -88,7 +79,7 @@ func (p *program) diff(f diffFlags, oldName, newName string) error {
 		d.Settings = audit.DiffSettings(before.inventories, after.inventories)
 	}
 	b := bufio.NewWriter(p.stdout)
-	if err := wrote("the difference", b, formats[i].Write(b, d, terminal(p.stdout, f.noColor))); err != nil {
+	if err := wrote("the difference", b, form.Write(b, d, terminal(p.stdout, f.noColor))); err != nil {
 		return err
 	}
 	switch {
@@ -158,13 +149,11 @@ func parseSide(shown string, r io.Reader) (diffSide, error) {
 // their snapshots were taken: what ended since did not get worse by what was done.
 func (p *program) auditSide(f diffFlags, name string) (diffSide, error) {
 	flags := auditFlags{paths: []string{name}, at: f.at, config: f.config, failOn: never}
-	o, err := flags.options(p.now())
+	o, stop, err := p.begin(flags)
 	if err != nil {
 		return diffSide{}, err
 	}
-	late, stop := p.untilInterrupted()
 	defer stop()
-	o.Late = late
 	inventories, err := p.gather(flags, o)
 	if err != nil {
 		return diffSide{}, err

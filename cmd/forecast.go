@@ -3,7 +3,6 @@ package cmd
 import (
 	"bufio"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -17,7 +16,7 @@ import (
 func (p *program) forecastCommand() *cobra.Command {
 	var f auditFlags
 	var format string
-	names := forecastFormatNames()
+	names := formatNames(report.ForecastFormats())
 	c := &cobra.Command{
 		Use:   "forecast [PATH...]",
 		Short: "Say what ends when, what stops that day, and the last day to renew it",
@@ -52,32 +51,21 @@ Exit code 3 if something could not be read or judged, or a needed file is missin
 	return c
 }
 
-func forecastFormatNames() []string {
-	var names []string
-	for _, form := range report.ForecastFormats() {
-		names = append(names, form.Name)
-	}
-	return names
-}
-
 func (p *program) forecast(f auditFlags, format string) error {
 	f.failOn = never
-	formats := report.ForecastFormats()
-	i := slices.IndexFunc(formats, func(form report.ForecastFormat) bool { return form.Name == format })
-	if i < 0 {
-		return fmt.Errorf("unknown format %q; a forecast is written as %s", format, strings.Join(forecastFormatNames(), ", "))
-	}
-	o, err := f.options(p.now())
+	form, err := formatNamed(report.ForecastFormats(), format, "a forecast")
 	if err != nil {
 		return err
 	}
+	o, stop, err := p.begin(f)
+	if err != nil {
+		return err
+	}
+	defer stop()
 	var until time.Time
 	if o.Within > 0 {
 		until, o.Within = o.At.Add(o.Within), 0
 	}
-	late, stop := p.untilInterrupted()
-	defer stop()
-	o.Late = late
 	inventories, err := p.gather(f, o)
 	if err != nil {
 		return err
@@ -85,7 +73,7 @@ func (p *program) forecast(f auditFlags, format string) error {
 	r, after := audit.Rerun(nil, inventories, o)
 	told := audit.ForecastOf(r, after, o, until)
 	b := bufio.NewWriter(p.stdout)
-	if err := wrote("the forecast", b, formats[i].Write(b, told, terminal(p.stdout, f.noColor))); err != nil {
+	if err := wrote("the forecast", b, form.Write(b, told, terminal(p.stdout, f.noColor))); err != nil {
 		return err
 	}
 	if told.Incomplete() {

@@ -32,12 +32,21 @@ type outputs struct {
 	options report.Options
 }
 
-func formatNames(formats []report.Format) []string {
+func formatNames[T any](formats []report.FormatOf[T]) []string {
 	var names []string
 	for _, f := range formats {
 		names = append(names, f.Name)
 	}
 	return names
+}
+
+// formatNamed returns the format of a name; what is what it writes, "a plan".
+func formatNamed[T any](formats []report.FormatOf[T], name, what string) (report.FormatOf[T], error) {
+	i := slices.IndexFunc(formats, func(f report.FormatOf[T]) bool { return f.Name == name })
+	if i < 0 {
+		return report.FormatOf[T]{}, fmt.Errorf("unknown format %q; %s is written as %s", name, what, strings.Join(formatNames(formats), ", "))
+	}
+	return formats[i], nil
 }
 
 // openOutputs reads the values of --output. Nothing is written yet, so that a

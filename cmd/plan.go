@@ -1,8 +1,6 @@
 package cmd
 
 import (
-	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -13,7 +11,7 @@ import (
 func (p *program) planCommand() *cobra.Command {
 	var f auditFlags
 	var format string
-	names := planFormatNames()
+	names := formatNames(report.PlanFormats())
 	c := &cobra.Command{
 		Use:   "plan [PATH...]",
 		Short: "Print the steps that fix what an audit finds, in order, each once",
@@ -43,25 +41,16 @@ command that fails; stopped anywhere, the node works as before.`,
 	return c
 }
 
-func planFormatNames() []string {
-	var names []string
-	for _, form := range report.PlanFormats() {
-		names = append(names, form.Name)
-	}
-	return names
-}
-
 // plan audits a node and prints its plan.
 func (p *program) plan(f auditFlags, format string) error {
 	f.failOn = never
-	formats := report.PlanFormats()
-	i := slices.IndexFunc(formats, func(form report.PlanFormat) bool { return form.Name == format })
-	if i < 0 {
-		return fmt.Errorf("unknown format %q; a plan is written as %s", format, strings.Join(planFormatNames(), ", "))
+	form, err := formatNamed(report.PlanFormats(), format, "a plan")
+	if err != nil {
+		return err
 	}
 	r, err := p.result(f)
 	if err != nil {
 		return err
 	}
-	return formats[i].Write(p.stdout, r)
+	return form.Write(p.stdout, r, report.Options{})
 }

@@ -40,21 +40,18 @@ time, and several as one cluster.`,
 
 func (p *program) snapshot(f auditFlags, file string) error {
 	collectLate()
-	now := p.now()
 	f.node, f.failOn = true, never
-	o, err := f.options(now)
+	o, stop, err := p.begin(f)
 	if err != nil {
 		return err
 	}
-	late, stop := p.untilInterrupted()
 	defer stop()
-	o.Late = late
 	inventories, err := p.gather(f, o)
 	if err != nil {
 		return err
 	}
 	inv := inventories[0]
-	inv.TakenAt = takenAt(now)
+	inv.TakenAt = takenAt(o.At)
 	if err := p.saveSnapshot(file, inv); err != nil {
 		return unwritten("the snapshot", file, err)
 	}

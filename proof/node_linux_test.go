@@ -404,7 +404,7 @@ func (tr *trial) script(s state) []byte {
 	var b bytes.Buffer
 	for _, form := range report.PlanFormats() {
 		if form.Name == "sh" {
-			if err := form.Write(&b, s.result); err != nil {
+			if err := form.Write(&b, s.result, report.Options{}); err != nil {
 				tr.t.Fatal(err)
 			}
 		}

@@ -11,19 +11,9 @@ import (
 	"certaudit/audit"
 )
 
-// DiffFormat is one way to write a difference.
-type DiffFormat struct {
-	// Name selects the format, "markdown".
-	Name string
-	// Summary is what it is, in one line without a full stop.
-	Summary string
-	// Write writes d to w. It fails where w does.
-	Write func(w io.Writer, d audit.Difference, o Options) error
-}
-
 // DiffFormats returns the formats of certaudit diff, the default first.
-func DiffFormats() []DiffFormat {
-	return []DiffFormat{
+func DiffFormats() []FormatOf[audit.Difference] {
+	return []FormatOf[audit.Difference]{
 		{"text", "what changed, what got worse first", writeDiff},
 		{"json", "the whole difference, schema " + audit.DiffSchema, func(w io.Writer, d audit.Difference, _ Options) error { return writeJSONValue(w, d) }},
 		{"markdown", "what changed as lists, for a change request", writeDiffMarkdown},

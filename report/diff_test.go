@@ -65,7 +65,7 @@ func unchanged() audit.Difference {
 func renderDiff(t *testing.T, name string, d audit.Difference) string {
 	t.Helper()
 	formats := DiffFormats()
-	i := slices.IndexFunc(formats, func(form DiffFormat) bool { return form.Name == name })
+	i := slices.IndexFunc(formats, func(form FormatOf[audit.Difference]) bool { return form.Name == name })
 	var b bytes.Buffer
 	if err := formats[i].Write(&b, d, Options{}); err != nil {
 		t.Fatal(err)

@@ -12,19 +12,9 @@ import (
 	"certaudit/audit"
 )
 
-// ForecastFormat is one way to write a forecast.
-type ForecastFormat struct {
-	// Name selects the format, "ics".
-	Name string
-	// Summary is what it is, in one line without a full stop.
-	Summary string
-	// Write writes f to w. It fails where w does.
-	Write func(w io.Writer, f audit.Forecast, o Options) error
-}
-
 // ForecastFormats returns the formats of certaudit forecast, the default first.
-func ForecastFormats() []ForecastFormat {
-	return []ForecastFormat{
+func ForecastFormats() []FormatOf[audit.Forecast] {
+	return []FormatOf[audit.Forecast]{
 		{"table", "day by day what ends, what stops, and the last day to renew it", writeForecast},
 		{"json", "the whole forecast, schema " + audit.ForecastSchema, func(w io.Writer, f audit.Forecast, _ Options) error { return writeJSONValue(w, f) }},
 		{"ics", "the last days as a calendar with alarms", writeForecastICS},

@@ -62,7 +62,7 @@ func quiet() audit.Forecast {
 func renderForecast(t *testing.T, name string, f audit.Forecast, o Options) string {
 	t.Helper()
 	formats := ForecastFormats()
-	i := slices.IndexFunc(formats, func(form ForecastFormat) bool { return form.Name == name })
+	i := slices.IndexFunc(formats, func(form FormatOf[audit.Forecast]) bool { return form.Name == name })
 	var b bytes.Buffer
 	if err := formats[i].Write(&b, f, o); err != nil {
 		t.Fatal(err)

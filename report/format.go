@@ -43,16 +43,18 @@ func (h Host) path(name string) string {
 	return path.Join(h.Folder, name)
 }
 
-// Format is one way to write a result.
-type Format struct {
+// FormatOf is one way to write something: a result, a plan, a forecast, a difference.
+type FormatOf[T any] struct {
 	// Name selects the format, "kubeadm-json".
 	Name string
 	// Summary is what it is, in one line without a full stop.
 	Summary string
-	// Write writes r to w. It fails where w does, and where the format cannot
-	// show r.
-	Write func(w io.Writer, r audit.Result, o Options) error
+	// Write writes it to w. It fails where w does, and where the format cannot show it.
+	Write func(w io.Writer, it T, o Options) error
 }
+
+// Format is one way to write a result, or a part of it such as its plan.
+type Format = FormatOf[audit.Result]
 
 // Formats returns every format in the order for a help page, the default first.
 func Formats() []Format {

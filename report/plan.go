@@ -9,19 +9,9 @@ import (
 	"certaudit/audit"
 )
 
-// PlanFormat is one way to write the plan of a result.
-type PlanFormat struct {
-	// Name selects the format, "sh".
-	Name string
-	// Summary is what it is, in one line without a full stop.
-	Summary string
-	// Write writes the plan of r to w. It fails where w does.
-	Write func(w io.Writer, r audit.Result) error
-}
-
 // PlanFormats returns the formats of certaudit plan, the default first.
-func PlanFormats() []PlanFormat {
-	return []PlanFormat{
+func PlanFormats() []Format {
+	return []Format{
 		{"text", "the steps with their commands, for reading", writePlanText},
 		{"sh", "the steps as a script", writePlanScript},
 		{"json", "the steps as JSON", writePlanJSON},
@@ -29,7 +19,7 @@ func PlanFormats() []PlanFormat {
 	}
 }
 
-func writePlanJSON(w io.Writer, r audit.Result) error {
+func writePlanJSON(w io.Writer, r audit.Result, _ Options) error {
 	e := json.NewEncoder(w)
 	e.SetIndent("", "  ")
 	return e.Encode(append([]audit.Step{}, r.Plan...))
@@ -37,7 +27,7 @@ func writePlanJSON(w io.Writer, r audit.Result) error {
 
 const nothingToDo = "Nothing to do.\n"
 
-func writePlanText(w io.Writer, r audit.Result) error {
+func writePlanText(w io.Writer, r audit.Result, _ Options) error {
 	var b strings.Builder
 	if len(r.Plan) == 0 {
 		b.WriteString(nothingToDo)
@@ -67,7 +57,7 @@ func stepTitle(s audit.Step, nodes bool) string {
 	return title
 }
 
-func writePlanMarkdown(w io.Writer, r audit.Result) error {
+func writePlanMarkdown(w io.Writer, r audit.Result, _ Options) error {
 	var b strings.Builder
 	if len(r.Plan) == 0 {
 		b.WriteString(nothingToDo)
@@ -105,7 +95,7 @@ trap 'exit 143' HUP INT TERM
 step() { N=$1; printf '== %s\n' "$1"; if [ -n "$B" ]; then printf '%s %s\n' "$(TZ=UTC0 date +%Y-%m-%dT%H:%M:%SZ)" "$1" >> "$B/plan.log"; fi; }
 `
 
-func writePlanScript(w io.Writer, r audit.Result) error {
+func writePlanScript(w io.Writer, r audit.Result, _ Options) error {
 	_, err := io.WriteString(w, planScript(r))
 	return err
 }

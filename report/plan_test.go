@@ -28,7 +28,7 @@ func planOutput(t *testing.T, name string, r audit.Result) string {
 	for _, f := range PlanFormats() {
 		if f.Name == name {
 			var b bytes.Buffer
-			if err := f.Write(&b, r); err != nil {
+			if err := f.Write(&b, r, Options{}); err != nil {
 				t.Fatal(err)
 			}
 			return b.String()
