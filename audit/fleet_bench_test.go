@@ -48,18 +48,22 @@ func BenchmarkFleet(b *testing.B) {
 				if r.Summary.Certificates != f.rows || len(r.Nodes) != nodes {
 					b.Fatalf("%d nodes with %d certificates", len(r.Nodes), r.Summary.Certificates)
 				}
-				var m runtime.MemStats
-				runtime.GC()
-				runtime.ReadMemStats(&m)
-				live = m.HeapAlloc
-				runtime.KeepAlive(inventories)
-				runtime.KeepAlive(r)
+				live = liveBytes(inventories, r)
 			}
 			b.ReportMetric(ours.Seconds()/floor.Seconds(), "x-floor")
 			b.ReportMetric(float64(live)/float64(nodes)/1024, "KiB/node")
 			b.ReportMetric(float64(f.rows), "certificates")
 		})
 	}
+}
+
+// liveBytes is how much memory is in use while some values are.
+func liveBytes(values ...any) uint64 {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	runtime.KeepAlive(values)
+	return m.HeapAlloc
 }
 
 // fleet is a folder of snapshots, and what is in them.
@@ -172,12 +176,7 @@ func BenchmarkPaths(b *testing.B) {
 			b.Fatalf("%d certificates", r.Summary.Certificates)
 		}
 		certs = nil
-		var m runtime.MemStats
-		runtime.GC()
-		runtime.ReadMemStats(&m)
-		live = m.HeapAlloc
-		runtime.KeepAlive(rest)
-		runtime.KeepAlive(r)
+		live = liveBytes(rest, r)
 	}
 	b.ReportMetric(ours.Seconds()/floor.Seconds(), "x-floor")
 	b.ReportMetric(float64(live)/float64(files)/1024, "KiB/certificate")

@@ -390,6 +390,7 @@ func (f *auditFlags) take(c *cobra.Command, args []string) error {
 // begin checks the flags and returns what they ask for, of an audit that begins now. Once
 // it has ended, stop is to be called.
 func (p *program) begin(f auditFlags) (o audit.Options, stop func(), err error) {
+	collectLate()
 	if o, err = f.options(p.now()); err != nil {
 		return o, nil, err
 	}
@@ -413,7 +414,6 @@ func (p *program) result(f auditFlags) (audit.Result, error) {
 
 // examine audits a node and writes the reports.
 func (p *program) examine(f auditFlags, lookup func(string) (report.Format, error)) (audit.Result, error) {
-	collectLate()
 	o, stop, err := p.begin(f)
 	if err != nil {
 		return audit.Result{}, err

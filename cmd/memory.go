@@ -3,6 +3,7 @@ package cmd
 import (
 	"runtime"
 	"runtime/debug"
+	"sync"
 )
 
 // firstCollection is the memory at which a run that was thought to be short
@@ -16,16 +17,16 @@ const maxMemory = 980 << 20
 // collectLate puts off the first garbage collection of a command that ends soon:
 // the audit of a node allocates less than the memory that a collection would
 // give back, and a third of its time would go into it. From the first collection
-// on garbage is collected twice as often as usual: a thousand nodes take a third less
-// memory for a tenth more time.
-func collectLate() {
+// on garbage is collected twice as often as usual, for the sake of many nodes. It is for
+// once in a process.
+var collectLate = sync.OnceFunc(func() {
 	percent := debug.SetGCPercent(-1)
 	if percent < 0 {
-		return // GOGC=off, or this was called before
+		return // GOGC=off
 	}
 	limit := debug.SetMemoryLimit(firstCollection)
 	runtime.AddCleanup(new([64]byte), func(limit int64) {
 		debug.SetMemoryLimit(min(limit, maxMemory))
 		debug.SetGCPercent(percent / 2)
 	}, limit)
-}
+})

@@ -39,7 +39,6 @@ time, and several as one cluster.`,
 }
 
 func (p *program) snapshot(f auditFlags, file string) error {
-	collectLate()
 	f.node, f.failOn = true, never
 	o, stop, err := p.begin(f)
 	if err != nil {
