@@ -2,7 +2,6 @@ package cmd
 
 import (
 	"bytes"
-	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
@@ -86,7 +85,7 @@ func (p *program) collect(f collectFlags, args []string) error {
 	defer stop()
 	context.AfterFunc(ctx, stop) // who does not want to wait for the end can say so again
 	failed := 0
-	err = p.saveSet(f.file, func(w io.Writer) error {
+	err = p.saveSnapshots(f.file, func(w io.Writer) error {
 		failed, err = p.collectAll(ctx, c, hosts, f.parallel, w)
 		return err
 	})
@@ -132,20 +131,6 @@ func (f collectFlags) collector(now func() time.Time) (*collector, error) {
 		return nil, exit{exitIncomplete, "there is no ssh on this machine; install the client of OpenSSH"}
 	}
 	return c, nil
-}
-
-// saveSet writes a set of snapshots to a file, or to the standard output for "".
-func (p *program) saveSet(file string, write func(io.Writer) error) error {
-	if file == "" {
-		return write(p.stdout)
-	}
-	return replaceFile(file, 0o600, func(w io.Writer) error {
-		if !strings.HasSuffix(file, ".gz") {
-			return write(w)
-		}
-		z := gzip.NewWriter(w)
-		return errors.Join(write(z), z.Close())
-	})
 }
 
 // collectAll writes the snapshots of hosts in their order, each as soon as those before
@@ -201,12 +186,10 @@ type collected struct {
 func (c *collector) line(ctx context.Context, index int, host string) collected {
 	inv, failure := c.collect(ctx, host)
 	if failure != nil {
-		inv = inventory.Unreached(host, c.now().UTC().Truncate(time.Second), fmt.Sprintf("the host %q was not read: %s", host, failure))
+		inv = inventory.Unreached(host, takenAt(c.now()), fmt.Sprintf("the host %q was not read: %s", host, failure))
 	}
 	inv.Folder = host
 	var b bytes.Buffer
-	if err := inventory.WriteSnapshot(&b, "certaudit "+report.Version(), inv); err != nil {
-		failure = errors.Join(failure, err)
-	}
+	failure = errors.Join(failure, writeSnapshot(&b, inv))
 	return collected{index, b.Bytes(), failure}
 }

@@ -3,6 +3,7 @@ package cmd
 import (
 	"bufio"
 	"compress/gzip"
+	"errors"
 	"io"
 	"strings"
 	"time"
@@ -51,7 +52,7 @@ func (p *program) snapshot(f auditFlags, file string) error {
 	}
 	inv := inventories[0]
 	inv.TakenAt = takenAt(o.At)
-	if err := p.saveSnapshot(file, inv); err != nil {
+	if err := p.saveSnapshots(file, func(w io.Writer) error { return writeSnapshot(w, inv) }); err != nil {
 		return unwritten("the snapshot", file, err)
 	}
 	if len(inv.References)+len(inv.Problems) == 0 {
@@ -63,20 +64,18 @@ func (p *program) snapshot(f auditFlags, file string) error {
 // takenAt is what a snapshot says of the time at which it was taken.
 func takenAt(now time.Time) time.Time { return now.UTC().Truncate(time.Second) }
 
-// saveSnapshot writes a snapshot to a file, or to the standard output for "".
-func (p *program) saveSnapshot(file string, inv *inventory.Inventory) error {
+// saveSnapshots writes one snapshot or several to a file, compressed by its name, or to
+// the standard output for "".
+func (p *program) saveSnapshots(file string, write func(io.Writer) error) error {
 	if file == "" {
-		return writeSnapshot(p.stdout, inv)
+		return write(p.stdout)
 	}
 	return replaceFile(file, 0o600, func(w io.Writer) error {
 		if !strings.HasSuffix(file, ".gz") {
-			return writeSnapshot(w, inv)
+			return write(w)
 		}
 		z := gzip.NewWriter(w)
-		if err := writeSnapshot(z, inv); err != nil {
-			return err
-		}
-		return z.Close()
+		return errors.Join(write(z), z.Close())
 	})
 }
 
