@@ -13,19 +13,19 @@ import (
 // Check is one rule. Selection says to what it applies, the body judges.
 type Check struct {
 	// ID is "family/name"; it never changes and says nothing of severity.
-	ID string
+	ID string `json:"id"`
 	// Severity is the usual one; a finding may differ where its consequence does.
-	Severity Severity
+	Severity Severity `json:"severity"`
 	// Summary says in one line what is wrong where the check finds something.
-	Summary string
+	Summary string `json:"summary"`
 	// Why says what follows from it.
-	Why string
+	Why string `json:"why"`
 	// Example is how it comes about.
-	Example string
+	Example string `json:"example"`
 	// Remedy is what to do, in general; a finding holds the exact commands.
-	Remedy string
+	Remedy string `json:"remedy"`
 	// Source is where the rule is from.
-	Source string
+	Source string `json:"source"`
 	scope  scope
 	// run judges one node; nil for a check of [scopePolicy], and for those of several
 	// nodes.

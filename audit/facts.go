@@ -35,7 +35,7 @@ func (o Overrides) Validate() error {
 		return fmt.Errorf("%q is no Kubernetes version; write it like 1.34 or v1.34.4", o.KubernetesVersion)
 	}
 	if o.Profile != "" && !slices.Contains(Profiles(), o.Profile) {
-		return fmt.Errorf("unknown profile %q; profiles are %s", o.Profile, strings.Join(Profiles(), ", "))
+		return fmt.Errorf("%s; profiles are %s", parsers.Unknown("profile", o.Profile, Profiles()), strings.Join(Profiles(), ", "))
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"certaudit/audit/inventory"
+	"certaudit/parsers"
 )
 
 // certificateWords are those by which the name of a flag says that it concerns
@@ -98,14 +99,14 @@ func compareFlags(a, b string) (l likeness, ok bool) {
 		left = slices.Delete(left, i, i+1)
 	}
 	l.words += len(left)
-	l.edits = distance(strings.ToLower(a), b)
+	l.edits = parsers.Distance(strings.ToLower(a), b)
 	return l, ok
 }
 
 // sameWord reports whether two words are one, but for a slip in a longer one.
 func sameWord(a, b string) bool {
 	shorter := min(len(a), len(b))
-	return a == b || shorter >= 4 && distance(a, b) <= 1 || shorter >= 8 && distance(a, b) <= 2
+	return a == b || shorter >= 4 && parsers.Distance(a, b) <= 1 || shorter >= 8 && parsers.Distance(a, b) <= 2
 }
 
 // maxUnlike is how many words a flag may have that another lacks, and the other way
@@ -162,5 +163,5 @@ func dashed(key string) string { return strings.ToLower(newWord.ReplaceAllString
 // isSlip reports whether a name is that of a flag but for a slip or two.
 func isSlip(name, flag string) bool {
 	n := min(len(name), len(flag))
-	return max(len(name), len(flag)) <= n+2 && (n >= 6 && distance(name, flag) <= 1 || n >= 9 && distance(name, flag) <= 2)
+	return max(len(name), len(flag)) <= n+2 && (n >= 6 && parsers.Distance(name, flag) <= 1 || n >= 9 && parsers.Distance(name, flag) <= 2)
 }

@@ -388,7 +388,7 @@ func (i *Inspection) chainFrom(n int) Chain {
 func (i *Inspection) Expect(role string, o Options) error {
 	rows := o.requirements().Rows
 	if !slices.ContainsFunc(rows, func(r Requirement) bool { return r.Role == role }) {
-		return fmt.Errorf("unknown role %q; \"certaudit requirements\" lists them", role)
+		return fmt.Errorf("%s; \"certaudit requirements\" lists them", parsers.Unknown("role", role, roleNames()))
 	}
 	i.Expected = role
 	n := i.first(roleNamed(role).isCA())

@@ -13,6 +13,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"certaudit/audit/inventory"
+	"certaudit/parsers"
 )
 
 // Policy is what a team decides about its audits: what is early enough, how bad
@@ -223,7 +224,7 @@ func (p *Policy) faults() []policyFault {
 	}
 	for _, name := range sortedKeys(p.Thresholds) {
 		if _, isRole := roleByName[name]; !isRole && name != ThresholdLeaf && name != ThresholdCA {
-			add("thresholds."+name, "unknown role %q; it is %s, %s or a role that \"certaudit requirements\" lists", name, ThresholdLeaf, ThresholdCA)
+			add("thresholds."+name, "%s; it is %s, %s or a role that \"certaudit requirements\" lists", parsers.Unknown("role", name, append(roleNames(), ThresholdLeaf, ThresholdCA)), ThresholdLeaf, ThresholdCA)
 		}
 		if fault := p.window(name).fault(); fault != "" {
 			add("thresholds."+name, "%s", fault)
@@ -232,10 +233,10 @@ func (p *Policy) faults() []policyFault {
 	ids := CheckIDs()
 	for _, id := range sortedKeys(p.Checks) {
 		if !slices.Contains(ids, id) {
-			add("checks."+id, "unknown check %q; \"certaudit checks\" lists them", id)
+			add("checks."+id, "%s; \"certaudit checks\" lists them", parsers.Unknown("check", id, CheckIDs()))
 		}
 		if s := p.Checks[id]; s != Off && Severity(s).Rank() == 0 {
-			add("checks."+id, "unknown severity %q; it is info, warning, critical or off", s)
+			add("checks."+id, "%s; it is info, warning, critical or off", parsers.Unknown("severity", s, []string{string(Info), string(Warning), string(Critical), Off}))
 		}
 	}
 	for _, part := range []struct {
@@ -285,7 +286,7 @@ func (w Waiver) faults(ids []string) []string {
 		}
 	}
 	if w.Check != "" && !slices.Contains(ids, w.Check) {
-		out = append(out, fmt.Sprintf("unknown check %q; \"certaudit checks\" lists them", w.Check))
+		out = append(out, parsers.Unknown("check", w.Check, CheckIDs())+"; \"certaudit checks\" lists them")
 	}
 	for _, glob := range []string{w.Path, w.Node} {
 		if _, err := path.Match(glob, ""); err != nil {

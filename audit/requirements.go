@@ -10,6 +10,8 @@ import (
 	"sync"
 
 	"golang.org/x/mod/semver"
+
+	"certaudit/parsers"
 )
 
 //go:embed requirements.yaml
@@ -130,19 +132,19 @@ func (r Requirement) validate() error {
 	_, known := roleByName[r.Role]
 	switch {
 	case !known:
-		return fmt.Errorf("unknown role %q", r.Role)
+		return errors.New(parsers.Unknown("role", r.Role, roleNames()))
 	case !slices.Contains(facts, r.Fact):
-		return fmt.Errorf("unknown fact %q", r.Fact)
+		return errors.New(parsers.Unknown("fact", r.Fact, facts))
 	case len(r.Values) == 0:
 		return fmt.Errorf("%s of %s has no values", r.Fact, r.Role)
 	case r.Source == "":
 		return fmt.Errorf("%s of %s has no source", r.Fact, r.Role)
 	case r.Severity != "" && r.Severity.Rank() == 0:
-		return fmt.Errorf("unknown severity %q", r.Severity)
+		return errors.New(parsers.Unknown("severity", r.Severity, severities))
 	}
 	for _, p := range r.Profiles {
 		if !slices.Contains(Profiles(), p) {
-			return fmt.Errorf("unknown profile %q", p)
+			return errors.New(parsers.Unknown("profile", p, Profiles()))
 		}
 	}
 	for _, v := range r.Values {
@@ -172,7 +174,7 @@ func (r Requirement) validateIssuer() error {
 	}
 	for _, v := range r.Values {
 		if !slices.Contains(selectors(), v) {
-			return fmt.Errorf("unknown issuer %q; it is a flag of a component or a file of kubeadm's, and the nearest is %q", clip(v), nearest(v, selectors()))
+			return fmt.Errorf("unknown issuer %q; it is a flag of a component or a file of kubeadm's, and the nearest is %q", clip(v), parsers.Nearest(v, selectors()))
 		}
 	}
 	return nil

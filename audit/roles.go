@@ -110,6 +110,15 @@ func indexRoles() (map[string]int, map[string]*role) {
 // noRole is that of a reference which leads to no certificate.
 var noRole role
 
+// roleNames are the names of [roles], in their order.
+func roleNames() []string {
+	var names []string
+	for _, r := range roles {
+		names = append(names, r.name)
+	}
+	return names
+}
+
 // roleNamed returns the role of a name, or noRole.
 func roleNamed(name string) *role {
 	if r, ok := roleByName[name]; ok {

@@ -87,39 +87,6 @@ func listOr(values []string, none string) string {
 	return strings.Join(quoted(values), ", ")
 }
 
-// nearest returns the first of some words that the fewest insertions, removals and
-// replacements of a byte make of a word; "" for no words.
-func nearest(word string, words []string) string {
-	best, fewest := "", -1
-	for _, w := range words {
-		if d := distance(parsers.Head(word, maxQuoted), w); fewest < 0 || d < fewest {
-			best, fewest = w, d
-		}
-	}
-	return best
-}
-
-// distance counts the insertions, removals and replacements that make b of a.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1) // of the beginning of a so far, to each beginning of b
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		left := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			replaced := left
-			if a[i] != b[j] {
-				replaced++
-			}
-			left = row[j+1]
-			row[j+1] = min(replaced, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
-}
-
 // joinOr writes a list as "a, b or c".
 func joinOr(values []string) string {
 	if len(values) < 2 {

@@ -43,29 +43,3 @@ func TestClipAll(t *testing.T) {
 		}
 	}
 }
-
-func TestDistance(t *testing.T) {
-	for _, c := range []struct {
-		a, b string
-		want int
-	}{
-		{"", "", 0}, {"", "abc", 3}, {"abc", "", 3}, {"abc", "abc", 0}, {"abc", "abd", 1}, {"ab", "abc", 1}, {"abc", "bc", 1},
-		{"kitten", "sitting", 3}, {"flaw", "lawn", 2}, {"ab", "ba", 2},
-	} {
-		if got := distance(c.a, c.b); got != c.want {
-			t.Errorf("%q and %q: %d, want %d", c.a, c.b, got, c.want)
-		}
-	}
-}
-
-func TestNearest(t *testing.T) {
-	words := []string{"etcd --cert-file", "etcd --key-file", "kubelet --config"}
-	for word, want := range map[string]string{"etcd --certfile": words[0], "kubeletconfig": words[2], "": words[1], strings.Repeat("x", 1<<20): words[0]} {
-		if got := nearest(word, words); got != want {
-			t.Errorf("%.20q: %q, want %q", word, got, want)
-		}
-	}
-	if got := nearest("a", nil); got != "" {
-		t.Errorf("of no words %q", got)
-	}
-}

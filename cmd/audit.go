@@ -19,6 +19,7 @@ import (
 
 	"certaudit/audit"
 	"certaudit/fixtures"
+	"certaudit/parsers"
 	"certaudit/report"
 )
 
@@ -85,7 +86,7 @@ func (f *auditFlags) compatible() (*report.X509, error) {
 	var x *report.X509
 	for _, name := range f.compat {
 		if name != compatX509 && name != compatX509V4 {
-			return nil, fmt.Errorf("unknown value %q; --metrics-compat takes %s or %s", name, compatX509, compatX509V4)
+			return nil, fmt.Errorf("%s; --metrics-compat takes %s or %s", parsers.Unknown("value", name, []string{compatX509, compatX509V4}), compatX509, compatX509V4)
 		}
 		if x != nil {
 			return nil, fmt.Errorf("--metrics-compat takes one of %s and %s: they have the same names", compatX509, compatX509V4)
@@ -110,6 +111,11 @@ const never = "never"
 
 // failOnValues are what --fail-on takes.
 var failOnValues = []string{string(audit.Info), string(audit.Warning), string(audit.Critical), never}
+
+// unknownSeverity is the error for a value that --fail-on does not take.
+func unknownSeverity(s string) error {
+	return fmt.Errorf("%s; --fail-on takes %s", parsers.Unknown("severity", s, failOnValues), strings.Join(failOnValues, ", "))
+}
 
 func (f *auditFlags) register(c *cobra.Command, formats []report.Format) {
 	flags := c.Flags()
@@ -200,10 +206,10 @@ func (f *auditFlags) options(now time.Time) (audit.Options, error) {
 		return audit.Options{}, err
 	}
 	if !slices.Contains(failOnValues, f.failOn) {
-		return audit.Options{}, fmt.Errorf("unknown severity %q; --fail-on takes %s", f.failOn, strings.Join(failOnValues, ", "))
+		return audit.Options{}, unknownSeverity(f.failOn)
 	}
 	if !slices.Contains([]string{"", probeHere, probeAnywhere}, f.probe) {
-		return audit.Options{}, fmt.Errorf("unknown value %q; --probe takes %s or %s, as --probe=%s", f.probe, probeHere, probeAnywhere, probeAnywhere)
+		return audit.Options{}, fmt.Errorf("%s; --probe takes %s or %s, as --probe=%s", parsers.Unknown("value", f.probe, []string{probeHere, probeAnywhere}), probeHere, probeAnywhere, probeAnywhere)
 	}
 	o := audit.Options{At: at, Now: now, Overrides: f.overrides}
 	if f.within != "" {

@@ -68,10 +68,11 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	root.SetIn(stdin)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	return p.code(root.Execute())
+	return p.code(root.ExecuteC())
 }
 
-func (p *program) code(err error) int {
+// code is the exit code of a command that ended with err, and says what is wrong.
+func (p *program) code(c *cobra.Command, err error) int {
 	var e exit
 	switch {
 	case err == nil:
@@ -82,7 +83,7 @@ func (p *program) code(err error) int {
 		}
 		return e.code
 	}
-	fmt.Fprintf(p.stderr, "certaudit: %s\nRun \"certaudit --help\" for the commands and flags.\n", report.Message(err.Error()))
+	fmt.Fprintf(p.stderr, "certaudit: %s\n%s\n", report.Message(suggested(err.Error())), helpOf(c))
 	return exitUsage
 }
 
@@ -99,6 +100,7 @@ Exit codes: 0 nothing found at or above --fail-on; 1 findings; 2 wrong usage;
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
+	c.SetFlagErrorFunc(flagError)
 	c.AddCommand(p.auditCommand(), p.csrCommand(), p.inspectCommand(), p.connectionsCommand(), p.planCommand(), p.forecastCommand(), p.diffCommand(), p.serveCommand(), p.snapshotCommand(), p.collectCommand(), p.requirementsCommand(), p.checksCommand(), p.demoCommand(), p.versionCommand())
 	return c
 }

@@ -62,7 +62,7 @@ func (p *program) diff(f diffFlags, oldName, newName string) error {
 	case err != nil:
 		return err
 	case !slices.Contains(failOnValues, f.failOn):
-		return fmt.Errorf("unknown severity %q; --fail-on takes %s", f.failOn, strings.Join(failOnValues, ", "))
+		return unknownSeverity(f.failOn)
 	case oldName == stdinName && newName == stdinName:
 		return errors.New("the standard input can be read once only; give one -")
 	}

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/term"
 
 	"certaudit/audit"
+	"certaudit/parsers"
 	"certaudit/report"
 )
 
@@ -44,7 +45,7 @@ func formatNames[T any](formats []report.FormatOf[T]) []string {
 func formatNamed[T any](formats []report.FormatOf[T], name, what string) (report.FormatOf[T], error) {
 	i := slices.IndexFunc(formats, func(f report.FormatOf[T]) bool { return f.Name == name })
 	if i < 0 {
-		return report.FormatOf[T]{}, fmt.Errorf("unknown format %q; %s is written as %s", name, what, strings.Join(formatNames(formats), ", "))
+		return report.FormatOf[T]{}, fmt.Errorf("%s; %s is written as %s", parsers.Unknown("format", name, formatNames(formats)), what, strings.Join(formatNames(formats), ", "))
 	}
 	return formats[i], nil
 }

@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"bufio"
 	"fmt"
 	"runtime"
 	"slices"
@@ -10,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"certaudit/audit"
+	"certaudit/parsers"
 	"certaudit/report"
 )
 
@@ -34,55 +36,63 @@ func (p *program) requirements(o audit.Overrides) error {
 	if err := o.Validate(); err != nil {
 		return err
 	}
-	w := tabwriter.NewWriter(p.stdout, 0, 8, 3, ' ', 0)
+	b := bufio.NewWriter(p.stdout)
+	w := tabwriter.NewWriter(b, 0, 8, 3, ' ', 0)
 	fmt.Fprintln(w, "ROLE\tFACT\tVALUES\tVERSIONS\tSEVERITY\tSOURCE")
 	for _, r := range audit.DefaultRequirements().For(o.Profile, o.KubernetesVersion) {
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", r.Role, r.Fact, strings.Join(r.Values, ", "), r.Versions(), r.Severity, r.Source)
 	}
-	return w.Flush()
+	return wrote("the requirements", b, w.Flush())
 }
 
 func (p *program) checksCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:               "checks [ID]",
-		Short:             "List the checks, or explain one",
-		Example:           "  certaudit checks identity/san-missing",
+	var format string
+	names := formatNames(report.ChecksFormats())
+	c := &cobra.Command{
+		Use:   "checks [ID|FAMILY]",
+		Short: "List the checks, those of a family, or explain one",
+		Example: `  certaudit checks validity
+  certaudit checks identity/san-missing`,
 		Args:              cobra.MaximumNArgs(1),
-		ValidArgsFunction: cobra.FixedCompletions(audit.CheckIDs(), cobra.ShellCompDirectiveNoFileComp),
-		RunE: func(_ *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return p.listChecks()
-			}
-			return p.explainCheck(args[0])
-		},
+		ValidArgsFunction: cobra.FixedCompletions(checkNames(), cobra.ShellCompDirectiveNoFileComp),
+		RunE:              func(_ *cobra.Command, args []string) error { return p.checks(args, format) },
 	}
+	c.Flags().StringVarP(&format, "output", "o", names[0], "`FORMAT`: "+strings.Join(names, ", "))
+	complete(c, "output", names)
+	return c
 }
 
-func (p *program) listChecks() error {
-	w := tabwriter.NewWriter(p.stdout, 0, 8, 3, ' ', 0)
-	fmt.Fprintln(w, "CHECK\tSEVERITY\tSAYS")
-	for _, c := range audit.Checks() {
-		fmt.Fprintf(w, "%s\t%s\t%s\n", c.ID, c.Severity, c.Summary)
+// checkNames are what certaudit checks takes: the families, and the IDs.
+func checkNames() []string {
+	var families []string
+	for _, id := range audit.CheckIDs() {
+		if family := familyOf(id); !slices.Contains(families, family) {
+			families = append(families, family)
+		}
 	}
-	return w.Flush()
+	return append(families, audit.CheckIDs()...)
 }
 
-func (p *program) explainCheck(id string) error {
+// familyOf is what stands in front of the slash in the ID of a check.
+func familyOf(id string) string {
+	family, _, _ := strings.Cut(id, "/")
+	return family
+}
+
+func (p *program) checks(args []string, format string) error {
+	form, err := formatNamed(report.ChecksFormats(), format, "a list of checks")
+	if err != nil {
+		return err
+	}
 	checks := audit.Checks()
-	i := slices.IndexFunc(checks, func(c audit.Check) bool { return c.ID == id })
-	if i < 0 {
-		return fmt.Errorf("unknown check %q; \"certaudit checks\" lists them", id)
+	if len(args) > 0 {
+		checks = slices.DeleteFunc(checks, func(c audit.Check) bool { return c.ID != args[0] && familyOf(c.ID) != args[0] })
+		if len(checks) == 0 {
+			return fmt.Errorf("%s; \"certaudit checks\" lists them", parsers.Unknown("check", args[0], checkNames()))
+		}
 	}
-	c := checks[i]
-	_, err := fmt.Fprintf(p.stdout, `%s (%s)
-%s.
-
-Why:      %s
-Example:  %s
-Remedy:   %s
-Source:   %s
-`, c.ID, c.Severity, c.Summary, c.Why, c.Example, c.Remedy, c.Source)
-	return err
+	b := bufio.NewWriter(p.stdout)
+	return wrote("the checks", b, form.Write(b, checks, report.Options{}))
 }
 
 func (p *program) versionCommand() *cobra.Command {
@@ -92,9 +102,10 @@ func (p *program) versionCommand() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			table := audit.DefaultRequirements()
-			_, err := fmt.Fprintf(p.stdout, "certaudit %s\n%s %s/%s\nrequirements for Kubernetes %s up to but not including %s\n",
+			b := bufio.NewWriter(p.stdout)
+			_, err := fmt.Fprintf(b, "certaudit %s\n%s %s/%s\nrequirements for Kubernetes %s up to but not including %s\n",
 				report.Version(), runtime.Version(), runtime.GOOS, runtime.GOARCH, table.Covers.Since, table.Covers.Until)
-			return err
+			return wrote("the version", b, err)
 		},
 	}
 }

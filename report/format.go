@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"certaudit/audit"
+	"certaudit/parsers"
 )
 
 // Options say where the output goes. Formats for programs ignore them.
@@ -95,5 +96,5 @@ func lookup(formats []Format, name string) (Format, error) {
 		}
 		names = append(names, f.Name)
 	}
-	return Format{}, fmt.Errorf("unknown format %q; formats are %s", name, strings.Join(names, ", "))
+	return Format{}, fmt.Errorf("%s; formats are %s", parsers.Unknown("format", name, names), strings.Join(names, ", "))
 }

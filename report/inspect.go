@@ -28,7 +28,7 @@ func WriteInspection(w io.Writer, format string, i *audit.Inspection, o Options)
 	case "json":
 		return writeJSONValue(w, i)
 	}
-	return fmt.Errorf("unknown format %q; formats are %s", format, strings.Join(InspectionFormats(), ", "))
+	return fmt.Errorf("%s; formats are %s", parsers.Unknown("format", format, InspectionFormats()), strings.Join(InspectionFormats(), ", "))
 }
 
 func writeInspection(w *bufio.Writer, i *audit.Inspection, o Options) {

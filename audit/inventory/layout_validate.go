@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"certaudit/parsers"
 )
 
 // placeholders match what stands for something in a text of a layout.
@@ -69,7 +71,7 @@ func (l Layout) validateComponents() (part string, err error) {
 	for i, c := range l.Components {
 		at := fmt.Sprintf(".components[%d]", i)
 		if !IsProgram(c.Name) {
-			return at + ".name", fmt.Errorf("unknown component %q; it is one of %s", c.Name, strings.Join(programNames(), ", "))
+			return at + ".name", fmt.Errorf("%s; it is one of %s", parsers.Unknown("component", c.Name, programNames()), strings.Join(programNames(), ", "))
 		}
 		if err := l.areModes(c.Modes); err != nil {
 			return at + ".modes", err
@@ -140,7 +142,7 @@ func (f LayoutFile) validate() (part string, err error) {
 	case !slices.Contains(layoutHoldings, f.Holds):
 		return ".holds", fmt.Errorf("unknown holding %q; it is one of %s", f.Holds, joined(layoutHoldings))
 	case f.Holds != HoldsTokenKey && f.Holds != HoldsTokenVerifier && !slices.Contains(roleNames, f.Role):
-		return ".role", fmt.Errorf("unknown role %q; it is one of %s", f.Role, strings.Join(roleNames, ", "))
+		return ".role", fmt.Errorf("%s; it is one of %s", parsers.Unknown("role", f.Role, roleNames), strings.Join(roleNames, ", "))
 	}
 	return ".mode", isFileMode(f.Mode)
 }
@@ -162,7 +164,7 @@ func (l Layout) validateRemedies() (part string, err error) {
 		}
 		for _, role := range r.Roles {
 			if !slices.Contains(roleNames, role) {
-				return at + ".roles", fmt.Errorf("unknown role %q; it is one of %s", role, strings.Join(roleNames, ", "))
+				return at + ".roles", fmt.Errorf("%s; it is one of %s", parsers.Unknown("role", role, roleNames), strings.Join(roleNames, ", "))
 			}
 		}
 		if err := arePatterns(r.Files); err != nil {
@@ -181,7 +183,7 @@ func (l Layout) validateRemedies() (part string, err error) {
 	for i, log := range l.Logs {
 		for _, name := range log.Components {
 			if !IsProgram(name) {
-				return fmt.Sprintf(".logs[%d]", i), fmt.Errorf("unknown component %q; it is one of %s", name, strings.Join(programNames(), ", "))
+				return fmt.Sprintf(".logs[%d]", i), fmt.Errorf("%s; it is one of %s", parsers.Unknown("component", name, programNames()), strings.Join(programNames(), ", "))
 			}
 		}
 	}

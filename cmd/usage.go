@@ -1,0 +1,66 @@
+package cmd
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"certaudit/parsers"
+)
+
+// flagError words an error about the flags of a command for somebody who does not know Go.
+func flagError(c *cobra.Command, err error) error {
+	var unknown *pflag.NotExistError
+	var invalid *pflag.InvalidValueError
+	switch {
+	case errors.As(err, &unknown) && unknown.GetSpecifiedShortnames() == "":
+		var names []string
+		c.Flags().VisitAll(func(f *pflag.Flag) {
+			if !f.Hidden {
+				names = append(names, "--"+f.Name)
+			}
+		})
+		return errors.New(parsers.Unknown("flag", "--"+unknown.GetSpecifiedName(), names))
+	case errors.As(err, &invalid):
+		if expected, known := flagTypes[invalid.GetFlag().Value.Type()]; known {
+			return fmt.Errorf("%q is nothing that --%s takes: expected %s", parsers.Clip(invalid.GetValue(), maxFlagValue), invalid.GetFlag().Name, expected)
+		}
+	}
+	return err
+}
+
+// maxFlagValue is how many bytes of a flag's value an error repeats.
+const maxFlagValue = 256
+
+// flagTypes say what a flag takes, by the name that pflag has for its type.
+var flagTypes = map[string]string{
+	"bool":     "true or false",
+	"int":      "a whole number",
+	"duration": "a number with its unit, such as 90s, 10m or 2h",
+}
+
+// suggested words an error of cobra's in one line: it puts the commands that may be meant
+// below.
+func suggested(message string) string {
+	text, below, found := strings.Cut(message, "\n\nDid you mean this?\n")
+	if !found {
+		return message
+	}
+	var meant []string
+	for name := range strings.FieldsSeq(below) {
+		meant = append(meant, fmt.Sprintf("%q", name))
+	}
+	return fmt.Sprintf("%s (did you mean %s?)", text, strings.Join(meant, " or "))
+}
+
+// helpOf says where the help of a command is.
+func helpOf(c *cobra.Command) string {
+	of := "flags"
+	if c.HasAvailableSubCommands() {
+		of = "commands and flags"
+	}
+	return fmt.Sprintf("Run \"%s --help\" for the %s.", c.CommandPath(), of)
+}
