@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+
+	"certaudit/parsers"
 )
 
 // BaselineSchema names the form of a [Baseline] in JSON.
@@ -93,8 +95,11 @@ func readObject(d *json.Decoder, value func(key string) (known bool, err error))
 			return nil, fmt.Errorf("the key %q is given twice", key)
 		}
 		known, err := value(key)
+		if wrong := (*json.UnmarshalTypeError)(nil); errors.As(err, &wrong) && wrong.Field == "" {
+			wrong.Field = key
+		}
 		if err != nil {
-			return nil, err
+			return nil, parsers.JSONError(err)
 		}
 		if known {
 			seen[key] = true // of others nothing is kept, however many there are
@@ -117,7 +122,7 @@ func (b *Baseline) readFindings(d *json.Decoder) error {
 		var f BaselineFinding
 		n := len(b.Findings)
 		if err := d.Decode(&f); err != nil {
-			return fmt.Errorf("findings[%d]: %w", n, err)
+			return fmt.Errorf("findings[%d]: %w", n, parsers.JSONError(err))
 		}
 		switch {
 		case f.Severity.Rank() == 0:

@@ -132,8 +132,8 @@ func lines(n int, format string) string {
 
 func TestPolicyErrors(t *testing.T) {
 	for _, tt := range []struct{ name, text, want string }{
-		{"unknown key", "profile: kubeadm\ncheks: {}\n", `certaudit.yaml: line 2: unknown key "cheks"; known are profile, thresholds, checks, paths, requirements, requests, waivers, layouts`},
-		{"unknown key inside", "thresholds:\n  leaf:\n    warndays: 3\n", `certaudit.yaml: line 3: unknown key "warndays"; known are warnDays, criticalDays, warnShare, criticalShare`},
+		{"unknown key", "profile: kubeadm\ncheks: {}\n", `certaudit.yaml: line 2: unknown key "cheks" (did you mean "checks"?); known are profile, thresholds, checks, paths, requirements, requests, waivers, layouts`},
+		{"unknown key inside", "thresholds:\n  leaf:\n    warndays: 3\n", `certaudit.yaml: line 3: unknown key "warndays" (did you mean "warnDays"?); known are warnDays, criticalDays, warnShare, criticalShare`},
 		{"no YAML", "checks: {", "certaudit.yaml:1: is neither YAML nor JSON: did not find expected node content"},
 		{"wrong type", "thresholds: {leaf: {warnDays: many}}", `certaudit.yaml: line 1: "many" is no whole number`},
 		{"no mapping", "root:x:0:0:root", `certaudit.yaml: line 1: "root:x:..." is no mapping`},
@@ -150,12 +150,12 @@ func TestPolicyErrors(t *testing.T) {
 		{"too many values", "paths: [" + strings.Repeat("a,", 50_000) + "]", "certaudit.yaml:1: has more than 50000 keys and values"},
 		{"aliases of aliases", "checks: &a {k: v}\npaths: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a,*a]\nprofile: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b,*b]\nwaivers: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c,*c]\nrequests: &e [*d,*d,*d,*d,*d,*d,*d,*d,*d,*d]\nthresholds: [*e,*e,*e,*e,*e]",
 			"certaudit.yaml:1: has more than 50000 keys and values"},
-		{"unknown profile", "profile: kubeadmin", `certaudit.yaml:1: unknown profile "kubeadmin"; profiles are kubeadm, docs, generic, k3s, k0s, microk8s`},
+		{"unknown profile", "profile: kubeadmin", `certaudit.yaml:1: unknown profile "kubeadmin" (did you mean "kubeadm"?); profiles are kubeadm, docs, generic, k3s, k0s, microk8s`},
 		{"unknown role", "thresholds:\n  apiserver: {warnDays: 3}", `certaudit.yaml:2: unknown role "apiserver"; it is leaf, ca or a role that "certaudit requirements" lists
 certaudit.yaml:2: it would warn at 3 days, after it is critical at 7`},
 		{"contradiction", "thresholds:\n  leaf: {warnDays: 3, criticalDays: 5}", "certaudit.yaml:2: it would warn at 3 days, after it is critical at 5"},
 		{"share above 1", "thresholds: {ca: {warnShare: 30}}", "certaudit.yaml:1: a share of the lifetime lies between 0 and 1"},
-		{"unknown check", "checks:\n  validity/expird: off", `certaudit.yaml:2: unknown check "validity/expird"; "certaudit checks" lists them`},
+		{"unknown check", "checks:\n  validity/expird: off", `certaudit.yaml:2: unknown check "validity/expird" (did you mean "validity/expired"?); "certaudit checks" lists them`},
 		{"unknown severity", "checks:\n  validity/expired: high", `certaudit.yaml:2: unknown severity "high"; it is info, warning, critical or off`},
 		{"bad requirement", "requirements:\n  add:\n  - {role: x, fact: commonName, values: [a], source: b}", `certaudit.yaml:3: unknown role "x"`},
 		{"unknown issuer", "requirements:\n  replace:\n  - role: user/client\n    fact: issuer\n    values: [\"kube-apiserver --clientca-file\"]\n    source: b",
@@ -260,7 +260,7 @@ func TestParseBaselineErrors(t *testing.T) {
 		"{}": `is no baseline: its schema is "", expected "certaudit-baseline/v1"; write one with --write-baseline`,
 		`{"schema":"certaudit-baseline/v1","findings":[{"severity":"bad"}]}`:                          `is no baseline: findings[0]: unknown severity "bad"`,
 		`{"schema":"certaudit-baseline/v1","findings":[{"severity":"info"}]}`:                         `is no baseline: findings[0] has no fingerprint`,
-		`{"schema":"certaudit-baseline/v1","findings":[{"severity":"info","fingerprint":"a","x":1}]}`: `is no baseline: findings[0]: json: unknown field "x"`,
+		`{"schema":"certaudit-baseline/v1","findings":[{"severity":"info","fingerprint":"a","x":1}]}`: `is no baseline: findings[0]: unknown field "x"`,
 		`{"schema":"certaudit-baseline/v1","findings":[{"severity":"info","fingerprint":"a"}`:         `is no baseline: unexpected EOF`,
 		`{"schema":"certaudit-baseline/v1","findings":{}}`:                                            `is no baseline: found "{" where [ should stand`,
 		`{"schema":"certaudit-baseline/v1","surprise":1}`:                                             `is no baseline: unknown key "surprise"; known are schema, findings`,

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+
+	"certaudit/parsers"
 )
 
 // MaxResultBytes bounds a result that is read: one of a quarter of a million
@@ -126,7 +128,7 @@ func readRows[T any](d *json.Decoder, key string, fault func(T) string) ([]T, er
 	for d.More() {
 		var row T
 		if err := d.Decode(&row); err != nil {
-			return nil, fmt.Errorf("%s[%d]: %w", key, len(out), err)
+			return nil, fmt.Errorf("%s[%d]: %w", key, len(out), parsers.JSONError(err))
 		}
 		if why := fault(row); why != "" {
 			return nil, fmt.Errorf("%s[%d] %s", key, len(out), why)

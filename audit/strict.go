@@ -127,7 +127,7 @@ func typeErrors(errs []string) string {
 	for _, text := range first {
 		line, detail, _ := strings.Cut(text, ": ")
 		if m := unknownField.FindStringSubmatch(detail); m != nil {
-			detail = fmt.Sprintf("unknown key %q; known are %s", m[1], strings.Join(policyKeys[m[2]], ", "))
+			detail = fmt.Sprintf("%s; known are %s", parsers.Unknown("key", m[1], policyKeys[m[2]]), strings.Join(policyKeys[m[2]], ", "))
 		} else if m := wrongType.FindStringSubmatch(detail); m != nil {
 			detail = "expected " + typeWords(m[2])
 			if m[1] != "" {

@@ -440,7 +440,7 @@ func (p *program) examine(f auditFlags, lookup func(string) (report.Format, erro
 		p.ask(f, inventories[0]) // the node's: auditCommand saw to that
 	}
 	r, after := audit.Rerun(nil, inventories, o)
-	if outputs.has("html") {
+	if outputs.has("html") || outputs.has("ics") {
 		told := audit.ForecastOf(r, after, o, time.Time{})
 		outputs.options.Forecast = &told
 	}
@@ -582,7 +582,7 @@ func (p *program) demoCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "demo",
 		Short: "Make a small faulty cluster in a temporary folder and audit it",
-		Args:  cobra.NoArgs,
+		Args:  noArguments,
 		RunE:  func(*cobra.Command, []string) error { return p.demo() },
 	}
 }
@@ -598,7 +598,9 @@ func (p *program) demo() error {
 	if err := fixtures.Demo().Write(dir); err != nil {
 		return exit{exitIncomplete, err.Error()}
 	}
-	fmt.Fprintf(p.stdout, "certaudit audit --root %s --at %s\n\n", dir, fixtures.Now.Format(time.RFC3339))
+	if _, err := fmt.Fprintf(p.stdout, "certaudit audit --root %s --at %s\n\n", dir, fixtures.Now.Format(time.RFC3339)); err != nil {
+		return unwritten("the demonstration", "", err)
+	}
 	err = p.audit(auditFlags{roots: []string{dir}, at: fixtures.Now.Format(time.RFC3339), outputs: []string{"table"}, failOn: never})
 	if e, ok := err.(exit); ok && e.code == exitIncomplete && e.message == "" {
 		return nil

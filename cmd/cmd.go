@@ -3,6 +3,7 @@
 package cmd
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -66,9 +67,27 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	root := p.root()
 	root.SetArgs(args)
 	root.SetIn(stdin)
-	root.SetOut(stdout)
+	help := &checkedWriter{Writer: stdout}
+	root.SetOut(help)
 	root.SetErr(stderr)
-	return p.code(root.ExecuteC())
+	c, err := root.ExecuteC()
+	if help.err != nil {
+		err = unwritten("the help", "", help.err)
+	}
+	return p.code(c, err)
+}
+
+// checkedWriter keeps the first error of a writer: cobra passes over those of help texts and
+// completions.
+type checkedWriter struct {
+	io.Writer
+	err error
+}
+
+func (w *checkedWriter) Write(p []byte) (int, error) {
+	n, err := w.Writer.Write(p)
+	w.err = cmp.Or(w.err, err)
+	return n, err
 }
 
 // code is the exit code of a command that ended with err, and says what is wrong.
@@ -101,6 +120,7 @@ Exit codes: 0 nothing found at or above --fail-on; 1 findings; 2 wrong usage;
 		SilenceUsage:  true,
 	}
 	c.SetFlagErrorFunc(flagError)
+	c.SetHelpCommand(helpCommand())
 	c.AddCommand(p.auditCommand(), p.csrCommand(), p.inspectCommand(), p.connectionsCommand(), p.planCommand(), p.forecastCommand(), p.diffCommand(), p.serveCommand(), p.snapshotCommand(), p.collectCommand(), p.requirementsCommand(), p.checksCommand(), p.demoCommand(), p.versionCommand())
 	return c
 }

@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"crypto/x509"
@@ -99,8 +100,9 @@ func (p *program) inspect(arg string, f inspectFlags) error {
 			return err
 		}
 	}
-	if err := report.WriteInspection(p.stdout, f.output, i, terminal(p.stdout, f.noColor)); err != nil {
-		return exit{exitIncomplete, err.Error()}
+	b := bufio.NewWriter(p.stdout)
+	if err := wrote("what was found", b, report.WriteInspection(b, f.output, i, terminal(p.stdout, f.noColor))); err != nil {
+		return err
 	}
 	switch {
 	case audit.Result{Findings: i.Findings}.AtOrAbove(audit.Warning) > 0:

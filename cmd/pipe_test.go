@@ -36,14 +36,31 @@ func TestBrokenPipe(t *testing.T) {
 	if err := exec.Command(programFile(t), "audit", "--root", dir, "--fail-on", "never", "-o", "json="+result).Run(); err != nil {
 		t.Fatal(err)
 	}
+	request := filepath.Join(t.TempDir(), "none.yaml")
+	if err := os.WriteFile(request, []byte("kind: List\napiVersion: v1\nitems: []\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range []struct {
 		args []string
 		want string
 	}{
-		{[]string{"audit", "--root", dir}, "the report \"table\" to the standard output"},
-		{[]string{"snapshot", "--root", dir}, "the snapshot to the standard output"},
-		{[]string{"forecast", "--root", dir}, "the forecast to the standard output"},
-		{[]string{"diff", result, result}, "the difference to the standard output"},
+		{[]string{"audit", "--root", dir}, "the report \"table\""},
+		{[]string{"connections", "--root", dir}, "the report \"table\""},
+		{[]string{"csr", "--root", dir, request}, "the report \"table\""},
+		{[]string{"plan", "--root", dir}, "the plan"},
+		{[]string{"snapshot", "--root", dir}, "the snapshot"},
+		{[]string{"forecast", "--root", dir}, "the forecast"},
+		{[]string{"diff", result, result}, "the difference"},
+		{[]string{"inspect", result}, "what was found"},
+		{[]string{"requirements"}, "the requirements"},
+		{[]string{"checks"}, "the checks"},
+		{[]string{"checks", "validity/expired"}, "the checks"},
+		{[]string{"version"}, "the version"},
+		{[]string{"demo"}, "the demonstration"},
+		{[]string{"--help"}, "the help"},
+		{[]string{"help", "audit"}, "the help"},
+		{[]string{"audit", "--help"}, "the help"},
+		{[]string{"completion", "bash"}, "the help"},
 	} {
 		r, w, err := os.Pipe()
 		if err != nil {
@@ -59,7 +76,7 @@ func TestBrokenPipe(t *testing.T) {
 		if !errors.As(err, &exit) || exit.ExitCode() != 3 {
 			t.Errorf("%s ended with %v, want exit status 3", c.args[0], err)
 		}
-		if want := "certaudit: cannot write " + c.want + ": broken pipe\n"; stderr.String() != want {
+		if want := "certaudit: cannot write " + c.want + " to the standard output: broken pipe\n"; stderr.String() != want {
 			t.Errorf("%s: error stream %q, want %q", c.args[0], stderr.String(), want)
 		}
 	}

@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"bufio"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -52,5 +53,6 @@ func (p *program) plan(f auditFlags, format string) error {
 	if err != nil {
 		return err
 	}
-	return form.Write(p.stdout, r, report.Options{})
+	b := bufio.NewWriter(p.stdout)
+	return wrote("the plan", b, form.Write(b, r, report.Options{}))
 }

@@ -23,7 +23,7 @@ func (p *program) requirementsCommand() *cobra.Command {
 		Long: `Print the rows of the requirement table that hold for a Kubernetes version and a
 profile. Words in braces stand for facts of the audited node.`,
 		Example: "  certaudit requirements --kubernetes-version 1.28 --profile kubeadm",
-		Args:    cobra.NoArgs,
+		Args:    noArguments,
 		RunE:    func(*cobra.Command, []string) error { return p.requirements(o) },
 	}
 	c.Flags().StringVar(&o.KubernetesVersion, "kubernetes-version", "", "`VERSION` of Kubernetes (default: all)")
@@ -99,7 +99,7 @@ func (p *program) versionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
 		Short: "Print the version of the program and of the requirement table",
-		Args:  cobra.NoArgs,
+		Args:  noArguments,
 		RunE: func(*cobra.Command, []string) error {
 			table := audit.DefaultRequirements()
 			b := bufio.NewWriter(p.stdout)

@@ -28,7 +28,7 @@ time, and several as one cluster.`,
 		Example: `  sudo certaudit snapshot -o cp-1.json.gz
   ssh cp-1 sudo certaudit snapshot | certaudit audit -
   certaudit audit snapshots/`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(*cobra.Command, []string) error { return p.snapshot(f, file) },
 	}
 	flags := c.Flags()

@@ -56,6 +56,38 @@ func suggested(message string) string {
 	return fmt.Sprintf("%s (did you mean %s?)", text, strings.Join(meant, " or "))
 }
 
+// helpCommand is the help command; cobra's own takes any words and succeeds.
+func helpCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "help [COMMAND]",
+		Short: "Print the help of a command",
+		RunE: func(c *cobra.Command, args []string) error {
+			about, left, err := c.Root().Find(args)
+			if err != nil || len(left) > 0 {
+				return fmt.Errorf("%s; \"%s --help\" lists them", parsers.Unknown("command", strings.Join(args, " "), commandNames(c.Root())), c.Root().CommandPath())
+			}
+			about.InitDefaultHelpFlag()
+			return about.Help()
+		},
+	}
+}
+
+func commandNames(c *cobra.Command) []string {
+	var names []string
+	for _, sub := range c.Commands() {
+		names = append(names, sub.Name())
+	}
+	return names
+}
+
+// noArguments is for a command that takes none.
+func noArguments(c *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return fmt.Errorf("%q: %s takes no arguments", parsers.Clip(args[0], maxFlagValue), c.CommandPath())
+	}
+	return nil
+}
+
 // helpOf says where the help of a command is.
 func helpOf(c *cobra.Command) string {
 	of := "flags"

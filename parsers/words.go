@@ -53,11 +53,11 @@ func Unknown[S ~string](kind string, word S, words []S) string {
 
 // DidYouMean returns a question to be put behind a word that is none of those which are
 // expected, ` (did you mean "json"?)`; "" where it is like none of them: neither one with
-// a slip for every three letters, nor the beginning of one.
+// a slip for every three letters or fewer, nor the beginning of one.
 func DidYouMean(word string, words []string) string {
 	meant := strings.ToLower(Head(word, maxCompared))
 	near := Nearest(meant, words)
-	if near == "" || Distance(meant, strings.ToLower(near)) > min(len(meant), len(near))/3 {
+	if near == "" || Distance(meant, strings.ToLower(near)) > (min(len(meant), len(near))+2)/3 {
 		near = ""
 		for _, w := range words {
 			if len(meant) >= 2 && strings.HasPrefix(w, meant) {

@@ -71,7 +71,7 @@ func Formats() []Format {
 		{"github", "the findings as annotations of a GitHub workflow", writeGitHub},
 		{"gitlab", "the findings as a GitLab Code Quality report", writeGitLab},
 		{"html", "one self-contained page for people", writeHTML},
-		{"ics", "the expiry dates as a calendar with alarms", writeICS},
+		{"ics", "the expiry dates as a calendar with alarms, without what renews itself", writeICS},
 		{"prometheus", "metrics for the textfile collector of node_exporter", writePrometheus},
 		{"kubeadm", "the tables of kubeadm certs check-expiration, byte for byte", writeKubeadm},
 		{"kubeadm-json", "the JSON of kubeadm certs check-expiration, byte for byte", writeKubeadmJSON},

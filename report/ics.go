@@ -21,12 +21,13 @@ const (
 )
 
 // writeICS writes an iCalendar with one event for each certificate of a node,
-// at the time it ends.
+// at the time it ends. What renews itself by then, as the forecast of o says, is nobody's
+// appointment.
 //
 // Source: RFC 5545.
-func writeICS(w io.Writer, r audit.Result, _ Options) error {
+func writeICS(w io.Writer, r audit.Result, o Options) error {
 	var events []string
-	for _, e := range calendarEvents(r) {
+	for _, e := range calendarEvents(r, renewed(o.Forecast)) {
 		events = append(events, e.lines(r.At)...)
 	}
 	return writeCalendar(w, events)
@@ -94,12 +95,26 @@ type calendarEvent struct {
 	isCA   bool
 }
 
-// calendarEvents are in the order of the certificates.
-func calendarEvents(r audit.Result) []*calendarEvent {
+// renewed are the certificates of nodes that renew themselves; nil for no forecast.
+func renewed(f *audit.Forecast) map[[2]string]bool {
+	if f == nil {
+		return nil
+	}
+	out := map[[2]string]bool{}
+	for _, e := range f.Ends {
+		if e.RenewedBy == audit.RenewedByItself {
+			out[[2]string{e.Node, e.SHA256}] = true
+		}
+	}
+	return out
+}
+
+// calendarEvents are in the order of the certificates, without those to be left out.
+func calendarEvents(r audit.Result, without map[[2]string]bool) []*calendarEvent {
 	var events []*calendarEvent
 	byCertificate := map[[2]string]*calendarEvent{}
 	for _, c := range r.Certificates {
-		if c.SHA256 == "" || c.NotAfter.IsZero() {
+		if c.SHA256 == "" || c.NotAfter.IsZero() || without[[2]string{c.Node, c.SHA256}] {
 			continue
 		}
 		e := byCertificate[[2]string{c.Node, c.SHA256}]

@@ -141,6 +141,11 @@ func TestICSRoles(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
+	f := &audit.Forecast{Ends: []audit.End{{Node: "cp-1", SHA256: "01", RenewedBy: audit.RenewedByItself}, {Node: "cp-2", SHA256: "01", RenewedBy: audit.RenewedByIssuer}}}
+	rest := readICS(t, render(t, "ics", r, Options{Forecast: f}))
+	if diff := cmp.Diff([]event{first[1], first[2]}, rest); diff != "" {
+		t.Errorf("beside what renews itself (-want +got):\n%s", diff)
+	}
 	r.At = now.AddDate(0, 1, 0)
 	for i, e := range readICS(t, render(t, "ics", r, Options{})) {
 		if e.UID != first[i].UID || e.Stamp.Equal(first[i].Stamp) {

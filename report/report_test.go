@@ -291,7 +291,7 @@ func TestLookup(t *testing.T) {
 		}
 	}
 	_, err := Lookup("tabel")
-	if want := `unknown format "tabel"; formats are table, wide, json, `; !strings.HasPrefix(fmt.Sprint(err), want) {
+	if want := `unknown format "tabel" (did you mean "table"?); formats are table, wide, json, `; !strings.HasPrefix(fmt.Sprint(err), want) {
 		t.Errorf("got %v, want %s...", err, want)
 	}
 }

@@ -153,7 +153,7 @@ func decodeSnapshot(text []byte, known *pool) (*Inventory, error) {
 	var s snapshot
 	switch err := json.Unmarshal(text, &s); {
 	case err != nil:
-		return nil, fmt.Errorf("is no snapshot: %w", err)
+		return nil, fmt.Errorf("is no snapshot: %w", parsers.JSONError(err))
 	case !strings.HasPrefix(s.Schema, snapshotPrefix):
 		return nil, fmt.Errorf("is no snapshot: its schema is %q", s.Schema)
 	case s.Schema != SnapshotSchema:
