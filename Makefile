@@ -48,7 +48,7 @@ bench: ## print timings beside their floor; COUNT is how often each is taken
 	$(TEST) -run='^$$' -bench=. -benchmem -count=$(COUNT) ./audit ./report ./cmd
 
 docs: ## write the pages under docs/ and the files under deploy/ that are made from others
-	$(TEST) ./cmd ./deploy -run='Page$$|^TestMade' -update
+	$(TEST) ./audit ./cmd ./deploy -run='Page$$|^TestMade' -update
 
 golden: ## write these and all golden files: read the diff before you commit it
 	$(TEST) $$(grep -rl --include='*_test.go' 'flag.Bool("update"' . | xargs -n 1 dirname | sort -u) -update
