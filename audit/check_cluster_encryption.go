@@ -9,6 +9,9 @@ import (
 	"certaudit/parsers"
 )
 
+// encryptionConfig is the flag that names the configuration.
+const encryptionConfig = "encryption-provider-config"
+
 // sourceEncryption tells how a key is replaced: it is put second on every API server, then
 // first, and goes once everything was written anew.
 const sourceEncryption = "https://kubernetes.io/docs/tasks/administer-cluster/encrypt-data/#rotating-a-decryption-key"
@@ -20,16 +23,24 @@ type encrypting struct {
 	keys []string
 }
 
-// encryptionDiffers reports resources that the API servers do not encrypt alike.
-func (p *clusterPass) encryptionDiffers(servers []*nodeAudit) {
+// encryptionDiffers reports resources that the API servers do not encrypt alike. One without
+// a configuration encrypts nothing. It returns the API servers of which is not known how
+// they encrypt, and those without a configuration.
+func (p *clusterPass) encryptionDiffers(servers []*nodeAudit) (rest []*nodeAudit) {
 	var known []*nodeAudit
 	var resources []string
 	for _, n := range servers {
+		c, _ := n.inv.Component(inventory.APIServer)
 		switch e := n.inv.Encryption; {
+		case e == nil && c.InEffect(encryptionConfig) == "":
+			rest, known = append(rest, n), append(known, n)
 		case e == nil:
+			rest = append(rest, n)
 		case e.Fault != "":
+			rest = append(rest, n)
 			p.unjudged("%s: %s of --encryption-provider-config was not compared with that of the others: it %s", n.name, clip(e.Path), clip(e.Fault))
 		case !e.IsBounded():
+			rest = append(rest, n)
 			p.unjudged("%s: %s of --encryption-provider-config names more than is compared", n.name, clip(e.Path))
 		default:
 			known = append(known, n)
@@ -38,8 +49,8 @@ func (p *clusterPass) encryptionDiffers(servers []*nodeAudit) {
 			}
 		}
 	}
-	if len(known) == 0 {
-		return
+	if len(resources) == 0 {
+		return rest
 	}
 	p.unjudged("whether keys of one name of --encryption-provider-config are the same is not seen: what they are is secret")
 	slices.Sort(resources)
@@ -63,12 +74,16 @@ func (p *clusterPass) encryptionDiffers(servers []*nodeAudit) {
 		}
 		p.reportEncryption(alike[all], sides)
 	}
+	return rest
 }
 
 // keysFor are the keys for a resource: those of the first entry that covers it, by name or
 // by pattern, else none that encrypts (k8s.io/apiserver
 // pkg/server/options/encryptionconfig/config.go).
 func keysFor(e *inventory.Encryption, resource string) []string {
+	if e == nil {
+		return []string{parsers.EncryptionIdentity}
+	}
 	_, group, _ := strings.Cut(resource, ".")
 	for _, entry := range e.Entries {
 		if len(entry.Keys) == 0 {
@@ -119,7 +134,11 @@ func amongThem(resources []string) string {
 }
 
 func (p *clusterPass) reportEncrypting(n *nodeAudit, f finding) {
-	f.component, f.at, f.reference = inventory.APIServer, n.inv.Encryption.Origin, sourceEncryption
+	c, _ := n.inv.Component(inventory.APIServer)
+	f.component, f.at, f.reference = inventory.APIServer, c.Origin, sourceEncryption
+	if n.inv.Encryption != nil {
+		f.at = n.inv.Encryption.Origin
+	}
 	p.report(n, f)
 }
 

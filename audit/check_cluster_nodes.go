@@ -39,7 +39,7 @@ var demands = []demand{
 	{flag: "enable-bootstrap-token-auth", severity: Warning, why: "a node that joins is let in by one and refused by the other"},
 	{flag: "oidc-issuer-url", severity: Warning, why: "people who log in are let in by one and refused by the other"},
 	{flag: "oidc-client-id", severity: Warning, why: "people who log in are let in by one and refused by the other"},
-	{flag: "encryption-provider-config", severity: Critical, presence: true, why: "what one writes encrypted the other cannot read, the keys of TLS Secrets among them"},
+	{flag: encryptionConfig, severity: Critical, presence: true, why: "what one writes encrypted the other cannot read, the keys of TLS Secrets among them"},
 }
 
 // admissionOfCertificates are the plugins whose presence concerns certificates.
@@ -75,8 +75,12 @@ func checkSettingsDiffer(p *clusterPass) {
 		p.examine()
 		servers = append(servers, n)
 	}
-	p.encryptionDiffers(servers)
+	plain := p.encryptionDiffers(servers)
 	for _, d := range demands {
+		if d.flag == encryptionConfig {
+			p.demandDiffers(d, plain) // the others were compared by their keys
+			continue
+		}
 		p.demandDiffers(d, servers)
 	}
 }
