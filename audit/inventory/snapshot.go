@@ -131,7 +131,7 @@ func (r *SnapshotReader) next() ([]byte, error) {
 			return r.next()
 		case len(text) == 0 && errors.Is(err, io.EOF):
 			return nil, io.EOF
-		case bytes.HasPrefix(text, []byte("{")) && bytes.HasSuffix(text, []byte("}")) && json.Valid(text):
+		case isOneValue(text):
 			return text, nil
 		}
 		r.decoder = json.NewDecoder(io.MultiReader(bytes.NewReader(line), r.lines))
@@ -146,6 +146,54 @@ func (r *SnapshotReader) next() ([]byte, error) {
 		return nil, fmt.Errorf("is no snapshot: %w", err)
 	}
 	return text, nil
+}
+
+// isOneValue reports whether a text begins with the brace that its last byte closes: it is one
+// JSON value or none, and what decodes it tells which.
+func isOneValue(text []byte) bool {
+	if len(text) == 0 || text[0] != '{' {
+		return false
+	}
+	depth := 0
+	for {
+		quote := bytes.IndexByte(text, '"')
+		outside := text
+		if quote >= 0 {
+			outside = text[:quote]
+		}
+		for i, c := range outside {
+			switch c {
+			case '{', '[':
+				depth++
+			case '}', ']':
+				if depth--; depth == 0 {
+					return quote < 0 && i == len(outside)-1
+				}
+			}
+		}
+		if quote < 0 {
+			return false
+		}
+		text = text[quote+1:]
+		if text = behindQuote(text); text == nil {
+			return false
+		}
+	}
+}
+
+// behindQuote returns what follows the end of a string; nil where it does not end.
+func behindQuote(text []byte) []byte {
+	for from := 0; ; {
+		end := bytes.IndexByte(text[from:], '"')
+		if end < 0 {
+			return nil
+		}
+		inside := text[from : from+end]
+		escapes := len(inside) - len(bytes.TrimRight(inside, `\`))
+		if from += end + 1; escapes%2 == 0 {
+			return text[from:]
+		}
+	}
 }
 
 // decodeSnapshot returns the inventory of a snapshot's text.
