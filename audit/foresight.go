@@ -122,7 +122,7 @@ func (s *foresight) look() {
 // set has a node judged at a time, where some certificates last whatever their dates.
 func (s *foresight) set(n *nodeAudit, at time.Time, lasts func(*x509.Certificate) bool) {
 	made := n.made
-	n.signatures = newSignatures(len(n.inv.Objects), n.before, s.o.Late)
+	n.signatures = newSignatures(len(n.inv.Objects), n.known, s.o.Late)
 	n.made, n.now, n.lasts = made, at, lasts
 	clear(n.issuances)
 }

@@ -2,7 +2,6 @@ package audit
 
 import (
 	"certaudit/audit/inventory"
-	"crypto/x509"
 	"slices"
 )
 
@@ -10,8 +9,8 @@ import (
 // unchanged inventory shows, and which signatures were checked. It changes no
 // result. The nil Memory is that of no run.
 type Memory struct {
-	// signed says of a CA and a certificate whether the one signed the other.
-	signed map[[2]*x509.Certificate]bool
+	// signed are the signatures that were checked.
+	signed *verdicts
 	nodes  []remembered
 }
 
@@ -46,7 +45,7 @@ func (m *Memory) node(inv *inventory.Inventory, name string, o Options) remember
 }
 
 // signatures are those that an earlier run knew of; nil for none.
-func (m *Memory) signatures() map[[2]*x509.Certificate]bool {
+func (m *Memory) signatures() *verdicts {
 	if m == nil {
 		return nil
 	}

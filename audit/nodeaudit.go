@@ -1,7 +1,6 @@
 package audit
 
 import (
-	"crypto/x509"
 	"iter"
 	"time"
 
@@ -34,7 +33,7 @@ type nodeAudit struct {
 	requests *requestSet
 }
 
-func newNodeAudit(n *node, o Options, known map[[2]*x509.Certificate]bool) *nodeAudit {
+func newNodeAudit(n *node, o Options, known *verdicts) *nodeAudit {
 	a := &nodeAudit{node: n, now: o.At, within: o.Within, policy: o.Policy, issuances: map[*entry]issuance{},
 		signatures: newSignatures(len(n.inv.Objects), known, o.Late)}
 	a.checkAhead()

@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"crypto/x509"
 	"fmt"
-	"maps"
 	"runtime"
 	"slices"
 	"sync"
@@ -58,20 +57,19 @@ func Run(inventories []*inventory.Inventory, o Options) Result {
 // the same result.
 func Rerun(before *Memory, inventories []*inventory.Inventory, o Options) (Result, *Memory) {
 	var audits []*nodeAudit
-	r, after := newResult(o), &Memory{signed: map[[2]*x509.Certificate]bool{}}
+	r, after := newResult(o), &Memory{signed: newVerdicts(before.signatures())}
 	names := nodeNames(inventories, o.Overrides)
-	all := judgeAll(before, inventories, names, o)
+	all := judgeAll(before, after.signed, inventories, names, o)
 	r.grow(all)
 	for i, j := range all {
 		first := len(r.Certificates)
 		r.add(j.part)
 		all[i] = judged{} // a fleet's parts take as much memory as the whole
 		j.known.rows = r.Certificates[first:]
-		if next := j.audit.nextChange(); r.Changes.IsZero() || !next.IsZero() && next.Before(r.Changes) {
-			r.Changes = next
+		if r.Changes.IsZero() || !j.next.IsZero() && j.next.Before(r.Changes) {
+			r.Changes = j.next
 		}
 		audits = append(audits, j.audit)
-		maps.Copy(after.signed, j.audit.made)
 		after.nodes = append(after.nodes, j.known)
 	}
 	if len(audits) > 1 {
@@ -97,25 +95,34 @@ type judged struct {
 	audit *nodeAudit
 	part  Result
 	known remembered
+	// next is as of [nodeAudit.nextChange].
+	next time.Time
 }
 
 // judgeAll audits each node for itself, on all processors.
-func judgeAll(before *Memory, inventories []*inventory.Inventory, names []string, o Options) []judged {
+func judgeAll(before *Memory, signed *verdicts, inventories []*inventory.Inventory, names []string, o Options) []judged {
 	all := make([]judged, len(inventories))
-	judge := func(i int) {
+	onAllProcessors(len(inventories), func(i int) {
 		known := before.node(inventories[i], names[i], o)
-		j := judged{audit: newNodeAudit(known.node, o, before.signatures()), known: known, part: newResult(o)}
+		j := judged{audit: newNodeAudit(known.node, o, signed), known: known, part: newResult(o)}
 		j.part.addNode(j.audit, known.rows)
+		j.next = j.audit.nextChange()
 		all[i] = j
-	}
+	})
+	return all
+}
+
+// onAllProcessors calls a function with each number below n, and returns once all calls
+// have. A panic in one ends those of its processor, and is the caller's.
+func onAllProcessors(n int, do func(i int)) {
 	var workers sync.WaitGroup
 	var next atomic.Int64
-	panicked := make([]any, min(len(inventories), runtime.GOMAXPROCS(0)))
+	panicked := make([]any, min(n, runtime.GOMAXPROCS(0)))
 	for w := range panicked {
 		workers.Go(func() {
-			defer func() { panicked[w] = recover() }() // it is the caller's, who may bear it
-			for i := int(next.Add(1)) - 1; i < len(inventories); i = int(next.Add(1)) - 1 {
-				judge(i)
+			defer func() { panicked[w] = recover() }()
+			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
+				do(i)
 			}
 		})
 	}
@@ -125,7 +132,6 @@ func judgeAll(before *Memory, inventories []*inventory.Inventory, names []string
 			panic(p)
 		}
 	}
-	return all
 }
 
 // grow makes room for the parts of all nodes.

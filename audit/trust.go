@@ -5,9 +5,7 @@ import (
 	"certaudit/audit/inventory"
 	"crypto/x509"
 	"errors"
-	"maps"
 	"path"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -158,13 +156,13 @@ func (n *nodeAudit) checkAhead() {
 	if len(n.entries) < aheadFrom {
 		return
 	}
-	var pairs [][2]*x509.Certificate
+	var pairs []signature
 	units := 0
 	cas := n.authoritiesByName()
 	for e := range n.decoded((*entry).isLeaf) {
 		for _, ca := range cas[string(e.cert.RawIssuer)] {
-			pair := [2]*x509.Certificate{ca.Certificate, e.cert.Certificate}
-			if _, known := n.before[pair]; known || !couldSign(pair[0], pair[1]) || tooCostly(ca.PublicKey) != "" {
+			pair := signature{ca.Certificate, e.cert.Certificate}
+			if _, known := n.known.of(pair); known || !couldSign(pair[0], pair[1]) || tooCostly(ca.PublicKey) != "" {
 				continue
 			}
 			if units += cost(ca.PublicKey); units <= maxWork+n.extra {
@@ -175,28 +173,11 @@ func (n *nodeAudit) checkAhead() {
 	if len(pairs) < aheadFrom {
 		return
 	}
-	made, done := make([]bool, len(pairs)), make([]bool, len(pairs))
-	var all sync.WaitGroup
-	workers := runtime.GOMAXPROCS(0)
-	for w := range workers {
-		all.Go(func() {
-			// What panics here is left for the check that asks for it.
-			defer func() { _ = recover() }()
-			for i := w; i < len(pairs); i += workers {
-				made[i] = pairs[i][1].CheckSignatureFrom(pairs[i][0]) == nil
-				done[i] = true
-			}
-		})
-	}
-	all.Wait()
-	known := make(map[[2]*x509.Certificate]bool, len(n.before)+len(pairs))
-	maps.Copy(known, n.before)
-	for i, pair := range pairs {
-		if done[i] {
-			known[pair] = made[i]
-		}
-	}
-	n.before = known
+	onAllProcessors(len(pairs), func(i int) {
+		// What panics here is left for the check that asks for it.
+		defer func() { _ = recover() }()
+		n.known.note(pairs[i], pairs[i][1].CheckSignatureFrom(pairs[i][0]) == nil)
+	})
 }
 
 // sameName reports whether one of the bundle's certificates has the name that

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 )
 
@@ -88,15 +89,15 @@ const spentWords = "more signatures would have to be verified than time is spent
 type signatures struct {
 	// extra is added to maxWork.
 	extra, spent int
-	made         map[[2]*x509.Certificate]bool
-	// before holds those of an earlier run.
-	before map[[2]*x509.Certificate]bool
+	made         map[signature]bool
+	// known are those of all nodes and of an earlier run.
+	known *verdicts
 	// exhausted says that the work was used up; passed, why something was not
 	// verified. Whoever wants to know clears them first.
 	exhausted bool
 	passed    string
 	// built, where it is not nil, remembers what chains led to, for several nodes.
-	built map[buildKey]error
+	built map[buildKey]built
 	// late is as of [Options].
 	late func() bool
 	// lasts says which certificates are taken to last, whatever their dates say; nil for
@@ -104,8 +105,50 @@ type signatures struct {
 	lasts func(*x509.Certificate) bool
 }
 
-func newSignatures(objects int, before map[[2]*x509.Certificate]bool, late func() bool) signatures {
-	return signatures{made: map[[2]*x509.Certificate]bool{}, before: before, extra: workPerObject * objects, late: late}
+func newSignatures(objects int, known *verdicts, late func() bool) signatures {
+	if known == nil {
+		known = newVerdicts(nil)
+	}
+	return signatures{made: map[signature]bool{}, known: known, extra: workPerObject * objects, late: late}
+}
+
+// signature is a certificate behind the one that may have signed it; without that, the
+// one that may have signed itself.
+type signature [2]*x509.Certificate
+
+// verdicts say of signatures whether they are so, which is the same on every node. They may be
+// used by several goroutines.
+type verdicts struct {
+	mu sync.Mutex
+	// before are those of an earlier run, and made those that this one asked for.
+	before, made map[signature]bool
+}
+
+// newVerdicts returns the verdicts of a run behind another; nil for none.
+func newVerdicts(earlier *verdicts) *verdicts {
+	v := &verdicts{made: map[signature]bool{}}
+	if earlier != nil {
+		v.before = earlier.made
+	}
+	return v
+}
+
+func (v *verdicts) of(s signature) (made, known bool) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if made, known = v.made[s]; known {
+		return made, true
+	}
+	if made, known = v.before[s]; known {
+		v.made[s] = made
+	}
+	return made, known
+}
+
+func (v *verdicts) note(s signature, made bool) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.made[s] = made
 }
 
 func (s *signatures) isLate() bool { return s.late != nil && s.late() }
@@ -165,17 +208,22 @@ func (s *signatures) maybeIssued(ca, cert *x509.Certificate) bool {
 // verified reports whether the key of a CA, which may sign, made the signature of a
 // certificate.
 func (s *signatures) verified(ca, cert *x509.Certificate) (made, known bool) {
-	pair := [2]*x509.Certificate{ca, cert}
-	if made, known = s.made[pair]; known {
+	return s.once(signature{ca, cert}, ca.PublicKey, func() bool { return cert.CheckSignatureFrom(ca) == nil })
+}
+
+// once reports what a signature is found to be the first time that any node asks.
+func (s *signatures) once(of signature, public any, check func() bool) (made, known bool) {
+	if made, known = s.made[of]; known {
 		return made, true
 	}
-	if !s.mayVerify(ca.PublicKey) {
+	if !s.mayVerify(public) {
 		return false, false
 	}
-	if made, known = s.before[pair]; !known {
-		made = cert.CheckSignatureFrom(ca) == nil
+	if made, known = s.known.of(of); !known {
+		made = check()
+		s.known.note(of, made)
 	}
-	s.made[pair] = made
+	s.made[of] = made
 	return made, true
 }
 
@@ -192,20 +240,16 @@ func (s *signatures) selfSigned(cert *x509.Certificate) bool {
 // plain reports whether the key of one certificate made the signature of another,
 // whatever the first one may do.
 func (s *signatures) plain(signer, cert *x509.Certificate) (made, known bool) {
-	pair := [2]*x509.Certificate{cert, nil}
+	check := func() bool {
+		return signer.CheckSignature(cert.SignatureAlgorithm, cert.RawTBSCertificate, cert.Signature) == nil
+	}
 	if signer == cert {
-		if made, known = s.made[pair]; known {
-			return made, true
-		}
+		return s.once(signature{cert, nil}, cert.PublicKey, check)
 	}
 	if !s.mayVerify(signer.PublicKey) {
 		return false, false
 	}
-	made = signer.CheckSignature(cert.SignatureAlgorithm, cert.RawTBSCertificate, cert.Signature) == nil
-	if signer == cert {
-		s.made[pair] = made
-	}
-	return made, true
+	return check(), true
 }
 
 // affordable are those certificates that signatures are verified with. why is not
@@ -260,13 +304,24 @@ func (s *signatures) build(cert *x509.Certificate, chain, roots []*x509.Certific
 		return s.buildTo(cert, chain, roots, o, false)
 	}
 	key := buildKey{sumOf([]*x509.Certificate{cert}), sumOf(chain), sumOf(roots), o.DNSName, o.CurrentTime.UnixNano(), slices.Max(o.KeyUsages)}
-	err, known := s.built[key]
-	if !known {
-		if err = s.buildTo(cert, chain, roots, o, false); !isUnverified(err) {
-			s.built[key] = err
-		}
+	b, known := s.built[key]
+	switch {
+	case !known:
+		b.err = s.buildTo(cert, chain, roots, o, false)
+	case !b.paid && !s.spend(s.trial(cert, chain, roots).units):
+		b.err = unverified{spentWords}
 	}
-	return err
+	if b.paid = true; !isUnverified(b.err) {
+		s.built[key] = b
+	}
+	return b.err
+}
+
+// built is what a chain led to, and whether the work was spent on a node: that which is
+// done ahead is spent where it is asked for first.
+type built struct {
+	err  error
+	paid bool
 }
 
 // buildKey is what the verdict on a chain depends on.
@@ -290,34 +345,51 @@ func sumOf(certs []*x509.Certificate) (sum [sha256.Size]byte) {
 
 // buildTo is build with the roots of the system, if these are to be taken.
 func (s *signatures) buildTo(cert *x509.Certificate, chain, roots []*x509.Certificate, o x509.VerifyOptions, system bool) error {
-	cert, chain, roots = s.lasting([]*x509.Certificate{cert})[0], s.lasting(chain), s.lasting(roots)
-	names := map[string]bool{string(cert.RawIssuer): true}
-	for _, c := range chain {
-		names[string(c.RawIssuer)] = true
-	}
-	between, whyBetween := affordable(names, chain)
-	trusted, whyTrusted := affordable(names, roots)
-	units, checks := 0, 0
-	for _, list := range [][]*x509.Certificate{trusted, between} {
-		for _, c := range list {
-			if names[string(c.RawSubject)] && checks < maxChecks {
-				checks++
-				units = max(units, cost(c.PublicKey))
-			}
-		}
-	}
-	if !s.spend(units * checks) {
+	t := s.trial(cert, chain, roots)
+	if !s.spend(t.units) {
 		return unverified{spentWords}
 	}
-	if o.Intermediates = pool(between); !system {
-		o.Roots = pool(trusted)
+	if o.Intermediates = pool(t.between); !system {
+		o.Roots = pool(t.trusted)
 	}
-	_, err := cert.Verify(o)
-	for _, why := range []string{whyTrusted, whyBetween} {
+	_, err := t.cert.Verify(o)
+	for _, why := range []string{t.whyTrusted, t.whyBetween} {
 		if err != nil && why != "" && isUnknownAuthority(err) {
 			s.passed = why
 			return unverified{why}
 		}
 	}
 	return err
+}
+
+// trial is a chain that is to be built.
+type trial struct {
+	cert             *x509.Certificate
+	between, trusted []*x509.Certificate
+	// units are what it may cost.
+	units int
+	// whyTrusted and whyBetween say why a CA is left out.
+	whyTrusted, whyBetween string
+}
+
+// trial looks at what building a chain takes.
+func (s *signatures) trial(cert *x509.Certificate, chain, roots []*x509.Certificate) (t trial) {
+	t.cert, chain, roots = s.lasting([]*x509.Certificate{cert})[0], s.lasting(chain), s.lasting(roots)
+	names := map[string]bool{string(t.cert.RawIssuer): true}
+	for _, c := range chain {
+		names[string(c.RawIssuer)] = true
+	}
+	t.between, t.whyBetween = affordable(names, chain)
+	t.trusted, t.whyTrusted = affordable(names, roots)
+	checks := 0
+	for _, list := range [][]*x509.Certificate{t.trusted, t.between} {
+		for _, c := range list {
+			if names[string(c.RawSubject)] && checks < maxChecks {
+				checks++
+				t.units = max(t.units, cost(c.PublicKey))
+			}
+		}
+	}
+	t.units *= checks
+	return t
 }
