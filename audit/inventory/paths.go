@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"certaudit/parsers"
 )
@@ -64,6 +65,11 @@ type scanner struct {
 	progress func(int)
 	// each is what is done with a file; named says that somebody named it.
 	each func(name string, now mark, named bool)
+	// fetches: files are read before their turn, of which now is the one that each looks at;
+	// nil for one that is read in its turn. held are the bytes of those whose turn will come.
+	fetches bool
+	now     *fetched
+	held    atomic.Int64
 	// node reads a node from a folder of the host; nil where trees of nodes are
 	// folders like others. nodes are what it read.
 	node  func(dir string) (*Inventory, error)
@@ -85,7 +91,7 @@ type scanner struct {
 // newScanner returns a scanner for certificates, keys and objects. Paths below
 // here, unless that is "", are shown relative to it.
 func newScanner(g *gatherer, here string) *scanner {
-	s := &scanner{gatherer: g, here: here}
+	s := &scanner{gatherer: g, here: here, fetches: true}
 	s.each = s.file
 	return s
 }
@@ -208,6 +214,11 @@ func (s *scanner) note(name string, kind parsers.Kind, detail string) {
 func (s *scanner) scan(name string, named bool) {
 	f, isDir, m := s.root.look(name)
 	s.root.note(f.Path, m)
+	s.visit(name, f, isDir, m, named)
+}
+
+// visit is scan for what was looked at.
+func (s *scanner) visit(name string, f File, isDir bool, m mark, named bool) {
 	switch {
 	case s.isLate(name):
 	case s.files >= maxScanned:
@@ -234,13 +245,43 @@ func (s *scanner) folder(dir string) {
 	if s.tree(dir, names) {
 		return
 	}
-	for _, n := range names {
+	names = slices.DeleteFunc(names, func(n string) bool {
 		// The kubelet keeps what a volume holds, and held, in folders that begin with two
 		// dots, behind links (kubernetes pkg/volume/util/atomic_writer.go).
-		if name := path.Join(dir, n); n != ".git" && !strings.HasPrefix(n, "..") && !s.excluded(name) {
-			s.scan(name, false)
+		return n == ".git" || strings.HasPrefix(n, "..") || s.excluded(path.Join(dir, n))
+	})
+	next := s.fetch(dir, names[:min(len(names), fetchAtOnce)])
+	for len(names) > 0 {
+		batch := next
+		rest := names[len(batch):]
+		next = s.fetch(dir, rest[:min(len(rest), fetchAtOnce)])
+		for i, f := range batch {
+			s.scanFetched(path.Join(dir, names[i]), f)
 		}
+		names = rest
 	}
+}
+
+// scanFetched is scan for a name in a folder that may have been read before.
+func (s *scanner) scanFetched(name string, f *fetched) {
+	if f = s.take(f); f == nil {
+		s.scan(name, false)
+		return
+	}
+	s.root.note(name, f.seen)
+	s.now = f
+	s.visit(name, f.file, false, f.seen, false)
+	s.now = nil
+	clear(f.data)
+}
+
+// read is that of the root for the file whose turn it is.
+func (s *scanner) read(name string) (File, []byte) {
+	if s.now == nil {
+		return s.root.read(name)
+	}
+	s.root.note(name, s.now.opened)
+	return s.now.file, s.now.data
 }
 
 func (s *scanner) file(name string, now mark, named bool) {
@@ -256,7 +297,7 @@ func (s *scanner) file(name string, now mark, named bool) {
 		s.material(f.Path, m)
 		return
 	}
-	f, data := s.root.read(name)
+	f, data := s.read(name)
 	f.Path = s.shown(name)
 	if s.here != "" {
 		f.Mode &^= os.ModePerm // a repository does not keep modes
@@ -363,6 +404,11 @@ func (s *scanner) found(name string, data []byte) {
 
 // foundLater is found for a file that no password opens. Nothing is left of its bytes.
 func (s *scanner) foundLater(name string, data []byte) {
+	if s.now != nil {
+		s.addAll()
+		s.parts(name, s.now.parts)
+		return
+	}
 	s.later(len(data), func() func() {
 		parts := parsers.ParseFound(parsers.Origin{Path: name}, data, nil)
 		clear(data)

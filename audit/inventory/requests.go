@@ -39,7 +39,7 @@ func GatherRequests(here string, paths []string, stdin io.Reader) (*RequestInven
 	defer r.close()
 	in := &RequestInventory{}
 	s := &requestScanner{newScanner(newGatherer(r), slashed(here)), in}
-	s.each, in.Input = s.file, s.inv
+	s.each, s.fetches, in.Input = s.file, false, s.inv
 	for _, name := range paths {
 		if name == stdinName {
 			s.stream(stdin)

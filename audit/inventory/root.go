@@ -128,6 +128,16 @@ func (r *root) into(name string) (*folder, error) {
 		return r.last, nil
 	}
 	r.leave()
+	in, err := r.folderAt(name)
+	if err != nil {
+		return nil, err
+	}
+	r.last = in
+	return in, nil
+}
+
+// folderAt opens a folder for whoever closes it.
+func (r *root) folderAt(name string) (*folder, error) {
 	rel, err := r.resolve(name)
 	if err != nil {
 		return nil, err
@@ -136,8 +146,7 @@ func (r *root) into(name string) (*folder, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.last = &folder{name, path.Join("/", filepath.ToSlash(rel)), sub}
-	return r.last, nil
+	return &folder{name, path.Join("/", filepath.ToSlash(rel)), sub}, nil
 }
 
 // isFolder reports whether a folder lies at a path of the host.
