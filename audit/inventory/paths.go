@@ -309,7 +309,10 @@ func (s *scanner) file(name string, now mark, named bool) {
 			s.lose(name, parsers.KindUnsupported, "is a snapshot of a node, which certaudit audit judges")
 			break
 		}
-		s.snapshots(name, bytes.NewReader(data))
+		s.snapshots(name, snapshotsIn(data, s.certificates)) // which is decoded later, and public
+		if s.now != nil {
+			s.now.data = nil
+		}
 		return
 	case f.State == Readable && ofNode: // what a component cannot read of it is its fault
 		if len(known.Certificates)+len(known.Keys) > 0 {

@@ -99,7 +99,7 @@ func (s *scanner) set(name string, b *bufio.Reader, named bool) bool {
 	case err != nil:
 		s.lose(name, KindUnreadable, err.Error())
 	case what == someSnapshots:
-		s.snapshots(name, r)
+		s.snapshots(name, newSnapshotReader(r, s.certificates))
 	case what == tarArchive && s.archive != "":
 		s.lose(name, parsers.KindUnsupported, "is an archive within an archive, and was not read")
 	case what == tarArchive:
@@ -113,8 +113,8 @@ func (s *scanner) set(name string, b *bufio.Reader, named bool) bool {
 }
 
 // snapshots adds the nodes of snapshots that follow one another.
-func (s *scanner) snapshots(name string, r io.Reader) {
-	reader, broken := newSnapshotReader(r, s.certificates), false
+func (s *scanner) snapshots(name string, reader *SnapshotReader) {
+	broken := false
 	for n := 1; !broken && !s.isLate(name); n++ {
 		text, err := reader.next()
 		if errors.Is(err, io.EOF) {

@@ -97,6 +97,8 @@ func (inv *Inventory) embedded() iter.Seq[*parsers.Material] {
 type SnapshotReader struct {
 	in    *meter
 	lines *bufio.Reader
+	// text is what is in memory and was not read; in and lines are nil then.
+	text []byte
 	// decoder reads what is not one snapshot a line; nil until such comes.
 	decoder *json.Decoder
 	known   *pool
@@ -108,6 +110,11 @@ func NewSnapshotReader(r io.Reader) *SnapshotReader { return newSnapshotReader(r
 func newSnapshotReader(r io.Reader, known *pool) *SnapshotReader {
 	in := &meter{r: r}
 	return &SnapshotReader{in: in, lines: bufio.NewReaderSize(in, 4<<10), known: known}
+}
+
+// snapshotsIn is [NewSnapshotReader] for a text of at most [MaxFileBytes].
+func snapshotsIn(text []byte, known *pool) *SnapshotReader {
+	return &SnapshotReader{text: text, known: known}
 }
 
 // Next returns the next snapshot, and io.EOF behind the last. After any other error
@@ -122,19 +129,25 @@ func (r *SnapshotReader) Next() (*Inventory, error) {
 
 // next returns the text of the next snapshot.
 func (r *SnapshotReader) next() ([]byte, error) {
-	r.in.left = maxSnapshot
-	if r.decoder == nil {
-		line, err := r.lines.ReadBytes('\n')
+	if r.in != nil {
+		r.in.left = maxSnapshot
+	}
+	for r.decoder == nil {
+		line, err := r.line()
 		text := bytes.TrimSpace(line)
 		switch {
 		case len(text) == 0 && err == nil:
-			return r.next()
+			continue
 		case len(text) == 0 && errors.Is(err, io.EOF):
 			return nil, io.EOF
 		case isOneValue(text):
 			return text, nil
 		}
-		r.decoder = json.NewDecoder(io.MultiReader(bytes.NewReader(line), r.lines))
+		var rest io.Reader = bytes.NewReader(r.text)
+		if r.lines != nil {
+			rest = r.lines
+		}
+		r.decoder = json.NewDecoder(io.MultiReader(bytes.NewReader(line), rest))
 	}
 	var text json.RawMessage
 	switch err := r.decoder.Decode(&text); {
@@ -146,6 +159,22 @@ func (r *SnapshotReader) next() ([]byte, error) {
 		return nil, fmt.Errorf("is no snapshot: %w", err)
 	}
 	return text, nil
+}
+
+// line returns what there is up to the next line break, with an error where there is none.
+func (r *SnapshotReader) line() ([]byte, error) {
+	if r.lines != nil {
+		return r.lines.ReadBytes('\n')
+	}
+	end := bytes.IndexByte(r.text, '\n') + 1
+	if end == 0 {
+		line := r.text
+		r.text = nil
+		return line, io.EOF
+	}
+	line := r.text[:end]
+	r.text = r.text[end:]
+	return line, nil
 }
 
 // isOneValue reports whether a text begins with the brace that its last byte closes: it is one
