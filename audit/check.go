@@ -128,6 +128,9 @@ func (p *pass) reportEntry(e *entry, f finding) {
 			p.findings[i].join(p.check.usual(f.severity), f.remedy)
 			return
 		}
+		if p.reported == nil {
+			p.reported = map[statementKey]int{}
+		}
 		p.reported[what] = len(p.findings)
 	}
 	p.report(f)
@@ -158,7 +161,7 @@ func (c Check) usual(severity Severity) Severity { return cmp.Or(severity, c.Sev
 
 // runOn runs a check over a node.
 func (c Check) runOn(n *nodeAudit) (findings []Finding, o Outcome) {
-	p := &pass{nodeAudit: n, tally: tally{check: c}, reported: map[statementKey]int{}}
+	p := &pass{nodeAudit: n, tally: tally{check: c}}
 	n.exhausted, n.passed = false, ""
 	p.tally.run(n.isLate(), func() {
 		c.run(p)

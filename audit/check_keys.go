@@ -49,14 +49,19 @@ func (p *pass) foreignAuthorityKey(e *entry, key string) finding {
 	return finding{severity: Warning, remedy: p.reissue(e), message: fmt.Sprintf("the private key of %s is not that of this CA; %s can issue nothing with the pair", key, user)}
 }
 
+// kubeadmAuthorities are the keys of kubeadm's CAs.
+var kubeadmAuthorities = sync.OnceValue(func() []inventory.KubeadmFile {
+	return slices.DeleteFunc(inventory.KubeadmFiles(), func(k inventory.KubeadmFile) bool { return k.Holds != inventory.HoldsSignerKey })
+})
+
 // kubeadmAuthorityKeys judges the keys of kubeadm's CAs that no component names, beside
 // certificates that some do.
 func (p *pass) kubeadmAuthorityKeys() {
-	for _, k := range inventory.KubeadmFiles() {
+	for _, k := range kubeadmAuthorities() {
 		cert, file := p.certPath(k.Pair), p.certPath(k.Path)
 		ref, named := p.inv.ReferenceTo(file, inventory.HoldsSignerKey)
 		i := slices.IndexFunc(p.entries, func(e *entry) bool { return e.place.Path == cert && e.cert != nil && e.role.isCA() })
-		if k.Holds != inventory.HoldsSignerKey || !named || i < 0 || p.isSigningPair(cert, file) {
+		if !named || i < 0 || p.isSigningPair(cert, file) {
 			continue
 		}
 		e := p.entries[i]

@@ -8,6 +8,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
 
 	"certaudit/audit/inventory"
 	"certaudit/parsers"
@@ -43,11 +44,11 @@ func expirations(n *nodeAudit) ([]Expiration, error) {
 
 // kubeadmCertificates are the files that kubeadm certs check-expiration lists, in
 // its order.
-func kubeadmCertificates() []inventory.KubeadmFile {
+var kubeadmCertificates = sync.OnceValue(func() []inventory.KubeadmFile {
 	files := slices.DeleteFunc(inventory.KubeadmFiles(), func(k inventory.KubeadmFile) bool { return k.Name == "" })
 	slices.SortFunc(files, func(a, b inventory.KubeadmFile) int { return cmp.Compare(a.Name, b.Name) })
 	return files
-}
+})
 
 // controlPlane reports whether kubeadm's control plane lives on the node.
 func (n *node) controlPlane() bool {

@@ -21,10 +21,12 @@ type remedy []string
 func (r remedy) text() string {
 	lines := make([]string, len(r))
 	for i, line := range r {
-		lines[i] = strings.NewReplacer("\n", `\n`, "\r", `\r`).Replace(line)
+		lines[i] = shownBreaks.Replace(line)
 	}
 	return strings.Join(lines, "\n")
 }
+
+var shownBreaks = strings.NewReplacer("\n", `\n`, "\r", `\r`)
 
 // plainWord matches what every shell takes as it stands.
 var plainWord = regexp.MustCompile(`^[A-Za-z0-9/._][A-Za-z0-9/._:@%+=,-]*$`)

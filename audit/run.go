@@ -224,6 +224,7 @@ func (r *Result) judge(n *nodeAudit, checks []Check) {
 
 func (r *Result) addNode(n *nodeAudit, rows []Certificate) {
 	r.Nodes = append(r.Nodes, n.described())
+	r.Outcomes = slices.Grow(r.Outcomes, len(roster))
 	first := len(r.Findings)
 	r.judge(n, checksOf(scopeNode))
 	if n.hasObjects() {
