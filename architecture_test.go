@@ -43,6 +43,7 @@ var guests = map[string][]string{
 	"github.com/coreos/go-systemd/v22":        {"cmd/serve.go"},
 	"github.com/cyphar/filepath-securejoin":   {"audit/inventory/root.go"},
 	"github.com/fsnotify/fsnotify":            {"cmd/serve_watch_linux.go"},
+	"github.com/go-json-experiment/json":      {"audit/inventory/snapshot.go"},
 	"github.com/olekukonko/tablewriter":       {"report/table.go"},
 	"github.com/pavlo-v-chernykh/keystore-go": {"parsers/keystore_formats.go"},
 	"github.com/prometheus/client_golang":     {"cmd/serve_scrape.go"},
