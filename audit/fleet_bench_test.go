@@ -3,7 +3,9 @@ package audit_test
 import (
 	"bytes"
 	"crypto/x509"
+	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -18,11 +20,14 @@ import (
 	"certaudit/audit"
 	"certaudit/audit/inventory"
 	"certaudit/fixtures"
+	"certaudit/parsers"
 )
 
-// BenchmarkFleet audits the snapshots of a cluster beside the floor: read and decode each,
-// and verify each certificate once, on all processors. CERTAUDIT_FLEET is the
-// largest number of nodes; making those of 5000 takes minutes.
+// BenchmarkFleet audits the snapshots of a cluster beside two floors, on all processors. Both
+// read each snapshot and verify each certificate once. The one decodes by the reader of
+// snapshots, with all certificates; the other by encoding/json, into the same type, and
+// each distinct certificate by crypto/x509. CERTAUDIT_FLEET is the largest number of
+// nodes; making those of 5000 takes minutes.
 func BenchmarkFleet(b *testing.B) {
 	most, err := strconv.Atoi(os.Getenv("CERTAUDIT_FLEET"))
 	if err != nil {
@@ -34,12 +39,18 @@ func BenchmarkFleet(b *testing.B) {
 		}
 		f := newFleet(b, nodes)
 		b.Run(fmt.Sprintf("nodes=%d", nodes), func(b *testing.B) {
-			var floor, ours time.Duration
+			var floor, plain, ours time.Duration
 			var live uint64
 			for b.Loop() {
 				begun := time.Now()
-				f.floor(b)
+				f.floor(b, func(text []byte, _ string) error {
+					_, err := inventory.NewSnapshotReader(bytes.NewReader(text)).Next()
+					return err
+				})
 				floor += time.Since(begun)
+				begun = time.Now()
+				f.floor(b, f.decodePlainly)
+				plain += time.Since(begun)
 				begun = time.Now()
 				inventories, _, err := inventory.GatherPaths("/", []string{f.dir}, nil, nil)
 				do(b, err)
@@ -51,6 +62,7 @@ func BenchmarkFleet(b *testing.B) {
 				live = liveBytes(inventories, r)
 			}
 			b.ReportMetric(ours.Seconds()/floor.Seconds(), "x-floor")
+			b.ReportMetric(ours.Seconds()/plain.Seconds(), "x-plain-floor")
 			b.ReportMetric(float64(live)/float64(nodes)/1024, "KiB/node")
 			b.ReportMetric(float64(f.rows), "certificates")
 		})
@@ -103,7 +115,23 @@ func newFleet(b *testing.B, nodes int) *fleet {
 	return f
 }
 
-func (f *fleet) floor(b *testing.B) {
+// decodePlainly decodes a snapshot by the standard library, and of its certificates those
+// that no other file has been given to.
+func (f *fleet) decodePlainly(text []byte, file string) error {
+	var s struct {
+		Certificates map[string][]byte    `json:"certificates"`
+		Inventory    *inventory.Inventory `json:"inventory"`
+	}
+	err := json.Unmarshal(text, &s)
+	for _, c := range f.certs[file] {
+		_, wrong := x509.ParseCertificate(s.Certificates[parsers.Fingerprint(c)])
+		err = errors.Join(err, wrong)
+	}
+	return err
+}
+
+// floor reads each file, has it decoded, and verifies its certificates.
+func (f *fleet) floor(b *testing.B, decode func(text []byte, file string) error) {
 	files := make([]string, 0, len(f.certs))
 	for file := range f.certs {
 		files = append(files, file)
@@ -117,7 +145,7 @@ func (f *fleet) floor(b *testing.B) {
 				if err != nil {
 					b.Error(err)
 				}
-				if _, err := inventory.NewSnapshotReader(bytes.NewReader(text)).Next(); err != nil {
+				if err := decode(text, files[i]); err != nil {
 					b.Error(err)
 				}
 				for _, c := range f.certs[files[i]] {

@@ -10,7 +10,7 @@ import (
 
 const (
 	// fetchAtOnce is how many files of a folder are read before the first of them is added.
-	fetchAtOnce = 64
+	fetchAtOnce = 32
 	// maxFetched bounds the bytes of a file that is read before its turn.
 	maxFetched = 128 << 10
 )
