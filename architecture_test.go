@@ -29,11 +29,12 @@ const module = "certaudit/"
 // it needs.
 var rooms = map[string][]string{
 	"parsers":         {},
+	"parsers/logs":    {"parsers"},
 	"fixtures":        {},
 	"audit/inventory": {"parsers"},
-	"audit":           {"parsers", "audit/inventory"},
+	"audit":           {"parsers", "parsers/logs", "audit/inventory"},
 	"report":          {"parsers", "audit"},
-	"cmd":             {"parsers", "audit/inventory", "audit", "report", "fixtures"},
+	"cmd":             {"parsers", "parsers/logs", "audit/inventory", "audit", "report", "fixtures"},
 	"cmd/certaudit":   {"cmd"},
 	"proof":           {}, // tests alone
 }
@@ -73,11 +74,11 @@ var doors = []struct {
 	{regexp.MustCompile(`^fmt\.(Print|Printf|Println|Scan|Scanf|Scanln)$`), nil, "a writer is an argument"},
 	{regexp.MustCompile(`^log(/slog)?\.`), []string{"cmd"}, "only the server logs"},
 	{regexp.MustCompile(`^(math/rand|math/rand/v2|crypto/rand)\.`), nil, "the same input gives the same bytes"},
-	{regexp.MustCompile(`^(os/exec|plugin|unsafe|C)\.|^os\.StartProcess$|^syscall\.(Exec|ForkExec|StartProcess|Syscall.*)$`), []string{"cmd/collect.go", "cmd/collect_ssh.go"}, "nothing is run but ssh, by collect"},
+	{regexp.MustCompile(`^(os/exec|plugin|unsafe|C)\.|^os\.StartProcess$|^syscall\.(Exec|ForkExec|StartProcess|Syscall.*)$`), []string{"cmd/collect.go", "cmd/collect_ssh.go", "cmd/logs_journal.go"}, "nothing is run but ssh, by collect, and journalctl, by logs"},
 	{regexp.MustCompile(`^os\.(Create|CreateTemp|OpenFile|WriteFile|Rename|Remove|RemoveAll|Mkdir|MkdirAll|MkdirTemp|Symlink|Link|Chmod|Chown|Lchown|Chtimes|Truncate|Chdir|Setenv|Unsetenv|CopyFS)$`),
 		[]string{"cmd/output.go", "cmd/audit.go", "fixtures/node.go"}, "only reports, baselines and the demonstration are written"},
 	{regexp.MustCompile(`^os\.(Open|OpenRoot|OpenInRoot|ReadFile|ReadDir|DirFS|NewFile|Pipe)$`),
-		[]string{"audit/inventory/root.go", "cmd/audit.go", "cmd/inspect.go", "cmd/collect_ssh.go"}, "a node's files are read below its root"},
+		[]string{"audit/inventory/root.go", "cmd/audit.go", "cmd/inspect.go", "cmd/collect_ssh.go", "cmd/logs_sources.go"}, "a node's files are read below its root"},
 	{regexp.MustCompile(`^net\.(Dial.*|Lookup.*|Resolve.*|Resolver|DefaultResolver)$|^crypto/tls\.(Client|Config|Dial.*)$`),
 		[]string{"audit/inventory/probe.go"}, "only --probe and inspect HOST:PORT dial"},
 	{regexp.MustCompile(`^net\.(Listen.*|File.*)$`), []string{"cmd/serve.go", "cmd/serve_connections.go"}, "only serve listens"},
