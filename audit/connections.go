@@ -66,8 +66,11 @@ type verification struct {
 	served string
 	// at is where the fix starts.
 	at parsers.Origin
-	// presented is the certificate that was refused; nil for none.
+	// presented is the certificate that was refused, or would be shown; nil for none.
 	presented *x509.Certificate
+	// offered is where what is presented stands, and trusted what it is verified with;
+	// zero where that is not in view.
+	offered, trusted parsers.Origin
 	// unset is the flag without which it is broken; the zero one for none.
 	unset unsetFlag
 	// presents says that the fix starts with what is presented, and not with what that
@@ -242,7 +245,7 @@ func (n *nodeAudit) verifyClient(c credentials, a anchors) verification {
 }
 
 func (n *nodeAudit) verifyEnd(end string, c credentials, a anchors, host string, usage x509.ExtKeyUsage) verification {
-	h := verification{verdict: VerdictBroken, paths: slices.Concat(c.paths, a.paths), at: a.at}
+	h := verification{verdict: VerdictBroken, paths: slices.Concat(c.paths, a.paths), at: a.at, offered: c.at, trusted: a.at}
 	if c.served != "" {
 		h.paths, h.served = a.paths, c.at.Path
 	}
@@ -271,6 +274,9 @@ func (n *nodeAudit) verifyEnd(end string, c credentials, a anchors, host string,
 		}
 	default:
 		n.judge(&h, end, c, a.certs, host, usage)
+	}
+	if h.verdict != VerdictBroken && len(c.chain) > 0 {
+		h.presented = c.chain[0]
 	}
 	return h
 }

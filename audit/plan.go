@@ -125,8 +125,13 @@ func (p *planner) finish() []Step {
 		p.add(PhasePlace, m.of, fmt.Sprintf("set the mode of %s to %04o", m.file, m.mode), fmt.Sprintf("chmod %04o ", m.mode)+words(m.file))
 	}
 	p.frame()
-	slices.SortStableFunc(p.steps, func(a, b Step) int { return cmp.Compare(slices.Index(phases, a.Phase), slices.Index(phases, b.Phase)) })
+	p.sortSteps()
 	return p.steps
+}
+
+// sortSteps puts the steps into the order of their phases.
+func (p *planner) sortSteps() {
+	slices.SortStableFunc(p.steps, func(a, b Step) int { return cmp.Compare(slices.Index(phases, a.Phase), slices.Index(phases, b.Phase)) })
 }
 
 // add adds a step, unless it is there.

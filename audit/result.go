@@ -33,6 +33,9 @@ type Result struct {
 	Plan     []Step    `json:"plan,omitempty"`
 	Outcomes []Outcome `json:"outcomes"`
 	Summary  Summary   `json:"summary"`
+	// Logs is what logs beside the nodes say, as [ExplainLogs] ties it to this result; nil
+	// where none were read.
+	Logs *Logs `json:"logs,omitempty"`
 	// Changes is the first instant after At at which the same files may be judged
 	// otherwise, by the dates of certificates; zero for none.
 	Changes time.Time `json:"-"`

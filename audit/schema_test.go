@@ -35,6 +35,7 @@ var schemaFiles = []struct {
 	{"result", "what certaudit audit and certaudit csr write with -o json", "json", reflect.TypeFor[Result]()},
 	{"forecast", "what certaudit forecast writes with -o json", "json", reflect.TypeFor[Forecast]()},
 	{"diff", "what certaudit diff writes with -o json", "json", reflect.TypeFor[Difference]()},
+	{"logs", "what certaudit logs writes with -o json", "json", reflect.TypeFor[Logs]()},
 	{"inspection", "what certaudit inspect writes with -o json", "json", reflect.TypeFor[Inspection]()},
 	{"baseline", "what certaudit audit writes with --write-baseline", "json", reflect.TypeFor[Baseline]()},
 	{"policy", "the policy that --config names", "yaml", reflect.TypeFor[Policy]()},

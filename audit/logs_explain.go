@@ -1,0 +1,571 @@
+package audit
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"certaudit/audit/inventory"
+	"certaudit/parsers"
+	"certaudit/parsers/logs"
+)
+
+// noise are the kinds that scans, health checks and clients that go away make.
+var noise = map[logs.Kind]bool{logs.KindHandshakeEnded: true, logs.KindHandshakeTimeout: true, logs.KindHTTPToTLS: true, logs.KindProtocolMismatch: true}
+
+// recent is how long before the last line of its log one still counts as of now.
+const recent = 10 * time.Minute
+
+// explain ties an event to the nodes.
+func (t *logTies) explain(g logs.Group, o Options) LogEvent {
+	w := t.told(g)
+	e := LogEvent{Kind: string(g.Kind), Component: g.At.Component, Address: g.Peer, Direction: string(g.Direction), Side: string(g.Side),
+		First: g.First, Last: g.Last, Count: g.Count, Source: g.At.Source, Line: g.At.Number, Message: g.Message, Raw: g.Raw}
+	if w.node != nil && (isProgram(e.Component) || w.program == "") {
+		e.Node = w.node.name
+	}
+	guilty, others := t.narrowed(w, e)
+	w.namePeer(&e, guilty, others)
+	line := lineWords(w, e)
+	if e.Causes = t.causes(w, guilty); len(e.Causes) > 0 {
+		clock := clockWords(w, false, o.At)
+		e.Tie, e.Meaning, e.Next = TieCause, sentences(line, causeWords(e.Causes), clock), causeNext(e.Causes[0])
+		if clock != "" {
+			e.Next = sentences("Compare the clocks of both ends with the right time first.", e.Next)
+		}
+		for i := range e.Causes {
+			if e.Causes[i].Connection == "" && len(guilty) > 0 {
+				e.Causes[i].Connection = guilty[0].Label()
+			}
+		}
+	} else {
+		t.explainSound(w, &e, others, line, o)
+	}
+	e.Severity = t.severity(w, e)
+	return e
+}
+
+// narrowed are the matches of a line, by what the other end tells of it, if it does and
+// that fits.
+func (t *logTies) narrowed(w told, e LogEvent) (guilty, others []match) {
+	e.Peer = w.called.component
+	if other, ok := t.otherEnd(w, e); ok {
+		n := w
+		n.Kind, n.Bound, n.Name, n.Valid = other.Kind, other.Bound, other.Name, other.Valid
+		if guilty, others = t.matches(n); len(guilty) > 0 {
+			return guilty, others
+		}
+	}
+	return t.matches(w)
+}
+
+// causes are what explains an event, the worst first; nil for nothing.
+func (t *logTies) causes(w told, guilty []match) []LogCause {
+	var out []LogCause
+	if w.program == "" { // a component's log is called after it, and what people run writes anywhere
+		slices.SortStableFunc(guilty, func(a, b match) int { return cmp.Compare(peopleFirst(a), peopleFirst(b)) })
+	}
+	for _, m := range guilty {
+		out = append(out, t.causesOf(m.suspect)...)
+	}
+	for _, find := range []func(told) []LogCause{t.ofObjects, t.ofOwn, t.ofKubelet, t.ofServer, t.ofBound} {
+		if len(out) == 0 {
+			out = find(w)
+		}
+	}
+	return distinctCauses(out)
+}
+
+func peopleFirst(m match) int {
+	if m.caller == people {
+		return 0
+	}
+	return 1
+}
+
+// ofOwn are the findings about files of the writer's own, of a line that is about such.
+func (t *logTies) ofOwn(w told) []LogCause {
+	if !w.isOfWriter() {
+		return nil
+	}
+	return t.ofFiles(w)
+}
+
+// namePeer fills in who is at the other end: what its address tells, else the client
+// of the only connections that fit.
+func (w told) namePeer(e *LogEvent, guilty, others []match) {
+	r := w.called
+	if w.Side == logs.Server {
+		r = w.caller
+	}
+	e.Peer = cmp.Or(r.component, serviceOf(r.host))
+	if r.node != nil {
+		e.PeerNode = r.node.name
+	}
+	fitting := guilty
+	if len(fitting) == 0 {
+		fitting = others
+	}
+	var names []string
+	for _, m := range fitting {
+		name := m.Client
+		if w.Side != logs.Server {
+			name = componentOf(m.Server)
+		}
+		names = union(names, []string{name})
+	}
+	if running := slices.DeleteFunc(slices.Clone(names), func(name string) bool { return !isProgram(name) }); len(running) == 1 {
+		names = running
+	}
+	if e.Peer == "" && len(names) == 1 && w.Direction != logs.Own && (len(guilty) > 0 || fitting[0].fit > fitUnknown || w.Side == logs.Client) {
+		e.Peer = names[0]
+	}
+}
+
+// severity is what an event is worth: what explains it says that, else whether something
+// that matters is refused at the end of its log.
+func (t *logTies) severity(w told, e LogEvent) Severity {
+	base := Severity(infoOf(w.Kind).Severity)
+	ongoing := w.Last.IsZero() || t.ends[w.At.Source].Sub(w.Last) <= recent
+	switch {
+	case noise[w.Kind] && e.Tie != TieCause:
+		return Info
+	case e.Tie == TieCause && (e.Causes[0].Severity != Info || !ongoing || base == Info):
+		return e.Causes[0].Severity
+	case e.Tie == TieCause:
+		return Warning
+	case e.Tie == TieOver, !ongoing:
+		return Info
+	case e.Tie == TieRestart:
+		return Critical
+	case base == Info:
+		return Info
+	case e.Tie == TieNone && isProgram(w.At.Component) && (w.Direction == logs.Own || isProgram(e.Peer) || w.Side == logs.Client):
+		return Critical
+	}
+	return Warning
+}
+
+// explainSound says what an event means that nothing that is wrong explains.
+func (t *logTies) explainSound(w told, e *LogEvent, others []match, line string, o Options) {
+	info := infoOf(w.Kind)
+	if len(t.nodes) == 0 {
+		e.Meaning, e.Next = sentences(line, info.Meaning, clockWords(w, false, o.At)), t.lookNext(w, *e, info)
+		return
+	}
+	if noise[w.Kind] {
+		e.Tie, e.Meaning, e.Next = TieOpen, sentences(line, info.Meaning), t.lookNext(w, *e, info)
+		return
+	}
+	if w.isOfWriter() {
+		t.explainOwn(w, e, line, o)
+		return
+	}
+	sound, unseen, broken := sorted(others)
+	if len(sound) == 0 && len(broken) == 0 {
+		sound = t.soundServer(w, o)
+	}
+	switch {
+	case w.Side == logs.Server && len(others) > 0 && others[0].fit == fitUnknown:
+		t.explainStranger(w, e, line, info)
+	case len(broken) > 0:
+		causes := t.causesOf(broken[0].suspect)
+		e.Tie = TieOpen
+		e.Meaning = sentences(line, fmt.Sprintf("What is wrong with %s now is another thing: %s.", broken[0].Label(), broken[0].reason))
+		e.Next = "Fix that first, then see whether such lines still come."
+		if len(causes) > 0 {
+			e.Next = causeNext(causes[0]) + " Then see whether such lines still come."
+		}
+	case len(sound) > 0:
+		t.explainStale(w, e, sound, line, o)
+	default:
+		t.explainUnseen(w, e, unseen, line, info)
+	}
+}
+
+// sorted parts what a line may tell of by its verdict.
+func sorted(others []match) (sound, unseen, broken []match) {
+	for _, m := range others {
+		switch m.verdict {
+		case VerdictOK, VerdictUnverified:
+			sound = append(sound, m)
+		case VerdictUnknown:
+			unseen = append(unseen, m)
+		default:
+			broken = append(broken, m)
+		}
+	}
+	return sound, unseen, broken
+}
+
+// explainStranger says that a line of a server's is about a client that is not known.
+func (t *logTies) explainStranger(w told, e *LogEvent, line string, info logs.KindInfo) {
+	e.Tie, e.Peer = TieElsewhere, ""
+	why := "the line does not say which client it is"
+	if w.caller.host != "" {
+		why = fmt.Sprintf("the client at %s is not in view", clip(w.caller.host))
+	}
+	if w.Direction == logs.Refuses {
+		why += ", and none that is shows what the line tells of"
+	} else {
+		why += ", and so not what it verifies with; nothing is wrong with what it is shown"
+	}
+	e.Meaning, e.Next = sentences(line, sentence(why)), t.lookNext(w, *e, info)
+}
+
+// explainUnseen says that an end that matters is not in view.
+func (t *logTies) explainUnseen(w told, e *LogEvent, unseen []match, line string, info logs.KindInfo) {
+	e.Tie = TieElsewhere
+	why := "who wrote it is not among the nodes beside the logs"
+	switch {
+	case len(unseen) > 0 && unseen[0].reason != "":
+		why = unseen[0].reason
+	case e.Node != "" && e.PeerNode == "":
+		why = "the other end is not in view"
+	case e.Node != "":
+		why = "what the two ends show and verify with is not in what they are configured with"
+	}
+	e.Meaning, e.Next = sentences(line, sentence("nothing in view explains it: "+why)), t.lookNext(w, *e, info)
+}
+
+// lookNext says what to look at of which the line alone is known: at what the other end
+// wrote of it, where that is among the logs, or else at what the kind asks for.
+func (t *logTies) lookNext(w told, e LogEvent, info logs.KindInfo) string {
+	if other, ok := t.otherEnd(w, e); ok {
+		return fmt.Sprintf("The other end tells why, in %s:%d: %s. %s", clip(other.At.Source), other.At.Number, infoOf(other.Kind).Title, sentence(detailWords(other.Event)))
+	}
+	next := sentence(info.Look)
+	if the, ok := strings.CutPrefix(next, "The "); ok {
+		next = "Look at the " + the
+	}
+	if host, port := parsers.HostOf(w.Peer), parsers.PortOf(w.Peer); host != "" && w.Side == logs.Client && w.Direction == logs.Refuses {
+		next = sentences(next, fmt.Sprintf("certaudit inspect %s shows what is presented there.", bracketed(clip(host))+":"+cmp.Or(port, "443")))
+	}
+	return cmp.Or(next, "Look at the files of both ends: certaudit audit on their nodes.")
+}
+
+// otherEnd returns the event by which the other end of a line tells why it refused the
+// writer, if it wrote one at the same time.
+func (t *logTies) otherEnd(w told, e LogEvent) (logs.Group, bool) {
+	if w.Direction != logs.Refused || w.Kind != logs.KindBadCertificate && w.Kind != logs.KindUnauthorized && w.Kind != logs.KindUnsupportedCertificate {
+		return logs.Group{}, false
+	}
+	i := slices.IndexFunc(t.groups, func(g logs.Group) bool {
+		apart := g.At.Host != w.At.Host && g.At.Host != "" && w.At.Host != ""
+		if g.Direction != logs.Refuses || g.Side == w.Side || apart && (w.isLoopback() || isLoopback(w.called.host)) || g.First.IsZero() || g.Last.Add(recent).Before(w.First) || w.Last.Add(recent).Before(g.First) {
+			return false
+		}
+		peer := e.Peer
+		if w.Kind == logs.KindUnauthorized {
+			peer = inventory.APIServer
+		}
+		if w.Side == logs.Server {
+			return usualPorts[parsers.PortOf(g.Peer)] == w.At.Component && (peer == "" || g.At.Component == peer)
+		}
+		return peer != "" && g.At.Component == peer
+	})
+	if i < 0 {
+		return logs.Group{}, false
+	}
+	return t.groups[i], true
+}
+
+// soundServer is what the server at the address of a line presents, if what the line says
+// is not true of it: as of a client that is not in view.
+func (t *logTies) soundServer(w told, o Options) []match {
+	if w.called.component == "" {
+		return nil
+	}
+	for _, p := range t.served(w) {
+		x := p.chain[0]
+		ended := o.At.Before(x.NotBefore) || o.At.After(x.NotAfter)
+		switch faults := kindFaults[w.Kind]; {
+		case slices.Contains(faults, faultTime) && !w.Bound.IsZero() && !isBoundOf(x, w.Bound) && !ended:
+		case slices.Contains(faults, faultName) && w.Name != "" && x.VerifyHostname(hostInBrackets(w.Name)) == nil:
+		default:
+			continue
+		}
+		s := suspect{server: p.node, verification: verification{verdict: VerdictOK, presented: x, offered: p.at}}
+		s.Client, s.Server, s.Address = cmp.Or(w.At.Component, "the client"), p.component, w.Peer
+		return []match{{suspect: &s, fit: fitUnknown}}
+	}
+	return nil
+}
+
+// explainOwn says what a line means about files that are in order by now.
+func (t *logTies) explainOwn(w told, e *LogEvent, line string, o Options) {
+	info := infoOf(w.Kind)
+	if w.node == nil || len(w.Paths) == 0 {
+		e.Tie = TieElsewhere
+		if w.node != nil && isProgram(w.At.Component) {
+			e.Tie = TieOpen
+		}
+		e.Meaning, e.Next = sentences(line, "Nothing that is wrong in view explains it.", info.Meaning), t.lookNext(w, *e, info)
+		return
+	}
+	var changed time.Time
+	for _, p := range w.Paths {
+		f, known := w.node.inv.Files[p]
+		if !known || f.State != inventory.Readable {
+			e.Tie = TieElsewhere
+			e.Meaning, e.Next = sentences(line, fmt.Sprintf("%s is not among the files that were read on %s: it may be a path within a container.", clip(p), w.node.name)), t.lookNext(w, *e, info)
+			return
+		}
+		changed = latest(changed, latest(f.ModTime, w.node.started(w.At.Component)))
+	}
+	e.Meaning = sentences(line, sentence(strings.Join(clipAll(w.Paths), ", ")+" is there by now, and nothing is wrong with it"))
+	e.stale(w, changed)
+	if e.Tie == TieOver {
+		e.Next = "Nothing, unless such lines still come."
+		return
+	}
+	t.restart(e, w.node, []string{w.At.Component})
+}
+
+// stale decides whether lines are older than what lies there now, or a process is.
+func (e *LogEvent) stale(w told, changed time.Time) {
+	e.Tie = TieRestart
+	if !w.Last.IsZero() && w.Last.Before(changed) {
+		e.Tie = TieOver
+		e.Meaning += fmt.Sprintf(" It was so until %s, when the last such line was written; on %s what it is about was written, or its process began.", instant(w.Last), instant(changed))
+	}
+}
+
+// explainStale says what a line means about a connection that is in order by now.
+func (t *logTies) explainStale(w told, e *LogEvent, sound []match, line string, o Options) {
+	m := sound[0]
+	presents, verifies := ends(m.suspect)
+	about := fmt.Sprintf("By the files as they are now, %s verifies what %s shows", verifies.name, presents.name)
+	if m.verdict == VerdictUnverified {
+		about = fmt.Sprintf("By the files as they are now, nothing is verified there (%s)", m.reason)
+	}
+	if x := m.presented; x != nil && m.offered.Path != "" {
+		about += fmt.Sprintf(": the certificate in %s%s, valid until %s", m.offered.Path, onNode(presents.node), instant(x.NotAfter))
+	}
+	clock := clockWords(w, isBoundOf(m.presented, w.Bound), o.At)
+	e.Meaning = sentences(line, about+".", clock)
+	if f, ok := t.staleFinding(presents, verifies); ok {
+		e.Tie, e.Causes = TieRestart, []LogCause{t.causeOf(f, m.Label())}
+		e.Meaning, e.Next = sentences(e.Meaning, causeWords(e.Causes)), causeNext(e.Causes[0])
+		if f.Check != checkDiffers { // what is to run is to be decided before anything takes it up
+			e.Next = ""
+			t.restart(e, t.nodeNamed(f.Node), []string{f.Component})
+		}
+		return
+	} else if isBoundOf(m.presented, w.Bound) {
+		e.Tie, e.Next = TieOver, "Compare the clocks of both ends with the right time."
+		return
+	} else {
+		e.stale(w, t.changed(m.suspect, presents, verifies))
+	}
+	if e.Tie == TieOver {
+		e.Next = fmt.Sprintf("Nothing, unless such lines still come: then a process goes on with what was there before, and %s is to be restarted.", joinOr(programsOf(t.holders(w, presents, verifies))))
+		return
+	}
+	t.restartHolders(e, w, presents, verifies)
+}
+
+// party is one end of a connection.
+type party struct {
+	node *nodeAudit
+	// name is as the connection has it, component the program that runs there, "" for
+	// one that nobody restarts, and at what it shows or verifies with.
+	name, component string
+	at              parsers.Origin
+}
+
+// ends are who presents something and who verifies it.
+func ends(s *suspect) (presents, verifies party) {
+	client, server := party{node: s.client, name: s.Client}, party{node: s.server, name: s.Server}
+	for _, p := range []*party{&client, &server} {
+		if c := callerOf(p.name); isProgram(c) {
+			p.component = c
+		}
+	}
+	presents, verifies = server, client
+	if s.byClient {
+		presents, verifies = client, server
+	}
+	presents.at, verifies.at = s.offered, s.trusted
+	return presents, verifies
+}
+
+func onNode(n *nodeAudit) string {
+	if n == nil {
+		return ""
+	}
+	return " on " + n.name
+}
+
+// changed is the last time at which something of what two ends show and verify with was
+// written, or their processes began; zero where nothing says so.
+func (t *logTies) changed(s *suspect, presents, verifies party) time.Time {
+	var last time.Time
+	for _, p := range []party{presents, verifies} {
+		if p.node != nil {
+			last = latest(last, latest(p.node.inv.Files[p.at.Path].ModTime, p.node.started(p.component)))
+		}
+	}
+	if s.presented != nil && last.IsZero() {
+		last = s.presented.NotBefore
+	}
+	return last
+}
+
+func latest(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// staleFinding is one by which the audit, or a line, says that a process of one of two
+// ends goes on with what was there before.
+func (t *logTies) staleFinding(parties ...party) (Finding, bool) {
+	for _, p := range parties {
+		if p.node == nil || p.component == "" {
+			continue
+		}
+		for _, f := range slices.Concat(t.uses, t.findingsAt(p.node)) {
+			if f.Node == p.node.name && f.Component == p.component && slices.Contains(staleChecks, f.Check) {
+				return f, true
+			}
+		}
+	}
+	return Finding{}, false
+}
+
+// holders are the ends whose process may go on with what was there before: of a date, a
+// name or a usage it is who shows the certificate, else the one whose files were written
+// last, and both where that is not known.
+func (t *logTies) holders(w told, presents, verifies party) []party {
+	switch faults := kindFaults[w.Kind]; {
+	case w.Direction == logs.Refuses && !slices.Contains(faults, faultUntrusted) && presents.component != "":
+		return []party{presents}
+	case presents.component == "" && verifies.component == "":
+		return nil
+	case presents.component == "":
+		return []party{verifies}
+	case verifies.component == "":
+		return []party{presents}
+	}
+	both := []party{presents, verifies}
+	if stale := slices.DeleteFunc(slices.Clone(both), party.rereads); len(stale) > 0 {
+		return stale
+	}
+	return both
+}
+
+// rereads reports whether the program at an end takes up by itself what is written to
+// the file of the connection.
+func (p party) rereads() bool {
+	if p.node == nil {
+		return false
+	}
+	for _, ref := range p.node.inv.References {
+		if ref.Component == p.component && (ref.Place().Path == p.at.Path || ref.Path == p.at.Path) {
+			once, known := p.node.readsOnce(ref)
+			return known && !once
+		}
+	}
+	return false
+}
+
+// nodeNamed is the node of a finding.
+func (t *logTies) nodeNamed(name string) *nodeAudit {
+	return t.nodes[slices.IndexFunc(t.nodes, func(n *nodeAudit) bool { return n.name == name })]
+}
+
+func programsOf(parties []party) []string {
+	var names []string
+	for _, p := range parties {
+		names = union(names, []string{p.component + onNode(p.node)})
+	}
+	if names == nil {
+		return []string{"what goes on with it"}
+	}
+	return names
+}
+
+// restartHolders says to restart those that may go on with what was there before.
+func (t *logTies) restartHolders(e *LogEvent, w told, presents, verifies party) {
+	holders := t.holders(w, presents, verifies)
+	e.Meaning = sentences(e.Meaning, fmt.Sprintf("So the line is of before that, or a process goes on with what was there before: %s.", joinOr(programsOf(holders))))
+	byNode := map[*nodeAudit][]string{}
+	var order []*nodeAudit
+	for _, p := range holders {
+		if p.node == nil {
+			continue
+		}
+		if byNode[p.node] == nil {
+			order = append(order, p.node)
+		}
+		byNode[p.node] = union(byNode[p.node], []string{p.component})
+	}
+	if len(order) == 0 {
+		e.Next = "Have whoever shows or verifies it read its files again."
+		return
+	}
+	for _, n := range order {
+		t.restart(e, n, byNode[n])
+	}
+}
+
+// restart says to restart components of a node: none of which something that is wrong
+// now would keep from coming back.
+func (t *logTies) restart(e *LogEvent, n *nodeAudit, components []string) {
+	for _, name := range components {
+		if f, ok := t.hindrance(n, name); ok {
+			e.Next = sentences(e.Next, fmt.Sprintf("Do not restart %s on %s before %s at %s is fixed: it might not come back.", name, n.name, f.Check, where(f.origin())))
+			return
+		}
+	}
+	p := &planner{nodeAudit: n}
+	p.restart(components...)
+	p.restartAll(work{findings: []string{}})
+	p.sortSteps()
+	var titles []string
+	for _, s := range p.steps {
+		if s.Phase == PhaseRestart || s.Phase == PhaseAsk {
+			titles = append(titles, s.Title)
+		}
+		e.Commands = append(e.Commands, s.Commands...)
+	}
+	if titles == nil {
+		titles = []string{"restart " + strings.Join(components, " and ")}
+	}
+	when := "If such lines still come, on"
+	if len(e.Causes) > 0 {
+		when = "On"
+	}
+	e.Next = sentences(e.Next, fmt.Sprintf("%s %s: %s.", when, n.name, strings.Join(titles, "; ")))
+}
+
+// hindrance is a finding that may keep a component of a node from coming back after a
+// restart: a critical one about it, about what it reads, or because of which it reaches
+// something no more; and whatever says that it would take up something else.
+func (t *logTies) hindrance(n *nodeAudit, component string) (Finding, bool) {
+	for _, f := range t.uses {
+		if f.Node == n.name && f.Component == component {
+			return f, true
+		}
+	}
+	reads := map[string]bool{}
+	if c, ok := n.inv.Component(component); ok {
+		reads[c.Origin.Path] = true
+	}
+	for _, ref := range n.inv.References {
+		if ref.Component == component {
+			reads[ref.Place().Path], reads[ref.Origin.Path] = true, true
+		}
+	}
+	for _, f := range t.findingsAt(n) {
+		reaches := !slices.ContainsFunc(f.Breaks, func(label string) bool { return strings.HasPrefix(label, component+" -> ") })
+		if f.Severity == Critical && !reaches || f.Severity == Critical && f.Node == n.name && f.isAbout(func(f Finding) bool { return f.Component == component || reads[f.Path] }) {
+			return f, true
+		}
+	}
+	return Finding{}, false
+}

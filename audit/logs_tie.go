@@ -1,0 +1,494 @@
+package audit
+
+import (
+	"cmp"
+	"crypto/x509"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"certaudit/audit/inventory"
+	"certaudit/parsers"
+	"certaudit/parsers/logs"
+)
+
+// logTies are the nodes beside some logs, with what events are tied to.
+type logTies struct {
+	result Result
+	nodes  []*nodeAudit
+	home   map[*nodeAudit]*clusterAudit
+	// suspects are what the ends of connections present to each other, all of them, those
+	// of the ends on a node, those that anybody may be the client of, and those by the
+	// host that is called.
+	suspects []*suspect
+	of       map[*nodeAudit][]*suspect
+	anybody  []*suspect
+	at       map[string][]*suspect
+	// findings are the indexes of those of each node, and of the clusters under "".
+	findings map[string][]int
+	// certs are the certificates of the result by their SHA-256.
+	certs map[string]*x509.Certificate
+	// uses are what programs use in place of what their files name.
+	uses []Finding
+	// writers are the nodes of the lines that were asked for, by their hosts and components.
+	writers map[logs.Line]writer
+	// groups are the events, and ends the times of the last lines of the sources.
+	groups []logs.Group
+	ends   map[string]time.Time
+}
+
+// suspect is what one end of a connection presents to the other.
+type suspect struct {
+	Connection
+	// client and server are the nodes of the ends; nil where that is not known, or not in
+	// view.
+	client, server *nodeAudit
+	verification
+	// byClient: the client presents it, and the server verifies it.
+	byClient bool
+	// dialled is where the address stands; host, in the form in which it can be compared,
+	// and port are those of the address.
+	dialled    parsers.Origin
+	host, port string
+	// caller and called are the programs of the two ends.
+	caller, called string
+}
+
+// newLogTies returns the ties to the nodes of a result; none where after is nil.
+func newLogTies(r Result, after *Memory, o Options) *logTies {
+	t := &logTies{result: r, home: map[*nodeAudit]*clusterAudit{}, findings: map[string][]int{}, certs: map[string]*x509.Certificate{},
+		of: map[*nodeAudit][]*suspect{}, at: map[string][]*suspect{}, writers: map[logs.Line]writer{}, ends: map[string]time.Time{}}
+	if after == nil {
+		return t
+	}
+	var audits []*nodeAudit
+	for _, known := range after.nodes {
+		audits = append(audits, newNodeAudit(known.node, o, after.signed))
+	}
+	var clusters []*clusterAudit
+	if len(audits) > 1 {
+		clusters = clustersOf(audits)
+	}
+	for _, c := range clusters {
+		c.members = distinct(c.audits)
+		c.indexHosts()
+		c.resolve(c.members)
+		t.join(c, c.audits)
+	}
+	for _, n := range audits {
+		if t.home[n] == nil {
+			c := &clusterAudit{members: []*nodeAudit{n}}
+			c.indexHosts()
+			t.join(c, c.members)
+		}
+	}
+	for _, c := range r.Certificates {
+		t.certs[c.SHA256] = c.X509
+	}
+	for i, f := range r.Findings {
+		t.findings[f.Node] = append(t.findings[f.Node], i)
+		if f.Cluster != "" && f.Node != "" {
+			t.findings[""] = append(t.findings[""], i)
+		}
+	}
+	return t
+}
+
+// join adds the nodes of a cluster, and what their ends present.
+func (t *logTies) join(c *clusterAudit, all []*nodeAudit) {
+	for _, n := range all {
+		t.home[n] = c
+	}
+	t.nodes = append(t.nodes, c.members...)
+	for _, n := range c.members {
+		for i := range n.edges {
+			e := &n.edges[i]
+			client, server := c.endsOf(n, e)
+			t.suspect(suspect{Connection: e.Connection, client: client, server: server, verification: e.serverSide, dialled: e.dialled})
+			for _, h := range []verification{e.clientSide, e.authorization} {
+				t.suspect(suspect{Connection: e.Connection, client: client, server: server, verification: h, byClient: true, dialled: e.dialled})
+			}
+		}
+	}
+	for _, f := range c.refused {
+		t.suspect(suspect{Connection: f.connection, client: f.client, server: f.server, verification: f.verification, byClient: f.byClient, dialled: f.dialled})
+	}
+}
+
+func (t *logTies) suspect(s suspect) {
+	if s.verdict == "" || s.verdict == VerdictNone {
+		return
+	}
+	s.host, s.port = parsers.CanonicalHost(parsers.HostOf(s.Address)), parsers.PortOf(s.Address)
+	if s.port == "" && strings.HasPrefix(s.Address, "https://") {
+		s.port = "443"
+	}
+	s.caller, s.called = callerOf(s.Client), componentOf(s.Server)
+	t.suspects = append(t.suspects, &s)
+	t.at[s.host] = append(t.at[s.host], &s)
+	if s.client == nil && s.Server != inventory.Kubelet {
+		t.anybody = append(t.anybody, &s)
+		return
+	}
+	t.of[s.client] = append(t.of[s.client], &s)
+	if s.server != s.client {
+		t.of[s.server] = append(t.of[s.server], &s)
+	}
+}
+
+// suspectsOf are those that a line may be about, those of the nodes first.
+func (t *logTies) suspectsOf(w told) []*suspect {
+	if w.node == nil {
+		return t.suspects
+	}
+	var nodes []*nodeAudit
+	for _, n := range []*nodeAudit{w.node, w.called.node, w.caller.node} {
+		if n != nil && !slices.Contains(nodes, n) {
+			nodes = append(nodes, n)
+		}
+	}
+	var all []*suspect
+	seen := map[*suspect]bool{}
+	for _, n := range nodes {
+		for _, s := range t.of[n] {
+			if !seen[s] {
+				seen[s] = true
+				all = append(all, s)
+			}
+		}
+	}
+	return append(all, t.anybody...)
+}
+
+// endsOf are the nodes of the two ends of a connection of a node's.
+func (c *clusterAudit) endsOf(n *nodeAudit, e *edge) (client, server *nodeAudit) {
+	_, runs := n.inv.Component(componentOf(e.Server))
+	switch {
+	case e.Server == inventory.Kubelet: // of this node, called by every API server
+		if _, ok := n.inv.Component(inventory.APIServer); ok {
+			client = n
+		}
+		return client, n
+	case e.Client == "etcd peers", e.Client == "pods", isIssued(e.Client):
+		return nil, n
+	}
+	server, _ = c.nodeAt(n.inv, hostDialled(e))
+	if server == nil && runs && e.far.component == "" && !strings.HasPrefix(e.Server, "etcd peer ") && (len(c.servers) < 2 || n.inv.IsOwn(hostDialled(e))) {
+		server = n // and not whatever stands before several API servers
+	}
+	return n, server
+}
+
+// isIssued reports whether a client is whoever shows what was signed: a certificate or a
+// token.
+func isIssued(client string) bool {
+	return strings.HasPrefix(client, "certificates signed by ") || isTokens(client)
+}
+
+func isTokens(client string) bool { return strings.HasPrefix(client, "service account tokens of ") }
+
+// people stands for the programs of people, who call the API server with kubeconfigs
+// of their own.
+const people = "kubectl"
+
+// callers are the programs behind the clients of connections that are not called as these.
+var callers = map[string]string{"admin": people, "super-admin": people, "etcd health check": "etcdctl",
+	"etcd peers": inventory.Etcd, "etcd gateway": inventory.Etcd}
+
+func callerOf(client string) string {
+	if program, ok := callers[client]; ok {
+		return program
+	}
+	return componentOf(client)
+}
+
+// kindFaults are what a verification can be broken by where a line tells of a kind. An
+// alert tells little more than that the other end has refused (RFC 8446, 6.2; crypto/tls).
+var kindFaults = map[logs.Kind][]fault{
+	logs.KindUnknownAuthority:       {faultUntrusted},
+	logs.KindExpired:                {faultTime},
+	logs.KindNotYetValid:            {faultTime},
+	logs.KindNameMismatch:           {faultName},
+	logs.KindNoNames:                {faultName},
+	logs.KindKeyUsage:               {faultUsage},
+	logs.KindNotACA:                 {faultUntrusted},
+	logs.KindChainInvalid:           {faultUntrusted, faultUsage},
+	logs.KindWeakSignature:          {faultUntrusted},
+	logs.KindWeakKey:                {faultKey},
+	logs.KindBadCertificate:         {faultTime, faultUntrusted, faultName, faultUsage, faultKey, faultIdentity},
+	logs.KindUnsupportedCertificate: {faultUsage, faultKey},
+	logs.KindClientIdentity:         {faultIdentity, faultName},
+	logs.KindCertificateRequired:    {faultAbsent},
+	logs.KindHandshakeFailure:       {faultAbsent, faultKey},
+	logs.KindInternalError:          {faultAbsent},
+	logs.KindNoServingCertificate:   {faultAbsent},
+	logs.KindUnrecognizedName:       {faultName, faultAbsent},
+	logs.KindHTTPToTLS:              {faultAbsent},
+	logs.KindTLSToHTTP:              {faultAbsent},
+	logs.KindBootstrap:              {faultTime, faultUntrusted, faultAbsent, faultName},
+	logs.KindRotation:               {faultTime, faultUntrusted, faultAbsent},
+	logs.KindRequestSigning:         {faultAbsent, faultUntrusted, faultTime},
+	logs.KindUnauthorized:           {faultTime, faultUntrusted, faultUsage, faultIdentity, faultAbsent},
+	logs.KindTokenUnverified:        {faultUntrusted, faultAbsent},
+	logs.KindTokenRefused:           {faultUntrusted, faultAbsent},
+	logs.KindEtcdPeers:              {faultTime, faultUntrusted, faultName, faultUsage, faultIdentity, faultAbsent},
+}
+
+// told is an event with who wrote it.
+type told struct {
+	logs.Group
+	node *nodeAudit
+	// foreign: it was written on a machine that is not in view.
+	foreign bool
+	// program is who wrote it, those of people as one; "" where that may be any component,
+	// as in the log of a distribution's program that runs several.
+	program string
+	// called is the other end of a client's line, and caller that of a server's.
+	called, caller remote
+}
+
+func (t *logTies) told(g logs.Group) told {
+	w := told{Group: g, program: programOf(g.At.Component)}
+	w.node, w.foreign = t.writerOf(g.At)
+	if g.Side != logs.Server {
+		w.called = t.remoteOf(w.node, cmp.Or(g.Peer, bracketed(g.Name)), true)
+	}
+	if g.Side != logs.Client {
+		w.caller = t.remoteOf(w.node, g.Peer, false)
+	}
+	return w
+}
+
+// ofPeople are programs that call the API server with the kubeconfigs of people.
+var ofPeople = []string{"helm", "kubeadm", "k9s"}
+
+// programOf is who wrote the lines of a component, as [told.program] has it.
+func programOf(component string) string {
+	switch {
+	case slices.Contains(ofPeople, component):
+		return people
+	case slices.Contains(programNames(), component):
+		return ""
+	}
+	return component
+}
+
+// isProgram reports whether the inventory knows a program.
+func isProgram(name string) bool {
+	_, ok := inventory.ProgramNamed(name)
+	return ok
+}
+
+// How well an address leads to an end.
+const (
+	fitUnknown = 1 // nothing speaks against it
+	fitNode    = 4 // it is the node's
+	fitAddress = 5 // it is the one that is configured
+	// fitDetail is for a date or names that are those of the certificate.
+	fitDetail = 16
+)
+
+// eitherEnd are the kinds that say nothing of what was presented: one end speaks no TLS, or
+// a server has nothing to show.
+var eitherEnd = map[logs.Kind]bool{logs.KindHTTPToTLS: true, logs.KindTLSToHTTP: true, logs.KindHandshakeFailure: true, logs.KindInternalError: true}
+
+// fits says how well what an end presents may be what a line tells of; 0 for not at all.
+func (w told) fits(s *suspect) int {
+	if w.Direction == logs.Own {
+		return 0
+	}
+	either := w.Direction == logs.Unclear || eitherEnd[w.Kind]
+	best := 0
+	if w.Side != logs.Server && (either || s.byClient == (w.Direction == logs.Refused)) {
+		best = w.fitsCalled(s)
+	}
+	if w.Side != logs.Client && (either || s.byClient == (w.Direction == logs.Refuses)) {
+		best = max(best, w.fitsCaller(s))
+	}
+	return best
+}
+
+// fitsCalled is fits where a client wrote the line.
+func (w told) fitsCalled(s *suspect) int {
+	program, caller := w.program, s.caller
+	anybody := (caller == "pods" || isTokens(s.Client)) && !isProgram(program) && program != people && w.called.host != ""
+	signs := isTokens(s.Client) && strings.HasSuffix(s.Client, " "+program) // and shows such tokens itself
+	tokens := w.isOfTokens() || w.Kind == logs.KindUnauthorized && (anybody || signs)
+	if caller != program && program != "" && !anybody && !signs || isTokens(s.Client) && !tokens || w.isOfTokens() && !isTokens(s.Client) {
+		return 0
+	}
+	if s.client != nil && s.client != w.node && (w.node != nil || w.foreign) {
+		return 0
+	}
+	switch {
+	case w.called.host == "":
+		return fitUnknown
+	case isTokens(s.Client):
+		if w.called.component == inventory.APIServer {
+			return fitUnknown
+		}
+		return 0
+	case s.isAt(w.called):
+		return fitAddress
+	case !anybody && w.called.node != nil && w.called.node == s.server && w.called.component == s.called:
+		return fitNode
+	}
+	return 0
+}
+
+// isAt reports whether an address is that of the connection.
+func (s *suspect) isAt(r remote) bool {
+	if s.host == "" || r.port != "" && s.port != r.port {
+		return false
+	}
+	if s.host == r.host {
+		return true
+	}
+	named := !parsers.IsAddress(s.host) || !parsers.IsAddress(r.host)
+	return named && s.client != nil && s.client.inv.SameHost(s.host, r.host)
+}
+
+// fitsCaller is fits where a server wrote the line.
+func (w told) fitsCaller(s *suspect) int {
+	program := w.program
+	extension := s.Server == "extension API servers" && program != "" && !isProgram(program)
+	if s.called != program && program != "" && !extension || isTokens(s.Client) != w.isOfTokens() {
+		return 0
+	}
+	if !extension && s.server != w.node && (w.node != nil || w.foreign) {
+		return 0
+	}
+	switch {
+	case w.Peer == "" || s.client == nil || extension:
+		return fitUnknown
+	case w.caller.node == s.client:
+		return fitNode
+	case w.caller.node == nil && !w.isLoopback():
+		return fitUnknown // of somebody who is not in view, unless the details tell
+	}
+	return 0
+}
+
+// isLoopback reports whether the other end is on the writer's machine.
+func (w told) isLoopback() bool { return isLoopback(w.caller.host) }
+
+func isLoopback(host string) bool {
+	a, err := netip.ParseAddr(host)
+	return err == nil && a.IsLoopback()
+}
+
+// isOfTokens reports whether the line is about the tokens of service accounts.
+func (w told) isOfTokens() bool {
+	return w.Kind == logs.KindTokenUnverified || w.Kind == logs.KindTokenRefused
+}
+
+// match is a suspect that a line may tell of.
+type match struct {
+	*suspect
+	fit int
+	// guilty: it is broken by what the line tells.
+	guilty bool
+}
+
+// matches returns the suspects that a line may tell of: the guilty ones that fit best,
+// and of the others those that fit best.
+func (t *logTies) matches(w told) (guilty, others []match) {
+	best, rest := 0, 0
+	for _, s := range t.suspectsOf(w) {
+		fit := w.fits(s)
+		if fit == 0 {
+			continue
+		}
+		m := match{suspect: s, fit: fit}
+		var detail bool
+		m.guilty, detail = t.isGuilty(w, s)
+		if detail {
+			m.fit += fitDetail
+		}
+		if m.guilty && w.isStranger(s) && !detail && !s.isOwnFault() {
+			m.guilty = false // whose certificate it is nobody knows
+		}
+		if m.guilty {
+			best = max(best, m.fit)
+			guilty = append(guilty, m)
+		} else {
+			rest = max(rest, fit)
+			others = append(others, m)
+		}
+	}
+	guilty = slices.DeleteFunc(guilty, func(m match) bool { return m.fit < best || m.fit < rest })
+	others = slices.DeleteFunc(others, func(m match) bool { return m.fit < rest })
+	return guilty, others
+}
+
+// isStranger reports whether a server's line is about a client that is not in view.
+func (w told) isStranger(s *suspect) bool {
+	return w.Side != logs.Client && w.Peer != "" && w.caller.node == nil && !w.isLoopback() && s.client != nil
+}
+
+// isOwnFault reports whether a server shows what any client refuses.
+func (s *suspect) isOwnFault() bool { return !s.byClient && s.presents }
+
+// isGuilty reports whether a verification is broken by what a line tells, and whether a
+// detail of the line is the certificate's.
+func (t *logTies) isGuilty(w told, s *suspect) (guilty, detail bool) {
+	if s.verdict != VerdictBroken || !slices.Contains(kindFaults[w.Kind], s.fault) {
+		return false, false
+	}
+	if !w.Bound.IsZero() && s.fault == faultTime {
+		return t.isBound(s, w.Bound), t.isBound(s, w.Bound)
+	}
+	if s.fault == faultTime && s.presented != nil && w.isBefore(s.presented.NotAfter) && !w.isBefore(s.presented.NotBefore) {
+		return false, false // it was valid then
+	}
+	if s.fault != faultName || s.presented == nil {
+		return true, false
+	}
+	return nameDetail(w.Event, s.presented)
+}
+
+// isBefore reports whether the last line was written before a time, in whatever zone.
+func (w told) isBefore(at time.Time) bool {
+	return !w.Last.IsZero() && w.Last.Add(furthestZone).Before(at)
+}
+
+// nameDetail reports whether a certificate is refused for the name of a line, and whether
+// the names that the line gives are its own.
+func nameDetail(e logs.Event, x *x509.Certificate) (refused, detail bool) {
+	if e.Name != "" && x.VerifyHostname(hostInBrackets(e.Name)) == nil {
+		return false, false
+	}
+	if len(e.Valid) == 0 {
+		return true, false
+	}
+	own := append(slices.Clone(x.DNSNames), texts(x.IPAddresses)...)
+	foreign := slices.ContainsFunc(e.Valid, func(name string) bool { return !slices.Contains(own, name) })
+	return true, !foreign
+}
+
+// hostInBrackets is a host as [x509.Certificate.VerifyHostname] takes it for an address.
+func hostInBrackets(host string) string {
+	if parsers.IsAddress(host) {
+		return "[" + host + "]"
+	}
+	return host
+}
+
+// isBound reports whether a certificate of those that were judged begins or ends at a time.
+func (t *logTies) isBound(s *suspect, bound time.Time) bool {
+	if isBoundOf(s.presented, bound) {
+		return true
+	}
+	for sum := range s.certificates {
+		if isBoundOf(t.certs[sum], bound) {
+			return true
+		}
+	}
+	return false
+}
+
+// isBoundOf reports whether a certificate begins or ends at a time, to the second.
+func isBoundOf(x *x509.Certificate, bound time.Time) bool {
+	return x != nil && (x.NotAfter.Equal(bound) || x.NotBefore.Equal(bound))
+}
