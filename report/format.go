@@ -19,6 +19,10 @@ type Options struct {
 	Width int
 	// Color allows ANSI colours.
 	Color bool
+	// Verbose asks for all, where a format for people leaves out what is much.
+	Verbose bool
+	// Plan has the steps that the causes of what logs say refer to; nil for none.
+	Plan []audit.Step
 	// Host is where the result was made.
 	Host Host
 	// Compat asks for the metrics of x509-certificate-exporter beside the program's own;

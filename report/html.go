@@ -82,7 +82,9 @@ type htmlPage struct {
 	Issuers         []htmlIssuer
 	// MoreIssuers counts those that are left out.
 	MoreIssuers int
-	Data        htmlData
+	// LogsView is what logs say; nil where none were read.
+	LogsView *htmlLogs
+	Data     htmlData
 }
 
 // What of a large result stands in the page. The script has the other rows and findings
@@ -120,6 +122,7 @@ func newHTMLPage(r audit.Result) htmlPage {
 		Rows:       len(all.rows),
 		Findings:   groupFindings(all),
 		Graph:      newGraph(r.Connections),
+		LogsView:   newHTMLLogs(r.Logs, r.Plan, severalNodes(r)),
 	}
 	p.Certificates = firstOf(all.rows)
 	p.Plans, p.MorePlans = htmlPlans(r)

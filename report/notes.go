@@ -20,7 +20,7 @@ func writeNotes(b *bytes.Buffer, r audit.Result, o Options) error {
 	if err != nil {
 		return err
 	}
-	for _, section := range []string{findingsSection(r, plan, o), planSection(r, plan), omissionsSection(r, o), nodes, summaryLine(r)} {
+	for _, section := range []string{findingsSection(r, plan, o), logsSection(r, o), planSection(r, plan), omissionsSection(r, o), nodes, summaryLine(r)} {
 		if section == "" {
 			continue
 		}
