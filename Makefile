@@ -45,7 +45,7 @@ demo: build ## audit a small faulty cluster
 	bin/certaudit demo
 
 bench: ## print timings beside their floor; COUNT is how often each is taken
-	$(TEST) -run='^$$' -bench=. -benchmem -count=$(COUNT) ./audit ./report ./cmd
+	$(TEST) -run='^$$' -bench=. -benchmem -count=$(COUNT) ./audit ./report ./cmd ./parsers/logs
 
 docs: ## write the pages under docs/ and the files under deploy/ that are made from others
 	$(TEST) ./audit ./cmd ./deploy -run='Page$$|^TestMade' -update

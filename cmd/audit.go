@@ -46,6 +46,8 @@ type auditFlags struct {
 	exclude []string
 	// compat are the other exporters whose metrics are asked for.
 	compat []string
+	// logs are the logs that are held against the audit; [logsHere] for those of the node.
+	logs []string
 	// passwordFiles hold the passwords of key stores.
 	passwordFiles []string
 }
@@ -323,9 +325,9 @@ func parseTime(s string, now time.Time) (time.Time, error) {
 // verdict turns a result into the command's end.
 func (f *auditFlags) verdict(r audit.Result) error {
 	switch {
-	case f.failOn != never && r.AtOrAbove(audit.Severity(f.failOn)) > 0:
+	case f.failOn != never && (r.AtOrAbove(audit.Severity(f.failOn)) > 0 || logsAtOrAbove(r.Logs, audit.Severity(f.failOn))):
 		return exit{code: exitFindings}
-	case r.Incomplete():
+	case r.Incomplete(), r.Logs != nil && r.Logs.Incomplete:
 		return exit{code: exitIncomplete}
 	}
 	return nil
@@ -376,6 +378,7 @@ with, whatever the files say that start them; where the two differ is a finding.
 	f.registerPasswords(c)
 	f.registerCompat(c)
 	f.registerGate(c)
+	f.registerLogs(c)
 	return c
 }
 
@@ -440,6 +443,9 @@ func (p *program) examine(f auditFlags, lookup func(string) (report.Format, erro
 		p.ask(f, inventories[0]) // the node's: auditCommand saw to that
 	}
 	r, after := audit.Rerun(nil, inventories, o)
+	if r.Logs, err = p.logsBeside(f, judgedNodes{inventories, r, after, o}); err != nil {
+		return audit.Result{}, err
+	}
 	if outputs.has("html") || outputs.has("ics") {
 		told := audit.ForecastOf(r, after, o, time.Time{})
 		outputs.options.Forecast = &told

@@ -43,6 +43,9 @@ type program struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	now            func() time.Time
+	// interrupted is closed by the first interrupt of a command that ends with what is
+	// known; nil before there is such a command.
+	interrupted <-chan struct{}
 }
 
 // pause waits before a second look at files; tests do not.
@@ -64,12 +67,16 @@ func (p *program) clock(o audit.Options) inventory.Clock {
 func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	signal.Ignore(syscall.SIGPIPE) // a reader that went away is an error to be reported, not a silent end
 	p := &program{stdin: stdin, stdout: stdout, stderr: stderr, now: time.Now}
-	root := p.root()
+	return p.run(args)
+}
+
+// run is [Main] for what it shares with the outside.
+func (p *program) run(args []string) int {
+	root, help := p.root(), &checkedWriter{Writer: p.stdout}
 	root.SetArgs(args)
-	root.SetIn(stdin)
-	help := &checkedWriter{Writer: stdout}
+	root.SetIn(p.stdin)
 	root.SetOut(help)
-	root.SetErr(stderr)
+	root.SetErr(p.stderr)
 	c, err := root.ExecuteC()
 	if help.err != nil {
 		err = unwritten("the help", "", help.err)
@@ -121,6 +128,6 @@ Exit codes: 0 nothing found at or above --fail-on; 1 findings; 2 wrong usage;
 	}
 	c.SetFlagErrorFunc(flagError)
 	c.SetHelpCommand(helpCommand())
-	c.AddCommand(p.auditCommand(), p.csrCommand(), p.inspectCommand(), p.connectionsCommand(), p.planCommand(), p.forecastCommand(), p.diffCommand(), p.serveCommand(), p.snapshotCommand(), p.collectCommand(), p.requirementsCommand(), p.checksCommand(), p.demoCommand(), p.versionCommand())
+	c.AddCommand(p.auditCommand(), p.csrCommand(), p.inspectCommand(), p.connectionsCommand(), p.planCommand(), p.forecastCommand(), p.diffCommand(), p.logsCommand(), p.serveCommand(), p.snapshotCommand(), p.collectCommand(), p.requirementsCommand(), p.checksCommand(), p.demoCommand(), p.versionCommand())
 	return c
 }

@@ -20,6 +20,7 @@ import (
 	"certaudit/audit"
 	program "certaudit/cmd"
 	"certaudit/fixtures"
+	"certaudit/parsers/logs"
 	"certaudit/report"
 )
 
@@ -61,6 +62,25 @@ func TestChecksPage(t *testing.T) {
 		fmt.Fprintf(&b, "\n## %s\n\n%s: %s.\n\n%s\n\n- Example: %s\n- Remedy: %s\n- Source: %s\n", c.ID, c.Severity, c.Summary, c.Why, c.Example, c.Remedy, c.Source)
 	}
 	page(t, "docs/checks.md", b.String())
+}
+
+func TestLogsPage(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("# TLS failures in logs\n\n" + generated)
+	b.WriteString("What `certaudit logs` understands. One entry a kind: the lines as programs write them, without their time and their\ncarrier, what they mean, who writes them, and where to look. Lines that look like TLS and are none of these are listed by the\ncommand as not understood.\n\n")
+	b.WriteString("Behind each line stands who refused whom: the writer *refuses* what the other end presented; it *is refused* by the other\nend; it cannot use its *own* files; or the line does not say. Where the line says it, also which end the writer is.\nThe severity is the usual one: an event that a finding explains may have that of the finding.\n\n| kind | severity | what happened |\n|---|---|---|\n")
+	for _, k := range logs.Kinds() {
+		fmt.Fprintf(&b, "| [%s](#%s) | %s | %s |\n", k.Kind, k.Kind, k.Severity, k.Title)
+	}
+	directions := map[logs.Direction]string{logs.Refuses: "refuses", logs.Refused: "is refused", logs.Own: "cannot use its own files", logs.Unclear: "does not say who ended it"}
+	sides := map[logs.Side]string{logs.Client: ", as the client", logs.Server: ", as the server", logs.UnknownSide: ""}
+	for _, k := range logs.Kinds() {
+		fmt.Fprintf(&b, "\n## %s\n\n%s: %s.\n\n%s\n\n- Written by: %s\n- Look at: %s\n- Source: %s\n", k.Kind, k.Severity, k.Title, k.Meaning, k.SeenBy, k.Look, strings.Join(k.Sources, "; "))
+		for _, x := range k.Examples {
+			fmt.Fprintf(&b, "\nFrom %s, which %s%s:\n\n```text\n%s\n```\n", x.Program, directions[x.Direction], sides[x.Side], x.Text)
+		}
+	}
+	page(t, "docs/logs.md", b.String())
 }
 
 func TestRequirementsPage(t *testing.T) {

@@ -5,6 +5,13 @@ import (
 	"time"
 )
 
+// MainAt is [Main] with a clock, and with the ticks of logs that are followed.
+func MainAt(now func() time.Time, ticks <-chan time.Time, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	followTicks = func() (<-chan time.Time, func()) { return ticks, func() {} }
+	p := &program{stdin: stdin, stdout: stdout, stderr: stderr, now: now}
+	return p.run(args)
+}
+
 const (
 	// Password is that of the user prometheus, and Hashed is bcrypt's hash of it.
 	Password = "open sesame"
@@ -27,3 +34,10 @@ func KeptComplaints(stream io.Reader) string {
 	_, _ = io.Copy(&t, stream)
 	return t.String()
 }
+
+// UnitsOf and ParseSince are what certaudit logs asks journalctl for, and what it takes
+// for --since.
+var (
+	UnitsOf    = unitsOf
+	ParseSince = parseSince
+)

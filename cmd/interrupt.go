@@ -33,6 +33,7 @@ func (p *program) untilInterrupted() (late func() bool, stop func()) {
 		case <-stopped:
 		}
 	}()
+	p.interrupted = interrupted
 	p.stdin = &interruptible{Reader: p.stdin, interrupted: interrupted}
 	tooLong := deadline(p.now)
 	return func() bool {
@@ -43,6 +44,16 @@ func (p *program) untilInterrupted() (late func() bool, stop func()) {
 			return tooLong()
 		}
 	}, func() { close(stopped) }
+}
+
+// isInterrupted reports whether somebody wants to see what is known.
+func (p *program) isInterrupted() bool {
+	select {
+	case <-p.interrupted:
+		return true
+	default:
+		return false
+	}
 }
 
 // interruptible is a reader that ends with an error once it is interrupted, whoever may

@@ -32,6 +32,7 @@ func TestInterrupt(t *testing.T) {
 	}{
 		{[]string{"audit", "-", "--at", fixtures.Now.Format(time.RFC3339), "-o", "csv"}, snapshot.String(), "worker-1"},
 		{[]string{"audit", "-"}, "", ""},
+		{[]string{"logs", "-"}, "fine\n", "not everything was read"},
 	} {
 		stdout.Reset()
 		cmd := certaudit(t, c.args...)
