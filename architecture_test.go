@@ -52,7 +52,7 @@ var guests = map[string][]string{
 	"github.com/prometheus/common":            {"report/metrics.go", "cmd/serve_scrape.go"},
 	"github.com/prometheus/exporter-toolkit":  {"cmd/serve.go"},
 	"github.com/spf13/cobra":                  {"cmd"},
-	"github.com/spf13/pflag":                  {"cmd/usage.go"},
+	"github.com/spf13/pflag":                  {"cmd/plugin.go", "cmd/usage.go"},
 	"golang.org/x/mod":                        {"audit/version.go", "audit/requirements.go"},
 	"golang.org/x/sys":                        {"fixtures/capabilities_linux.go"},
 	"golang.org/x/term":                       {"cmd"},

@@ -42,6 +42,8 @@ type DiffSide struct {
 	Nodes int       `json:"nodes"`
 	// Findings counts them.
 	Findings int `json:"findings"`
+	// Policy is the file of the policy that it was judged by; nil for none.
+	Policy *PolicyFile `json:"policy,omitempty"`
 }
 
 // Change says what became of something.
@@ -207,7 +209,7 @@ func (r Result) without(names map[string]bool) Result {
 	return r
 }
 
-func sideOf(r Result) DiffSide { return DiffSide{r.At, len(r.Nodes), len(r.Findings)} }
+func sideOf(r Result) DiffSide { return DiffSide{r.At, len(r.Nodes), len(r.Findings), r.Policy} }
 
 // paired calls both for each pair of things of two lists that have one key, and one for
 // what is left, in the order of the keys in the old list and then in the new. Of several

@@ -17,6 +17,8 @@ type Forecast struct {
 	At     time.Time `json:"at"`
 	// Until is the last instant that was asked for; zero for no limit.
 	Until time.Time `json:"until,omitzero"`
+	// Policy is the file of the policy that was judged by; nil for none.
+	Policy *PolicyFile `json:"policy,omitempty"`
 	// Nodes are the names of the nodes, in the order of the result.
 	Nodes []string `json:"nodes"`
 	// Ends are in the order of time, then of nodes. Of those before At, only the ones
@@ -152,7 +154,7 @@ const maxForecast = 500
 // the options of the run, until an instant; the zero one for no limit. What breaks is
 // decided by judging the connections again, as the run did, at each end.
 func ForecastOf(r Result, after *Memory, o Options, until time.Time) Forecast {
-	f := Forecast{Schema: ForecastSchema, At: r.At, Until: until, Nodes: []string{}, Ends: []End{}, Renewals: []Renewal{}, Broken: []Connection{}, Absent: absentFiles(r), Gaps: []Gap{}}
+	f := Forecast{Schema: ForecastSchema, At: r.At, Until: until, Policy: r.Policy, Nodes: []string{}, Ends: []End{}, Renewals: []Renewal{}, Broken: []Connection{}, Absent: absentFiles(r), Gaps: []Gap{}}
 	for _, n := range r.Nodes {
 		f.Nodes = append(f.Nodes, n.Name)
 	}

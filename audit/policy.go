@@ -21,6 +21,8 @@ import (
 type Policy struct {
 	// Path of the file it was read from, for findings about the policy itself.
 	Path string `yaml:"-"`
+	// From says who named that file, as in [PolicyFile].
+	From string `yaml:"-"`
 	// Profile replaces the one that is chosen by what is found; empty keeps it.
 	Profile string `yaml:"profile"`
 	// Thresholds by role, or by [ThresholdLeaf] and [ThresholdCA] for all others.
@@ -385,6 +387,15 @@ func (p *Policy) table(t *Requirements) *Requirements {
 	}
 	out.Rows = slices.Concat(out.Rows, p.Requirements.Replace, p.Requirements.Add)
 	return out
+}
+
+// File returns what a result says of the policy; nil for none, and for one that nobody
+// named.
+func (p *Policy) File() *PolicyFile {
+	if p == nil || p.From == "" {
+		return nil
+	}
+	return &PolicyFile{Path: p.Path, From: p.From}
 }
 
 // judge waives findings of a result, drops those of checks that are off, and

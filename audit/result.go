@@ -20,7 +20,9 @@ const Schema = "certaudit/v1"
 type Result struct {
 	Schema string    `json:"schema"`
 	At     time.Time `json:"at"`
-	Nodes  []Node    `json:"nodes"`
+	// Policy is the file of the policy that was judged by; nil for none.
+	Policy *PolicyFile `json:"policy,omitempty"`
+	Nodes  []Node      `json:"nodes"`
 	// Clusters are those that the nodes belong to, by their first node; nil for one node.
 	Clusters     []Cluster     `json:"clusters,omitempty"`
 	Certificates []Certificate `json:"certificates"`
@@ -40,6 +42,17 @@ type Result struct {
 	// otherwise, by the dates of certificates; zero for none.
 	Changes time.Time `json:"-"`
 }
+
+// PolicyFile says which policy was taken, and why that one.
+type PolicyFile struct {
+	Path string `json:"path"`
+	// From is the flag or the environment variable that named it, or [PolicyFromDefault].
+	From string `json:"from"`
+}
+
+// PolicyFromDefault is the From of a policy that nobody named: it lies where one is
+// looked for.
+const PolicyFromDefault = "default"
 
 // Node is one audited machine.
 type Node struct {

@@ -63,6 +63,8 @@ func (r *Result) readField(d *json.Decoder, key string) (known bool, err error) 
 		}
 	case "at":
 		err = d.Decode(&r.At)
+	case "policy":
+		err = d.Decode(&r.Policy)
 	case "summary":
 		err = d.Decode(&r.Summary)
 	case "nodes":

@@ -198,7 +198,7 @@ func nodeNames(inventories []*inventory.Inventory, o Overrides) []string {
 }
 
 func newResult(o Options) Result {
-	return Result{Schema: Schema, At: o.At.UTC(), Nodes: []Node{}, Certificates: []Certificate{},
+	return Result{Schema: Schema, At: o.At.UTC(), Policy: o.Policy.File(), Nodes: []Node{}, Certificates: []Certificate{},
 		Connections: []Connection{}, Findings: []Finding{}, Plan: []Step{}, Outcomes: []Outcome{}}
 }
 

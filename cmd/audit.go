@@ -35,7 +35,7 @@ type auditFlags struct {
 	failOn    string
 	noColor   bool
 	overrides audit.Overrides
-	config    string
+	config    policyFile
 	baseline  string
 	// writeBaseline is the file that the findings are written to as a baseline.
 	writeBaseline string
@@ -171,9 +171,9 @@ func complete(c *cobra.Command, flag string, values []string) {
 }
 
 // registerGate adds the flags of what makes a gate of an audit.
-func (f *auditFlags) registerGate(c *cobra.Command) {
+func (f *auditFlags) registerGate(c *cobra.Command, places policyPlaces) {
 	flags := c.Flags()
-	flags.StringVar(&f.config, "config", "", "read the policy from this `FILE`: thresholds, severities, waivers, more requirements")
+	f.config.register(c, places, policyUsage)
 	flags.StringVar(&f.baseline, "baseline", "", "only findings that are not in this `FILE` fail the gate")
 	flags.StringVar(&f.writeBaseline, "write-baseline", "", "write the findings to `FILE` as a baseline, and do not fail for them")
 }
@@ -222,7 +222,7 @@ func (f *auditFlags) options(now time.Time) (audit.Options, error) {
 	if err := f.overrides.Validate(); err != nil {
 		return o, err
 	}
-	if o.Policy, err = f.policy(); err != nil {
+	if o.Policy, err = f.config.read(os.Open); err != nil {
 		return o, err
 	}
 	if o.Policy != nil && o.Profile == "" {
@@ -230,29 +230,6 @@ func (f *auditFlags) options(now time.Time) (audit.Options, error) {
 	}
 	o.Baseline, err = f.knownFindings()
 	return o, err
-}
-
-func (f *auditFlags) policy() (*audit.Policy, error) { return f.policyBy(os.Open) }
-
-// policyBy reads the policy from a file that open opens; nil for none.
-func (f *auditFlags) policyBy(open func(string) (*os.File, error)) (*audit.Policy, error) {
-	if f.config == "" {
-		return nil, nil
-	}
-	h, err := open(f.config)
-	if err != nil {
-		return nil, fmt.Errorf("cannot read the policy %w", ofFile(f.config, err))
-	}
-	defer h.Close()
-	data, err := readBounded(f.config, h, audit.MaxPolicyBytes)
-	if err != nil {
-		return nil, fmt.Errorf("cannot read the policy %w", err)
-	}
-	policy, err := audit.ParsePolicy(f.config, data)
-	if err != nil {
-		return nil, fmt.Errorf("the policy cannot be used: %w", err)
-	}
-	return policy, nil
 }
 
 // openRegular opens a regular file, and nothing that would have to be waited for.
@@ -377,7 +354,7 @@ with, whatever the files say that start them; where the two differ is a finding.
 	f.registerExclude(c)
 	f.registerPasswords(c)
 	f.registerCompat(c)
-	f.registerGate(c)
+	f.registerGate(c, p.places)
 	f.registerLogs(c)
 	return c
 }
@@ -607,7 +584,7 @@ func (p *program) demo() error {
 	if _, err := fmt.Fprintf(p.stdout, "certaudit audit --root %s --at %s\n\n", dir, fixtures.Now.Format(time.RFC3339)); err != nil {
 		return unwritten("the demonstration", "", err)
 	}
-	err = p.audit(auditFlags{roots: []string{dir}, at: fixtures.Now.Format(time.RFC3339), outputs: []string{"table"}, failOn: never})
+	err = p.audit(auditFlags{roots: []string{dir}, config: policyFile{given: true}, at: fixtures.Now.Format(time.RFC3339), outputs: []string{"table"}, failOn: never})
 	if e, ok := err.(exit); ok && e.code == exitIncomplete && e.message == "" {
 		return nil
 	}

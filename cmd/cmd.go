@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io"
 	"os/signal"
+	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
@@ -40,12 +42,16 @@ func (e exit) Error() string { return e.message }
 
 // program holds what the commands share with the outside.
 type program struct {
+	// plugin: it was started by kubectl.
+	plugin         bool
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	now            func() time.Time
 	// interrupted is closed by the first interrupt of a command that ends with what is
 	// known; nil before there is such a command.
 	interrupted <-chan struct{}
+	// places are where the policy is that no flag names.
+	places policyPlaces
 }
 
 // pause waits before a second look at files; tests do not.
@@ -65,12 +71,23 @@ func (p *program) clock(o audit.Options) inventory.Clock {
 // returns the exit code: 0 for success, 1 for findings at or above --fail-on,
 // 2 for wrong usage, 3 for an audit that is incomplete.
 func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	return Run(programName, args, stdin, stdout, stderr)
+}
+
+// programName is what the program calls itself.
+const programName = "certaudit"
+
+// Run is [Main] under the name, or the path, that the program was started by. As
+// kubectl-certaudit it is a plugin of kubectl, and calls itself "kubectl certaudit"
+// (https://kubernetes.io/docs/tasks/extend-kubectl/kubectl-plugins/).
+func Run(name string, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	signal.Ignore(syscall.SIGPIPE) // a reader that went away is an error to be reported, not a silent end
-	p := &program{stdin: stdin, stdout: stdout, stderr: stderr, now: time.Now}
+	name = strings.TrimSuffix(filepath.Base(name), ".exe")
+	p := &program{plugin: name == "kubectl-"+programName, stdin: stdin, stdout: stdout, stderr: stderr, now: time.Now, places: machine}
 	return p.run(args)
 }
 
-// run is [Main] for what it shares with the outside.
+// run is [Run] for what it shares with the outside.
 func (p *program) run(args []string) int {
 	root, help := p.root(), &checkedWriter{Writer: p.stdout}
 	root.SetArgs(args)
@@ -105,17 +122,17 @@ func (p *program) code(c *cobra.Command, err error) int {
 		return exitOK
 	case errors.As(err, &e):
 		if e.message != "" {
-			fmt.Fprintf(p.stderr, "certaudit: %s\n", report.Message(e.message))
+			fmt.Fprintf(p.stderr, "certaudit: %s\n", p.called(report.Message(e.message)))
 		}
 		return e.code
 	}
-	fmt.Fprintf(p.stderr, "certaudit: %s\n%s\n", report.Message(suggested(err.Error())), helpOf(c))
+	fmt.Fprintf(p.stderr, "certaudit: %s\n%s\n", p.called(report.Message(suggested(err.Error()))), helpOf(c))
 	return exitUsage
 }
 
 func (p *program) root() *cobra.Command {
 	c := &cobra.Command{
-		Use:   "certaudit",
+		Use:   programName,
 		Short: "Audit the certificates of a Kubernetes node",
 		Long: `certaudit finds every certificate that the components of a Kubernetes node are
 configured with, holds each against the requirement table of the node's
@@ -129,5 +146,8 @@ Exit codes: 0 nothing found at or above --fail-on; 1 findings; 2 wrong usage;
 	c.SetFlagErrorFunc(flagError)
 	c.SetHelpCommand(helpCommand())
 	c.AddCommand(p.auditCommand(), p.csrCommand(), p.inspectCommand(), p.connectionsCommand(), p.planCommand(), p.forecastCommand(), p.diffCommand(), p.logsCommand(), p.serveCommand(), p.snapshotCommand(), p.collectCommand(), p.requirementsCommand(), p.checksCommand(), p.demoCommand(), p.versionCommand())
+	if p.plugin {
+		p.rename(c)
+	}
 	return c
 }

@@ -52,7 +52,7 @@ long, and whether anything signs at all.`,
 	f.registerRoot(c, "take the kube-controller-manager of the node whose file system lies below `DIR`")
 	flags.StringVar(&f.ca, "ca", "", "hold issued certificates against the signing CA in this `FILE` (default: that of the kube-controller-manager)")
 	f.registerReport(c, report.RequestFormats())
-	f.registerGate(c)
+	f.registerGate(c, p.places)
 	return c
 }
 

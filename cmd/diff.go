@@ -44,7 +44,7 @@ above --fail-on; else 3 if one of the two could not see what the other saw; else
 	flags.StringVar(&f.failOn, "fail-on", string(audit.Warning), "exit with 1 for new findings of this `SEVERITY` or worse, and for connections that broke: "+strings.Join(failOnValues, ", "))
 	flags.StringVarP(&f.format, "output", "o", names[0], "`FORMAT`: "+strings.Join(names, ", "))
 	flags.StringVar(&f.at, "at", "", "audit snapshots and trees as of this `TIME`, RFC 3339 or a date (default: when the snapshots were taken, else now)")
-	flags.StringVar(&f.config, "config", "", "audit snapshots and trees by the policy in this `FILE`")
+	f.config.register(c, p.places, "audit snapshots and trees by the policy in this `FILE`")
 	flags.BoolVar(&f.noColor, "no-color", false, "no colours, as with the environment variable NO_COLOR")
 	complete(c, "fail-on", failOnValues)
 	complete(c, "output", names)
@@ -52,8 +52,9 @@ above --fail-on; else 3 if one of the two could not see what the other saw; else
 }
 
 type diffFlags struct {
-	failOn, format, at, config string
-	noColor                    bool
+	failOn, format, at string
+	config             policyFile
+	noColor            bool
 }
 
 func (p *program) diff(f diffFlags, oldName, newName string) error {

@@ -21,6 +21,12 @@ const (
 // DoNotPause lets nothing wait before it looks at files again.
 func DoNotPause() { pause = func(time.Duration) {} }
 
+// PolicyPlace has a policy that no flag names looked for in a file, "" for none, and in no
+// variable unless that is asked for.
+func PolicyPlace(file string, environment func(string) (string, bool)) {
+	machine = policyPlaces{environment, file}
+}
+
 // CopyCommand and CopiedFolders are what certaudit collect --tar runs, and what it copies.
 var (
 	CopyCommand   = copyCommand

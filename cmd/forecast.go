@@ -43,7 +43,7 @@ Exit code 3 if something could not be read or judged, or a needed file is missin
 	f.registerPasswords(c)
 	flags.StringVar(&f.at, "at", "", "forecast from this `TIME` on, RFC 3339 or a date (default now)")
 	flags.StringVar(&f.within, "within", "", "no further than this `TIME` ahead, such as 90d or 36h (default: all that is known)")
-	flags.StringVar(&f.config, "config", "", "read the policy from this `FILE`: further paths, layouts and requirements")
+	f.config.register(c, p.places, "read the policy from this `FILE`: further paths, layouts and requirements")
 	flags.StringVar(&f.overrides.KubernetesVersion, "kubernetes-version", "", "judge by the requirements of this `VERSION` (default: from the image tags)")
 	flags.BoolVar(&f.noColor, "no-color", false, "no colours, as with the environment variable NO_COLOR")
 	flags.StringVarP(&format, "output", "o", names[0], "`FORMAT`: "+strings.Join(names, ", "))

@@ -72,7 +72,7 @@ read, or nothing was there to be read; else 0.`,
 	flags.BoolVarP(&f.follow, "follow", "f", false, "go on with what is written to the logs, until an interrupt")
 	flags.BoolVarP(&f.verbose, "verbose", "v", false, "show all that failed, with lines as they were written")
 	flags.StringVar(&f.at, "at", "", "judge the nodes as of this `TIME`, RFC 3339 or a date (default now)")
-	flags.StringVar(&f.config, "config", "", "judge the nodes by the policy in this `FILE`")
+	f.config.register(c, p.places, "judge the nodes by the policy in this `FILE`")
 	flags.StringVar(&f.failOn, "fail-on", string(audit.Warning), "exit with 1 for failures of this `SEVERITY` or worse: "+strings.Join(failOnValues, ", "))
 	flags.BoolVar(&f.noColor, "no-color", false, "no colours, as with the environment variable NO_COLOR")
 	flags.StringVarP(&f.format, "output", "o", names[0], "`FORMAT`: "+strings.Join(names, ", "))

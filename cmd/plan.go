@@ -35,7 +35,7 @@ command that fails; stopped anywhere, the node works as before.`,
 	f.registerProcesses(c)
 	flags.StringVar(&f.at, "at", "", "audit as of this `TIME`, RFC 3339 or a date (default now)")
 	flags.StringVar(&f.within, "within", "", "plan for what ends within this `TIME` of the audit as well, such as 90d or 36h")
-	flags.StringVar(&f.config, "config", "", "read the policy from this `FILE`; what it waives is not planned for")
+	f.config.register(c, p.places, "read the policy from this `FILE`; what it waives is not planned for")
 	flags.StringVar(&f.overrides.KubernetesVersion, "kubernetes-version", "", "judge by the requirements of this `VERSION` (default: from the image tags)")
 	flags.StringVarP(&format, "output", "o", names[0], "`FORMAT`: "+strings.Join(names, ", "))
 	complete(c, "output", names)
@@ -52,6 +52,9 @@ func (p *program) plan(f auditFlags, format string) error {
 	r, err := p.result(f)
 	if err != nil {
 		return err
+	}
+	if form.Name != "text" {
+		p.tellPolicy(r.Policy)
 	}
 	b := bufio.NewWriter(p.stdout)
 	return wrote("the plan", b, form.Write(b, r, report.Options{}))

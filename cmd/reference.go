@@ -103,9 +103,22 @@ func (p *program) versionCommand() *cobra.Command {
 		RunE: func(*cobra.Command, []string) error {
 			table := audit.DefaultRequirements()
 			b := bufio.NewWriter(p.stdout)
-			_, err := fmt.Fprintf(b, "certaudit %s\n%s %s/%s\nrequirements for Kubernetes %s up to but not including %s\n",
-				report.Version(), runtime.Version(), runtime.GOOS, runtime.GOARCH, table.Covers.Since, table.Covers.Until)
+			_, err := fmt.Fprintf(b, "certaudit %s\n%s%s %s/%s\nrequirements for Kubernetes %s up to but not including %s\n",
+				report.Version(), builtFrom(), runtime.Version(), runtime.GOOS, runtime.GOARCH, table.Covers.Since, table.Covers.Until)
 			return wrote("the version", b, err)
 		},
+	}
+}
+
+// builtFrom is the line that says which commit the program was built from; "" where the
+// build does not know.
+func builtFrom() string {
+	switch revision, date := report.Revision(), report.Date(); {
+	case revision == "":
+		return ""
+	case date == "":
+		return "revision " + revision + "\n"
+	default:
+		return "revision " + revision + " of " + date + "\n"
 	}
 }

@@ -15,17 +15,27 @@ import (
 
 func TestMain(m *testing.M) {
 	cmd.DoNotPause()
+	cmd.PolicyPlace(os.Getenv(placeFile), os.LookupEnv)
+	if filepath.Base(os.Args[0]) != "certaudit" && filepath.Base(os.Args[0]) != "kubectl-certaudit" {
+		_ = os.Unsetenv("CERTAUDIT_CONFIG")
+	}
 	testscript.Main(m, map[string]func(){
-		"certaudit": func() {
-			code := cmd.Main(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
-			if file := os.Getenv(statusFile); file != "" {
-				status, _ := os.ReadFile("/proc/self/status")
-				_ = os.WriteFile(file, status, 0o600)
-			}
-			os.Exit(code)
-		},
+		"certaudit": asProgram, "kubectl-certaudit": asProgram,
 	})
 }
+
+func asProgram() {
+	code := cmd.Run(os.Args[0], os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
+	if file := os.Getenv(statusFile); file != "" {
+		status, _ := os.ReadFile("/proc/self/status")
+		_ = os.WriteFile(file, status, 0o600)
+	}
+	os.Exit(code)
+}
+
+// placeFile names a variable: the file that is the default place of a policy. Tests take
+// none from the machine that they run on.
+const placeFile = "CERTAUDIT_TEST_POLICY"
 
 // statusFile names a variable: the file that the program's own /proc/self/status
 // is written to at its end.

@@ -79,7 +79,7 @@ SIGTERM ends.`,
 	flags := c.Flags()
 	f.registerRoot(c, "audit the node whose file system lies below `DIR`; links are followed inside it")
 	f.registerProcesses(c)
-	flags.StringVar(&f.config, "config", "", "read the policy from this `FILE`: thresholds, severities, waivers, more requirements")
+	f.config.register(c, p.places, policyUsage)
 	flags.StringVar(&f.overrides.KubernetesVersion, "kubernetes-version", "", "judge by the requirements of this `VERSION` (default: from the image tags)")
 	flags.StringVar(&f.overrides.Profile, "profile", "", "judge by the requirements of this `PROFILE` (default: from what is found): "+strings.Join(audit.Profiles(), ", "))
 	f.registerExclude(c)
@@ -242,6 +242,7 @@ func (p *program) serve(ctx context.Context, f serveFlags) error {
 	log := slog.New(slog.NewTextHandler(p.stderr, nil))
 	s := newServer(f, policy, log, p.now)
 	s.passwords = passwords
+	s.tellPolicy()
 	s.forget()
 
 	reload := make(chan os.Signal, 1)
@@ -253,7 +254,7 @@ func (p *program) serve(ctx context.Context, f serveFlags) error {
 
 // servedPolicy reads the policy of a server, which must not wait for a pipe that
 // nobody writes to.
-func (f *serveFlags) servedPolicy() (*audit.Policy, error) { return f.policyBy(openRegular) }
+func (f *serveFlags) servedPolicy() (*audit.Policy, error) { return f.config.read(openRegular) }
 
 // listen opens the listeners.
 func (f *serveFlags) listen() ([]net.Listener, error) {

@@ -218,6 +218,14 @@ func (s *server) reload() {
 		return
 	}
 	s.policy = policy
+	s.tellPolicy()
+}
+
+// tellPolicy logs which policy is in force, and why that one.
+func (s *server) tellPolicy() {
+	if file := s.policy.File(); file != nil {
+		s.log.Info("policy", "path", file.Path, "from", file.From)
+	}
 }
 
 // audit runs one audit and publishes it. One that fails leaves the last result.

@@ -66,7 +66,7 @@ func startServer(t *testing.T, f serveFlags, watch func() (watcher, error), prep
 	if err != nil {
 		t.Fatal(err)
 	}
-	policy, err := f.policy()
+	policy, err := f.servedPolicy()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -464,7 +464,7 @@ func TestServeReloadsThePolicy(t *testing.T) {
 	config := filepath.Join(t.TempDir(), "policy.yaml")
 	ok(t, os.WriteFile(config, []byte("checks: {validity/expiring: 'off'}\n"), 0o644))
 	f := serveNode(controlPlane(t))
-	f.config = config
+	f.config = policyFile{name: config, given: true}
 	r := startServer(t, f, newWatcher, nil)
 	expiring := `certaudit_findings{check="validity/expiring",severity="warning"} `
 	r.until("!" + expiring)

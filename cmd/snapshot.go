@@ -34,7 +34,7 @@ time, and several as one cluster.`,
 	flags := c.Flags()
 	f.registerRoot(c, "read the node whose file system lies below `DIR`; links are followed inside it")
 	f.registerProcesses(c)
-	flags.StringVar(&f.config, "config", "", "read the policy from this `FILE`: more paths, and layouts of distributions")
+	f.config.register(c, p.places, "read the policy from this `FILE`: more paths, and layouts of distributions")
 	flags.StringVarP(&file, "output", "o", "", "write to this `FILE`, compressed if it ends in .gz (default: the standard output)")
 	return c
 }
@@ -50,6 +50,7 @@ func (p *program) snapshot(f auditFlags, file string) error {
 	if err != nil {
 		return err
 	}
+	p.tellPolicy(o.Policy.File())
 	inv := inventories[0]
 	inv.TakenAt = takenAt(o.At)
 	if err := p.saveSnapshots(file, func(w io.Writer) error { return writeSnapshot(w, inv) }); err != nil {

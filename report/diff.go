@@ -190,6 +190,7 @@ func writeDiff(w io.Writer, d audit.Difference, o Options) error {
 		o.Width = forecastWidth
 	}
 	var b bytes.Buffer
+	b.WriteString(diffPolicies(d))
 	for _, s := range diffSections(d) {
 		b.WriteString(s.title + "\n\n")
 		for i, l := range s.lines {
@@ -207,6 +208,20 @@ func writeDiff(w io.Writer, d audit.Difference, o Options) error {
 	writeWrapped(&b, "", diffSummary(d), o)
 	_, err := w.Write(b.Bytes())
 	return err
+}
+
+// diffPolicies says which policies the sides were judged by: in one line where it is the
+// same, or where there is none.
+func diffPolicies(d audit.Difference) string {
+	before, after := PolicyLine(d.Old.Policy), PolicyLine(d.New.Policy)
+	if before == after {
+		return before
+	}
+	var b strings.Builder
+	for _, side := range []struct{ name, line string }{{"old", before}, {"new", after}} {
+		b.WriteString(side.name + " " + cmp.Or(side.line, "policy: none\n"))
+	}
+	return b.String()
 }
 
 func (l diffLine) write(b *bytes.Buffer, o Options) {

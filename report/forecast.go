@@ -148,6 +148,7 @@ func writeForecast(w io.Writer, f audit.Forecast, o Options) error {
 		o.Width = forecastWidth
 	}
 	var b bytes.Buffer
+	b.WriteString(PolicyLine(f.Policy))
 	writeForecastList(&b, "Broken today already, and not by an end (certaudit audit says why)", brokenToday(f), o)
 	writeForecastList(&b, "Missing or malformed today: when what they should hold ends was not judged", absent(f), o)
 	for _, g := range outages(f) {

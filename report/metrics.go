@@ -165,8 +165,8 @@ var metricRoster = []Metric{
 		"1 if the policy and the passwords in force are those on disk as of the last reload",
 		"written by certaudit audit",
 		"certaudit_config_last_reload_successful == 0"},
-	{"certaudit_build_info", "gauge", []string{"version", "revision", "goversion"},
-		"Always 1; which program this is",
+	{"certaudit_build_info", "gauge", []string{"version", "revision", "date", "goversion"},
+		"Always 1; which program this is, and of which commit: its revision and date",
 		"never",
 		"certaudit_build_info"},
 }
@@ -377,7 +377,7 @@ func (m *families) audit(r audit.Result, h Health) {
 		m.add("certaudit_watching", truth(s.Watching), nil)
 		m.add("certaudit_config_last_reload_successful", truth(!s.ConfigRefused), nil)
 	}
-	m.add("certaudit_build_info", 1, m.pairs("version", Version(), "revision", Revision(), "goversion", runtime.Version()))
+	m.add("certaudit_build_info", 1, m.pairs("version", Version(), "revision", Revision(), "date", Date(), "goversion", runtime.Version()))
 }
 
 func truth(b bool) float64 {

@@ -29,6 +29,7 @@ const nothingToDo = "Nothing to do.\n"
 
 func writePlanText(w io.Writer, r audit.Result, _ Options) error {
 	var b strings.Builder
+	b.WriteString(PolicyLine(r.Policy))
 	if len(r.Plan) == 0 {
 		b.WriteString(nothingToDo)
 	}

@@ -177,6 +177,7 @@ func subjectGrid(rows []subject, columns []column[subject]) grid {
 // writeGrid writes a table, then findings and summary.
 func writeGrid(w io.Writer, g grid, r audit.Result, o Options) error {
 	var b bytes.Buffer
+	b.WriteString(PolicyLine(r.Policy))
 	if made := distributions(r.Nodes); made != "" {
 		b.WriteString(made + "\n")
 	}

@@ -6,7 +6,7 @@ import (
 )
 
 // What a build outside of version control says of itself, set with -ldflags -X.
-var version, revision string
+var version, revision, date string
 
 // Version returns the version of the program: what its build was told, or what the Go
 // toolchain takes from the version control system, as in "v1.2.0"; "(devel)" for a build
@@ -39,6 +39,21 @@ func Revision() string {
 		return ""
 	}
 	return commit + changed
+}
+
+// Date returns when the commit was made that the program was built from, RFC 3339 in UTC;
+// "" where the build does not know.
+func Date() string {
+	if date != "" {
+		return date
+	}
+	info, _ := debug.ReadBuildInfo()
+	for _, s := range settings(info) {
+		if s.Key == "vcs.time" {
+			return s.Value
+		}
+	}
+	return ""
 }
 
 func settings(info *debug.BuildInfo) []debug.BuildSetting {

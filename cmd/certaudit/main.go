@@ -7,4 +7,4 @@ import (
 	"certaudit/cmd"
 )
 
-func main() { os.Exit(cmd.Main(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
+func main() { os.Exit(cmd.Run(os.Args[0], os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
