@@ -8,7 +8,11 @@ COUNT ?= 6
 # What the program and its tests build for.
 SYSTEMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 
-.PHONY: build help quick test proof lint cross demo bench docs golden
+# The builder of releases is a module of its own. What it compiles is the same in every
+# folder, and so is taken from the cache.
+DIST := cd deploy/dist && GOFLAGS=-trimpath
+
+.PHONY: build help quick test proof lint cross dist demo bench docs golden
 
 build: ## build the program: bin/certaudit
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags='-s -w' -o bin/certaudit ./cmd/certaudit
@@ -32,6 +36,9 @@ lint: ## run gofmt, go vet and staticcheck
 	test -z "$$(gofmt -l .)"
 	$(GO) vet ./...
 	$(GO) tool staticcheck ./...
+	$(GO) build -o bin/staticcheck honnef.co/go/tools/cmd/staticcheck
+	$(DIST) $(GO) vet ./...
+	$(DIST) ../../bin/staticcheck ./...
 
 cross: ## build and vet for Linux, macOS and Windows, on amd64 and arm64
 	@set -e; for system in $(SYSTEMS); do \
@@ -40,6 +47,9 @@ cross: ## build and vet for Linux, macOS and Windows, on amd64 and arm64
 		$(GO) build ./...; \
 		$(GO) vet ./...; \
 	done
+
+dist: ## build a release into bin/dist: archives, deb, rpm, image; VERSION= and URL= of the files
+	$(DIST) $(GO) run . $(if $(VERSION),-version='$(VERSION)') $(if $(REVISION),-revision='$(REVISION)') $(if $(SOURCE_DATE_EPOCH),-date='$(SOURCE_DATE_EPOCH)') $(if $(URL),-url='$(URL)')
 
 demo: build ## audit a small faulty cluster
 	bin/certaudit demo

@@ -114,6 +114,15 @@ func (w *checkedWriter) Write(p []byte) (int, error) {
 	return n, err
 }
 
+// Commands returns the commands with their texts and flags, for pages made of them. They
+// are not for running.
+func Commands() *cobra.Command {
+	c := (&program{}).root()
+	c.InitDefaultHelpCmd()
+	c.InitDefaultCompletionCmd()
+	return c
+}
+
 // code is the exit code of a command that ended with err, and says what is wrong.
 func (p *program) code(c *cobra.Command, err error) int {
 	var e exit
@@ -139,7 +148,11 @@ configured with, holds each against the requirement table of the node's
 Kubernetes version, and says what is not as it should be and how to fix it.
 
 Exit codes: 0 nothing found at or above --fail-on; 1 findings; 2 wrong usage;
-3 the audit is incomplete (something could not be read, or nothing was found).`,
+3 the audit is incomplete (something could not be read, or nothing was found).
+
+Environment: CERTAUDIT_CONFIG names the policy where --config does not; NO_COLOR, if it
+is set, turns colours off. Where neither names a policy, it is that of
+/etc/certaudit/certaudit.yaml, if it is there.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
