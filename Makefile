@@ -10,7 +10,7 @@ SYSTEMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windo
 
 # The builder of releases is a module of its own. What it compiles is the same in every
 # folder, and so is taken from the cache.
-DIST := cd deploy/dist && GOFLAGS=-trimpath
+DIST := cd deploy/dist && GOFLAGS='-trimpath -buildvcs=false'
 
 .PHONY: build help quick test proof lint cross dist demo bench docs golden
 
@@ -28,6 +28,7 @@ quick: ## run the tests but the slow ones, in less than a minute
 test: ## run all tests, with the race detector where a C compiler is at hand
 	$(TEST) -count=1 $(RACE) ./...
 	$(TEST) -count=1 ./proof
+	$(DIST) $(TEST) -count=1 ./...
 
 proof: ## run every plan on a node of its own; print the figures and write them into docs/plan.md
 	$(TEST) ./proof -v -run=TestProof -update | grep -v '^ *\(=== \|--- PASS\)'
@@ -40,10 +41,11 @@ lint: ## run gofmt, go vet and staticcheck
 	$(DIST) $(GO) vet ./...
 	$(DIST) ../../bin/staticcheck ./...
 
+# With -trimpath, as releases are built, which so find in the cache what is compiled here.
 cross: ## build and vet for Linux, macOS and Windows, on amd64 and arm64
 	@set -e; for system in $(SYSTEMS); do \
 		echo "$$system"; \
-		export CGO_ENABLED=0 GOOS=$${system%/*} GOARCH=$${system#*/}; \
+		export GOFLAGS="$$($(GO) env GOFLAGS) -trimpath" CGO_ENABLED=0 GOOS=$${system%/*} GOARCH=$${system#*/}; \
 		$(GO) build ./...; \
 		$(GO) vet ./...; \
 	done

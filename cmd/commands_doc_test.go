@@ -20,7 +20,7 @@ func TestCommandsPage(t *testing.T) {
 		if code := program.Main(append(args, "--help"), nil, &out, &out); code != 0 {
 			t.Fatalf("certaudit %q ends with %d", args, code)
 		}
-		fmt.Fprintf(&b, "\n## %s\n\n```\n%s```\n", strings.Join(append([]string{"certaudit"}, args...), " "), out.String())
+		fmt.Fprintf(&b, "\n## %s\n\n~~~\n%s~~~\n", strings.Join(append([]string{"certaudit"}, args...), " "), out.String())
 	}
 	help()
 	for _, c := range root.Commands() {

@@ -19,6 +19,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"certaudit/fixtures"
 )
 
 // What a release of the tests is made of.
@@ -236,7 +238,11 @@ func TestArchive(t *testing.T) {
 	if got := output(t, exec.Command(program, "version")); !strings.HasPrefix(got, want) {
 		t.Errorf("version says\n%swant\n%s", got, want)
 	}
-	metrics := output(t, exec.Command(program, "audit", "--config=", "--root", t.TempDir(), "-o", "prometheus", "--fail-on", "never"))
+	node := t.TempDir()
+	if err := fixtures.Demo().Write(node); err != nil {
+		t.Fatal(err)
+	}
+	metrics := output(t, exec.Command(program, "audit", "--config=", "--root", node, "-o", "prometheus", "--fail-on", "never"))
 	if want := `certaudit_build_info{version="1.2.3",revision="` + testRevision + `",date="2026-11-25T12:00:00Z",goversion="` + runtime.Version() + `"} 1`; !strings.Contains(metrics, want) {
 		t.Errorf("no %s in\n%s", want, metrics)
 	}

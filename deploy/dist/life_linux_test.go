@@ -93,12 +93,19 @@ func (c chroot) bring(name string) {
 }
 
 // systemctl notes what it is told, and acts for nobody.
-const systemctl = "#!/bin/sh\necho \"$*\" >>/systemctl.log\n"
+const systemctl = "#!/bin/sh\necho \"${0##*/} $*\" >>/systemctl.log\n"
 
 // debian is a root with what dpkg and the scripts of packages need, and no package.
 func debian(t *testing.T) chroot {
 	t.Helper()
 	c := chroot{t, t.TempDir()}
+	for _, name := range []string{"bin", "sbin", "lib", "lib64"} {
+		if to, err := os.Readlink("/" + name); err == nil { // since /usr was merged
+			if err := errors.Join(os.MkdirAll(filepath.Join(c.dir, to), 0o755), os.Symlink(to, filepath.Join(c.dir, name))); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
 	for _, name := range []string{"sh", "dpkg", "dpkg-deb", "dpkg-query", "dpkg-split", "tar", "rm", "diff", "cat", "ldconfig", "start-stop-daemon", "getent", "userdel", "groupdel", "systemd-sysusers"} {
 		c.bring(name)
 	}
@@ -115,6 +122,7 @@ func debian(t *testing.T) chroot {
 		c.write(path, text, 0o644)
 	}
 	c.write("usr/bin/systemctl", systemctl, 0o755)
+	c.write("usr/bin/deb-systemd-invoke", systemctl, 0o755)
 	return c
 }
 
@@ -218,13 +226,13 @@ func TestPackageLife(t *testing.T) {
 	if !strings.Contains(c.read(policyFile+".dpkg-dist"), "warnDays: 46") {
 		t.Error("the new policy is not beside the changed one")
 	}
-	if diff := cmp.Diff([]string{"--system daemon-reload", "--system daemon-reload", "--system try-restart certaudit.service"}, c.told()); diff != "" {
+	if diff := cmp.Diff([]string{"systemctl --system daemon-reload", "systemctl --system daemon-reload", "deb-systemd-invoke try-restart certaudit.service"}, c.told()); diff != "" {
 		t.Errorf("systemctl at an upgrade:\n%s", diff)
 	}
 
 	c.run("/usr/bin/dpkg", "--remove", "certaudit")
-	if diff := cmp.Diff([]string{"--system stop certaudit.service certaudit-textfile.timer certaudit-textfile.service",
-		"--quiet disable certaudit.service certaudit-textfile.timer", "--system daemon-reload"}, c.told()); diff != "" {
+	if diff := cmp.Diff([]string{"deb-systemd-invoke stop certaudit.service certaudit-textfile.timer certaudit-textfile.service",
+		"systemctl --quiet disable certaudit.service certaudit-textfile.timer", "systemctl --system daemon-reload"}, c.told()); diff != "" {
 		t.Errorf("systemctl at the removal:\n%s", diff)
 	}
 	if c.exists("usr/bin/certaudit") || !c.exists(policyFile) {

@@ -178,7 +178,7 @@ func (r *release) documentPage(d document, text []byte) []byte {
 	text = comment.ReplaceAll(text, nil)
 	text = topHead.ReplaceAll(text, nil)
 	text = reference.ReplaceAll(text, []byte("$1"))
-	body := md2man.Render(append([]byte(fmt.Sprintf("# NAME\n%s - %s\n\n# DESCRIPTION\n", d.title, d.summary)), text...))
-	_, body, _ = bytes.Cut(body, []byte("\n.SH NAME"))
-	return []byte("'\\\" t\n" + r.head(d.title, d.section) + ".SH NAME" + string(body))
+	body := md2man.Render(append([]byte("# DESCRIPTION\n"), text...))
+	_, body, _ = bytes.Cut(body, []byte("\n.SH DESCRIPTION"))
+	return fmt.Appendf(nil, "'\\\" t\n%s.SH NAME\n%s \\- %s\n.SH DESCRIPTION%s", r.head(d.title, d.section), roff(d.title), roff(d.summary), body)
 }

@@ -195,11 +195,16 @@ func debianLegal(r *release, t texts) ([]file, error) {
 	}
 	entry := fmt.Sprintf("%s (%s) unstable; urgency=medium\n\n  * Release %s; see changelog.gz.\n\n -- %s  %s\n",
 		name, strings.Replace(r.version, "-", "~", 1), r.version, maintainer, r.date.Format("Mon, 02 Jan 2006 15:04:05 -0700"))
+	notices, err := compressed(t.notices)
+	if err != nil {
+		return nil, err
+	}
 	own, err := compressed([]byte(entry))
 	doc := "/usr/share/doc/" + name + "/"
 	head = bytes.ReplaceAll(head, []byte("REPOSITORY"), []byte(r.repository))
 	return []file{
-		{doc + "copyright", 0o644, append(head, t.notices...)},
+		{doc + "copyright", 0o644, head},
+		{doc + "LICENSE-THIRD-PARTY.gz", 0o644, notices},
 		{doc + "changelog.gz", 0o644, changes},
 		{doc + "changelog.Debian.gz", 0o644, own},
 		{"/usr/share/lintian/overrides/" + name, 0o644, overrides},
