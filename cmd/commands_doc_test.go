@@ -10,7 +10,7 @@ import (
 )
 
 // The page of commands is what --help prints of each, which the manual pages are made
-// of as well.
+// of as well. Its fences are others than those around command lines that people type.
 func TestCommandsPage(t *testing.T) {
 	root := program.Commands()
 	var b strings.Builder

@@ -28,7 +28,11 @@ func (r *release) manuals() ([]file, error) {
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, file{fmt.Sprintf("man/man%d/%s.%d", p.section, p.title, p.section), 0o644, r.documentPage(p, text)})
+		page, err := r.documentPage(p, text)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, file{fmt.Sprintf("man/man%d/%s.%d", p.section, p.title, p.section), 0o644, page})
 	}
 	return out, nil
 }
@@ -47,7 +51,7 @@ var documents = []document{
 
 // head is the title line of a page.
 func (r *release) head(title string, section int) string {
-	return fmt.Sprintf(".TH %s %d %s \"certaudit %s\" \"certaudit manual\"\n", roff(strings.ToUpper(title)), section, r.date.Format("2006\\-01\\-02"), roff(r.version))
+	return fmt.Sprintf(".TH %s %d %s \"certaudit %s\" \"certaudit manual\"\n", roff(strings.ToUpper(title)), section, r.date.Format("2006-01-02"), roff(r.version))
 }
 
 // roff is a text as troff prints it: no character of it is a request, a quote or an
@@ -170,15 +174,50 @@ var (
 	comment   = regexp.MustCompile(`(?s)<!--.*?-->\n*`)
 	reference = regexp.MustCompile(`\[([^\]]*)\]\([^)]*\)`)
 	topHead   = regexp.MustCompile(`(?m)\A# .*\n`)
+	tables    = regexp.MustCompile(`(?m)(^\|.*\n)+`)
+	cells     = regexp.MustCompile(`((?:[^|\\]|\\.)*)\|`)
 )
+
+// listed is a table as a list, which fits a terminal: of each row the first cell, then the
+// others behind what heads their columns.
+func listed(table []byte) []byte {
+	var b strings.Builder
+	var heads []string
+	for i, line := range strings.Split(strings.TrimSpace(string(table)), "\n") {
+		var row []string
+		for _, m := range cells.FindAllStringSubmatch(strings.TrimPrefix(line, "|"), -1) {
+			row = append(row, strings.ReplaceAll(strings.TrimSpace(m[1]), `\|`, "|"))
+		}
+		switch i {
+		case 0:
+			heads = row
+			continue
+		case 1: // the line below the heads
+			continue
+		}
+		b.WriteString("- " + row[0])
+		for j, cell := range row[1:] {
+			if head := heads[j+1]; head != "" {
+				cell = head + ": " + cell
+			}
+			b.WriteString("; " + cell)
+		}
+		b.WriteString("\n")
+	}
+	return []byte(b.String())
+}
 
 // documentPage is a page of the documentation as a manual page. Links lose their
 // addresses, which lead from page to page.
-func (r *release) documentPage(d document, text []byte) []byte {
+func (r *release) documentPage(d document, text []byte) ([]byte, error) {
 	text = comment.ReplaceAll(text, nil)
 	text = topHead.ReplaceAll(text, nil)
 	text = reference.ReplaceAll(text, []byte("$1"))
-	body := md2man.Render(append([]byte("# DESCRIPTION\n"), text...))
-	_, body, _ = bytes.Cut(body, []byte("\n.SH DESCRIPTION"))
-	return fmt.Appendf(nil, "'\\\" t\n%s.SH NAME\n%s \\- %s\n.SH DESCRIPTION%s", r.head(d.title, d.section), roff(d.title), roff(d.summary), body)
+	text = tables.ReplaceAllFunc(text, listed)
+	// The first heading would be the title line.
+	_, body, found := bytes.Cut(md2man.Render(append([]byte("# TITLE\n\n## DESCRIPTION\n\n"), text...)), []byte("\n.SH DESCRIPTION"))
+	if !found {
+		return nil, fmt.Errorf("docs/%s makes no manual page", d.source)
+	}
+	return fmt.Appendf(nil, "%s.ad l\n.nh\n.SH NAME\n%s \\- %s\n.SH DESCRIPTION%s", r.head(d.title, d.section), roff(d.title), roff(d.summary), body), nil
 }
