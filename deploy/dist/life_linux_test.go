@@ -346,7 +346,7 @@ func TestRPM(t *testing.T) {
 	}
 	files := query("--list")
 	for _, f := range []string{"/etc/certaudit", policyFile, "/usr/lib/systemd/system/certaudit.service", "/usr/lib/systemd/system/certaudit-textfile.timer", "/usr/lib/sysusers.d/certaudit.conf",
-		"/usr/share/man/man1/certaudit.1.gz", "/usr/share/man/man5/certaudit.yaml.5.gz", "/usr/share/zsh/site-functions/_certaudit", "/usr/share/licenses/certaudit/LICENSE"} {
+		"/usr/share/doc/certaudit", "/usr/share/licenses/certaudit", "/usr/share/man/man1/certaudit.1.gz", "/usr/share/man/man5/certaudit.yaml.5.gz", "/usr/share/zsh/site-functions/_certaudit", "/usr/share/licenses/certaudit/LICENSE"} {
 		if !strings.Contains("\n"+files, "\n"+f+"\n") {
 			t.Errorf("%s is not in the package", f)
 		}

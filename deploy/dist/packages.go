@@ -25,8 +25,11 @@ var packaging embed.FS
 // A format is one of packages.
 type format struct {
 	name string
-	// zsh is the folder of completions; lists says where licences and the like lie.
+	// zsh is the folder of completions.
 	zsh string
+	// folders are the package's own beside that of the policy, so that they go when nothing
+	// is left in them. dpkg sees to that by itself.
+	folders []string
 	// legal are files by the place that they have in such packages.
 	legal func(*release, texts) ([]file, error)
 	// scripts are those of the maintainer, by their names in files.
@@ -52,6 +55,7 @@ var formats = []format{
 		name: "rpm", zsh: "/usr/share/zsh/site-functions/", legal: rpmLegal,
 		scripts: nfpm.Scripts{PostInstall: "rpm-post", PreRemove: "rpm-preun", PostRemove: "rpm-postun"},
 		arch:    map[string]string{"amd64": "x86_64", "arm64": "aarch64", "arm": "armv7hl"},
+		folders: []string{"/usr/share/doc/" + name, "/usr/share/licenses/" + name},
 		file: func(r *release, arch string) string {
 			return fmt.Sprintf("%s-%s-1.%s.rpm", name, strings.Replace(r.version, "-", "~", 1), arch)
 		},
@@ -103,9 +107,10 @@ func (r *release) pack(f format, p program, t texts, work string) error {
 		info.Contents = append(info.Contents, &files.Content{Source: source, Destination: file.path, Type: kind,
 			FileInfo: &files.ContentFileInfo{Owner: "root", Group: "root", Mode: file.mode, MTime: r.date}})
 	}
-	// The folder is the package's, so that it goes when nothing is left in it.
-	info.Contents = append(info.Contents, &files.Content{Destination: path.Dir(policyFile), Type: files.TypeDir,
-		FileInfo: &files.ContentFileInfo{Owner: "root", Group: "root", Mode: 0o755, MTime: r.date}})
+	for _, dir := range append([]string{path.Dir(policyFile)}, f.folders...) {
+		info.Contents = append(info.Contents, &files.Content{Destination: dir, Type: files.TypeDir,
+			FileInfo: &files.ContentFileInfo{Owner: "root", Group: "root", Mode: 0o755, MTime: r.date}})
+	}
 	if info.Scripts, err = scripts(f.scripts, work); err != nil {
 		return err
 	}
