@@ -119,9 +119,8 @@ func readPolicy(name string, open func(string) (*os.File, error)) (*audit.Policy
 }
 
 // tellPolicy says on the error stream by which policy was audited: for an output that has
-// no place for it.
+// no place for it. The program's name is not before it, as it is before an error: whoever
+// looks for that, such as collect on another machine, finds it behind.
 func (p *program) tellPolicy(policy *audit.PolicyFile) {
-	if policy != nil {
-		fmt.Fprintf(p.stderr, "certaudit: %s", report.PolicyLine(policy))
-	}
+	fmt.Fprint(p.stderr, report.PolicyLine(policy))
 }
