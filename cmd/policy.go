@@ -122,5 +122,7 @@ func readPolicy(name string, open func(string) (*os.File, error)) (*audit.Policy
 // no place for it. The program's name is not before it, as it is before an error: whoever
 // looks for that, such as collect on another machine, finds it behind.
 func (p *program) tellPolicy(policy *audit.PolicyFile) {
-	fmt.Fprint(p.stderr, report.PolicyLine(policy))
+	if policy != nil {
+		fmt.Fprint(p.stderr, report.PolicyLine(policy))
+	}
 }
