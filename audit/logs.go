@@ -16,6 +16,8 @@ const LogsSchema = "certaudit-logs/v1"
 type Logs struct {
 	Schema string    `json:"schema"`
 	At     time.Time `json:"at"`
+	// Policy is the file of the policy that these were judged by; nil for none.
+	Policy *PolicyFile `json:"policy,omitempty"`
 	// Nodes are those that the logs were held against; empty for none.
 	Nodes []string `json:"nodes"`
 	// Events are the worst first.
@@ -145,7 +147,7 @@ type LogSource struct {
 // ExplainLogs ties what logs say to a result and to what was remembered of its run, which
 // are of the nodes beside the logs; r has no nodes, and after is nil, where there are none.
 func ExplainLogs(d logs.Digest, r Result, after *Memory, o Options) Logs {
-	out := Logs{Schema: LogsSchema, At: o.At.UTC(), Nodes: []string{}, Events: []LogEvent{}, Findings: []Finding{}, Components: []LogCount{}, Unknown: []LogUnknown{}, Sources: []LogSource{}}
+	out := Logs{Schema: LogsSchema, At: o.At.UTC(), Policy: r.Policy, Nodes: []string{}, Events: []LogEvent{}, Findings: []Finding{}, Components: []LogCount{}, Unknown: []LogUnknown{}, Sources: []LogSource{}}
 	for _, n := range r.Nodes {
 		out.Nodes = append(out.Nodes, n.Name)
 	}

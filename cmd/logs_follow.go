@@ -199,28 +199,33 @@ type followedFile struct {
 	read int64
 	// failed is why it could not be opened, as it was told; "" for a file that was.
 	failed string
+	// broken: what info was could not be read to its end, and is left alone.
+	broken bool
 }
 
 // poll reads on to the end of the file, and then what took its place.
 func (f *followedFile) poll(reader *logs.Reader, late func() bool) {
 	if f.h != nil {
 		f.drain(late)
-		if !f.replaced() {
+		if f.h == nil || !f.replaced() {
 			return
 		}
 		f.close()
 		f.into = reader.Source(f.name)
 	}
 	h, err := f.file()
+	var info fs.FileInfo
 	if err == nil {
-		f.info, err = h.Stat()
+		info, err = h.Stat()
 	}
 	switch {
 	case err != nil && f.info == nil && f.failed != err.Error():
 		f.failed = err.Error()
 		f.into.Fail(err)
+	case err == nil && f.broken && os.SameFile(f.info, info):
+		_ = h.Close()
 	case err == nil:
-		f.h, f.read = h, 0
+		f.h, f.info, f.read, f.broken = h, info, 0, false
 		f.drain(late)
 	}
 }
@@ -245,7 +250,7 @@ func (f *followedFile) drain(late func() bool) {
 	if f.read += n; err != nil {
 		f.into.Fail(bare(err))
 		_ = f.h.Close()
-		f.h = nil
+		f.h, f.broken = nil, true
 	}
 }
 

@@ -35,7 +35,7 @@ func writeLogs(w io.Writer, l audit.Logs, o Options) error {
 	if o.Width == 0 {
 		o.Width = logsWidth
 	}
-	b := bytes.NewBufferString(logsSections(l, o))
+	b := bytes.NewBufferString(PolicyLine(l.Policy) + logsSections(l, o))
 	writeWrapped(b, "", logsSummary(l), o)
 	_, err := w.Write(b.Bytes())
 	return err
