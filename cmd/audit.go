@@ -412,6 +412,9 @@ func (p *program) examine(f auditFlags, lookup func(string) (report.Format, erro
 	if outputs.options.Compat, err = f.compatible(); err != nil {
 		return audit.Result{}, err
 	}
+	if !f.node {
+		outputs.options.Paths = f.paths
+	}
 	inventories, err := p.gather(f, o)
 	if err != nil {
 		return audit.Result{}, err

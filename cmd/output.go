@@ -165,7 +165,7 @@ func (o outputs) writeOne(out output, r audit.Result) error {
 		return buffered(o.stdout, out.format, r, shown)
 	}
 	return replaceFile(out.file, reportMode, func(w io.Writer) error {
-		return buffered(w, out.format, r, report.Options{Host: thisHost(), Compat: o.options.Compat, Forecast: o.options.Forecast})
+		return buffered(w, out.format, r, report.Options{Host: thisHost(), Paths: o.options.Paths, Compat: o.options.Compat, Forecast: o.options.Forecast})
 	})
 }
 

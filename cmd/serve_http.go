@@ -104,7 +104,7 @@ func (s *server) page() http.Handler {
 		w.Header().Set("Cache-Control", "no-store")
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		b := bufio.NewWriter(w)
-		if format.Write(b, now.result, report.Options{}) == nil {
+		if format.Write(b, now.result, report.Options{Paths: s.flags.paths}) == nil {
 			b.Flush()
 		}
 	})

@@ -142,7 +142,7 @@ func arrowLabel(c audit.Connection) string {
 var lineStyles = map[string]struct{ mermaid, dot string }{
 	audit.VerdictOK:         {"stroke:#2a7d2a", `color="#2a7d2a"`},
 	audit.VerdictBroken:     {"stroke:#c62828,stroke-width:3px", `color="#c62828", penwidth=3`},
-	audit.VerdictUnverified: {"stroke:#b26a00,stroke-dasharray:4", `color="#b26a00", style=dashed`},
+	audit.VerdictUnverified: {"stroke:#777777,stroke-dasharray:4", `color="#777777", style=dashed`},
 	audit.VerdictUnknown:    {"stroke:#777777,stroke-dasharray:2", `color="#777777", style=dotted`},
 }
 

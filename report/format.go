@@ -25,6 +25,9 @@ type Options struct {
 	Plan []audit.Step
 	// Host is where the result was made.
 	Host Host
+	// Paths are what was audited in place of a node, as they were given, "-" for the
+	// standard input; nil where a node was.
+	Paths []string
 	// Compat asks for the metrics of x509-certificate-exporter beside the program's own;
 	// nil for none.
 	Compat *X509

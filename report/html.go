@@ -42,8 +42,8 @@ var htmlTemplate = sync.OnceValue(func() *template.Template {
 // and data stand in it, and its policy lets it load nothing else.
 func writeHTML(w io.Writer, r audit.Result, o Options) error {
 	var b bytes.Buffer
-	page := newHTMLPage(r)
-	page.Timeline.addOutages(o.Forecast, page.Certificates)
+	page := newHTMLPage(r, o.Paths)
+	page.Timeline.addOutages(o.Forecast)
 	if err := htmlTemplate().Execute(&b, page); err != nil {
 		return err
 	}
@@ -55,11 +55,13 @@ func writeHTML(w io.Writer, r audit.Result, o Options) error {
 type htmlPage struct {
 	audit.Result
 	// Signing is the table of certificate signing requests.
-	Signing    htmlRequests
-	Policy     string
-	Style      template.CSS
-	Script     template.JS
-	Title      string
+	Signing htmlRequests
+	Policy  string
+	Style   template.CSS
+	Script  template.JS
+	Title   string
+	// Files says that no node was audited, but files that belong to none.
+	Files      bool
 	Several    bool
 	Conclusion htmlConclusion
 	Next       htmlNext
@@ -71,7 +73,8 @@ type htmlPage struct {
 	Omissions []omission
 	Checks    []htmlCheck
 	Timeline  htmlTimeline
-	// Certificates are the rows that stand in the page, Rows is how many there are.
+	// Certificates are the rows that stand in the page, the most urgent first; Rows is how
+	// many there are.
 	Certificates []htmlRow
 	Rows         int
 	Findings     []htmlGroup
@@ -101,7 +104,8 @@ const (
 	maxIssued      = 200
 )
 
-func newHTMLPage(r audit.Result) htmlPage {
+// newHTMLPage is the page of a result; paths are what was audited in place of a node.
+func newHTMLPage(r audit.Result, paths []string) htmlPage {
 	style, script := htmlFile("style.css"), htmlFile("script.js")
 	all := newHTMLRows(r)
 	p := htmlPage{
@@ -110,7 +114,8 @@ func newHTMLPage(r audit.Result) htmlPage {
 		Policy:     contentSecurityPolicy(style, script),
 		Style:      template.CSS(style),
 		Script:     template.JS(script),
-		Title:      htmlTitle(r.Nodes),
+		Title:      htmlTitle(r, paths),
+		Files:      isOfFiles(r, paths),
 		Several:    severalNodes(r),
 		Conclusion: conclude(r),
 		Next:       nextExpiry(r, all.rows),
@@ -124,7 +129,7 @@ func newHTMLPage(r audit.Result) htmlPage {
 		Graph:      newGraph(r.Connections),
 		LogsView:   newHTMLLogs(r.Logs, r.Plan, severalNodes(r)),
 	}
-	p.Certificates = firstOf(all.rows)
+	p.Certificates = all.first()
 	p.Plans, p.MorePlans = htmlPlans(r)
 	p.Connections, p.MoreConnections = htmlConnections(r)
 	p.Issuers = htmlIssuers(all.loose(r))
@@ -135,14 +140,40 @@ func newHTMLPage(r audit.Result) htmlPage {
 	return p
 }
 
-// firstOf are all rows of a short table, and the worst of a long one.
-func firstOf(rows []htmlRow) []htmlRow {
-	if len(rows) <= maxRows {
-		return rows
+// first are all rows, or of a long table the most urgent, in the order in which the page
+// shows them.
+func (set htmlRowSet) first() []htmlRow {
+	urgent := set.byUrgency()
+	if len(urgent) > maxRows {
+		urgent = urgent[:firstRows]
 	}
-	sorted := slices.Clone(rows)
-	slices.SortStableFunc(sorted, func(a, b htmlRow) int { return cmp.Compare(b.Rank(), a.Rank()) })
-	return sorted[:firstRows]
+	out := make([]htmlRow, len(urgent))
+	for i, id := range urgent {
+		out[i] = set.rows[id]
+	}
+	return out
+}
+
+// byUrgency are the IDs of the rows: those with the worst findings first and, of rows as
+// bad, what is missing and then what ends first.
+func (set htmlRowSet) byUrgency() []int {
+	order := make([]int, len(set.rows))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int {
+		x, y := set.rows[a], set.rows[b]
+		return cmp.Or(cmp.Compare(y.urgency(), x.urgency()), x.NotAfter.Compare(y.NotAfter))
+	})
+	return order
+}
+
+// urgency is the rank of the worst finding about a row, 0 for none.
+func (r htmlRow) urgency() int {
+	if r.Infos > 0 {
+		return max(r.Rank(), looks[level(audit.Info)].rank)
+	}
+	return r.Rank()
 }
 
 // MoreRows counts the rows that are in the data alone.
@@ -169,15 +200,38 @@ func hashSource(block string) string {
 	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
 }
 
-// htmlTitle names what was audited.
-func htmlTitle(nodes []audit.Node) string {
+// htmlTitle names what was audited: nodes, or the paths that were given in place of one.
+func htmlTitle(r audit.Result, paths []string) string {
 	switch {
-	case len(nodes) > 1:
-		return fmt.Sprintf("%d nodes", len(nodes))
-	case len(nodes) == 1 && nodes[0].Name != "":
-		return nodes[0].Name
+	case len(r.Requests) > 0:
+		return "Certificate signing requests"
+	case len(r.Nodes) > 1:
+		return fmt.Sprintf("Certificates of %d nodes", len(r.Nodes))
+	case isOfFiles(r, paths):
+		return "Certificates in " + someOf(namedPaths(paths), maxTitled)
+	case len(r.Nodes) == 1 && r.Nodes[0].Name != "":
+		return "Certificates of " + printable(r.Nodes[0].Name)
 	}
-	return "a node"
+	return "Certificates of a node"
+}
+
+// maxTitled is how many paths a title names.
+const maxTitled = 4
+
+// namedPaths are paths in words.
+func namedPaths(paths []string) []string {
+	out := slices.Clone(paths)
+	for i, p := range out {
+		if p == "-" {
+			out[i] = "the standard input"
+		}
+	}
+	return out
+}
+
+// isOfFiles reports whether r is of files at paths that belong to no node.
+func isOfFiles(r audit.Result, paths []string) bool {
+	return len(paths) > 0 && !slices.ContainsFunc(r.Nodes, func(n audit.Node) bool { return n.Name != "" })
 }
 
 // htmlConclusion is the state of everything in a word and a sentence.

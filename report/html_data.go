@@ -28,6 +28,8 @@ type htmlData struct {
 	// judged there in every case.
 	Partial      map[string][]int  `json:"partial"`
 	Certificates []htmlCertificate `json:"certificates"`
+	// Order are the indexes of Certificates by urgency.
+	Order []int `json:"order"`
 	// Several says that there are several nodes.
 	Several bool `json:"several"`
 
@@ -158,7 +160,7 @@ func (r htmlRow) on() []string {
 // newHTMLData has the cells of the rows as well where the page has not all of them.
 func newHTMLData(r audit.Result, all htmlRowSet, groups []htmlGroup, cells bool) htmlData {
 	d := htmlData{Strings: []string{}, Facts: htmlFacts, Sets: [][]htmlRequirement{}, Findings: make([]htmlFindingData, len(all.findings)), More: map[int][]int{},
-		Places: all.places, Partial: map[string][]int{}, Certificates: []htmlCertificate{}, Several: severalNodes(r), index: map[string]int{}}
+		Places: all.places, Partial: map[string][]int{}, Certificates: []htmlCertificate{}, Order: all.byUrgency(), Several: severalNodes(r), index: map[string]int{}}
 	for _, f := range htmlFields {
 		d.Fields = append(d.Fields, f.title)
 	}

@@ -23,6 +23,8 @@ type htmlTimeline struct {
 	MoreOutages int
 	// Undated counts the certificates that are not there to have a date.
 	Undated int
+
+	axis timeAxis
 }
 
 // htmlOutage is a day on which connections break.
@@ -180,7 +182,7 @@ func (a timeAxis) ticks() []htmlTick {
 // come.
 func newTimeline(r audit.Result, rows []htmlRow) htmlTimeline {
 	axis := newTimeAxis(r.At, rows)
-	t := htmlTimeline{Now: percent(axis.at(0)), Ticks: axis.ticks()}
+	t := htmlTimeline{Now: percent(axis.at(0)), Ticks: axis.ticks(), axis: axis}
 	members := map[string][]htmlRow{}
 	var roles []string
 	for _, row := range rows {
@@ -203,11 +205,11 @@ func newTimeline(r audit.Result, rows []htmlRow) htmlTimeline {
 const maxOutages = 100
 
 // addOutages marks the days on which connections break, by a forecast; nil for none.
-func (t *htmlTimeline) addOutages(f *audit.Forecast, rows []htmlRow) {
+func (t *htmlTimeline) addOutages(f *audit.Forecast) {
 	if f == nil {
 		return
 	}
-	axis, all := newTimeAxis(f.At, rows), outages(*f)
+	axis, all := t.axis, outages(*f)
 	t.MoreOutages = max(0, len(all)-maxOutages)
 	for _, g := range all[:len(all)-t.MoreOutages] {
 		o := htmlOutage{X: percent(axis.at(axis.days(g.first()))), Day: g.day, When: outageWhen(g, *f), Nodes: someOf(nonEmpty(g.nodes...), maxListed), Level: outageLevel(g)}

@@ -55,6 +55,17 @@
   });
   addEventListener("afterprint", () => folded.forEach(d => d.open = false));
 
+  // What is wider than the page scrolls, says so, and is a tab stop.
+  const scrollers = new ResizeObserver(entries => {
+    for (const {target} of entries) {
+      const over = target.scrollWidth > target.clientWidth;
+      target.previousElementSibling.hidden = !over;
+      if (over) target.tabIndex = 0;
+      else target.removeAttribute("tabindex");
+    }
+  });
+  document.querySelectorAll(".scroll").forEach(e => scrollers.observe(e));
+
   const table = byId("table");
   if (!table) return;
   const body = table.tBodies[0];
@@ -62,7 +73,9 @@
   const fieldOf = title => data.fields.indexOf(title);
   // Of a long table the page has but the first rows; the others are made when they are
   // shown, so many at a time.
-  const rows = data.certificates.map((of, id) => ({tr: byId("cert-" + id), id, of, detail: null, open: false, text: ""}));
+  const rows = data.certificates.map((of, id) => ({tr: byId("cert-" + id), id, of, detail: null, open: false, text: "", at: 0}));
+  const byUrgency = data.order.map(id => rows[id]);
+  byUrgency.forEach((row, at) => row.at = at);
   const rowOf = new Map();
   const isLong = body.rows.length < rows.length, step = isLong ? 200 : Infinity;
   const texts = (row, field) => row.of.v[field].map(i => data.strings[i]);
@@ -202,7 +215,7 @@
     if (text("on") !== "") where.push(" on " + text("on"));
     if (!beside) where.push(" ", element("code", {}, text("place")));
     if (!beside && f.row >= 0) where.push(" ", element("a", {className: "to-row", href: "#cert-" + f.row}, "certificate"));
-    const remedy = text("remedy") === "" ? [] : [element("div", {className: "remedy"}, Object.assign(element("pre", {}, text("remedy")), {tabIndex: 0}))];
+    const remedy = text("remedy") === "" ? [] : [element("div", {className: "remedy"}, element("pre", {}, text("remedy")))];
     remedy.forEach(addCopyButton);
     const source = text("reference") === "" ? [] : [element("p", {className: "source muted"}, ...links(text("reference")))];
     return element("article", {className: "finding " + text("level")}, element("p", {className: "where"}, ...where), ...line("nodes muted", "nodes"),
@@ -225,7 +238,7 @@
   // Sorting: a header is a button; a second press turns the order round.
   const collator = new Intl.Collator("en", {numeric: true});
   const keys = {
-    "Status": row => -row.of.r,
+    "Status": row => row.at,
     "Not after": row => row.of.t || Infinity,
   };
   const order = (a, b) => typeof a === "number" ? (a < b ? -1 : a > b ? 1 : 0) : collator.compare(a, b);
@@ -234,7 +247,7 @@
     th.addEventListener("click", () => sort(th));
   }
 
-  let sorted = rows;
+  let sorted = byUrgency;
   function sort(th) {
     const down = th.getAttribute("aria-sort") === "ascending";
     for (const other of table.tHead.rows[0].cells) other.removeAttribute("aria-sort");
@@ -243,7 +256,7 @@
     const key = keys[title] ?? (row => texts(row, fieldOf(title)).join(" "));
     const sign = down ? -1 : 1;
     const keyed = rows.map(row => ({row, key: key(row)}));
-    keyed.sort((a, b) => sign * order(a.key, b.key) || a.row.id - b.row.id);
+    keyed.sort((a, b) => sign * order(a.key, b.key) || a.row.at - b.row.at);
     sorted = keyed.map(({row}) => row);
     filter();
   }
@@ -264,7 +277,7 @@
   const hasStatus = row => status.value === "" || texts(row, fieldOf("Status")).join() === status.value;
 
   // matching are the rows that are to be seen, those from first to before end in the page.
-  let matching = rows, first = 0, end = 0;
+  let matching = byUrgency, first = 0, end = 0;
   function filter() {
     const words = find.value.toLowerCase().split(/\s+/).filter(Boolean);
     matching = sorted.filter(row => hasSeverity(row) && hasStatus(row) && words.every(w => haystack(row).includes(w)));
@@ -317,7 +330,6 @@
     row.tr.scrollIntoView({block: "center"});
   }
   addEventListener("hashchange", reveal);
-  if (isLong) sort(table.tHead.querySelector('[data-sort="Status"]'));
-  else filter();
+  filter();
   reveal();
 })();

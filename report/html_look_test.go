@@ -1,0 +1,320 @@
+package report
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/chromedp"
+	"github.com/google/go-cmp/cmp"
+
+	"certaudit/audit"
+	"certaudit/audit/inventory"
+	"certaudit/fixtures"
+)
+
+// lookedAt is a page of each kind that people see.
+type lookedAt struct {
+	name   string
+	result audit.Result
+	paths  []string
+}
+
+func lookedAtPages(t *testing.T) []lookedAt {
+	t.Helper()
+	files := fixtures.ControlPlane(fixtures.Options{})
+	dir := t.TempDir()
+	if err := files.Write(dir); err != nil {
+		t.Fatal(err)
+	}
+	paths := []string{"etc/kubernetes/pki/etcd", "etc/kubernetes/pki/apiserver.crt"}
+	_, rest, err := inventory.GatherPaths(dir, paths, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return []lookedAt{
+		{name: "sound", result: auditOf(t, fixtures.ControlPlane(fixtures.Options{}).Node)},
+		{name: "broken", result: htmlDemo(t)},
+		{name: "fleet", result: auditOf(t, controlPlane(1, ends("/etc/kubernetes/pki/apiserver", 5)), controlPlane(2), worker(1), worker(2, ends(kubeletClient, -3)))},
+		{name: "paths", result: audit.Run([]*inventory.Inventory{rest}, audit.Options{At: fixtures.Now}), paths: paths},
+		{name: "nothing", result: nothing()},
+		{name: "requests", result: audit.Result{Schema: audit.Schema, At: now, Requests: []audit.Request{
+			{Name: "jane", CommonName: "jane", Verdict: audit.VerdictReject, Reasons: []string{"csr/usages"}},
+			{Name: "node02", CommonName: "system:node:node02", Verdict: audit.VerdictSound},
+		}}},
+	}
+}
+
+// show leads the browser to the page of a result.
+func (b *browser) show(r audit.Result, o Options) {
+	b.t.Helper()
+	file := filepath.Join(b.t.TempDir(), "report.html")
+	out, err := os.Create(file)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	defer out.Close()
+	if err := writeHTML(out, r, o); err != nil {
+		b.t.Fatal(err)
+	}
+	b.mu.Lock()
+	b.url = "file://" + file
+	b.mu.Unlock()
+	b.do(chromedp.Navigate(b.url))
+}
+
+// screen is what a page is shown on.
+type screen struct {
+	name          string
+	width, height int64
+	scheme, media string
+}
+
+func (b *browser) on(s screen) {
+	b.t.Helper()
+	var options []chromedp.EmulateViewportOption
+	if s.width < 700 && s.media == "" {
+		options = append(options, chromedp.EmulateMobile)
+	}
+	b.do(
+		call(emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: s.media, Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: s.scheme}}}),
+		chromedp.EmulateViewport(s.width, s.height, options...),
+		wait(settled),
+	)
+}
+
+// settled is true two frames later: layouts and what observes them are done.
+const settled = `new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(true))))`
+
+// paper is the width of A4 less its margins, in CSS pixels.
+const paper = 703
+
+var screens = []screen{
+	{"desktop", 1280, 900, "light", ""},
+	{"desktop-dark", 1280, 900, "dark", ""},
+	{"phone", 390, 844, "light", ""},
+	{"phone-dark", 390, 844, "dark", ""},
+}
+
+// axe is the checker of accessibility that testdata/axe/README.md names.
+func axe(t *testing.T) string {
+	t.Helper()
+	script, err := os.ReadFile("testdata/axe/axe.min.js")
+	if err != nil {
+		t.Fatal(err)
+	}
+	readme, err := os.ReadFile("testdata/axe/README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if sum := fmt.Sprintf("%x", sha256.Sum256(script)); !strings.Contains(string(readme), sum) {
+		t.Fatalf("axe.min.js has the sum %s, which its README.md does not name", sum)
+	}
+	return string(script)
+}
+
+// axeComplaints are the violations that axe-core finds, one for each element.
+const axeComplaints = `axe.run(document, {resultTypes: ["violations"]}).then(r => r.violations.flatMap(v => v.nodes.map(n => v.impact + " " + v.id + " " + n.target.join(" ") + ": " + n.failureSummary)))`
+
+// screenshots is the folder for pictures of the page.
+func screenshots(t *testing.T) string {
+	t.Helper()
+	dir := os.Getenv("CERTAUDIT_SCREENSHOTS")
+	if dir == "" {
+		return t.TempDir()
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+func (b *browser) picture(dir, name string) {
+	b.t.Helper()
+	data, err := chromedp.Run(b.ctx, chromedp.FullScreenshot(100))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, name+".png"), data, 0o644); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// Every kind of page, on every kind of screen: axe-core finds nothing, nothing is wider
+// than the screen or cut off, and a picture is made of it.
+func TestBrowserLook(t *testing.T) {
+	b := open(t, nothing())
+	script, dir := axe(t), screenshots(t)
+	for _, p := range lookedAtPages(t) {
+		b.show(p.result, Options{Paths: p.paths})
+		evaluate[bool](b, script+"; true")
+		for _, s := range screens {
+			b.on(s)
+			if got := evaluate[[]string](b, axeComplaints); len(got) > 0 {
+				t.Errorf("%s on %s: axe-core finds\n%s", p.name, s.name, strings.Join(got, "\n"))
+			}
+			b.whole(p.name + " on " + s.name)
+			b.picture(dir, p.name+"-"+s.name)
+		}
+	}
+	b.quiet()
+}
+
+// cutOff are elements whose content is wider than they are and cannot be scrolled to, and
+// the page where it is wider than the screen.
+const cutOff = `[...document.querySelectorAll("html, body *")].filter(e => {
+  const style = getComputedStyle(e);
+  if (e === document.documentElement) return e.scrollWidth > innerWidth;
+  return style.overflowX !== "visible" && style.overflowX !== "auto" && e.scrollWidth > e.clientWidth;
+}).map(e => e.tagName + "." + e.className + " " + e.scrollWidth + " > " + e.clientWidth)`
+
+func (b *browser) whole(about string) {
+	b.t.Helper()
+	if got := evaluate[[]string](b, cutOff); len(got) > 0 {
+		b.t.Errorf("%s: cut off: %s", about, strings.Join(got, "; "))
+	}
+}
+
+// The tile of the next expiry shows all of its text at every width and on paper.
+func TestBrowserTiles(t *testing.T) {
+	b := open(t, htmlDemo(t))
+	dir := screenshots(t)
+	outside := `[...document.querySelectorAll(".tile, .tile *")].filter(e => {
+	  const text = document.createRange(), box = document.querySelector(".tiles").getBoundingClientRect();
+	  text.selectNodeContents(e);
+	  return e.scrollWidth > e.clientWidth && getComputedStyle(e).display !== "inline" ||
+	    [...text.getClientRects()].some(r => r.left < box.left || r.right > box.right || r.bottom > box.bottom);
+	}).map(e => e.textContent)`
+	for _, r := range map[string]audit.Result{"demo": htmlDemo(t), "crowded": crowded()} {
+		b.show(r, Options{})
+		for _, width := range []int64{390, 640, 768, 900, 1000, 1024, 1200, 1280, 1400, 1920} {
+			b.on(screen{"", width, 900, "light", ""})
+			if got := evaluate[[]string](b, outside); len(got) > 0 {
+				t.Errorf("at %d pixels the tiles cut off %q", width, got)
+			}
+			b.whole(fmt.Sprint(width, " pixels"))
+			b.picture(dir, fmt.Sprintf("width-%d", width))
+		}
+		b.on(screen{"", paper, 1000, "light", "print"})
+		if got := evaluate[[]string](b, outside); len(got) > 0 {
+			t.Errorf("on paper the tiles cut off %q", got)
+		}
+		b.whole("on paper")
+	}
+	b.quiet()
+}
+
+// The page is printed as a document of some pages.
+func TestBrowserPrint(t *testing.T) {
+	b := open(t, nothing())
+	dir := screenshots(t)
+	for _, p := range lookedAtPages(t)[:3] {
+		b.show(p.result, Options{})
+		pdf, err := chromedp.Run(b.ctx, chromedp.PrintToPDF())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.HasPrefix(string(pdf), "%PDF-") {
+			t.Errorf("%s: printed as %q", p.name, pdf[:min(len(pdf), 20)])
+		}
+		if err := os.WriteFile(filepath.Join(dir, p.name+".pdf"), pdf, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		b.on(screen{"", paper, 1000, "light", "print"})
+		b.whole(p.name + " on paper")
+		expect(b, `[...document.querySelectorAll("nav, .skip, .controls, .copy, .scrolls")].filter(e => e.checkVisibility()).length`, 0)
+		b.on(screen{"", 1280, 900, "light", ""})
+	}
+	b.quiet()
+}
+
+// On a phone the sections scroll beside the button, not beneath it.
+func TestBrowserNavigation(t *testing.T) {
+	b := open(t, htmlDemo(t))
+	for _, width := range []int64{320, 390, 640, 768, 1280} {
+		b.on(screen{"", width, 844, "light", ""})
+		expect(b, `(() => { const links = document.querySelector(".links").getBoundingClientRect(), button = document.getElementById("theme").getBoundingClientRect();
+			return links.right <= button.left && button.right <= innerWidth && links.width >= 100 })()`, true)
+	}
+	b.quiet()
+}
+
+// Text of twice the size, and the page at twice the size, lose nothing.
+func TestBrowserZoom(t *testing.T) {
+	b := open(t, htmlDemo(t))
+	dir := screenshots(t)
+	b.on(screen{"", 640, 450, "light", ""})
+	b.whole("the page at 200 %")
+	b.do(call(page.SetFontSizes, page.SetFontSizesParams{FontSizes: &page.FontSizes{Standard: 32, Fixed: 26}}))
+	b.on(screen{"", 1280, 900, "light", ""})
+	expect(b, `getComputedStyle(document.querySelector(".message")).fontSize`, "28px")
+	b.whole("text at 200 %")
+	b.picture(dir, "text-200")
+	b.quiet()
+}
+
+// tabStops presses Tab until an expression about the focused element e is true, and
+// returns what was focused before, each with a ring that can be seen.
+func (b *browser) tabStops(until string) []string {
+	b.t.Helper()
+	var stops []string
+	for range 300 {
+		b.do(chromedp.KeyEvent("\t"))
+		s := evaluate[struct {
+			Text          string
+			End, Ring, Up bool
+		}](b, `(() => { const e = document.activeElement, style = getComputedStyle(e), r = e.getBoundingClientRect();
+			return {Text: (e.getAttribute("aria-label") ?? e.innerText ?? "").trim().split("\n")[0] || e.id, End: `+until+`,
+				Ring: style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 1,
+				Up: e.contains(document.elementFromPoint((r.left + Math.min(r.right, innerWidth)) / 2, (Math.max(0, r.top) + Math.min(r.bottom, innerHeight)) / 2)) || r.height > innerHeight} })()`)
+		if !s.Ring || !s.Up {
+			b.t.Errorf("the focus on %q: a ring %t, to be seen %t", s.Text, s.Ring, s.Up)
+		}
+		if s.End {
+			return stops
+		}
+		stops = append(stops, s.Text)
+	}
+	b.t.Fatalf("no tab stop has %s", until)
+	return nil
+}
+
+// By keyboard it is not far to the findings, and one step to skip to them.
+func TestBrowserKeyboard(t *testing.T) {
+	b := open(t, htmlDemo(t))
+	want := []string{"Skip to the findings", "Skip to the certificates", "Findings", "Plan", "Timeline", "Certificates", "Connections", "Issuers", "Checks", "Dark theme",
+		"keys/mismatch", "validity/expiring", "usage/extended-key-usage", "validity/expired", "2026-11-20"}
+	if diff := cmp.Diff(want, b.tabStops(`e.closest("#findings") !== null`)); diff != "" {
+		t.Errorf("before the first finding (-want +got):\n%s", diff)
+	}
+	expect(b, `[...document.querySelectorAll("#timeline a:not([tabindex='-1'])")].length === document.querySelectorAll("#timeline .lane:not(.axis)").length`, true)
+	b.show(htmlDemo(t), Options{})
+	b.do(chromedp.KeyEvent("\t"), chromedp.KeyEvent("\t"), chromedp.KeyEvent("\r"), chromedp.KeyEvent("\t"))
+	expect(b, `document.activeElement.id`, "find")
+	b.quiet()
+}
+
+// What scrolls says so and is a tab stop; what does not scroll is none.
+func TestBrowserScrollers(t *testing.T) {
+	b := open(t, htmlDemo(t))
+	about := `(() => { const e = document.querySelector("#connections .scroll"), hint = e.previousElementSibling;
+		return [e.getAttribute("role"), e.getAttribute("aria-label"), e.getAttribute("tabindex") ?? "", hint.checkVisibility() ? hint.textContent : ""] })()`
+	expect(b, about, []string{"region", "Graph of connections", "", ""})
+	b.on(screen{"", 390, 844, "light", ""})
+	expect(b, about, []string{"region", "Graph of connections", "0", "The graph scrolls sideways."})
+	b.on(screen{"", 1280, 900, "light", ""})
+	expect(b, about, []string{"region", "Graph of connections", "", ""})
+	b.quiet()
+}
+
+// Nothing of the page moves by itself, so that who asked for less motion has none.
+func TestBrowserMotion(t *testing.T) {
+	b := open(t, htmlDemo(t), &emulation.MediaFeature{Name: "prefers-reduced-motion", Value: "reduce"})
+	expect(b, `[...document.querySelectorAll("*")].filter(e => { const s = getComputedStyle(e); return s.animationName !== "none" || s.transitionDuration !== "0s" || s.scrollBehavior !== "auto" }).length`, 0)
+	b.quiet()
+}
