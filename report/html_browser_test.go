@@ -138,10 +138,10 @@ func (b *browser) do(actions ...chromedp.Action[chromedp.Void]) {
 
 func (b *browser) click(selector string) { b.do(chromedp.Click(chromedp.CSS(selector))) }
 
-// evaluate evaluates an expression in the page.
+// evaluate evaluates an expression in the page, and what it promises.
 func evaluate[T any](b *browser, expression string) T {
 	b.t.Helper()
-	v, err := chromedp.Run(b.ctx, chromedp.Evaluate[T](expression))
+	v, err := chromedp.Run(b.ctx, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
 	if err != nil {
 		b.t.Fatalf("%s: %v", expression, err)
 	}
