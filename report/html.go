@@ -34,7 +34,7 @@ var htmlTemplate = sync.OnceValue(func() *template.Template {
 		"at":      findingPlace,
 		"ignored": ignoredFor,
 		"level":   connectionLevel,
-		"step":    stepTitle,
+		"step":    cutStep,
 	}).ParseFS(htmlFiles, "html/page.html"))
 })
 
@@ -176,6 +176,10 @@ func (r htmlRow) urgency() int {
 	return r.Rank()
 }
 
+// HasCertificates reports whether the page is about certificates: that of requests may
+// have none.
+func (p htmlPage) HasCertificates() bool { return p.Rows > 0 || len(p.Signing.Rows) == 0 }
+
 // MoreRows counts the rows that are in the data alone.
 func (p htmlPage) MoreRows() int { return p.Rows - len(p.Certificates) }
 
@@ -246,12 +250,16 @@ func conclude(r audit.Result) htmlConclusion {
 		return htmlConclusion{level(audit.Critical), "Critical", "Something has stopped or is about to, or somebody has rights they must not have."}
 	case r.Summary.Warning > 0:
 		return htmlConclusion{level(audit.Warning), "Warning", "Something will stop or may stop. Nothing has yet."}
-	case len(r.Certificates) == 0:
+	case len(r.Certificates)+len(r.Requests) == 0:
 		return htmlConclusion{levelUnknown, "Nothing found", "No certificates were found, so nothing was judged."}
 	case r.Incomplete():
 		return htmlConclusion{levelUnknown, "Incomplete", "Nothing is wrong with what was judged, but not everything could be."}
 	}
-	return htmlConclusion{levelOK, "Sound", "Every certificate that was found is as it should be."}
+	what := "certificate"
+	if len(r.Requests) > 0 {
+		what = "request"
+	}
+	return htmlConclusion{levelOK, "Sound", "Every " + what + " that was found is as it should be."}
 }
 
 // htmlNext is the expiry that comes next; Row is the first certificate of
@@ -347,12 +355,22 @@ type htmlRowSet struct {
 	findings []sharedFinding
 	// places are lists of findings, by their indexes: those about one row or several.
 	places [][]int
-	fleet  fleet
+	// steps are, for each finding, those of the plan that fix it.
+	steps [][]string
+	fleet fleet
 }
 
 func newHTMLRows(r audit.Result) htmlRowSet {
 	rows, of := shareRows(r, exact)
 	set := htmlRowSet{of: of, findings: shareFindings(r), places: [][]int{}, fleet: newFleet(r)}
+	plan := newPlanIndex(r)
+	for _, f := range set.findings {
+		var steps []string
+		if len(plan.of(f, r.Findings)) > 0 {
+			steps = remedyLines(f, r, plan)
+		}
+		set.steps = append(set.steps, steps)
+	}
 	about := set.about(r)
 	index := map[string]int{}
 	for i, c := range rows {
@@ -514,6 +532,31 @@ type htmlFinding struct {
 	ID, Index, Row int
 	// On names or counts its nodes.
 	On string
+	// Steps are those of the plan that fix it, by their numbers; nil where none does.
+	Steps []string
+}
+
+// cutStep cuts a line of [htmlFinding.Steps] into the number, which leads to the plan, and
+// what is done.
+func cutStep(line string) (s struct{ Number, Title string }) {
+	s.Number, s.Title, _ = strings.Cut(line, ": ")
+	return s
+}
+
+// maxCommands are as many lines of a remedy as are shown unfolded.
+const maxCommands = 8
+
+// Folded says how the commands of a long remedy, or of one that the plan has too, are
+// announced; "" for what is shown at once.
+func (f htmlFinding) Folded() string {
+	lines := len(ownRemedy(f.sharedFinding))
+	switch {
+	case len(f.Steps) > 0 && lines > 0:
+		return "The commands for this finding alone"
+	case lines > maxCommands:
+		return "The commands"
+	}
+	return ""
 }
 
 // Level is that of the severity.
@@ -551,7 +594,7 @@ func groupFindings(all htmlRowSet) []htmlGroup {
 		if len(f.Rows) > 0 {
 			row = all.of[f.Rows[0]]
 		}
-		out[g].add(htmlFinding{f, f.members[0], i, row, all.fleet.nodes(f.nodes)})
+		out[g].add(htmlFinding{sharedFinding: f, ID: f.members[0], Index: i, Row: row, On: all.fleet.nodes(f.nodes), Steps: all.steps[i]})
 	}
 	for _, g := range out {
 		slices.SortStableFunc(g.Items, func(a, b htmlFinding) int { return cmp.Compare(b.Severity.Rank(), a.Severity.Rank()) })

@@ -85,6 +85,8 @@ type htmlFindingData struct {
 	Ignored   int `json:"ignored"`
 	Breaks    int `json:"breaks"`
 	Remedy    int `json:"remedy"`
+	Steps     int `json:"steps"`
+	Folded    int `json:"folded"`
 	// Row is the first row it is about, -1 for none.
 	Row int `json:"row"`
 }
@@ -213,7 +215,7 @@ func (d *htmlData) finding(f htmlFinding) htmlFindingData {
 	return htmlFindingData{
 		Check: d.text(f.Check), Level: d.text(string(f.Level())), Reference: d.text(f.Reference), Component: d.text(f.Component),
 		On: d.text(on), Nodes: d.text(f.List()), Place: d.text(findingPlace(f.Finding)), Message: d.text(f.Message), Ignored: d.text(ignoredFor(f.Finding)),
-		Breaks: d.text(strings.Join(briefList(f.Breaks), ", ")), Remedy: d.lines(f.Remedy()), Row: f.Row,
+		Breaks: d.text(strings.Join(briefList(f.Breaks), ", ")), Remedy: d.lines(f.Remedy()), Steps: d.lines(strings.Join(f.Steps, "\n")), Folded: d.text(f.Folded()), Row: f.Row,
 	}
 }
 

@@ -204,6 +204,13 @@ func (b *browser) whole(about string) {
 	}
 }
 
+// touching are labels of the timeline that run into the next of their line.
+const touching = `[...document.querySelectorAll(".axis text:not(.date)"), ...document.querySelectorAll(".axis .date")]
+  .filter(e => e.checkVisibility()).flatMap((e, i, all) => {
+    const next = all[i + 1], a = e.getBoundingClientRect(), b = next?.getBoundingClientRect();
+    return next && a.top === b.top && a.right + 2 > b.left ? [e.textContent + next.textContent] : [];
+  })`
+
 // The tile of the next expiry shows all of its text at every width and on paper.
 func lookAtTiles(t *testing.T, b *browser) {
 	dir := screenshots(t)
@@ -220,6 +227,7 @@ func lookAtTiles(t *testing.T, b *browser) {
 			if got := evaluate[[]string](b, outside); len(got) > 0 {
 				t.Errorf("at %d pixels the tiles cut off %q", width, got)
 			}
+			expect(b, touching, []string{})
 			b.whole(fmt.Sprint(width, " pixels"))
 			b.picture(dir, fmt.Sprintf("%s-%d", name, width), chromedp.CaptureScreenshot())
 		}

@@ -144,7 +144,7 @@ var axisPoints = []struct {
 }
 
 // Room that a tick's label needs, in percent of a wide page and of a phone's.
-const tickRoom, tickRoomNarrow = 6.5, 17
+const tickRoom, tickRoomNarrow = 9, 17
 
 // ticks returns those candidates that fit, from the past to the future.
 func (a timeAxis) ticks() []htmlTick {

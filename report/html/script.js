@@ -50,7 +50,7 @@
   // Printing shows everything that is folded.
   let folded = [];
   addEventListener("beforeprint", () => {
-    folded = [...document.querySelectorAll("details:not([open])")];
+    folded = [...document.querySelectorAll("details:not([open], .commands)")];
     folded.forEach(d => d.open = true);
   });
   addEventListener("afterprint", () => folded.forEach(d => d.open = false));
@@ -215,11 +215,14 @@
     if (text("on") !== "") where.push(" on " + text("on"));
     if (!beside) where.push(" ", element("code", {}, text("place")));
     if (!beside && f.row >= 0) where.push(" ", element("a", {className: "to-row", href: "#cert-" + f.row}, "certificate"));
-    const remedy = text("remedy") === "" ? [] : [element("div", {className: "remedy"}, element("pre", {}, text("remedy")))];
+    const steps = text("steps").split("\n").filter(Boolean).map(step => step.split(/: (.*)/))
+      .map(([number, title]) => element("p", {className: "steps"}, element("a", {href: "#plan"}, number), ": " + title));
+    let remedy = text("remedy") === "" ? [] : [element("div", {className: "remedy"}, element("pre", {}, text("remedy")))];
     remedy.forEach(addCopyButton);
+    if (text("folded") !== "") remedy = [element("details", {className: "commands"}, element("summary", {}, text("folded")), ...remedy)];
     const source = text("reference") === "" ? [] : [element("p", {className: "source muted"}, ...links(text("reference")))];
     return element("article", {className: "finding " + text("level")}, element("p", {className: "where"}, ...where), ...line("nodes muted", "nodes"),
-      ...line("message", "message"), ...line("ignored", "ignored"), ...line("breaks", "breaks", element("span", {className: "muted"}, "breaks"), " "), ...remedy, ...source);
+      ...line("message", "message"), ...line("ignored", "ignored"), ...line("breaks", "breaks", element("span", {className: "muted"}, "breaks"), " "), ...steps, ...remedy, ...source);
   }
 
   // links makes the https addresses in a text ones that can be followed.
