@@ -256,6 +256,7 @@ func lookAtPrint(t *testing.T, b *browser) {
 		}
 		b.on(screen{"", paper, 1000, "light", "print"})
 		b.whole(p.name + " on paper")
+		expect(b, `[...document.querySelectorAll(".scroll")].filter(e => e.scrollWidth > e.clientWidth).map(e => e.ariaLabel)`, []string{})
 		expect(b, `[...document.querySelectorAll("nav, .skip, .controls, .copy, .scrolls")].filter(e => e.checkVisibility()).length`, 0)
 		b.on(screen{"", 1280, 900, "light", ""})
 	}
@@ -281,7 +282,7 @@ func lookAtZoom(t *testing.T, b *browser) {
 	b.on(screen{"", 1280, 900, "light", ""})
 	expect(b, `getComputedStyle(document.querySelector(".message")).fontSize`, "28px")
 	b.whole("text at 200 %")
-	b.picture(dir, "text-200", chromedp.FullScreenshot(100))
+	b.picture(dir, "text-200", chromedp.CaptureScreenshot()) // that of the whole page is made in the usual size
 }
 
 // tabStops presses Tab until an expression about the focused element e is true, and
