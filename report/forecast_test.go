@@ -116,8 +116,8 @@ func TestHTMLOutages(t *testing.T) {
 	}
 	f := foretold()
 	page := render(t, "html", fine(), Options{Forecast: &f})
-	for _, want := range []string{`<a href="#outage-0" class="critical"><title>2026-11-20, expired 3d ago: renew now: somebody cannot log in</title>`,
-		`<a href="#outage-1" class="warning"><title>2027-01-02, in 40 days: renew by 2027-01-01: nothing is read or written</title>`,
+	for _, want := range []string{`<a tabindex="-1" href="#outage-0" class="critical"><title>2026-11-20, expired 3d ago: renew now: somebody cannot log in</title>`,
+		`<a tabindex="-1" href="#outage-1" class="warning"><title>2027-01-02, in 40 days: renew by 2027-01-01: nothing is read or written</title>`,
 		`<details id="outage-1" class="outage"><summary><span class="warning word">2027-01-02</span> in 40 days: renew by 2027-01-01, on cp-1, cp-2: nothing is read or written</summary>
 <ul><li>nothing is read or written</li><li>new pods stay Pending</li></ul></details>`} {
 		if !strings.Contains(page, want) {

@@ -299,21 +299,27 @@ func TestHTMLIsDeterministic(t *testing.T) {
 	}
 }
 
-// Without a script the page shows every certificate, finding and connection.
+// Without a script the page shows every certificate, the most urgent first, and every
+// finding and connection.
 func TestHTMLWithoutScript(t *testing.T) {
 	r := htmlDemo(t)
 	p := parsePage(t, r)
-	var rows, articles, edges int
+	var rows []int
+	var articles, edges int
 	for _, n := range p.all("") {
 		switch {
 		case n.Data == "tr" && strings.HasPrefix(attribute(n, "id"), "cert-"):
-			c := r.Certificates[rows]
+			id, err := strconv.Atoi(strings.TrimPrefix(attribute(n, "id"), "cert-"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			c := r.Certificates[id]
 			for _, text := range []string{c.Component, c.Type, c.CommonName, c.Path, c.Issuer, day(c.NotAfter), strings.Join(c.DNSNames, ", ")} {
 				if !strings.Contains(textOf(n), text) {
-					t.Errorf("row %d lacks %q: %s", rows, text, textOf(n))
+					t.Errorf("row %d lacks %q: %s", id, text, textOf(n))
 				}
 			}
-			rows++
+			rows = append(rows, id)
 		case n.Data == "article":
 			id, err := strconv.Atoi(strings.TrimPrefix(attribute(n, "id"), "finding-"))
 			if err != nil {
@@ -330,9 +336,11 @@ func TestHTMLWithoutScript(t *testing.T) {
 			edges++
 		}
 	}
-	if rows != len(r.Certificates) || articles != len(r.Findings) || edges == 0 {
-		t.Errorf("%d rows, %d findings and %d boxes of %d certificates, %d findings and %d connections",
-			rows, articles, edges, len(r.Certificates), len(r.Findings), len(r.Connections))
+	if diff := cmp.Diff([]int{14, 3, 4, 7, 15, 5, 6, 8, 9, 10, 11, 12, 13, 0, 1, 2}, rows); diff != "" {
+		t.Errorf("rows (-want +got):\n%s", diff)
+	}
+	if articles != len(r.Findings) || edges == 0 {
+		t.Errorf("%d findings and %d boxes of %d findings and %d connections", articles, edges, len(r.Findings), len(r.Connections))
 	}
 }
 
@@ -350,11 +358,78 @@ func TestHTMLConclusion(t *testing.T) {
 		"critical": {awkward(), [2]string{"critical", "Critical"}},
 		"partial":  {partial, [2]string{"unknown", "Incomplete"}},
 		"nothing":  {nothing(), [2]string{"unknown", "Nothing found"}},
+		"requests": {audit.Result{Requests: []audit.Request{{}}}, [2]string{"ok", "Sound"}},
 	} {
 		c := conclude(tt.result)
 		if got := [2]string{string(c.Level), c.Word}; got != tt.want {
 			t.Errorf("%s: %q, want %q", name, got, tt.want)
 		}
+	}
+}
+
+// The title names the node, or what was audited in place of one.
+func TestHTMLTitle(t *testing.T) {
+	named := func(names ...string) (r audit.Result) {
+		for _, n := range names {
+			r.Nodes = append(r.Nodes, audit.Node{Name: n})
+		}
+		return r
+	}
+	requests := named("")
+	requests.Requests = []audit.Request{{}}
+	for _, tt := range []struct {
+		about  string
+		result audit.Result
+		paths  []string
+		want   string
+		files  bool
+	}{
+		{"a node", named("cp-1"), nil, "Certificates of cp-1", false},
+		{"a hostile node", named("a\x1b"), nil, `Certificates of a\x1b`, false},
+		{"a node without a name", named(""), nil, "Certificates of a node", false},
+		{"nodes", named("a", "b", "c"), nil, "Certificates of 3 nodes", false},
+		{"files", named(""), []string{"./certs", "deploy/"}, "Certificates in ./certs, deploy/", true},
+		{"files where nothing was found", named(), []string{"certs"}, "Certificates in certs", true},
+		{"the standard input", named(""), []string{"-", "a\nb"}, `Certificates in the standard input, a\nb`, true},
+		{"many files", named(""), []string{"1", "2", "3", "4", "5", "6"}, "Certificates in 1, 2, 3, 4, 2 more", true},
+		{"a copy of a node", named("cp-1"), []string{"backup/cp-1"}, "Certificates of cp-1", false},
+		{"copies of nodes", named("cp-1", "cp-2"), []string{"backup"}, "Certificates of 2 nodes", false},
+		{"requests", requests, nil, "Certificate signing requests", false},
+	} {
+		if got := htmlTitle(tt.result, tt.paths); got != tt.want || isOfFiles(tt.result, tt.paths) != tt.files {
+			t.Errorf("%s: %q, of files %t; want %q, %t", tt.about, got, isOfFiles(tt.result, tt.paths), tt.want, tt.files)
+		}
+	}
+	var b bytes.Buffer
+	if err := writeHTML(&b, named(""), Options{Paths: []string{"<certs>"}}); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"<title>Certificates in &lt;certs&gt;: Nothing found</title>", "<h1>Certificates in &lt;certs&gt;</h1>", "; files without a node: what only its configuration says was not judged"} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("the page lacks %q", want)
+		}
+	}
+	if strings.Contains(b.String(), "Kubernetes of") {
+		t.Error("the page of files speaks of a version of Kubernetes")
+	}
+}
+
+// Rows stand by the worst finding about them and, of rows as bad, by their ends.
+func TestHTMLUrgency(t *testing.T) {
+	at := func(days int, worst audit.Severity) audit.Certificate {
+		c := audit.Certificate{Status: "ok", Worst: worst, SHA256: fmt.Sprint(days), NotAfter: now.AddDate(0, 0, days)}
+		if worst != "" {
+			c.Status = "keys/weak"
+		}
+		return c
+	}
+	gone := audit.Certificate{Status: "files/missing", Worst: audit.Critical}
+	r := audit.Result{Certificates: []audit.Certificate{
+		at(30, ""), at(3, audit.Warning), at(9, ""), at(300, audit.Critical), at(301, ""), gone, at(-1, audit.Critical), at(2, audit.Warning), at(8, ""), at(300, audit.Critical),
+	}, Findings: []audit.Finding{{Severity: audit.Info, Rows: []int{4}}}}
+	r.Certificates[9].SHA256 = "another"
+	if diff := cmp.Diff([]int{5, 6, 3, 9, 7, 1, 4, 8, 2, 0}, newHTMLRows(r).byUrgency()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 
@@ -526,7 +601,7 @@ func TestHTMLGraph(t *testing.T) {
 	for _, e := range g.Edges {
 		got = append(got, edge{e.Client + " " + e.Server, e.Status, string(e.Level), e.Count})
 	}
-	want := []edge{{"kubelet kube-apiserver", "broken", "critical", 2}, {"kube-apiserver etcd", "unverified", "warning", 1}, {"kube-apiserver kubelet", "a word of another version", "unknown", 1}}
+	want := []edge{{"kubelet kube-apiserver", "broken", "critical", 2}, {"kube-apiserver etcd", "unverified", "unknown", 1}, {"kube-apiserver kubelet", "a word of another version", "unknown", 1}}
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(edge{})); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
