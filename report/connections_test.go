@@ -95,7 +95,7 @@ type arrow struct {
 	color, dash string
 }
 
-var colors = map[string][2]string{"ok": {"#2a7d2a", ""}, "broken": {"#c62828", ""}, "unverified": {"#b26a00", "dashed"}, "unknown": {"#777777", "dotted"}}
+var colors = map[string][2]string{"ok": {"#2a7d2a", ""}, "broken": {"#c62828", ""}, "unverified": {"#777777", "dashed"}, "unknown": {"#777777", "dotted"}}
 
 // drawn is the graph that a result is to become.
 func drawn(r audit.Result, mermaid bool) drawing {

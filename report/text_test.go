@@ -219,7 +219,7 @@ func TestLevels(t *testing.T) {
 		"ok", "critical", "warning", "unknown", "unknown",
 		"info", "warning", "critical", "unknown", "unknown",
 		"ok", "warning", "critical", "unknown",
-		"ok", "warning", "critical", "unknown", "unknown", "unknown",
+		"ok", "unknown", "critical", "unknown", "unknown", "unknown",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
