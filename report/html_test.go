@@ -367,6 +367,38 @@ func TestHTMLConclusion(t *testing.T) {
 	}
 }
 
+// Findings and the plan stand before everything else, and nothing in the connections of a
+// sound cluster asks for attention.
+func TestHTMLSections(t *testing.T) {
+	sound := auditOf(t, fixtures.ControlPlane(fixtures.Options{}).Node)
+	for _, tt := range []struct {
+		result audit.Result
+		want   []string
+	}{
+		{htmlDemo(t), []string{"glance", "findings", "plan", "timeline", "certificates", "connections", "issuers", "checks"}},
+		{sound, []string{"glance", "findings", "timeline", "certificates", "connections", "issuers", "checks"}},
+		{crowded(), []string{"glance", "findings", "nodes", "timeline", "certificates", "connections", "issuers", "checks"}},
+		{nothing(), []string{"glance", "findings", "timeline", "certificates", "issuers", "checks"}},
+		{audit.Result{Requests: []audit.Request{{}}}, []string{"glance", "findings", "requests", "checks"}},
+	} {
+		var got []string
+		p := parsePage(t, tt.result)
+		for _, n := range p.all("section") {
+			got = append(got, attribute(n, "id"))
+		}
+		if diff := cmp.Diff(tt.want, got); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+	}
+	statuses := map[string]string{}
+	for _, n := range parsePage(t, sound).within("connections", "span") {
+		statuses[textOf(n)] = attribute(n, "class")
+	}
+	if diff := cmp.Diff(map[string]string{"ok": "badge ok", "unverified": "badge unknown", "unknown": "badge unknown"}, statuses); diff != "" {
+		t.Errorf("statuses of a sound cluster (-want +got):\n%s", diff)
+	}
+}
+
 // The title names the node, or what was audited in place of one.
 func TestHTMLTitle(t *testing.T) {
 	named := func(names ...string) (r audit.Result) {
