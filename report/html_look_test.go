@@ -41,12 +41,12 @@ func lookedAtPages(t *testing.T) []lookedAt {
 		{name: "sound", result: auditOf(t, fixtures.ControlPlane(fixtures.Options{}).Node)},
 		{name: "broken", result: htmlDemo(t)},
 		{name: "fleet", result: auditOf(t, controlPlane(1, ends("/etc/kubernetes/pki/apiserver", 5)), controlPlane(2), worker(1), worker(2, ends(kubeletClient, -3)))},
-		{name: "paths", result: audit.Run([]*inventory.Inventory{rest}, audit.Options{At: fixtures.Now}), paths: paths},
+		{name: "paths", result: audit.Run([]*inventory.Inventory{rest}, audit.Options{At: fixtures.Now}), paths: append(paths, strings.Repeat("long", 20))},
 		{name: "nothing", result: nothing()},
 		{name: "requests", result: audit.Result{Schema: audit.Schema, At: now, Requests: []audit.Request{
 			{Name: "jane", CommonName: "jane", Verdict: audit.VerdictReject, Reasons: []string{"csr/usages"}},
 			{Name: "node02", CommonName: "system:node:node02", Verdict: audit.VerdictSound},
-		}}},
+		}, Findings: []audit.Finding{{Check: "csr/usages", Severity: audit.Critical, Component: "jane", Message: "asks for more than its signer gives"}}, Summary: audit.Summary{Critical: 1}}},
 	}
 }
 
@@ -193,7 +193,7 @@ func lookAtScreens(t *testing.T, b *browser) {
 // the page where it is wider than the screen.
 const cutOff = `[...document.querySelectorAll("html, body *")].filter(e => {
   const style = getComputedStyle(e);
-  if (e === document.documentElement) return e.scrollWidth > innerWidth;
+  if (e === document.documentElement) return e.scrollWidth > e.clientWidth;
   return style.overflowX !== "visible" && style.overflowX !== "auto" && e.scrollWidth > e.clientWidth;
 }).map(e => e.tagName + "." + e.className + " " + e.scrollWidth + " > " + e.clientWidth)`
 
