@@ -37,10 +37,13 @@ func lookedAtPages(t *testing.T) []lookedAt {
 	if err != nil {
 		t.Fatal(err)
 	}
+	logs, told := awkward(), toldLogs()
+	logs.Logs = &told
 	return []lookedAt{
 		{name: "sound", result: auditOf(t, fixtures.ControlPlane(fixtures.Options{}).Node)},
 		{name: "broken", result: htmlDemo(t)},
 		{name: "fleet", result: auditOf(t, controlPlane(1, ends("/etc/kubernetes/pki/apiserver", 5)), controlPlane(2), worker(1), worker(2, ends(kubeletClient, -3)))},
+		{name: "logs", result: logs},
 		{name: "paths", result: audit.Run([]*inventory.Inventory{rest}, audit.Options{At: fixtures.Now}), paths: append(paths, strings.Repeat("long", 20))},
 		{name: "nothing", result: nothing()},
 		{name: "requests", result: audit.Result{Schema: audit.Schema, At: now, Requests: []audit.Request{
@@ -242,7 +245,7 @@ func lookAtTiles(t *testing.T, b *browser) {
 // The page is printed as a document of some pages.
 func lookAtPrint(t *testing.T, b *browser) {
 	dir := screenshots(t)
-	for _, p := range lookedAtPages(t)[:3] {
+	for _, p := range lookedAtPages(t)[:4] {
 		b.show(p.result, Options{})
 		pdf, err := chromedp.Run(b.ctx, chromedp.PrintToPDF())
 		if err != nil {

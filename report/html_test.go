@@ -371,6 +371,8 @@ func TestHTMLConclusion(t *testing.T) {
 // sound cluster asks for attention.
 func TestHTMLSections(t *testing.T) {
 	sound := auditOf(t, fixtures.ControlPlane(fixtures.Options{}).Node)
+	withLogs, logs := htmlDemo(t), toldLogs()
+	withLogs.Logs = &logs
 	for _, tt := range []struct {
 		result audit.Result
 		want   []string
@@ -378,6 +380,7 @@ func TestHTMLSections(t *testing.T) {
 		{htmlDemo(t), []string{"glance", "findings", "plan", "timeline", "certificates", "connections", "issuers", "checks"}},
 		{sound, []string{"glance", "findings", "timeline", "certificates", "connections", "issuers", "checks"}},
 		{crowded(), []string{"glance", "findings", "nodes", "timeline", "certificates", "connections", "issuers", "checks"}},
+		{withLogs, []string{"glance", "findings", "plan", "logs", "timeline", "certificates", "connections", "issuers", "checks"}},
 		{nothing(), []string{"glance", "findings", "timeline", "certificates", "issuers", "checks"}},
 		{audit.Result{Requests: []audit.Request{{}}}, []string{"glance", "findings", "requests", "checks"}},
 	} {
