@@ -69,6 +69,7 @@ func (b *browser) show(r audit.Result, o Options) {
 	b.url = "file://" + file
 	b.mu.Unlock()
 	b.do(chromedp.Navigate(b.url))
+	evaluate[bool](b, settled)
 }
 
 // screen is what a page is shown on.
