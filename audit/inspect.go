@@ -74,6 +74,10 @@ type Item struct {
 	NotAfter       time.Time      `json:"notAfter,omitzero"`
 	// DaysLeft is rounded down; negative for one that has expired.
 	DaysLeft int `json:"daysLeft"`
+	// Version is that of X.509 in a certificate, from 1; VersionNote what Go and
+	// Kubernetes make of one of another version than 3, "" for one of 3.
+	Version     int    `json:"version,omitempty"`
+	VersionNote string `json:"versionNote,omitempty"`
 	// Validity is "valid", "expired" or "not yet valid".
 	Validity string `json:"validity,omitempty"`
 	// Serial and the identifiers are lower-case hexadecimal without separators.
@@ -255,7 +259,8 @@ func (i *Inspection) certificate(holder string, c parsers.Certificate) Item {
 		PublicKeySHA256:    c.PublicKeySHA256(),
 		SignatureAlgorithm: c.SignatureAlgorithm.String(), SHA256: c.SHA256(), SHA1: hex.EncodeToString(sum[:]),
 		Purposes: purposesOf(c.Certificate), IsCA: c.BasicConstraintsValid && c.IsCA,
-		SubjectKeyID: hex.EncodeToString(c.SubjectKeyId), AuthorityKeyID: hex.EncodeToString(c.AuthorityKeyId), SelfSigned: i.made.selfSigned(c.Certificate)}
+		SubjectKeyID: hex.EncodeToString(c.SubjectKeyId), AuthorityKeyID: hex.EncodeToString(c.AuthorityKeyId), SelfSigned: i.made.selfSigned(c.Certificate), Version: c.Version}
+	item.VersionNote = versionNote(item)
 	if item.IsCA && (c.MaxPathLen > 0 || c.MaxPathLenZero) {
 		item.MaxPathLen = &c.MaxPathLen
 	}
@@ -266,6 +271,21 @@ func (i *Inspection) certificate(holder string, c parsers.Certificate) Item {
 		item.Validity = "not yet valid"
 	}
 	return blank(item)
+}
+
+// versionNote says what Go and Kubernetes make of a certificate without extensions: it
+// says neither CA:TRUE nor a name of a host.
+//
+// Source: crypto/x509 CheckSignatureFrom, isValid, VerifyHostname; kubeadm
+// phases/certs LoadCertificateAuthority.
+func versionNote(item Item) string {
+	switch {
+	case item.Version == 3:
+		return ""
+	case item.SelfSigned:
+		return "no extensions, so that it cannot say CA:TRUE: Go and the components of Kubernetes take it for a root CA where a file names it as one, not for a CA below another; kubeadm refuses it as a CA"
+	}
+	return "no extensions, so that it has no alternative names and no usages: Go clients refuse it from a server; Go servers accept it from a client; it is no CA below another"
 }
 
 // request adds a request for a certificate. What is wrong with its encoding is a

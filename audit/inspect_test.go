@@ -91,7 +91,7 @@ func TestInspectItem(t *testing.T) {
 		DNSNames: []string{"a.example.org"}, IPAddresses: []string{"192.0.2.1", "2001:db8::1"}, EmailAddresses: []string{}, URIs: []string{},
 		NotBefore: c.NotBefore, NotAfter: fixtures.Now.Add(-36 * time.Hour), DaysLeft: -2, Validity: "expired", Serial: c.SerialNumber.Text(16),
 		KeyAlgorithm: "ECDSA-P256", PublicKeySHA256: c.PublicKeySHA256(), SignatureAlgorithm: "ECDSA-SHA256", SHA256: c.SHA256(), SHA1: got[0].SHA1,
-		Purposes:       []string{"sign (digital signature)", "encrypt keys (key encipherment)", "be a TLS server (server auth)", "be a TLS client (client auth)"},
+		Version: 3, Purposes: []string{"sign (digital signature)", "encrypt keys (key encipherment)", "be a TLS server (server auth)", "be a TLS client (client auth)"},
 		AuthorityKeyID: fmt.Sprintf("%x", c.AuthorityKeyId), IssuedBy: -1, PrivateKey: -1}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -268,4 +268,21 @@ func FuzzInspect(f *testing.F) {
 			t.Error(err)
 		}
 	})
+}
+
+// A certificate of X.509 version 1 is not said to be no CA: it cannot say what it is.
+func TestInspectVersion(t *testing.T) {
+	m := newMaker()
+	m.c.NewCA("old", fixtures.Spec{CommonName: "ca", VersionOne: true})
+	m.c.WriteCA("old", "/x/ca")
+	m.c.Issue("/x/leaf", fixtures.Spec{CommonName: "leaf", VersionOne: true})
+	for name, want := range map[string]string{
+		"/x/ca.crt":   "1 no extensions, so that it cannot say CA:TRUE: Go and the components of Kubernetes take it for a root CA where a file names it as one, not for a CA below another; kubeadm refuses it as a CA",
+		"/x/leaf.crt": "1 no extensions, so that it has no alternative names and no usages: Go clients refuse it from a server; Go servers accept it from a client; it is no CA below another",
+	} {
+		item := audit.Inspect("x", m.c.Node[name].Data, noPassword, fixtures.Now).Items[0]
+		if got := fmt.Sprint(item.Version, " ", item.VersionNote); got != want {
+			t.Errorf("%s: %s", name, got)
+		}
+	}
 }

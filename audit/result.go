@@ -35,9 +35,13 @@ type Result struct {
 	Plan     []Step    `json:"plan,omitempty"`
 	Outcomes []Outcome `json:"outcomes"`
 	Summary  Summary   `json:"summary"`
+	// Shown is set where something is hidden from this document; the summary counts all.
+	Shown *Shown `json:"shown,omitempty"`
 	// Logs is what logs beside the nodes say, as [ExplainLogs] ties it to this result; nil
 	// where none were read.
 	Logs *Logs `json:"logs,omitempty"`
+	// Uses are the rows of the health-check sheet, by node; nil where nobody asked.
+	Uses []Use `json:"-"`
 	// Changes is the first instant after At at which the same files may be judged
 	// otherwise, by the dates of certificates; zero for none.
 	Changes time.Time `json:"-"`

@@ -67,6 +67,10 @@ func (r *Result) readField(d *json.Decoder, key string) (known bool, err error) 
 		err = d.Decode(&r.Policy)
 	case "summary":
 		err = d.Decode(&r.Summary)
+	case "shown":
+		if err = d.Decode(&r.Shown); err == nil && r.Shown != nil && r.Shown.HiddenFindings+r.Shown.HiddenCertificates > 0 {
+			err = errors.New("it lacks what --severity, --check or --component hid; write it without them")
+		}
 	case "nodes":
 		r.Nodes, err = readRows(d, key, func(Node) string { return "" })
 	case "certificates":

@@ -33,6 +33,8 @@ type Options struct {
 	Policy *Policy
 	// Baseline holds the findings that are known; nil for none.
 	Baseline *Baseline
+	// Uses asks for the rows of the health-check sheet in [Result.Uses].
+	Uses bool
 	// Late reports whether the audit has to end, and may be called by several goroutines; nil
 	// for one that may take any time.
 	// What was not judged by then is incomplete.
@@ -78,6 +80,9 @@ func Rerun(before *Memory, inventories []*inventory.Inventory, o Options) (Resul
 	for _, n := range audits {
 		for _, e := range n.edges {
 			r.Connections = append(r.Connections, e.Connection)
+		}
+		if o.Uses {
+			r.Uses = append(r.Uses, n.uses()...)
 		}
 	}
 	r.finish(o)
