@@ -34,6 +34,9 @@ var connectionColumns = []column[audit.Connection]{
 	{verdictTitle, func(c audit.Connection) cell { return names(c.Status) }},
 }
 
+// leavingConnections leave the table where there is no room for them.
+var leavingConnections = []string{"IDENTITY", "ADDRESS", "CLIENT TRUST", "SERVER TRUST"}
+
 // connectionNode is the first column where a result has several nodes.
 var connectionNode = column[audit.Connection]{"NODE", func(c audit.Connection) cell { return whole(c.Node) }}
 
@@ -45,7 +48,8 @@ func writeConnections(w io.Writer, r audit.Result, o Options) error {
 		columns = slices.Concat([]column[audit.Connection]{connectionNode}, columns)
 	}
 	var b bytes.Buffer
-	if err := newGrid(columns, r.Connections).write(&b, o); err != nil {
+	gridOf := func(columns []column[audit.Connection]) grid { return newGrid(columns, r.Connections) }
+	if err := writeLayouts(&b, then(leaving(columns, leavingConnections, "More: -o json.", gridOf)), o); err != nil {
 		return err
 	}
 	b.WriteString(connectionReasons(r, o))
@@ -88,7 +92,7 @@ func connectionReasons(r audit.Result, o Options) string {
 
 func connectionSummary(r audit.Result) string {
 	if len(r.Connections) == 0 {
-		return "no connections found" + unfinished(r)
+		return "no connections found" + incompleteness(r)
 	}
 	count := map[string]int{}
 	for _, c := range r.Connections {
@@ -100,7 +104,7 @@ func connectionSummary(r audit.Result) string {
 			parts = append(parts, fmt.Sprintf("%d %s", count[status], status))
 		}
 	}
-	return fmt.Sprintf("%s: %s", plural(len(r.Connections), "connection"), strings.Join(parts, ", ")) + unfinished(r)
+	return fmt.Sprintf("%s: %s", plural(len(r.Connections), "connection"), strings.Join(parts, ", ")) + incompleteness(r)
 }
 
 // graph numbers the ends of the connections in their order.

@@ -44,8 +44,12 @@ var csvColumns = []csvColumn[audit.Certificate]{
 }
 
 // writeCSV writes a header and one row for each certificate, or each request
-// that was audited, as RFC 4180 but for lines that end in LF alone.
-func writeCSV(w io.Writer, r audit.Result, _ Options) error {
+// that was audited, as RFC 4180 but for lines that end in LF alone; the rows of the
+// health-check sheet where that is asked for beside it.
+func writeCSV(w io.Writer, r audit.Result, o Options) error {
+	if o.Sheet {
+		return writeSheetCSV(w, r)
+	}
 	if len(r.Requests) > 0 {
 		return writeRows(w, requestCSV, r.Requests)
 	}

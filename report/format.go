@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"path"
+	"slices"
 	"strings"
 
 	"certaudit/audit"
@@ -19,8 +20,13 @@ type Options struct {
 	Width int
 	// Color allows ANSI colours.
 	Color bool
-	// Verbose asks for all, where a format for people leaves out what is much.
+	// Verbose asks for all, where a format for people leaves out what is much: the sources of
+	// findings, whole remedies, the steps of the plan, what was not judged, lines of logs.
 	Verbose bool
+	// Quiet leaves of a table its last line.
+	Quiet bool
+	// Sheet asks for the rows of the health-check sheet in formats that have either.
+	Sheet bool
 	// Plan has the steps that the causes of what logs say refer to; nil for none.
 	Plan []audit.Step
 	// Host is where the result was made.
@@ -67,8 +73,10 @@ type Format = FormatOf[audit.Result]
 // Formats returns every format in the order for a help page, the default first.
 func Formats() []Format {
 	return []Format{
-		{"table", "certificates, findings with their remedies, and a summary", writeTable},
-		{"wide", "table with role, serial, key, start, usages and users of each certificate", writeWide},
+		{"table", "certificates in as many columns as fit, findings, the plan in short and the verdict", writeTable},
+		{"wide", "all columns, with role, serial, key, start, usages and a row for each use of a certificate", writeWide},
+		{SheetFormat, "the certificate health-check sheet: a row for each use, keys and CAs among them", writeSheet},
+		{"lines", "one finding a line, path:line: severity check: message, for grep and editors", writeLines},
 		{"json", "the whole result, schema " + audit.Schema, writeJSON},
 		{"yaml", "the document of json as YAML", writeYAML},
 		{"csv", "the certificates for a spreadsheet", writeCSV},
@@ -86,6 +94,15 @@ func Formats() []Format {
 		{"dot", "the connections as a graph for Graphviz", writeDot},
 	}
 }
+
+// ShowsAll reports whether the format of a name shows a whole result, whatever a filter
+// selects: an alert must not miss what a reader hides, and kubeadm hides nothing.
+func ShowsAll(name string) bool {
+	return slices.Contains([]string{"prometheus", "kubeadm", "kubeadm-json"}, name)
+}
+
+// SheetFormat is the name of the format that needs [audit.Result.Uses].
+const SheetFormat = "sheet"
 
 // Lookup returns the format of that name. The error for an unknown name lists
 // those that there are.

@@ -19,7 +19,7 @@ var githubCommands = map[audit.Severity]string{audit.Critical: "error", audit.Wa
 func writeGitHub(w io.Writer, r audit.Result, _ Options) error {
 	var b strings.Builder
 	at := locator(r)
-	for _, f := range worstFirst(r.Findings) {
+	for _, f := range urgent(r) {
 		command := cmp.Or(githubCommands[weight(f)], "notice")
 		message := append([]string{statement(f, severalNodes(r))}, printableLines(strings.TrimRight(f.Remedy, "\n"))...)
 		file := ""
@@ -34,7 +34,7 @@ func writeGitHub(w io.Writer, r audit.Result, _ Options) error {
 			b.WriteString(annotation("warning", "", 0, o.Check+" is incomplete", message))
 		}
 	}
-	b.WriteString(summaryLine(r))
+	b.WriteString(summaryIn(r, uncommanding))
 	_, err := io.WriteString(w, b.String())
 	return err
 }
@@ -59,3 +59,8 @@ var (
 	messageEscapes  = strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A")
 	propertyEscapes = strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A", ":", "%3A", ",", "%2C")
 )
+
+// uncommanding is a name in which no command of a workflow begins.
+func uncommanding(s string) string {
+	return strings.NewReplacer(":", `\x3a`, "#", `\x23`).Replace(printable(s))
+}

@@ -59,11 +59,11 @@ func validGitHub(t *testing.T, r audit.Result, out string) {
 		}
 		got = append(got, c)
 	}
-	if last := lines[len(lines)-1]; last+"\n" != summaryLine(r) || strings.Contains(last, "##[") || strings.Contains(last, "::") {
+	if last := lines[len(lines)-1]; last+"\n" != summaryIn(r, uncommanding) || strings.Contains(last, "##[") || strings.Contains(last, "::") {
 		t.Errorf("the last line is %q", last)
 	}
 	var want []workflowCommand
-	for _, f := range worstFirst(r.Findings) {
+	for _, f := range urgent(r) {
 		c := workflowCommand{map[audit.Severity]string{audit.Critical: "error", audit.Warning: "warning", audit.Info: "notice"}[gateSeverity(f)],
 			map[string]string{"title": printable(f.Check)}, statement(f, len(r.Nodes) > 1)}
 		if f.Path != "" {

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -84,6 +85,7 @@ func itemPlace(item audit.Item) string {
 func itemRows(i *audit.Inspection, item audit.Item, o Options) []row {
 	list := func(values []string) string { return printable(strings.Join(values, ", ")) }
 	rows := []row{
+		{"version", versionText(item)},
 		{"subject", printable(item.Subject)},
 		{"DNS names", list(item.DNSNames)},
 		{"IP addresses", list(item.IPAddresses)},
@@ -103,6 +105,17 @@ func itemRows(i *audit.Inspection, item audit.Item, o Options) []row {
 		{"issuer's key", colons(item.AuthorityKeyID)},
 	}
 	return rows
+}
+
+// versionText is the version of X.509, and what is to be known of an old one.
+func versionText(item audit.Item) string {
+	switch {
+	case item.Version == 0:
+		return ""
+	case item.VersionNote != "":
+		return strconv.Itoa(item.Version) + ": " + item.VersionNote
+	}
+	return strconv.Itoa(item.Version)
 }
 
 func issuerText(i *audit.Inspection, item audit.Item) string {
@@ -166,6 +179,8 @@ func authorityText(item audit.Item) string {
 	switch {
 	case item.Kind != audit.ItemCertificate:
 		return ""
+	case !item.IsCA && item.VersionNote != "" && item.SelfSigned:
+		return "not said, as version " + strconv.Itoa(item.Version) + " cannot: see version"
 	case !item.IsCA:
 		return "no"
 	case item.MaxPathLen == nil:
@@ -231,7 +246,7 @@ func writeExpected(w *bufio.Writer, i *audit.Inspection, o Options) {
 		fmt.Fprintf(w, "expected  %s: nothing is wrong\n", i.Expected)
 	}
 	for _, f := range i.Findings {
-		fmt.Fprintf(w, "expected  %s: %s %s: %s\n", i.Expected, severityWord(f, o), f.Check, printable(f.Message))
+		fmt.Fprintf(w, "expected  %s: %s %s: %s\n", i.Expected, o.paint(severityLevel(f.Severity), strings.ToUpper(printable(string(f.Severity)))), f.Check, printable(f.Message))
 	}
 	for _, reason := range i.Unjudged {
 		fmt.Fprintf(w, "unjudged  %s\n", printable(reason))

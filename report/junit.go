@@ -115,7 +115,7 @@ func junitNodes(r audit.Result) []*junitNode {
 	for _, o := range r.Outcomes {
 		check(o.Node, o.Check).outcome = o
 	}
-	for _, f := range worstFirst(r.Findings) {
+	for _, f := range urgent(r) {
 		c := check(f.Node, f.Check)
 		c.findings = append(c.findings, f)
 	}
@@ -170,7 +170,7 @@ func findingTexts(findings []audit.Finding) []string {
 	var out []string
 	for _, f := range findings {
 		alone := sharedFinding{Finding: f}
-		out = append(out, findingBlock(alone, fleet{}, printableLines(f.Remedy), Options{}))
+		out = append(out, findingBlock(alone, fleet{}, printableLines(f.Remedy), Options{Verbose: true}))
 	}
 	return out
 }

@@ -83,12 +83,8 @@ func wantCases(r audit.Result) [][2]string {
 	for _, o := range r.Outcomes {
 		add(o.Node, o.Check)
 	}
-	for _, severity := range []audit.Severity{audit.Critical, audit.Warning, audit.Info} {
-		for _, f := range r.Findings {
-			if f.Severity == severity {
-				add(f.Node, f.Check)
-			}
-		}
+	for _, f := range urgent(r) {
+		add(f.Node, f.Check)
 	}
 	var out [][2]string
 	for _, n := range nodes {
@@ -200,19 +196,16 @@ func TestJUnitFailureOfIncomplete(t *testing.T) {
 <testsuites name="certaudit" tests="1" failures="1" errors="0" skipped="0">
   <testsuite name="cp-1" tests="1" failures="1" errors="0" skipped="0" timestamp="2026-11-23T06:14:06">
     <testcase classname="cp-1" name="keys/mismatch">
-      <failure message="/c: is worse (and 1 more)" type="critical">CRITICAL  keys/mismatch
-  at:      /c
-  seen:    is worse
-  remedy:  one
-           two
+      <failure message="/c: is worse (and 1 more)" type="critical">✗ CRITICAL keys/mismatch: is worse
+    at   /c
+    fix  one
+         two
 
-WARNING  keys/mismatch
-  at:      /b
-  seen:    is bad
+! WARNING keys/mismatch: is bad
+    at   /b
 </failure>
-      <system-out>INFO  keys/mismatch
-  at:      /a
-  seen:    is odd
+      <system-out>i INFO keys/mismatch: is odd
+    at   /a
 
 not judged: permission denied
 </system-out>

@@ -15,17 +15,18 @@ const (
 	levelUnknown level = "unknown"
 )
 
-// looks are what the levels have beside their names: an ANSI colour, empty for
-// none, and a rank that is higher for what needs more attention.
+// looks are what the levels have beside their names: an ANSI colour and a mark for
+// those who see none, empty for none, and a rank that is higher for what needs more
+// attention.
 var looks = map[level]struct {
-	color string
-	rank  int
+	color, mark string
+	rank        int
 }{
-	levelOK:               {green, 0},
-	levelUnknown:          {"", 1},
-	level(audit.Info):     {"", 1},
-	level(audit.Warning):  {yellow, 2},
-	level(audit.Critical): {red, 3},
+	levelOK:               {green, "", 0},
+	levelUnknown:          {"", "?", 1},
+	level(audit.Info):     {"", "i", 1},
+	level(audit.Warning):  {yellow, "!", 2},
+	level(audit.Critical): {red, "✗", 3},
 }
 
 // The ANSI colours in use.

@@ -15,7 +15,7 @@ import (
 // the status, the findings with their remedies, what was not judged, the requests
 // and the certificates.
 func writeMarkdown(w io.Writer, r audit.Result, _ Options) error {
-	sections := nonEmpty("**certaudit**: "+summaryLine(r), markdownNodes(r), markdownFindings(r), markdownGaps(r), markdownRequests(r), markdownCertificates(r))
+	sections := nonEmpty("**certaudit**: "+summaryIn(r, code), markdownNodes(r), markdownFindings(r), markdownGaps(r), markdownRequests(r), markdownCertificates(r))
 	_, err := io.WriteString(w, strings.Join(sections, "\n"))
 	return err
 }

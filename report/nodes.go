@@ -135,7 +135,7 @@ func groupNodes(r audit.Result, most int) []nodeGroup {
 		out = append(out, nodeGroup{Cluster: &r.Clusters[i]})
 	}
 	var loose nodeGroup
-	for _, n := range sumNodes(r) {
+	for _, n := range sumNodes(entire(r)) {
 		if i, ok := index[n.Cluster]; ok {
 			out[i].Nodes = append(out[i].Nodes, n)
 		} else {
@@ -248,7 +248,7 @@ func (g nodeGroup) Rest() string {
 }
 
 var sumColumns = []column[nodeSums]{
-	{"NODE", func(n nodeSums) cell { return names(n.Name) }},
+	{"NODE", func(n nodeSums) cell { return hostNames(n.Name) }},
 	{"KIND", func(n nodeSums) cell { return whole(n.Kind) }},
 	{"KUBERNETES", func(n nodeSums) cell { return whole(n.KubernetesVersion) }},
 	{"CERTIFICATES", func(n nodeSums) cell { return whole(strconv.Itoa(n.Certificates)) }},
@@ -257,6 +257,9 @@ var sumColumns = []column[nodeSums]{
 	}},
 	{"NEXT EXPIRY", func(n nodeSums) cell { return whole(day(n.Next)) }},
 }
+
+// leavingSums leave the table of nodes where there is no room for them.
+var leavingSums = []string{"KUBERNETES", "CERTIFICATES"}
 
 // nodesSection sums up clusters and nodes; "" for one node.
 func nodesSection(r audit.Result, o Options) (string, error) {
@@ -267,7 +270,8 @@ func nodesSection(r audit.Result, o Options) (string, error) {
 	b.WriteString("Nodes\n")
 	for _, g := range groupNodes(r, maxSummed) {
 		fmt.Fprintf(&b, "\n%s: %s; %s\n", g.Name(), g.Count(), g.Found())
-		if err := newGrid(sumColumns, g.Listed).write(&b, o); err != nil {
+		gridOf := func(columns []column[nodeSums]) grid { return newGrid(columns, g.Listed) }
+		if err := writeLayouts(&b, then(leaving(sumColumns, leavingSums, "", gridOf)), o); err != nil {
 			return "", err
 		}
 		if rest := g.Rest(); rest != "" {

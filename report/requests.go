@@ -1,7 +1,7 @@
 package report
 
 import (
-	"io"
+	"iter"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,7 +12,7 @@ import (
 
 // requestFormats are the names of the formats that have something to say of
 // requests, or of what was found.
-var requestFormats = []string{"table", "wide", "json", "yaml", "csv", "markdown", "sarif", "junit", "github", "gitlab", "html", "ics"}
+var requestFormats = []string{"table", "wide", "lines", "json", "yaml", "csv", "markdown", "sarif", "junit", "github", "gitlab", "html", "ics"}
 
 // RequestFormats returns the formats of an audit of certificate signing
 // requests, the default first.
@@ -77,11 +77,12 @@ func verdictCell(q audit.Request) cell {
 	return names(q.Verdict + ": " + strings.Join(q.Reasons, ", "))
 }
 
-// writeRequests writes the requests as a table, then findings and summary.
-func writeRequests(w io.Writer, r audit.Result, o Options, columns []column[dated]) error {
-	g := requestGrid(r, columns)
-	g.level = func(i int) level { return requestLevel(r.Requests[i].Verdict) }
-	return writeGrid(w, g, r, o)
+// leavingRequests leave the table of requests where there is no room for them.
+var leavingRequests = []string{"KEY", "LIFETIME", "USAGES", "ALT NAMES", "ORGANIZATION", "AGE", "SIGNER"}
+
+// requestLayouts are those of the table of requests.
+func requestLayouts(r audit.Result) iter.Seq[layout] {
+	return then(leaving(requestColumns, leavingRequests, leftOut, func(columns []column[dated]) grid { return requestGrid(r, columns) }))
 }
 
 func requestGrid(r audit.Result, columns []column[dated]) grid {
@@ -89,7 +90,9 @@ func requestGrid(r audit.Result, columns []column[dated]) grid {
 	for i, q := range r.Requests {
 		requests[i] = dated{q, r.At}
 	}
-	return newGrid(columns, requests)
+	g := newGrid(columns, requests)
+	g.level = func(i int) level { return requestLevel(r.Requests[i].Verdict) }
+	return g
 }
 
 // requestCSV are the fields of a request.

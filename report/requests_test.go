@@ -96,7 +96,7 @@ func TestRequestFormats(t *testing.T) {
 			t.Errorf("LookupRequests(%q) = %q, %v", f.Name, got.Name, err)
 		}
 	}
-	if got, want := strings.Join(names, " "), "table wide json yaml csv markdown sarif junit github gitlab html ics"; got != want {
+	if got, want := strings.Join(names, " "), "table wide lines json yaml csv markdown sarif junit github gitlab html ics"; got != want {
 		t.Errorf("formats %s, want %s", got, want)
 	}
 	if _, err := LookupRequests("kubeadm"); err == nil {

@@ -248,23 +248,23 @@ type sharedFinding struct {
 	ownRemedy bool
 }
 
-// shareFindings puts the worst first, and makes one of those that say the same but for
+// shareFindings puts the most urgent first, and makes one of those that say the same but for
 // the name of the node and dates.
 func shareFindings(r audit.Result) []sharedFinding {
 	f := newFleet(r)
-	order := make([]int, len(r.Findings))
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortStableFunc(order, func(a, b int) int { return r.Findings[b].Severity.Rank() - r.Findings[a].Severity.Rank() })
 	type key struct {
 		cluster, check, component, path, field, message, ignored, explains, breaks, reference string
 		severity                                                                              audit.Severity
 	}
 	index := map[key]int{}
+	type member struct {
+		at   int
+		node string
+	}
+	has := map[member]bool{}
 	undated := memo(func(s string) string { return datesIn.ReplaceAllString(s, "…") })
 	var out []sharedFinding
-	for _, i := range order {
+	for _, i := range byUrgency(r) {
 		one := r.Findings[i]
 		if !f.several || one.Node == "" {
 			out = append(out, sharedFinding{Finding: one, nodes: nonEmpty(one.Node), members: []int{i}})
@@ -273,12 +273,14 @@ func shareFindings(r audit.Result) []sharedFinding {
 		k := key{f.cluster[one.Node], one.Check, one.Component, nodeless(one.Path, one.Node), one.Field, undated(nodeless(one.Message, one.Node)), ignoredFor(one),
 			consequences(one), strings.Join(allNodeless(one.Breaks, one.Node), "\x00"), one.Reference, one.Severity}
 		at, ok := index[k]
-		if !ok || out[at].lastNode() == one.Node {
+		if !ok || has[member{at, one.Node}] {
 			index[k] = len(out)
+			has[member{len(out), one.Node}] = true
 			out = append(out, sharedFinding{Finding: one, nodes: []string{one.Node}, members: []int{i}})
 			continue
 		}
 		g := &out[at]
+		has[member{at, one.Node}] = true
 		g.nodes, g.members = append(g.nodes, one.Node), append(g.members, i)
 	}
 	for i := range out {
@@ -286,8 +288,6 @@ func shareFindings(r audit.Result) []sharedFinding {
 	}
 	return out
 }
-
-func (g sharedFinding) lastNode() string { return g.nodes[len(g.nodes)-1] }
 
 // join words a finding of several nodes so that it holds for all.
 func (g *sharedFinding) join(findings []audit.Finding) {
@@ -306,8 +306,24 @@ func (g *sharedFinding) join(findings []audit.Finding) {
 		}
 		g.ownRemedy = g.ownRemedy || f.Remedy != first.Remedy
 	}
+	g.sort(findings)
 	if g.apart {
 		g.Message += " (so on " + first.Node + "; the dates of the others differ)"
+	}
+}
+
+// sort puts the members in the order of the result; the first stays the first where its
+// dates are those that are shown.
+func (g *sharedFinding) sort(findings []audit.Finding) {
+	rest := g.members
+	if g.apart {
+		rest = g.members[1:]
+	}
+	slices.Sort(rest)
+	if len(g.members) > 1 {
+		for i, at := range g.members {
+			g.nodes[i] = findings[at].Node
+		}
 	}
 }
 

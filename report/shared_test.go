@@ -199,9 +199,9 @@ func TestSharePlans(t *testing.T) {
 	r.Findings[0].Severity, r.Findings[1].Severity = audit.Critical, audit.Critical
 	plan := newPlanIndex(r)
 	want := "Plan (certaudit plan prints the commands)\n" +
-		"\n  on cp-1, cp-2, one after the other:\n   1. by hand: look at {node}\n   2. put /f in place\n" +
-		"\n  on x-1:\n   5. by hand: look at x-1\n   6. put /f in place\n"
-	if diff := cmp.Diff(want, planSection(r, plan)); diff != "" {
+		"  on cp-1, cp-2, one after the other:\n   1. by hand: look at {node}\n   2. put /f in place\n" +
+		"  on x-1:\n   5. by hand: look at x-1\n   6. put /f in place\n"
+	if diff := cmp.Diff(want, planSection(r, plan, Options{Verbose: true})); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	var remedies []string
@@ -220,7 +220,7 @@ func TestSharePlans(t *testing.T) {
 		r.Plan = append(r.Plan, audit.Step{Node: node, Title: fmt.Sprint("look ", i)}, audit.Step{Node: node, Phase: audit.PhaseAsk, Title: "do", Findings: []string{"a/b /f"}})
 	}
 	plan = newPlanIndex(r)
-	if got := planSection(r, plan); strings.Count(got, "  on n") != maxPlans || !strings.HasSuffix(got, "\n  and 10 other plans more; certaudit plan on a node prints its own\n") {
+	if got := planSection(r, plan, Options{Verbose: true}); strings.Count(got, "  on n") != maxPlans || !strings.HasSuffix(got, "  and 10 other plans more; certaudit plan on a node prints its own\n") {
 		t.Errorf("got %s", got)
 	}
 	if got, want := remedyLines(shareFindings(r)[0], r, plan), []string{"steps 2, 4, 6, 8, 10, 25 more: by hand: do"}; !cmp.Equal(got, want) {

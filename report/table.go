@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"iter"
 	"slices"
 	"sort"
 	"strings"
@@ -95,12 +96,12 @@ func narrowNodeColumn(f fleet) column[subject] {
 var tableColumns = []column[subject]{
 	{"COMPONENT", func(c subject) cell { return names(c.Component) }},
 	{"TYPE", func(c subject) cell { return pieces(c.Type) }},
-	{"CERTIFICATE PATH", func(c subject) cell { return place(c) }},
+	{pathTitle, place},
 	{"CN", func(c subject) cell { return names(c.CommonName) }},
 	{"ALT NAMES", func(c subject) cell { return names(strings.Join(slices.Concat(c.DNSNames, c.IPAddresses), ", ")) }},
 	{"ORGANIZATION", func(c subject) cell { return names(strings.Join(c.Organizations, ", ")) }},
 	{"ISSUER", func(c subject) cell { return names(c.Issuer) }},
-	{"EXPIRATION", func(c subject) cell { return rowEnd(c, minute) }},
+	{endTitle, func(c subject) cell { return rowEnd(c, minute) }},
 	{statusTitle, func(c subject) cell { return names(c.Status) }},
 }
 
@@ -114,50 +115,48 @@ var wideColumns = []column[subject]{
 	{"USED BY", func(c subject) cell { return list(c.UsedBy) }},
 }
 
-const statusTitle = "STATUS"
+// The titles of columns that are shown in more than one way.
+const (
+	pathTitle   = "CERTIFICATE PATH"
+	endTitle    = "EXPIRATION"
+	statusTitle = "STATUS"
+)
 
 // writeTable writes the certificates, or the requests that were audited, as a
 // table, then findings and summary.
 func writeTable(w io.Writer, r audit.Result, o Options) error {
 	if len(r.Requests) > 0 {
-		return writeRequests(w, r, o, requestColumns)
+		return writeGrid(w, requestLayouts(r), r, o)
 	}
-	return writeColumns(w, r, o, tableColumns, !exact)
+	return writeGrid(w, tableLayouts(r), r, o)
 }
 
-// writeWide writes the same with more columns.
+// writeWide writes the same with more columns, and a row for each use of a certificate.
 func writeWide(w io.Writer, r audit.Result, o Options) error {
 	if len(r.Requests) > 0 {
-		return writeRequests(w, r, o, slices.Concat(requestColumns, wideRequestColumns))
+		return writeGrid(w, unwrapped(requestGrid(r, slices.Concat(requestColumns, wideRequestColumns))), r, o)
 	}
-	return writeColumns(w, r, o, slices.Concat(tableColumns, wideColumns), exact)
+	columns := slices.Concat(tableColumns, wideColumns)
+	if severalNodes(r) {
+		columns = slices.Concat([]column[subject]{nodeColumn(newFleet(r))}, columns)
+	}
+	return writeGrid(w, unwrapped(subjectGrid(byUse(shareSubjects(r, exact)), columns).marked()), r, o)
 }
 
-// narrowColumns are those of a table of several nodes on a terminal that is too narrow
-// for all.
-var narrowColumns = []column[subject]{
-	{"COMPONENT", func(c subject) cell { return names(c.Component) }},
-	{"CERTIFICATE PATH", func(c subject) cell { return place(c) }},
-	{"EXPIRATION", func(c subject) cell { return split(brackets.Replace(strings.Join(rowEnd(c, day), ""))) }},
-	{statusTitle, func(c subject) cell { return names(c.Status) }},
-}
-
-// brackets are left out where there is little room.
-var brackets = strings.NewReplacer("(", "", ")", "")
-
-// narrowHint stands below a table of the narrowColumns.
-const narrowHint = "Names and issuers need a wider terminal, or -o csv, json or html.\n"
-
-func writeColumns(w io.Writer, r audit.Result, o Options, columns []column[subject], exact bool) error {
-	g := certificateGrid(r, columns, exact)
-	if _, fits := g.fit(o.Width); !fits && severalNodes(r) {
-		narrow := subjectGrid(shareSubjects(r, exact), slices.Concat([]column[subject]{narrowNodeColumn(newFleet(r))}, narrowColumns))
-		narrow.hint = narrowHint
-		if _, fits := narrow.fit(o.Width); fits {
-			g = narrow
+// byUse makes of a row one for each flag or field that names the certificate.
+func byUse(rows []subject) []subject {
+	var out []subject
+	for _, row := range rows {
+		for _, use := range row.UsedBy {
+			one := row
+			one.UsedBy = []string{use}
+			out = append(out, one)
+		}
+		if len(row.UsedBy) == 0 {
+			out = append(out, row)
 		}
 	}
-	return writeGrid(w, g, r, o)
+	return out
 }
 
 // certificateGrid has the node before the columns where there are several.
@@ -174,14 +173,19 @@ func subjectGrid(rows []subject, columns []column[subject]) grid {
 	return g
 }
 
-// writeGrid writes a table, then findings and summary.
-func writeGrid(w io.Writer, g grid, r audit.Result, o Options) error {
+// writeGrid writes a table in the first of the layouts that fits, then findings and
+// summary.
+func writeGrid(w io.Writer, list iter.Seq[layout], r audit.Result, o Options) error {
 	var b bytes.Buffer
-	b.WriteString(PolicyLine(r.Policy))
+	if o.Quiet {
+		_, err := io.WriteString(w, summaryLine(r))
+		return err
+	}
+	b.WriteString(incomplete(r, o) + PolicyLine(r.Policy))
 	if made := distributions(r.Nodes); made != "" {
 		b.WriteString(made + "\n")
 	}
-	if err := g.write(&b, o); err != nil {
+	if err := writeLayouts(&b, list, o); err != nil {
 		return err
 	}
 	if err := writeNotes(&b, r, o); err != nil {
@@ -303,7 +307,8 @@ func rowEnd(c subject, to func(time.Time) string) cell {
 	out := expirationTo(c.NotAfter, c.at, to)
 	if last := c.apart(); !last.IsZero() {
 		out = append(append(out, " on "), hostNames(c.soonest)...)
-		out = append(out, ", last ", day(last))
+		out[len(out)-1] += ","
+		out = append(out, " last ", day(last))
 	}
 	return out
 }
@@ -315,7 +320,7 @@ type grid struct {
 	// level is that of the status, or the verdict, of row i; nil where none is
 	// coloured.
 	level func(i int) level
-	// hint is a line that stands below the table.
+	// hint stands below the table: sentences, each with a blank behind it.
 	hint string
 }
 
@@ -335,13 +340,32 @@ func newGrid[T any](columns []column[T], things []T) grid {
 	return g
 }
 
+// marked is the grid with a mark before the status of each row that shows its level
+// without colour.
+func (g grid) marked() grid {
+	at := slices.Index(g.titles, statusTitle)
+	for i, row := range g.rows {
+		if mark := looks[g.level(i)].mark; mark != "" {
+			first := cell{mark + " " + strings.Join(row[at][:min(1, len(row[at]))], "")}
+			row[at] = append(first, row[at][min(1, len(row[at])):]...)
+		}
+	}
+	return g
+}
+
 // write writes the grid as a table, wrapped to the width where there is one, or
 // block by block where no wrapping makes it fit. An empty grid writes nothing.
 func (g grid) write(b *bytes.Buffer, o Options) error {
+	return writeLayouts(b, single(g), o)
+}
+
+// writeLayouts writes the first of the layouts that fits, or the last of them block by
+// block. An empty one writes nothing.
+func writeLayouts(b *bytes.Buffer, list iter.Seq[layout], o Options) error {
+	g, widths, ok := choose(list, o.Width)
 	if len(g.rows) == 0 {
 		return nil
 	}
-	widths, ok := g.fit(o.Width)
 	if !ok {
 		g.writeBlocks(b, o)
 		return nil
@@ -349,7 +373,9 @@ func (g grid) write(b *bytes.Buffer, o Options) error {
 	if err := g.writeTable(b, widths, o); err != nil {
 		return err
 	}
-	b.WriteString(g.hint)
+	if g.hint != "" {
+		b.WriteString(strings.Join(wrapText(strings.TrimSpace(g.hint), o.Width, 0), "\n") + "\n")
+	}
 	return nil
 }
 

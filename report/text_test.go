@@ -189,13 +189,14 @@ func TestSummaryLine(t *testing.T) {
 		summary audit.Summary
 		want    string
 	}{
-		{audit.Summary{}, "no certificates found\n"},
-		{audit.Summary{Critical: 1}, "no certificates found: 1 critical\n"},
-		{audit.Summary{Certificates: 1, NextExpiry: now.Add(25 * time.Hour)}, "1 certificate: no findings; next expiry 2026-11-24 (1 day)\n"},
+		{audit.Summary{}, "no certificates found; complete\n"},
+		{audit.Summary{Critical: 1}, "no certificates found: 1 critical; complete\n"},
+		{audit.Summary{Certificates: 1, NextExpiry: now.Add(25 * time.Hour)}, "1 certificate: no findings; next expiry 2026-11-24 (1 day); complete\n"},
 		{audit.Summary{Certificates: 25, Critical: 2, Warning: 1, Info: 3, NextExpiry: now.AddDate(0, 0, 39)},
-			"25 certificates: 2 critical, 1 warning, 3 info; next expiry 2027-01-01 (39 days)\n"},
-		{audit.Summary{Certificates: 1, NextExpiry: now.Add(5 * time.Hour)}, "1 certificate: no findings; next expiry 2026-11-23 (5h)\n"},
-		{audit.Summary{Certificates: 2, Info: 10}, "2 certificates: 10 info\n"},
+			"25 certificates: 2 critical, 1 warning, 3 info; next expiry 2027-01-01 (39 days); complete\n"},
+		{audit.Summary{Certificates: 1, NextExpiry: now.Add(5 * time.Hour)}, "1 certificate: no findings; next expiry 2026-11-23 (5h); complete\n"},
+		{audit.Summary{Certificates: 2, Info: 10}, "2 certificates: 10 info; complete\n"},
+		{audit.Summary{Certificates: 1, Incomplete: true}, "1 certificate: no findings; the audit is incomplete\n"},
 	} {
 		if got := summaryLine(audit.Result{At: now, Summary: tt.summary}); got != tt.want {
 			t.Errorf("got %q, want %q", got, tt.want)
