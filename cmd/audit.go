@@ -48,8 +48,25 @@ type auditFlags struct {
 	compat []string
 	// logs are the logs that are held against the audit; [logsHere] for those of the node.
 	logs []string
+	// filter selects what is shown; quiet and verbose are how much is said of it.
+	filter         audit.Filter
+	quiet, verbose bool
 	// passwordFiles hold the passwords of key stores.
 	passwordFiles []string
+}
+
+// registerView adds the flags that say what of a result is shown. None of them changes
+// the exit code.
+func (f *auditFlags) registerView(c *cobra.Command) {
+	flags := c.Flags()
+	flags.StringVar((*string)(&f.filter.Severity), "severity", "", "show only findings of this `SEVERITY` or worse: "+strings.Join(failOnValues[:3], ", "))
+	flags.StringSliceVar(&f.filter.Checks, "check", nil, "show only findings of this `CHECK`, of a family or of a pattern such as 'validity/*'; may be repeated")
+	flags.StringSliceVar(&f.filter.Components, "component", nil, "show only what belongs to this `COMPONENT`, such as etcd; may be repeated")
+	flags.BoolVarP(&f.quiet, "quiet", "q", false, "print the last line of a table, the verdict, and nothing else")
+	flags.BoolVarP(&f.verbose, "verbose", "v", false, "add to a table the sources of findings, whole remedies, the steps of the plan, and what was not judged")
+	c.MarkFlagsMutuallyExclusive("quiet", "verbose")
+	complete(c, "severity", failOnValues[:3])
+	complete(c, "check", audit.CheckIDs())
 }
 
 // registerPasswords adds the flag of the passwords of key stores.
@@ -155,10 +172,16 @@ func (f *auditFlags) registerProcesses(c *cobra.Command) {
 func (f *auditFlags) registerReport(c *cobra.Command, formats []report.Format) {
 	flags := c.Flags()
 	flags.StringVar(&f.at, "at", "", "audit as of this `TIME`, RFC 3339 or a date (default now)")
-	flags.StringArrayVarP(&f.outputs, "output", "o", []string{"table"}, "`FORMAT[=FILE]`, may be repeated: "+strings.Join(formatNames(formats), ", "))
+	f.registerOutput(c, formats)
 	flags.StringVar(&f.failOn, "fail-on", string(audit.Warning), "exit with 1 for findings of this `SEVERITY` or worse: "+strings.Join(failOnValues, ", "))
-	flags.BoolVar(&f.noColor, "no-color", false, "no colours, as with the environment variable NO_COLOR")
 	complete(c, "fail-on", failOnValues)
+}
+
+// registerOutput adds the flags that say where to.
+func (f *auditFlags) registerOutput(c *cobra.Command, formats []report.Format) {
+	flags := c.Flags()
+	flags.StringArrayVarP(&f.outputs, "output", "o", []string{"table"}, "`FORMAT[=FILE]`, may be repeated: "+strings.Join(formatNames(formats), ", "))
+	flags.BoolVar(&f.noColor, "no-color", false, "no colours, as with the environment variable NO_COLOR")
 	complete(c, "output", formatNames(formats))
 }
 
@@ -219,7 +242,7 @@ func (f *auditFlags) options(now time.Time) (audit.Options, error) {
 			return o, err
 		}
 	}
-	if err := f.overrides.Validate(); err != nil {
+	if err := cmp.Or(f.overrides.Validate(), f.filter.Validate()); err != nil {
 		return o, err
 	}
 	if o.Policy, err = f.config.read(os.Open); err != nil {
@@ -350,6 +373,7 @@ with, whatever the files say that start them; where the two differ is a finding.
 		},
 	}
 	f.register(c, report.Formats())
+	f.registerView(c)
 	c.Flags().StringVar(&f.within, "within", "", "report what ends within this `TIME` of the audit as well, such as 90d or 36h, however early that is; not what the kubelet renews by itself")
 	f.registerExclude(c)
 	f.registerPasswords(c)
@@ -405,7 +429,7 @@ func (p *program) examine(f auditFlags, lookup func(string) (report.Format, erro
 		return audit.Result{}, err
 	}
 	defer stop()
-	outputs, err := p.openOutputs(f.outputs, lookup, f.noColor)
+	outputs, err := p.openOutputs(f, lookup)
 	if err != nil {
 		return audit.Result{}, err
 	}
@@ -415,6 +439,8 @@ func (p *program) examine(f auditFlags, lookup func(string) (report.Format, erro
 	if !f.node {
 		outputs.options.Paths = f.paths
 	}
+	o.Uses = outputs.has(report.SheetFormat)
+	outputs.options.Sheet = o.Uses
 	inventories, err := p.gather(f, o)
 	if err != nil {
 		return audit.Result{}, err
@@ -565,17 +591,21 @@ func (p *program) saveBaseline(name string, r audit.Result) error {
 }
 
 func (p *program) demoCommand() *cobra.Command {
-	return &cobra.Command{
+	f := auditFlags{failOn: never}
+	c := &cobra.Command{
 		Use:   "demo",
 		Short: "Make a small faulty cluster in a temporary folder and audit it",
 		Args:  noArguments,
-		RunE:  func(*cobra.Command, []string) error { return p.demo() },
+		RunE:  func(*cobra.Command, []string) error { return p.demo(f) },
 	}
+	f.registerOutput(c, report.Formats())
+	f.registerView(c)
+	return c
 }
 
 // demo audits the demonstration node. Its findings are its purpose, so they do
 // not make the command fail.
-func (p *program) demo() error {
+func (p *program) demo(f auditFlags) error {
 	dir, err := os.MkdirTemp("", "certaudit-demo-")
 	if err != nil {
 		return exit{exitIncomplete, err.Error()}
@@ -584,10 +614,8 @@ func (p *program) demo() error {
 	if err := fixtures.Demo().Write(dir); err != nil {
 		return exit{exitIncomplete, err.Error()}
 	}
-	if _, err := fmt.Fprintf(p.stdout, "certaudit audit --root %s --at %s\n\n", dir, fixtures.Now.Format(time.RFC3339)); err != nil {
-		return unwritten("the demonstration", "", err)
-	}
-	err = p.audit(auditFlags{roots: []string{dir}, config: policyFile{given: true}, at: fixtures.Now.Format(time.RFC3339), outputs: []string{"table"}, failOn: never})
+	f.roots, f.at, f.config = []string{dir}, fixtures.Now.Format(time.RFC3339), policyFile{given: true}
+	err = p.audit(f)
 	if e, ok := err.(exit); ok && e.code == exitIncomplete && e.message == "" {
 		return nil
 	}

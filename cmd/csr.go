@@ -52,6 +52,7 @@ long, and whether anything signs at all.`,
 	f.registerRoot(c, "take the kube-controller-manager of the node whose file system lies below `DIR`")
 	flags.StringVar(&f.ca, "ca", "", "hold issued certificates against the signing CA in this `FILE` (default: that of the kube-controller-manager)")
 	f.registerReport(c, report.RequestFormats())
+	f.registerView(c)
 	f.registerGate(c, p.places)
 	return c
 }
@@ -61,7 +62,7 @@ func (p *program) csr(f requestFlags) error {
 	if err != nil {
 		return err
 	}
-	outputs, err := p.openOutputs(f.outputs, report.LookupRequests, f.noColor)
+	outputs, err := p.openOutputs(f.auditFlags, report.LookupRequests)
 	if err != nil {
 		return err
 	}

@@ -87,7 +87,7 @@ func TestRequirementsPage(t *testing.T) {
 	table := audit.DefaultRequirements()
 	var b strings.Builder
 	b.WriteString("# Requirements\n\n" + generated)
-	fmt.Fprintf(&b, "What each certificate must be, for Kubernetes %s up to but not including %s. Words in braces stand for facts of the\naudited node. `organizationAllowed` may be there as well; `organizationLegacy` may be there and is worth a word. An `issuer`\nis the CA in the file of a component's flag, or in one of kubeadm's files: the first of them that the node has.\n`certaudit requirements --kubernetes-version 1.34` prints the rows of one version.\nWhere nothing says otherwise, the domain is cluster.local, and the service range 10.0.0.0/24, the default of kube-apiserver.\n", table.Covers.Since, table.Covers.Until)
+	fmt.Fprintf(&b, "What each certificate must be, for Kubernetes %s up to but not including %s. Words in braces stand for facts of the\naudited node. `organizationAllowed` may be there as well; `organizationLegacy` may be there and is worth a word. An `issuer`\nis the CA in the file of a component's flag, or in one of kubeadm's files: the first of them that the node has.\n`certaudit requirements --kubernetes-version 1.34` prints the rows of one version, with `-o json`, `csv` or `markdown` for programs and pages.\n`certaudit requirements --layout docs` prints the two tables of the documentation's page, filled from the rows of the profile docs: what the certificates are called, who signs\nthem, their organizations, kinds and hosts; and where they and their keys lie, and which flags name them.\nWhere nothing says otherwise, the domain is cluster.local, and the service range 10.0.0.0/24, the default of kube-apiserver.\n", table.Covers.Since, table.Covers.Until)
 	role := ""
 	for _, r := range table.Rows {
 		if r.Role != role {
@@ -120,7 +120,7 @@ func TestJSONPage(t *testing.T) {
 	}
 	want := map[string][]string{}
 	for name, v := range map[string]any{"Result": audit.Result{}, "nodes": audit.Node{}, "certificates": audit.Certificate{},
-		"connections": audit.Connection{}, "requests": audit.Request{}, "revocationLists": audit.RevocationList{}, "clusters": audit.Cluster{}, "findings": audit.Finding{}, "plan": audit.Step{}, "outcomes": audit.Outcome{}, "summary": audit.Summary{}} {
+		"connections": audit.Connection{}, "requests": audit.Request{}, "revocationLists": audit.RevocationList{}, "clusters": audit.Cluster{}, "findings": audit.Finding{}, "plan": audit.Step{}, "outcomes": audit.Outcome{}, "summary": audit.Summary{}, "shown": audit.Shown{}} {
 		want[name] = jsonFields(reflect.TypeOf(v))
 	}
 	if diff := cmp.Diff(want, sections); diff != "" {
@@ -131,6 +131,10 @@ func TestJSONPage(t *testing.T) {
 func jsonFields(t reflect.Type) []string {
 	var names []string
 	for f := range t.Fields() {
+		if f.Anonymous {
+			names = append(names, jsonFields(f.Type)...)
+			continue
+		}
 		if name, _, _ := strings.Cut(f.Tag.Get("json"), ","); name != "-" {
 			names = append(names, name)
 		}
@@ -171,11 +175,11 @@ func TestProcessesPage(t *testing.T) {
 		t.Fatal(err)
 	}
 	var out bytes.Buffer
-	if err := format.Write(&out, audit.Run([]*inventory.Inventory{inv}, audit.Options{At: fixtures.Now}), report.Options{Width: 160}); err != nil {
+	if err := format.Write(&out, audit.Run([]*inventory.Inventory{inv}, audit.Options{At: fixtures.Now}), report.Options{Width: 160, Verbose: true}); err != nil {
 		t.Fatal(err)
 	}
-	_, findings, _ := strings.Cut(out.String(), "Findings\n\n")
-	findings, _, _ = strings.Cut(findings, "\n\n")
+	_, findings, _ := strings.Cut(out.String(), "\n\n")
+	findings, _, _ = strings.Cut(findings, "\ni INFO ")
 	text, err := os.ReadFile(filepath.Join("..", "docs", "nodes.md"))
 	if err != nil {
 		t.Fatal(err)
@@ -188,26 +192,55 @@ func TestProcessesPage(t *testing.T) {
 	page(t, "docs/nodes.md", before+"<!-- processes -->\n```console\n"+findings+"\n```\n<!-- /processes -->\n"+after)
 }
 
-// The README shows what the demonstration prints on a terminal of 200 columns.
+// The README shows what the demonstration prints on a terminal of 100 columns, in forty
+// lines at most.
 func TestReadmePage(t *testing.T) {
-	format, err := report.Lookup("table")
-	if err != nil {
-		t.Fatal(err)
-	}
 	var out bytes.Buffer
-	if err := format.Write(&out, demoResult(t), report.Options{Width: 200}); err != nil {
+	shown := demoResult(t).Only(audit.Filter{Severity: audit.Warning})
+	if err := report.Formats()[0].Write(&out, shown, report.Options{Width: 100}); err != nil {
 		t.Fatal(err)
 	}
 	text, err := os.ReadFile("../README.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	before, rest, ok1 := strings.Cut(string(text), "<!-- demo -->\n")
-	_, after, ok2 := strings.Cut(rest, "<!-- /demo -->\n")
-	if !ok1 || !ok2 {
-		t.Fatal("README.md has no demo section")
+	sample := "$ certaudit demo --severity warning\n" + out.String()
+	if n := strings.Count(sample, "\n"); n > 40 {
+		t.Errorf("the sample has %d lines", n)
 	}
-	page(t, "README.md", before+"<!-- demo -->\n```console\n$ certaudit demo\n"+out.String()+"```\n<!-- /demo -->\n"+after)
+	page(t, "README.md", between(t, string(text), "demo", "```console\n"+sample+"```\n"))
+}
+
+// commandOf matches a command that a reader of the README types.
+var commandOf = regexp.MustCompile(`(?m)^\$ (.*)$`)
+
+// Every command of the README is run: those of make are targets, those of certaudit are
+// in a script that says which line runs which.
+func TestReadmeCommands(t *testing.T) {
+	read := func(name string) string {
+		data, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(data)
+	}
+	readme, script, makefile := read("../README.md"), read("testdata/script/readme.txtar"), read("../Makefile")
+	var want, got []string
+	for _, m := range commandOf.FindAllStringSubmatch(readme, -1) {
+		if target, ok := strings.CutPrefix(m[1], "make "); !ok {
+			want = append(want, m[1])
+		} else if !strings.Contains(makefile, "\n"+target+": ") && !strings.Contains(makefile, "\n"+target+":\n") {
+			t.Errorf("README.md says make %s, and there is no such target", target)
+		}
+	}
+	for _, m := range regexp.MustCompile(`(?m)^# README: (.*)$`).FindAllStringSubmatch(script, -1) {
+		got = append(got, m[1])
+	}
+	slices.Sort(want)
+	slices.Sort(got)
+	if diff := cmp.Diff(slices.Compact(want), got); diff != "" {
+		t.Errorf("commands (-README +testdata/script/readme.txtar):\n%s", diff)
+	}
 }
 
 // Every check that the README or a page of docs names is one there is.

@@ -31,6 +31,8 @@ type outputs struct {
 	list    []output
 	stdout  io.Writer
 	options report.Options
+	// filter selects what is shown.
+	filter audit.Filter
 }
 
 func formatNames[T any](formats []report.FormatOf[T]) []string {
@@ -50,12 +52,13 @@ func formatNamed[T any](formats []report.FormatOf[T], name, what string) (report
 	return formats[i], nil
 }
 
-// openOutputs reads the values of --output. Nothing is written yet, so that a
-// mistake in the last of them costs nothing.
-func (p *program) openOutputs(values []string, lookup func(string) (report.Format, error), noColor bool) (outputs, error) {
-	out := outputs{stdout: p.stdout, options: terminal(p.stdout, noColor)}
+// openOutputs reads the values of --output, and what is to be shown. Nothing is written
+// yet, so that a mistake in the last of them costs nothing.
+func (p *program) openOutputs(flags auditFlags, lookup func(string) (report.Format, error)) (outputs, error) {
+	out := outputs{stdout: p.stdout, options: terminal(p.stdout, flags.noColor), filter: flags.filter}
+	out.options.Quiet, out.options.Verbose = flags.quiet, flags.verbose
 	taken := map[string]string{}
-	for _, v := range values {
+	for _, v := range flags.outputs {
 		name, file, named := strings.Cut(v, "=")
 		format, err := lookup(name)
 		if err != nil {
@@ -104,8 +107,13 @@ func (o outputs) has(format string) bool {
 // write writes every report; one that fails costs the others nothing.
 func (o outputs) write(r audit.Result) error {
 	var failed []error
+	shown := r.Only(o.filter)
 	for _, out := range o.list {
-		if err := o.writeOne(out, r); err != nil {
+		one := shown
+		if report.ShowsAll(out.format.Name) {
+			one = r
+		}
+		if err := o.writeOne(out, one); err != nil {
 			failed = append(failed, fmt.Errorf("cannot write the report %q to %s: %w", out.format.Name, out.place(), bare(err)))
 		}
 	}
@@ -165,8 +173,15 @@ func (o outputs) writeOne(out output, r audit.Result) error {
 		return buffered(o.stdout, out.format, r, shown)
 	}
 	return replaceFile(out.file, reportMode, func(w io.Writer) error {
-		return buffered(w, out.format, r, report.Options{Host: thisHost(), Paths: o.options.Paths, Compat: o.options.Compat, Forecast: o.options.Forecast})
+		return buffered(w, out.format, r, o.inFile())
 	})
+}
+
+// inFile are the options of a report in a file: it has no terminal.
+func (o outputs) inFile() report.Options {
+	options := o.options
+	options.Host, options.Width, options.Color = thisHost(), 0, false
+	return options
 }
 
 func buffered(w io.Writer, f report.Format, r audit.Result, o report.Options) error {

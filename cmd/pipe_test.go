@@ -56,7 +56,7 @@ func TestBrokenPipe(t *testing.T) {
 		{[]string{"checks"}, "the checks"},
 		{[]string{"checks", "validity/expired"}, "the checks"},
 		{[]string{"version"}, "the version"},
-		{[]string{"demo"}, "the demonstration"},
+		{[]string{"demo"}, "the report \"table\""},
 		{[]string{"--help"}, "the help"},
 		{[]string{"help", "audit"}, "the help"},
 		{[]string{"audit", "--help"}, "the help"},

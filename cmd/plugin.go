@@ -17,7 +17,7 @@ func (p *program) name() string {
 
 // command is a command of the program in a text. Behind the first group it stays as it is:
 // another machine runs it, where the program is no plugin, or it is a plugin already.
-var command = regexp.MustCompile(`(\bssh \S+ (?:sudo )?|\bkubectl )?\b` + programName + ` (audit|csr|inspect|connections|plan|forecast|diff|serve|snapshot|collect|requirements|checks|demo|version|completion|help|--help)\b`)
+var command = regexp.MustCompile(`(\bssh \S+ (?:sudo )?|\bkubectl )?\b` + programName + ` (audit|csr|inspect|connections|plan|forecast|diff|logs|serve|snapshot|collect|requirements|checks|demo|version|completion|help|--help)\b`)
 
 // called is a text in which the program is called as users do.
 func (p *program) called(text string) string {

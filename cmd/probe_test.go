@@ -94,7 +94,7 @@ func TestProbeOfCopies(t *testing.T) {
 				t.Fatal(err)
 			}
 			var stdout, stderr bytes.Buffer
-			cmd.Main(append([]string{"audit", "--root", root, "--at", fixtures.Now.Format("2006-01-02")}, tt.args...), strings.NewReader(""), &stdout, &stderr)
+			cmd.Main(append([]string{"audit", "--verbose", "--root", root, "--at", fixtures.Now.Format("2006-01-02")}, tt.args...), strings.NewReader(""), &stdout, &stderr)
 			l.Close()
 			<-done
 			if got := dials.Load() > 0; got != tt.dialed {

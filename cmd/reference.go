@@ -6,7 +6,6 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -15,34 +14,75 @@ import (
 	"certaudit/report"
 )
 
+// requirementFlags are the flags of requirements.
+type requirementFlags struct {
+	audit.Overrides
+	layout, format string
+}
+
+// The values of --layout.
+const (
+	layoutFacts = "facts"
+	layoutDocs  = "docs"
+)
+
 func (p *program) requirementsCommand() *cobra.Command {
-	var o audit.Overrides
+	var f requirementFlags
 	c := &cobra.Command{
 		Use:   "requirements",
 		Short: "Print what each certificate must be",
 		Long: `Print the rows of the requirement table that hold for a Kubernetes version and a
-profile. Words in braces stand for facts of the audited node.`,
-		Example: "  certaudit requirements --kubernetes-version 1.28 --profile kubeadm",
-		Args:    noArguments,
-		RunE:    func(*cobra.Command, []string) error { return p.requirements(o) },
+profile. Words in braces stand for facts of the audited node.
+
+With --layout docs, print the two tables of the page "PKI certificates and
+requirements" of the documentation of Kubernetes, filled from the same rows: those
+of the profile docs, or with --profile kubeadm of what kubeadm makes.`,
+		Example: `  certaudit requirements --kubernetes-version 1.28 --profile kubeadm
+  certaudit requirements --layout docs
+  certaudit requirements --layout docs --kubernetes-version 1.28 -o markdown`,
+		Args: noArguments,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if f.layout == layoutDocs && !c.Flags().Changed("profile") {
+				f.Profile = audit.ProfileDocs
+			}
+			return p.requirements(f)
+		},
 	}
-	c.Flags().StringVar(&o.KubernetesVersion, "kubernetes-version", "", "`VERSION` of Kubernetes (default: all)")
-	c.Flags().StringVar(&o.Profile, "profile", audit.ProfileKubeadm, "`PROFILE`: "+strings.Join(audit.Profiles(), ", "))
+	flags := c.Flags()
+	flags.StringVar(&f.KubernetesVersion, "kubernetes-version", "", "`VERSION` of Kubernetes (default: all)")
+	flags.StringVar(&f.Profile, "profile", audit.ProfileKubeadm, "`PROFILE`: "+strings.Join(audit.Profiles(), ", "))
+	flags.StringVar(&f.layout, "layout", layoutFacts, "`LAYOUT`: "+layoutFacts+" for a row of each fact, "+layoutDocs+" for the two tables of the documentation")
+	flags.StringVarP(&f.format, "output", "o", "table", "`FORMAT`: "+strings.Join(formatNames(report.RequirementFormats()), ", "))
 	complete(c, "profile", audit.Profiles())
+	complete(c, "layout", []string{layoutFacts, layoutDocs})
+	complete(c, "output", formatNames(report.RequirementFormats()))
 	return c
 }
 
-func (p *program) requirements(o audit.Overrides) error {
-	if err := o.Validate(); err != nil {
+func (p *program) requirements(f requirementFlags) error {
+	if err := f.Validate(); err != nil {
+		return err
+	}
+	table := audit.DefaultRequirements()
+	switch {
+	case f.layout == layoutDocs && f.Profile != audit.ProfileDocs && f.Profile != audit.ProfileKubeadm:
+		return fmt.Errorf("--layout %s takes the profile %s or %s: %s does not say what certificates are called", layoutDocs, audit.ProfileDocs, audit.ProfileKubeadm, f.Profile)
+	case f.layout == layoutDocs:
+		return printRequirements(p, report.DocumentedFormats(), f.format, table.Documented(f.Profile, f.KubernetesVersion))
+	case f.layout != layoutFacts:
+		return fmt.Errorf("%s; --layout takes %s or %s", parsers.Unknown("layout", f.layout, []string{layoutFacts, layoutDocs}), layoutFacts, layoutDocs)
+	}
+	return printRequirements(p, report.RequirementFormats(), f.format, table.For(f.Profile, f.KubernetesVersion))
+}
+
+// printRequirements writes requirements in one of their formats to the standard output.
+func printRequirements[T any](p *program, formats []report.FormatOf[T], format string, it T) error {
+	form, err := formatNamed(formats, format, "a table of requirements")
+	if err != nil {
 		return err
 	}
 	b := bufio.NewWriter(p.stdout)
-	w := tabwriter.NewWriter(b, 0, 8, 3, ' ', 0)
-	fmt.Fprintln(w, "ROLE\tFACT\tVALUES\tVERSIONS\tSEVERITY\tSOURCE")
-	for _, r := range audit.DefaultRequirements().For(o.Profile, o.KubernetesVersion) {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", r.Role, r.Fact, strings.Join(r.Values, ", "), r.Versions(), r.Severity, r.Source)
-	}
-	return wrote("the requirements", b, w.Flush())
+	return wrote("the requirements", b, form.Write(b, it, terminal(p.stdout, false)))
 }
 
 func (p *program) checksCommand() *cobra.Command {

@@ -1,7 +1,9 @@
 package cmd_test
 
 import (
+	"bufio"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -46,6 +48,7 @@ const statusFile = "CERTAUDIT_TEST_STATUS"
 //	node NAME DIR     write a scenario, or a real kubeadm tree (v1.34.4), below DIR
 //	exits CODE ARG... run certaudit with the arguments; it must end with the code
 //	fifo FILE         make a FIFO
+//	serves ARG...     run certaudit serve with the arguments until it has audited
 //	objects NAME FILE write objects of a real API server (v1.37.2)
 //	request NAME FILE write a file of fixtures/csr
 func TestScripts(t *testing.T) {
@@ -62,6 +65,7 @@ func TestScripts(t *testing.T) {
 			"node":    writeNode,
 			"exits":   exits,
 			"fifo":    fifo,
+			"serves":  serves,
 			"objects": writeObjects,
 			"request": writeRequest,
 		},
@@ -73,6 +77,23 @@ func writeNode(ts *testscript.TestScript, _ bool, args []string) {
 		ts.Fatalf("usage: node NAME DIR")
 	}
 	ts.Check(nodeNamed(ts, args[0]).Write(ts.MkAbs(args[1])))
+}
+
+func serves(ts *testscript.TestScript, _ bool, args []string) {
+	c := exec.Command("certaudit", append([]string{"serve"}, args...)...)
+	c.Dir = ts.Getenv("WORK")
+	log, err := c.StderrPipe()
+	ts.Check(err)
+	ts.Check(c.Start())
+	defer c.Process.Kill()
+	for lines := bufio.NewScanner(log); lines.Scan(); {
+		if strings.Contains(lines.Text(), "msg=audit ") {
+			ts.Check(c.Process.Signal(os.Interrupt))
+			ts.Check(c.Wait())
+			return
+		}
+	}
+	ts.Fatalf("certaudit serve ended before it audited: %v", c.Wait())
 }
 
 func writeObjects(ts *testscript.TestScript, _ bool, args []string) {
