@@ -59,6 +59,38 @@ func (f Filter) Validate() error {
 	return nil
 }
 
+// ValidateFor returns an error for a component that is neither a program of a cluster nor
+// anything that the result speaks of.
+func (f Filter) ValidateFor(r Result) error {
+	var known []string
+	add := func(name string) {
+		if name != "" && !slices.Contains(known, name) {
+			known = append(known, name)
+		}
+	}
+	for _, p := range inventory.Programs() {
+		add(p.Name)
+	}
+	if len(f.Components) > 0 {
+		for _, c := range r.Certificates {
+			add(c.Component)
+		}
+		for _, found := range r.Findings {
+			add(found.Component)
+		}
+		for _, c := range r.Connections {
+			add(c.Client)
+			add(c.Server)
+		}
+	}
+	for _, name := range f.Components {
+		if only := (Filter{Components: []string{name}}); !slices.ContainsFunc(known, only.isOf) {
+			return fmt.Errorf("%s; --component takes one that a finding, certificate or connection names, such as %s", parsers.Unknown("component", name, known), inventory.APIServer)
+		}
+	}
+	return nil
+}
+
 // matchesCheck reports whether a pattern, or the name of a family, selects a check.
 func matchesCheck(pattern, id string) bool {
 	matched, _ := path.Match(pattern, id)

@@ -173,8 +173,13 @@ func (f *useFinder) usesOf(ref inventory.Reference) []Use {
 	if holdsPrivate(ref) {
 		return f.keyUse(ref)
 	}
-	if ref.Holds == inventory.HoldsTokenVerifier {
-		return nil
+	if ref.Holds == inventory.HoldsTokenKey || ref.Holds == inventory.HoldsTokenVerifier {
+		return f.tokenUse(ref)
+	}
+	if file := f.inv.Files[ref.Path]; ref.Holds == inventory.HoldsKubeconfig && file.State == inventory.Unreadable {
+		r := roleNamed(ref.Role)
+		row := Certificate{Node: f.name, Type: r.kind, Role: r.name, Path: ref.Path, UsedBy: []string{ref.Label()}, Absent: absence(file)}
+		return []Use{{Certificate: row, Part: PartCertificate, role: r.name}}
 	}
 	var out []Use
 	for _, e := range entriesOfReference(f.inv, ref) {
@@ -216,7 +221,37 @@ func (f *useFinder) keyUse(ref inventory.Reference) []Use {
 		}
 	}
 	u.Key = f.compared(ref, certs)
+	if u.Of == "" && f.unseen(ref) == "" {
+		u.Of, u.Key = f.owner(ref)
+	}
 	return append(out, u)
+}
+
+// owner is where the certificate of a key stands that nothing names, and what comparing it
+// gave; "" where none is of this key, and why.
+func (f *useFinder) owner(ref inventory.Reference) (of, compared string) {
+	keys := f.inv.Material(ref).Keys
+	for e := range f.decoded(anyEntry) {
+		if slices.ContainsFunc(keys, func(k parsers.Key) bool { return k.Private && k.PublicKeySHA256 == e.cert.PublicKeySHA256() }) {
+			return e.place.Path, KeyIsPair
+		}
+	}
+	return "", "it is that of no certificate here"
+}
+
+// tokenUse is the row of a key for the tokens of service accounts.
+func (f *useFinder) tokenUse(ref inventory.Reference) []Use {
+	place := ref.Place()
+	u := Use{Certificate: Certificate{Node: f.name, Type: "Service account", Path: place.Path, Line: place.Line, Field: place.Field, UsedBy: []string{ref.Label()}}, Part: PartKey, Key: "it signs the tokens of service accounts"}
+	if ref.Holds == inventory.HoldsTokenVerifier {
+		u.Key = "tokens of service accounts are verified with it"
+	}
+	if f.inv.Files[ref.Path].State == inventory.Missing {
+		u.Key += "; it is missing"
+	} else if why := f.unseen(ref); why != "" {
+		u.Key += "; " + why
+	}
+	return []Use{u}
 }
 
 // compared says what comparing a private key with the first of the certificates beside it

@@ -64,7 +64,6 @@ func (f *auditFlags) registerView(c *cobra.Command) {
 	flags.StringSliceVar(&f.filter.Components, "component", nil, "show only what belongs to this `COMPONENT`, such as etcd; may be repeated")
 	flags.BoolVarP(&f.quiet, "quiet", "q", false, "print the last line of a table, the verdict, and nothing else")
 	flags.BoolVarP(&f.verbose, "verbose", "v", false, "add to a table the sources of findings, whole remedies, the steps of the plan, and what was not judged")
-	c.MarkFlagsMutuallyExclusive("quiet", "verbose")
 	complete(c, "severity", failOnValues[:3])
 	complete(c, "check", audit.CheckIDs())
 }
@@ -242,6 +241,9 @@ func (f *auditFlags) options(now time.Time) (audit.Options, error) {
 			return o, err
 		}
 	}
+	if f.quiet && f.verbose {
+		return o, errors.New("--quiet and --verbose contradict each other; give one of them")
+	}
 	if err := cmp.Or(f.overrides.Validate(), f.filter.Validate()); err != nil {
 		return o, err
 	}
@@ -387,6 +389,8 @@ with, whatever the files say that start them; where the two differ is a finding.
 func (f *auditFlags) take(c *cobra.Command, args []string) error {
 	f.paths, f.node = args, len(args) == 0 || c.Flags().Changed("root")
 	switch {
+	case slices.Contains(f.paths, ""), slices.Contains(f.roots, ""):
+		return errors.New("a PATH or --root is empty, as of a variable that is not set; the folder one stands in is written as .")
 	case f.probe != "" && !f.node:
 		return errors.New("--probe needs a node: give --root beside the PATHs")
 	case f.processes && !f.node:
@@ -456,8 +460,14 @@ func (p *program) examine(f auditFlags, lookup func(string) (report.Format, erro
 		told := audit.ForecastOf(r, after, o, time.Time{})
 		outputs.options.Forecast = &told
 	}
+	if err := f.filter.ValidateFor(r); err != nil {
+		return audit.Result{}, err
+	}
 	if err := outputs.write(r); err != nil {
 		return audit.Result{}, exit{exitIncomplete, err.Error()}
+	}
+	for _, line := range outputs.unsaid(r) {
+		fmt.Fprintf(p.stderr, "certaudit: %s\n", line)
 	}
 	return r, nil
 }

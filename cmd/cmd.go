@@ -158,6 +158,8 @@ is set, turns colours off. Where neither names a policy, it is that of
 	}
 	c.SetFlagErrorFunc(flagError)
 	c.SetHelpCommand(helpCommand())
+	c.Version = report.Version()
+	c.SetVersionTemplate("certaudit {{.Version}}\n")
 	c.AddCommand(p.auditCommand(), p.csrCommand(), p.inspectCommand(), p.connectionsCommand(), p.planCommand(), p.forecastCommand(), p.diffCommand(), p.logsCommand(), p.serveCommand(), p.snapshotCommand(), p.collectCommand(), p.requirementsCommand(), p.checksCommand(), p.demoCommand(), p.versionCommand())
 	if p.plugin {
 		p.rename(c)

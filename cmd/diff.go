@@ -37,7 +37,7 @@ above --fail-on; else 3 if one of the two could not see what the other saw; else
   sudo certaudit audit -o json | certaudit diff before.json -
   certaudit diff monday/ tuesday/
   certaudit diff --fail-on critical -o markdown cp-1.json.gz cp-1-new.json.gz`,
-		Args: cobra.ExactArgs(2),
+		Args: arguments(2, 2),
 		RunE: func(_ *cobra.Command, args []string) error { return p.diff(f, args[0], args[1]) },
 	}
 	flags := c.Flags()

@@ -50,7 +50,7 @@ Exit codes: 0; 1 if --expect finds something at warning or above; 2 wrong usage;
   certaudit inspect api.example.org:6443 --ca ca.crt
   certaudit inspect apiserver.crt --expect kube-apiserver/serving --kubernetes-version 1.34
   kubectl get secret web -o yaml | certaudit inspect -`,
-		Args: cobra.ExactArgs(1),
+		Args: arguments(1, 1),
 		RunE: func(_ *cobra.Command, args []string) error { return p.inspect(args[0], f) },
 	}
 	flags := c.Flags()

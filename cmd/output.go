@@ -104,6 +104,22 @@ func (o outputs) has(format string) bool {
 	return slices.ContainsFunc(o.list, func(out output) bool { return out.format.Name == format })
 }
 
+// unsaid are the parts of the verdict that one of the reports has no place for: how much a
+// filter hides, and whether the audit is complete.
+func (o outputs) unsaid(r audit.Result) []string {
+	if !slices.ContainsFunc(o.list, func(out output) bool { return !report.HasVerdict(out.format.Name) }) {
+		return nil
+	}
+	var out []string
+	if hidden := report.Hidden(r.Only(o.filter)); hidden != "" {
+		out = append(out, "not shown: "+hidden)
+	}
+	if r.Incomplete() && len(r.Certificates)+len(r.Findings) > 0 {
+		out = append(out, "the audit is incomplete; -o table says why")
+	}
+	return out
+}
+
 // write writes every report; one that fails costs the others nothing.
 func (o outputs) write(r audit.Result) error {
 	var failed []error

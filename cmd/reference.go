@@ -93,7 +93,7 @@ func (p *program) checksCommand() *cobra.Command {
 		Short: "List the checks, those of a family, or explain one",
 		Example: `  certaudit checks validity
   certaudit checks identity/san-missing`,
-		Args:              cobra.MaximumNArgs(1),
+		Args:              arguments(0, 1),
 		ValidArgsFunction: cobra.FixedCompletions(checkNames(), cobra.ShellCompDirectiveNoFileComp),
 		RunE:              func(_ *cobra.Command, args []string) error { return p.checks(args, format) },
 	}

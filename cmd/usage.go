@@ -88,6 +88,19 @@ func noArguments(c *cobra.Command, args []string) error {
 	return nil
 }
 
+// arguments is for a command that takes so many.
+func arguments(least, most int) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		switch n := len(args); {
+		case n < least:
+			return fmt.Errorf("%s is missing; the usage is %s", []string{"an argument", "the second argument"}[min(n, 1)], c.UseLine())
+		case n > most:
+			return fmt.Errorf("%q is one argument too many; the usage is %s", parsers.Clip(args[most], maxFlagValue), c.UseLine())
+		}
+		return nil
+	}
+}
+
 // helpOf says where the help of a command is.
 func helpOf(c *cobra.Command) string {
 	of := "flags"

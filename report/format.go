@@ -96,10 +96,21 @@ func Formats() []Format {
 }
 
 // ShowsAll reports whether the format of a name shows a whole result, whatever a filter
-// selects: an alert must not miss what a reader hides, and kubeadm hides nothing.
+// selects: an alert must not miss what a reader hides, kubeadm hides nothing, a test that is
+// not told to have failed counts as passed, and the page filters by itself.
 func ShowsAll(name string) bool {
-	return slices.Contains([]string{"prometheus", "kubeadm", "kubeadm-json"}, name)
+	return slices.Contains([]string{"prometheus", "kubeadm", "kubeadm-json", "junit", "html"}, name)
 }
+
+// HasVerdict reports whether the format of a name says how much a filter hides, and whether
+// the audit is complete.
+func HasVerdict(name string) bool {
+	return !slices.Contains([]string{"lines", "csv", "sarif", "gitlab", "ics"}, name)
+}
+
+// Hidden says how much of a result a filter hides, "5 findings, 12 certificates"; "" for
+// nothing.
+func Hidden(r audit.Result) string { return strings.TrimPrefix(hidden(r), hiddenWords) }
 
 // SheetFormat is the name of the format that needs [audit.Result.Uses].
 const SheetFormat = "sheet"

@@ -481,6 +481,9 @@ func entire(r audit.Result) audit.Result {
 	return r
 }
 
+// hiddenWords are in front of what [hidden] counts.
+const hiddenWords = "; not shown: "
+
 // hidden says how much a filter hides; "" for nothing.
 func hidden(r audit.Result) string {
 	if r.Shown == nil {
@@ -496,7 +499,7 @@ func hidden(r audit.Result) string {
 	if len(parts) == 0 {
 		return ""
 	}
-	return "; not shown: " + strings.Join(parts, ", ")
+	return hiddenWords + strings.Join(parts, ", ")
 }
 
 // maxName is how much of a file's name the summary has.

@@ -47,6 +47,8 @@ func sheetName(u audit.Use) string {
 	switch {
 	case u.Part == audit.PartKey && (u.Key == audit.KeyIsPair || u.Key == audit.KeyDiffers):
 		return fmt.Sprintf("(key of %s, compared: %s)", u.Of, u.Key)
+	case u.Part == audit.PartKey && u.Of == "":
+		return fmt.Sprintf("(key: %s)", u.Key)
 	case u.Part == audit.PartKey:
 		return fmt.Sprintf("(key of %s, not compared: %s)", u.Of, u.Key)
 	case u.Absent != "":

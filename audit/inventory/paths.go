@@ -393,6 +393,9 @@ func isMaterial(name string, data []byte) bool {
 // IsObject reports whether a file looks like a Kubernetes object, a kubeconfig
 // among them.
 func IsObject(data []byte) bool {
+	if bytes.HasPrefix(bytes.TrimSpace(data), []byte("<")) {
+		return false // markup, such as a report's
+	}
 	return bytes.Contains(data, []byte("apiVersion")) && bytes.Contains(data, []byte("kind")) // kubectl puts the kind behind the data
 }
 
