@@ -120,10 +120,16 @@ func componentOrder(component string) int {
 	return i
 }
 
+// tokenKeys stands for the role of keys that belong to no certificate: those of service
+// accounts, which come last.
+const tokenKeys = "tokens"
+
 // sheetOrder is the order of a role in the sheet, in which the API server calls the kubelet
 // before etcd.
 func sheetOrder(role string) int {
 	switch role {
+	case tokenKeys:
+		return 2 * len(roles)
 	case inventory.RoleAPIServerEtcd:
 		return 2*roleOrder[inventory.RoleAPIServerKubelet] + 1
 	}
@@ -242,7 +248,7 @@ func (f *useFinder) owner(ref inventory.Reference) (of, compared string) {
 // tokenUse is the row of a key for the tokens of service accounts.
 func (f *useFinder) tokenUse(ref inventory.Reference) []Use {
 	place := ref.Place()
-	u := Use{Certificate: Certificate{Node: f.name, Type: "Service account", Path: place.Path, Line: place.Line, Field: place.Field, UsedBy: []string{ref.Label()}}, Part: PartKey, Key: "it signs the tokens of service accounts"}
+	u := Use{Certificate: Certificate{Node: f.name, Type: "Service account", Path: place.Path, Line: place.Line, Field: place.Field, UsedBy: []string{ref.Label()}}, Part: PartKey, Key: "it signs the tokens of service accounts", role: tokenKeys}
 	if ref.Holds == inventory.HoldsTokenVerifier {
 		u.Key = "tokens of service accounts are verified with it"
 	}

@@ -36,6 +36,8 @@ func TestUses(t *testing.T) {
 		"Client (etcd) | CA | " + pki + "etcd/ca.crt | etcd-ca",
 		"Client (front-proxy) | certificate | " + pki + "front-proxy-client.crt | front-proxy-client",
 		"Client (front-proxy) | key | " + pki + "front-proxy-client.key |  | " + pki + "front-proxy-client.key does not exist",
+		"Service account | key | " + pki + "sa.pub |  | tokens of service accounts are verified with it",
+		"Service account | key | " + pki + "sa.key |  | it signs the tokens of service accounts",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
