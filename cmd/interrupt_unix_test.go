@@ -6,7 +6,9 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -55,5 +57,29 @@ func TestInterrupt(t *testing.T) {
 		if !strings.Contains(stdout.String(), c.stdout) || !strings.Contains(string(text), "interrupted") {
 			t.Errorf("%q writes %q and says %q", c.args, stdout.String(), text)
 		}
+	}
+}
+
+// An interrupt ends the wait for somebody who writes to a FIFO.
+func TestInterruptBeforeWriter(t *testing.T) {
+	first, second := filepath.Join(t.TempDir(), "first"), filepath.Join(t.TempDir(), "second")
+	must(t, syscall.Mkfifo(first, 0o600))
+	must(t, syscall.Mkfifo(second, 0o600))
+	var stdout, stderr bytes.Buffer
+	cmd := certaudit(t, "logs", first, second)
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	must(t, cmd.Start())
+	h, err := os.OpenFile(first, os.O_WRONLY, 0) // waits for the program, which listens to interrupts by then
+	must(t, err)
+	_, err = io.WriteString(h, "fine\n")
+	must(t, err)
+	must(t, h.Close())
+	must(t, cmd.Process.Signal(syscall.SIGINT))
+	var ended *exec.ExitError
+	if err := cmd.Wait(); !errors.As(err, &ended) || ended.ExitCode() != 3 {
+		t.Errorf("ended with %v\n%s", err, stderr.String())
+	}
+	if !strings.Contains(stdout.String(), second+": interrupted") {
+		t.Errorf("writes %q and says %q", stdout.String(), stderr.String())
 	}
 }

@@ -142,14 +142,27 @@ func (p *program) logStdin(s *logSources) error {
 
 // openPipe opens what has to be waited for, until an interrupt.
 func (p *program) openPipe(name string) (io.ReadCloser, error) {
-	h, err := os.Open(name)
-	if err != nil {
-		return nil, bare(err)
+	type outcome struct {
+		h   *os.File
+		err error
 	}
-	return struct {
-		io.Reader
-		io.Closer
-	}{&interruptible{Reader: h, interrupted: p.interrupted}, h}, nil
+	opened := make(chan outcome, 1)
+	go func() { // a FIFO is opened once somebody writes to it
+		h, err := os.Open(name)
+		opened <- outcome{h, err}
+	}()
+	select {
+	case <-p.interrupted:
+		return nil, errors.New("interrupted")
+	case o := <-opened:
+		if o.err != nil {
+			return nil, bare(o.err)
+		}
+		return struct {
+			io.Reader
+			io.Closer
+		}{&interruptible{Reader: o.h, interrupted: p.interrupted}, o.h}, nil
+	}
 }
 
 // file takes a file that somebody named.
@@ -212,7 +225,7 @@ func (s *logSources) folder(dir string) {
 	if below.passed > 0 {
 		s.note("%s: files that are no logs by their names or kinds: %d", s.shown(dir), below.passed)
 	}
-	if below.logs+below.nodes == 0 {
+	if below.logs+below.nodes == 0 && len(found) == 0 {
 		s.note("%s: holds no logs", s.shown(dir))
 	}
 	s.asked = s.asked || below.nodes == 0

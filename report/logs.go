@@ -124,10 +124,11 @@ func eventBlock(e audit.LogEvent, several bool, o Options) string {
 		{"run", eventCommands(e, o)},
 		{"line", e.Raw},
 	} {
+		label := row.label
 		for _, text := range row.texts {
 			for _, line := range eventText(text, row.label, o) {
-				fmt.Fprintf(&b, "    %-*s%s\n", eventLabel-4, row.label, line)
-				row.label = ""
+				fmt.Fprintf(&b, "    %-*s%s\n", eventLabel-4, label, line)
+				label = ""
 			}
 		}
 	}
@@ -149,7 +150,7 @@ func eventText(text, label string, o Options) []string {
 	case "line", "seen":
 		return []string{fitted(text, o.Width-eventLabel, o)}
 	case "run":
-		return []string{brief(text)}
+		return []string{printable(text)}
 	}
 	return wrapText(strings.ReplaceAll(text, "`", ""), o.Width, eventLabel) // they are Markdown's
 }
@@ -514,10 +515,9 @@ func writeLogsMarkdown(w io.Writer, l audit.Logs, o Options) error {
 func logsMarkdown(l audit.Logs, o Options) []string {
 	var parts []string
 	var rows [][]string
-	all := Options{Verbose: true}
 	for _, e := range l.Events {
 		rows = append(rows, codes(string(e.Severity), e.Kind, e.Node, eventEnds(e), eventTimes(e), e.Message,
-			strings.Join(append(eventCauses(e), nonEmpty(eventMeaning(e, Options{}))...), "; "), cmp.Or(eventFix(e, o.Plan), strings.Join(append(nonEmpty(eventNext(e, all)), e.Commands...), " "))))
+			strings.Join(append(eventCauses(e), nonEmpty(eventMeaning(e, Options{}))...), "; "), cmp.Or(eventFix(e, o.Plan), eventNext(e, Options{}))))
 	}
 	if len(rows) > 0 {
 		parts = append(parts, "### TLS failures in logs\n\n"+markdownTable([]string{"Severity", "Kind", "Node", "Who", "When", "Message", "Cause", "Do"}, rows))

@@ -30,7 +30,7 @@ func toldLogs() audit.Logs {
 				},
 				Raw: []string{"E1123 raw \x1b[31mone", "E1123 raw two"}},
 			{Kind: "expired", Severity: audit.Critical, Component: "kubelet", Side: "client", Peer: "kube-apiserver", PeerNode: "cp-2", Address: "192.0.2.11:6443", Direction: "refused", Node: "cp-2",
-				First: at(-2880), Last: at(-5), Count: 2, Message: "tls: expired certificate", Meaning: "the API server refuses the kubelet's certificate", Next: "certaudit audit --root / says why", Commands: []string{"certaudit audit --root /", "restart\x1b[31m"}, Tie: audit.TieOpen},
+				First: at(-2880), Last: at(-5), Count: 2, Message: "tls: expired certificate", Meaning: "the API server refuses the kubelet's certificate", Next: "certaudit audit --root / says why", Commands: []string{"certaudit audit --root /", "restart\x1b[31m", "docker ps -q --filter \"name=k8s_kube-apiserver_\" --filter \"label=io.kubernetes.pod.namespace=kube-system\" | xargs -r docker stop `true`"}, Tie: audit.TieOpen},
 			{Kind: "key-mismatch", Severity: audit.Critical, Component: "etcd", Direction: "own", Count: 1, First: at(-3), Last: at(-3), Message: "tls: private key does not match public key", Tie: audit.TieCause, Node: "cp-1",
 				Causes: []audit.LogCause{{Node: "cp-1", Check: "keys/mismatch", Path: "/etc/etcd/server.key", Field: "etcd --key-file", Message: "is not the key", Remedy: "# take care\nopenssl pkey -in server.key\nmore"}}},
 			{Kind: "certificate-required", Severity: audit.Warning, Component: "kube-apiserver", Side: "server", Direction: "refuses", Count: 3, Message: "tls: client didn't provide a certificate", Meaning: "somebody calls without a certificate"},
