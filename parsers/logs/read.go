@@ -64,6 +64,9 @@ func (r *Reader) Read(name string, in io.Reader) {
 			return
 		case errors.Is(err, io.EOF):
 			return
+		case errors.Is(err, errBehind):
+			s.Fail(err)
+			return
 		case errors.Is(err, io.ErrUnexpectedEOF) && text != io.Reader(head):
 			s.Fail(errors.New("the compressed data is cut off; what there is of it was read"))
 			return
@@ -87,6 +90,46 @@ var refused = []struct{ begin, hint string }{
 	{"\x7fELF", "is a program and no log"},
 }
 
+// errBehind is for what follows the members of a file of gzip.
+var errBehind = errors.New("something that is not compressed stands behind the compressed data; it was not read")
+
+// gzipMembers reads the members of a file of gzip one after another (RFC 1952, section 2.2).
+// Bytes of zero behind the last one, which tapes and blocks of disks leave, are passed over as
+// gzip does.
+type gzipMembers struct {
+	member *gzip.Reader
+	in     *bufio.Reader
+}
+
+func (g *gzipMembers) Read(p []byte) (int, error) {
+	n, err := g.member.Read(p)
+	if n > 0 && errors.Is(err, io.EOF) {
+		return n, nil // the next call says so again
+	}
+	if !errors.Is(err, io.EOF) {
+		return n, err
+	}
+	begin, err := g.in.Peek(2)
+	for len(begin) > 0 && begin[0] == 0 {
+		_, _ = g.in.Discard(1) // it is there
+		begin, err = g.in.Peek(2)
+	}
+	switch {
+	case len(begin) == 0:
+		return 0, err
+	case string(begin) != "\x1f\x8b":
+		return 0, errBehind
+	}
+	if err := g.member.Reset(g.in); err != nil {
+		if errors.Is(err, io.EOF) {
+			err = io.ErrUnexpectedEOF
+		}
+		return 0, err
+	}
+	g.member.Multistream(false)
+	return 0, nil
+}
+
 // unpacked returns the text of a log.
 func unpacked(head *bufio.Reader) (io.Reader, error) {
 	begin, err := head.Peek(262)
@@ -104,7 +147,8 @@ func unpacked(head *bufio.Reader) (io.Reader, error) {
 		if err != nil {
 			return nil, fmt.Errorf("is compressed by gzip and cannot be unpacked: %w", err)
 		}
-		return z, nil
+		z.Multistream(false)
+		return &gzipMembers{z, head}, nil
 	case len(begin) > 3 && bytes.HasPrefix(begin, []byte("BZh")) && begin[3] >= '1' && begin[3] <= '9':
 		return bzip2.NewReader(head), nil
 	case len(begin) == 262 && string(begin[257:262]) == "ustar":

@@ -263,7 +263,14 @@ func TestCompressed(t *testing.T) {
 	tells(t, digestOf(Options{}, "-", append(slices.Clone(whole), "rubbish rubbish"...)),
 		"event 3× -:1 cp1 etcd 09-20T16:30:37..09-20T16:30:37 unknown-authority",
 		`lines of "etcd": 3, 3, 0`, "-: syslog, 3 lines",
-		"- the compressed data is damaged: gzip: invalid header; what came before was read")
+		"- something that is not compressed stands behind the compressed data; it was not read")
+	tells(t, digestOf(Options{}, "-", append(slices.Clone(whole), "x\n"...)),
+		"event 3× -:1 cp1 etcd 09-20T16:30:37..09-20T16:30:37 unknown-authority",
+		`lines of "etcd": 3, 3, 0`, "-: syslog, 3 lines",
+		"- something that is not compressed stands behind the compressed data; it was not read")
+	tells(t, digestOf(Options{}, "-", append(slices.Clone(whole), 0, 0, 0)),
+		"event 3× -:1 cp1 etcd 09-20T16:30:37..09-20T16:30:37 unknown-authority",
+		`lines of "etcd": 3, 3, 0`, "-: syslog, 3 lines")
 	bz, err := hex.DecodeString("425a6839314159265359e00c94db00000ddb80001040007bb008003fe9dee0200054632611936841841ed42287a6a311faa3d464341ea6953ea9b662127bb1022090ab040a14d6712a35c5ab8e5334bc939b599e3d066b2804920f57c56a6248605dc914e142438032536c")
 	if err != nil {
 		t.Fatal(err)
