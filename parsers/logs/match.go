@@ -102,7 +102,7 @@ const maxLooked = 64 << 10
 // eventOf is what a line tells of TLS: an event, files in use, or neither, and then
 // whether it looks as if it did. A line without a word of [triggers] tells nothing.
 func eventOf(l Line) (e *Event, uses []Use, suspect bool) {
-	text := unescaped(l.Text[:min(len(l.Text), maxLooked)])
+	text := unescaped(withoutClients(l.Text[:min(len(l.Text), maxLooked)]))
 	if uses := usesOf(l, text); len(uses) > 0 {
 		return nil, uses, false
 	}
