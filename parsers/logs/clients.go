@@ -9,7 +9,7 @@ import (
 // nginx write them. Sources: k8s.io/apiserver pkg/server/httplog/httplog.go and
 // pkg/apis/audit/v1/types.go; nginx ngx_http_request.c (ngx_http_log_error_handler).
 // A path is one only where it has a blank: others are files.
-var clientFields = regexp.MustCompile(`\b(?:(?:user[-_]?[aA]gent|requestURI|URI|uri|verb|query)(?:\\*")?\s?[:=]\s?|path(?:\\*")?[:=]|(?:request|referrer): )(\\*")`)
+var clientFields = regexp.MustCompile(`\b(?:(?:[uU]ser[-_]?[aA]gent|requestURI|URI|uri|verb|query)(?:\\*")?\s?[:=]\s?|path(?:\\*")?[:=]|(?:request|referrer): )(\\*")`)
 
 // clientObjects are fields of audit events with objects that a client named or sent.
 var clientObjects = regexp.MustCompile(`"(?:objectRef|requestObject|responseObject)":\{`)
@@ -18,8 +18,12 @@ var clientObjects = regexp.MustCompile(`"(?:objectRef|requestObject|responseObje
 // combined format of access logs (httpd mod_log_config, nginx ngx_http_log_module).
 var accessEntry = regexp.MustCompile(`"(?:[^"\\]|\\.)*" [1-5][0-9]{2} (?:[0-9]+|-)(?: "(?:[^"\\]|\\.)*")*`)
 
+// oldRequest is what httplog.go of Kubernetes up to 1.18 writes of a request, with the user agent
+// and the address in brackets.
+var oldRequest = regexp.MustCompile(`\b[A-Z]+ [^"\n]*: \([0-9.]+[a-zµ]*s\) [0-9]{3} \[[^\]\n]*\]`)
+
 // fieldGates are words of which a text with clientFields has one.
-var fieldGates = []string{"ser", "URI", "uri", "verb", "query", "path", "request: ", "referrer: "}
+var fieldGates = []string{"serAgent", "ser-agent", "ser-Agent", "ser_agent", "seragent", "URI", "uri", "verb", "query", "path", "request: ", "referrer: "}
 
 // auditKind begins an audit event (k8s.io/apiserver pkg/apis/audit/v1).
 const auditKind = `"apiVersion":"audit.k8s.io/`
@@ -30,8 +34,11 @@ func withoutClients(text string) string {
 	if strings.Contains(text, `" `) {
 		text = withoutAccess(text)
 	}
+	if strings.Contains(text, "s) ") {
+		text = oldRequest.ReplaceAllString(text, "")
+	}
 	if strings.Contains(text, auditKind) {
-		text = dropped(text, clientObjects, func(rest, _ string) int { return nestedLength([]byte("{" + rest)) - 1 })
+		text = dropped(text, clientObjects, func(rest, _ string) int { return nestedLength([]byte("{"+rest)) - 1 })
 	}
 	if containsAny(text, fieldGates) {
 		text = dropped(text, clientFields, valueLengthIn)

@@ -18,6 +18,8 @@ func TestClientsRaiseNoEvents(t *testing.T) {
 			`{"kind":"Event","apiVersion":"audit.k8s.io/v1","level":"Metadata","requestURI":"/x?` + words + `","verb":"get","userAgent":"` + words + `","responseStatus":{"code":200}}`,
 			`{"kind":"Event","apiVersion":"audit.k8s.io/v1","level":"Request","objectRef":{"name":"` + words + `"},"requestObject":{"a":{"b":"` + words + `"}},"responseStatus":{"code":200}}`,
 			`{"level":"info","msg":"request","path":"/` + words + `","user_agent":"` + words + `"}`,
+			`I1126 18:00:00.000000       1 httplog.go:90] GET /x: (1.234ms) 200 [` + words + ` 10.0.0.7:35480]`,
+			`User-Agent: "` + words + `"`,
 			`time="2026" msg="{\"userAgent\":\"` + words + `\"}"`,
 		} {
 			tellsNothing(t, text)

@@ -1,6 +1,10 @@
 package logs
 
-import "strings"
+import (
+	"regexp"
+	"slices"
+	"strings"
+)
 
 // phrase is a wording that tells of a failure.
 type phrase struct {
@@ -180,7 +184,34 @@ func message(m match) string {
 			end = m.end
 		}
 	}
-	return Printable(strings.TrimRight(m.text[start:end], " \t\r\n,;:>'│"))
+	if n := ownEnd(m.text[start:m.end], m.text[m.end:end]); n >= 0 {
+		end = m.end + n
+	}
+	said := strings.TrimRight(m.text[start:end], " \t\r\n,;:>'│")
+	if strings.Count(said, "'")%2 == 1 && strings.HasPrefix(m.text[start+len(said):], "'") {
+		said += "'"
+	}
+	return Printable(said)
+}
+
+// details are what stands behind some failures and belongs to them: the CA that looked like the
+// issuer, and the times (crypto/x509 verify.go).
+var details = regexp.MustCompile(`^(?: \(possibly because of "[^"]*"(?: while trying to verify candidate authority certificate "[^"]*")?\))?(?:: current time [^ "]+ is (?:after|before) [^ ",]+)?`)
+
+// whole are failures, as they end, of which all is said but for the details.
+var whole = []string{"x509: certificate signed by unknown authority", "x509: " + expiredText, "x509: certificate specifies an incompatible key usage", "x509: certificate is not authorized to sign other certificates"}
+
+// ownEnd is how much of rest belongs to a failure that is said whole; -1 where another
+// failure was said, or where what follows its details is set off from them.
+func ownEnd(said, rest string) int {
+	if !slices.ContainsFunc(whole, func(w string) bool { return strings.HasSuffix(said, w) }) && !strings.HasPrefix(said, "remote error: tls: ") {
+		return -1
+	}
+	n := len(details.FindString(rest))
+	if len(rest) > n+1 && rest[n] == ' ' && rest[n+1] != '(' && rest[n+1] != '[' {
+		return n
+	}
+	return -1
 }
 
 // tails are what etcd and nginx write behind an error.
