@@ -16,7 +16,10 @@ var clientObjects = regexp.MustCompile(`"(?:objectRef|requestObject|responseObje
 
 // accessEntry is the request, and behind its status and size the referrer and the user agent, in the
 // combined format of access logs (httpd mod_log_config, nginx ngx_http_log_module).
-var accessEntry = regexp.MustCompile(`"(?:[^"\\]|\\.)*" [1-5][0-9]{2} (?:[0-9]+|-)(?: "(?:[^"\\]|\\.)*")*`)
+var accessEntry = regexp.MustCompile(`"(?:[^"\\]|\\.)*" [1-5][0-9]{2} (?:[0-9]+|-)(?: "(?:[^"\\]|\\.)*"){0,3}`)
+
+// statuses begin the status behind a request, of which an access log has one.
+var statuses = []string{`" 1`, `" 2`, `" 3`, `" 4`, `" 5`}
 
 // oldRequest is what httplog.go of Kubernetes up to 1.18 writes of a request, with the user agent
 // and the address in brackets.
@@ -31,7 +34,7 @@ const auditKind = `"apiVersion":"audit.k8s.io/`
 // withoutClients is a text without the values that a client chose: what one calls itself, or
 // asks for, is no failure.
 func withoutClients(text string) string {
-	if strings.Contains(text, `" `) {
+	if containsAny(text, statuses) {
 		text = withoutAccess(text)
 	}
 	if strings.Contains(text, "s) ") {

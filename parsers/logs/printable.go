@@ -51,12 +51,13 @@ var secrets = []secret{
 }
 
 // named are words of the names of secrets, in small letters and capitals.
-var named = []string{"oken", "OKEN", "assw", "ASSW", "assphrase", "ASSPHRASE", "ecret", "ECRET", "key-data", "KeyData", "pi-key", "pi_key", "pikey", "piKey", "API_KEY", "APIKEY", "ccess_key", "ccess-key", "ccessKey", "CCESS_KEY", "pwd", "Pwd", "PWD"}
+var named = []string{"oken", "OKEN", "assw", "ASSW", "assphrase", "ASSPHRASE", "ecret", "ECRET", "key-data", "KeyData", "pi-key", "pi-Key", "pi_key", "pikey", "piKey", "API_KEY", "APIKEY", "ccess_key", "ccess-key", "ccessKey", "CCESS_KEY", "pwd", "Pwd", "PWD"}
 
 // namedValue is a name of a secret and what stands between it and the value: a colon, an
-// equals sign, the word is, or behind an option a blank. Its groups are the dashes of an
+// equals sign, the word is, the field value of a variable of a container, or behind an option a
+// blank. Its groups are the dashes of an
 // option, the word, the rest of the name, what stands between, and the quote.
-var namedValue = regexp.MustCompile(`(?i)(--?[\w-]*)?(token|passwd|password|passphrase|pwd|secret|key-?data|api[-_]?key|access[-_]?key)([\w-]*)(\\*["']?\s{0,8}(?:[:=]|\\+u003d)\s{0,8}|\s+is\s+|\\*["'],\s?|\s+)(\\*["'])?`)
+var namedValue = regexp.MustCompile(`(?i)(--?[\w-]*)?(token|passwd|password|passphrase|pwd|secret|key-?data|api[-_]?key|access[-_]?key)([\w-]*)(\\*["']?,?\s{0,8}\\*["']?value\\*["']?\s?[:=]\s?|\\*["']?\s{0,8}(?:[:=]|\\+u003d)\s{0,8}|\s+is\s+|\\*["'],\s?|\s+)(\\*["'])?`)
 
 // harmlessNames end the names of what is said of a secret and is none.
 var harmlessNames = []string{"file", "path", "dir", "name", "namespace", "hash", "ttl", "auth", "type", "url", "uri", "endpoint", "expiration", "seconds", "ref", "count", "length", "version", "verification", "policy", "issuer", "audience", "audiences", "mount", "lookup", "controller"}
@@ -151,6 +152,8 @@ func (n namedSecret) conceals(value string) bool {
 	switch {
 	case sign == "" || sign == ",": // a blank, or a list of words
 		return n.option && value[0] != '-'
+	case strings.Contains(strings.ToLower(sign), "value"):
+		return true
 	case sign == "is":
 		return password || n.quote != "" || mixed(value)
 	case sign == ":" && n.quote == "":

@@ -29,6 +29,9 @@ func TestSecrets(t *testing.T) {
 		{"aws_access_key_id=AKIAIOSFODNN7EXAMPLE", "aws_access_key_id=xxxxx"},
 		{"FOO_TOKEN_X=abc", "FOO_TOKEN_X=xxxxx"}, {"client_secret=abc&b=c", "client_secret=xxxxx&b=c"}, {"DB_PWD=abc", "DB_PWD=xxxxx"},
 		{`a?token\u003dabc`, `a?token\u003dxxxxx`},
+		{`{"name":"DB_PASSWORD","value":"hunter"}`, `{"name":"DB_PASSWORD","value":"xxxxx"}`}, {"EnvVar{Name:TOKEN,Value:abc,ValueFrom:nil,}", "EnvVar{Name:TOKEN,Value:xxxxx,ValueFrom:nil,}"},
+		{"- name: API_TOKEN\n  value: \"abc\"", `- name: API_TOKEN\n  value: "xxxxx"`},
+		{`curl -H "X-Api-Key: abcd1234" -k`, `curl -H "X-Api-Key: xxxxx" -k`},
 		{"https://TOKEN@host/", "https://xxxxx@host/"}, {"https://a:b@host/", "https://a:xxxxx@host/"},
 		{"https://a:b@c@host/", "https://a:xxxxx@host/"}, {"https://0123456789abcdef0123:x-oauth-basic@host/", "https://xxxxx@host/"},
 		{"k3s:pw@tcp(10.0.0.1:3306)/k3s", "k3s:xxxxx@tcp(10.0.0.1:3306)/k3s"},
@@ -55,7 +58,7 @@ func TestSecrets(t *testing.T) {
 		`secretName: a-b1`, `{"secretName":"a-b1"}`, "PWD=/root", "max_tokens=512", "object \"kube-system\"/\"bootstrap-token-a\": not registered",
 		`failed to list *v1.Secret: Get "https://10.0.0.1:6443/api/v1/secrets": EOF`, `secrets "a" is forbidden`, "ssh://git@github.com/a", "root@10.0.0.1",
 		"Basic Constraints of CA cert not marked critical", "basic authentication failed", "rpc error: code = Unavailable", "code=404", "signature: invalid",
-		"xoxo", "the cookie: none", "invalid bearer token", `err="invalid token:" foo="bar"`, "token: EOF", "token=", `token=""`, "tokenExpirationSeconds: 3600",
+		"xoxo", "the cookie: none", "invalid bearer token", `err="invalid token:" foo="bar"`, "token: EOF", "token=", "secret value: none", `token=""`, "tokenExpirationSeconds: 3600",
 		"image gcr.io/a/b@sha256:" + hex64, "https://10.0.0.1:6443/a@b",
 	} {
 		if got := Printable(text); got != text {
