@@ -35,7 +35,7 @@ func TestEncryptionKeysAreNotKept(t *testing.T) {
 			if bytes.Contains(kept, []byte("rot13")) || bytes.Contains(kept, []byte("key9")) {
 				t.Error("something of a provider that is not understood is kept")
 			}
-			if !bytes.Contains(kept, []byte("aescbc key1")) {
+			if s.Name != "ok-encryption-nothing" && !bytes.Contains(kept, []byte("aescbc key1")) {
 				t.Error("the names of the keys are not kept: the test looks at the wrong thing")
 			}
 			for _, name := range []string{"key1", "key2", "key3"} {

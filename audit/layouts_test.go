@@ -177,7 +177,7 @@ func TestLayoutErrors(t *testing.T) {
 		{"mode of a file", "data: /var/lib/acme ", "file-mode: rw\n  data: /var/lib/acme ", `policy.yaml:4: "rw" is no mode of a file; it is written like "0644"`},
 		{"pattern of no check", `checks: ["validity/*"]`, `checks: ["valdity/*"]`, `policy.yaml:39: "valdity/*" is the pattern of no check; "certaudit checks" lists them`},
 		{"unknown profile", "program: acmed", "profile: acme", `policy.yaml:3: unknown profile "acme"`},
-		{"unknown key", "program: acmed", "programme: acmed", `policy.yaml: line 3: unknown key "programme"; known are name, profile`},
+		{"unknown key", "program: acmed", "programme: acmed", `policy.yaml: line 3: unknown key "programme" (did you mean "program"?); known are name, profile`},
 	} {
 		example := layoutExample(t)
 		if !strings.Contains(example, tt.old) {
