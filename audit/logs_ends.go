@@ -44,8 +44,8 @@ func (t *logTies) findWriter(at logs.Line) (n *nodeAudit, foreign bool) {
 	switch {
 	case len(named) == 1:
 		return named[0], false
-	case len(named) == 0 && len(t.nodes) == 1 && t.nodes[0].inv.Hostname.Value == "":
-		return t.nodes[0], false // the copy does not say what its host is called
+	case len(named) == 0 && len(t.nodes) == 1 && t.nodes[0].inv.Hostname.Value == "" && t.nodes[0].ownName() == "":
+		return t.nodes[0], false // nothing in the copy says what its host is called
 	}
 	return nil, true
 }

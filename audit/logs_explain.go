@@ -317,8 +317,12 @@ func (t *logTies) explainOwn(w told, e *LogEvent, line string, o Options) {
 	}
 	e.Meaning = sentences(line, sentence(strings.Join(clipAll(w.Paths), ", ")+" is there by now, and nothing is wrong with it"))
 	e.stale(w, changed)
-	if e.Tie == TieOver {
+	switch {
+	case e.Tie == TieOver:
 		e.Next = "Nothing, unless such lines still come."
+		return
+	case !w.node.runs(w.At.Component):
+		e.Tie, e.Next = TieOpen, t.lookNext(w, *e, info) // nobody knows what may go on with what was there before
 		return
 	}
 	t.restart(e, w.node, []string{w.At.Component})
@@ -496,7 +500,7 @@ func (t *logTies) restartHolders(e *LogEvent, w told, presents, verifies party) 
 	byNode := map[*nodeAudit][]string{}
 	var order []*nodeAudit
 	for _, p := range holders {
-		if p.node == nil {
+		if p.node == nil || p.component == "" {
 			continue
 		}
 		if byNode[p.node] == nil {
@@ -514,8 +518,13 @@ func (t *logTies) restartHolders(e *LogEvent, w told, presents, verifies party) 
 }
 
 // restart says to restart components of a node: none of which something that is wrong
-// now would keep from coming back.
+// now would keep from coming back, and nothing that does not run there.
 func (t *logTies) restart(e *LogEvent, n *nodeAudit, components []string) {
+	components = slices.DeleteFunc(slices.Clone(components), func(name string) bool { return !n.runs(name) })
+	if len(components) == 0 {
+		e.Next = sentences(e.Next, "If such lines still come: have whatever uses it read its files again.")
+		return
+	}
 	for _, name := range components {
 		if f, ok := t.hindrance(n, name); ok {
 			e.Next = sentences(e.Next, fmt.Sprintf("Do not restart %s on %s before %s at %s is fixed: it might not come back.", name, n.name, f.Check, where(f.origin())))
@@ -541,6 +550,12 @@ func (t *logTies) restart(e *LogEvent, n *nodeAudit, components []string) {
 		when = "On"
 	}
 	e.Next = sentences(e.Next, fmt.Sprintf("%s %s: %s.", when, n.name, strings.Join(titles, "; ")))
+}
+
+// runs reports whether a component is one of the node's.
+func (n *nodeAudit) runs(component string) bool {
+	_, ok := n.inv.Component(component)
+	return ok && component != ""
 }
 
 // hindrance is a finding that may keep a component of a node from coming back after a
