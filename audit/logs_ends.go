@@ -44,10 +44,16 @@ func (t *logTies) findWriter(at logs.Line) (n *nodeAudit, foreign bool) {
 	switch {
 	case len(named) == 1:
 		return named[0], false
-	case len(named) == 0 && len(t.nodes) == 1 && t.nodes[0].inv.Hostname.Value == "" && t.nodes[0].ownName() == "":
+	case len(named) == 0 && len(t.nodes) == 1 && t.nodes[0].isNameless():
 		return t.nodes[0], false // nothing in the copy says what its host is called
 	}
 	return nil, true
+}
+
+// isNameless reports whether nothing in the files of the node says what its host is called.
+func (n *nodeAudit) isNameless() bool {
+	own := n.ownName()
+	return n.inv.Hostname.Value == "" && (own == "" || parsers.IsAddress(own))
 }
 
 // isCalled reports whether a host is one of the node's own names or addresses, with or

@@ -2,6 +2,7 @@ package audit
 
 import (
 	"cmp"
+	"crypto/x509"
 	"fmt"
 	"slices"
 	"strings"
@@ -63,6 +64,9 @@ func (t *logTies) narrowed(w told, e LogEvent) (guilty, others []match) {
 
 // causes are what explains an event, the worst first; nil for nothing.
 func (t *logTies) causes(w told, guilty []match) []LogCause {
+	if w.foreign && w.called.node == nil {
+		return t.ofObjects(w)
+	}
 	var out []LogCause
 	if w.program == "" { // a component's log is called after it, and what people run writes anywhere
 		slices.SortStableFunc(guilty, func(a, b match) int { return cmp.Compare(peopleFirst(a), peopleFirst(b)) })
@@ -155,6 +159,10 @@ func (t *logTies) explainSound(w told, e *LogEvent, others []match, line string,
 		e.Meaning, e.Next = sentences(line, info.Meaning, clockWords(w, false, o.At)), t.lookNext(w, *e, info)
 		return
 	}
+	if w.foreign {
+		t.explainUnseen(w, e, nil, line, info)
+		return
+	}
 	if noise[w.Kind] {
 		e.Tie, e.Meaning, e.Next = TieOpen, sentences(line, info.Meaning), t.lookNext(w, *e, info)
 		return
@@ -178,6 +186,8 @@ func (t *logTies) explainSound(w told, e *LogEvent, others []match, line string,
 		if len(causes) > 0 {
 			e.Next = causeNext(causes[0]) + " Then see whether such lines still come."
 		}
+	case len(sound) > 0 && w.isOfPeople() && (w.Direction != logs.Refuses || slices.Contains(kindFaults[w.Kind], faultUntrusted)):
+		t.explainPeople(w, e, sound[0], line, info)
 	case len(sound) > 0:
 		t.explainStale(w, e, sound, line, o)
 	default:
@@ -234,7 +244,7 @@ func (t *logTies) explainUnseen(w told, e *LogEvent, unseen []match, line string
 // wrote of it, where that is among the logs, or else at what the kind asks for.
 func (t *logTies) lookNext(w told, e LogEvent, info logs.KindInfo) string {
 	if other, ok := t.otherEnd(w, e); ok {
-		return fmt.Sprintf("The other end tells why, in %s:%d: %s. %s", clip(other.At.Source), other.At.Number, infoOf(other.Kind).Title, sentence(detailWords(other.Event)))
+		return otherEndWords(other)
 	}
 	next := sentence(info.Look)
 	if the, ok := strings.CutPrefix(next, "The "); ok {
@@ -244,6 +254,11 @@ func (t *logTies) lookNext(w told, e LogEvent, info logs.KindInfo) string {
 		next = sentences(next, fmt.Sprintf("certaudit inspect %s shows what is presented there.", bracketed(clip(host))+":"+cmp.Or(port, "443")))
 	}
 	return cmp.Or(next, "Look at the files of both ends: certaudit audit on their nodes.")
+}
+
+// otherEndWords say what the other end of a line tells.
+func otherEndWords(other logs.Group) string {
+	return sentences(fmt.Sprintf("The other end tells why, in %s:%d: %s.", clip(other.At.Source), other.At.Number, infoOf(other.Kind).Title), sentence(detailWords(other.Event)))
 }
 
 // otherEnd returns the event by which the other end of a line tells why it refused the
@@ -341,7 +356,7 @@ func (e *LogEvent) stale(w told, changed time.Time) {
 func (t *logTies) explainStale(w told, e *LogEvent, sound []match, line string, o Options) {
 	m := sound[0]
 	presents, verifies := ends(m.suspect)
-	about := fmt.Sprintf("By the files as they are now, %s verifies what %s shows", verifies.name, presents.name)
+	about := fmt.Sprintf("By the files as they are now, %s verifies what %s shows", verifies.words(), presents.words())
 	if m.verdict == VerdictUnverified {
 		about = fmt.Sprintf("By the files as they are now, nothing is verified there (%s)", m.reason)
 	}
@@ -371,6 +386,45 @@ func (t *logTies) explainStale(w told, e *LogEvent, sound []match, line string, 
 	t.restartHolders(e, w, presents, verifies)
 }
 
+// explainPeople says that a program which people run may have used other files than those
+// in view, with which nothing is wrong by now.
+func (t *logTies) explainPeople(w told, e *LogEvent, m match, line string, info logs.KindInfo) {
+	e.Tie = TieOpen
+	presents, verifies := ends(m.suspect)
+	sound := "Nothing that is wrong in view explains it."
+	if m.caller == people {
+		sound = fmt.Sprintf("By the files as they are now, %s verifies what %s shows.", verifies.words(), presents.words())
+	}
+	e.Meaning = sentences(line, sound,
+		"Whoever wrote the line may have used another kubeconfig or CA file than those in view ($KUBECONFIG, ~/.kube/config, a flag).")
+	if w.Direction != logs.Refuses {
+		e.Next = "Compare the client certificate, or the token, of the kubeconfig that was used with those in view: certaudit inspect FILE shows it."
+		return
+	}
+	e.Next = t.lookNext(w, *e, info)
+	if ca := t.signerOf(m.presented, presents.node); ca != "" {
+		e.Next = fmt.Sprintf("Compare the certificate-authority-data of the kubeconfig, or the CA file, that was used with %s%s.", ca, onNode(presents.node))
+	}
+}
+
+// signerOf is the file of the CA that signed a certificate, of those of a node, a file of
+// its own rather than one that holds it in a field; "" for none.
+func (t *logTies) signerOf(x *x509.Certificate, n *nodeAudit) string {
+	if x == nil || n == nil {
+		return ""
+	}
+	found := ""
+	for _, c := range t.result.Certificates {
+		if c.Node != n.name || c.X509 == nil || !c.X509.IsCA || found != "" && c.Field != "" || x.CheckSignatureFrom(c.X509) != nil {
+			continue
+		}
+		if found = c.Path; c.Field == "" {
+			return found
+		}
+	}
+	return found
+}
+
 // party is one end of a connection.
 type party struct {
 	node *nodeAudit
@@ -394,6 +448,14 @@ func ends(s *suspect) (presents, verifies party) {
 	}
 	presents.at, verifies.at = s.offered, s.trusted
 	return presents, verifies
+}
+
+// words name an end: one of people by the kubeconfig that they use.
+func (p party) words() string {
+	if callerOf(p.name) == people && p.at.Path != "" {
+		return "the kubeconfig " + p.at.Path
+	}
+	return p.name
 }
 
 func onNode(n *nodeAudit) string {
@@ -496,7 +558,7 @@ func programsOf(parties []party) []string {
 // restartHolders says to restart those that may go on with what was there before.
 func (t *logTies) restartHolders(e *LogEvent, w told, presents, verifies party) {
 	holders := t.holders(w, presents, verifies)
-	e.Meaning = sentences(e.Meaning, fmt.Sprintf("So the line is of before that, or a process goes on with what was there before: %s.", joinOr(programsOf(holders))))
+	e.Meaning = sentences(e.Meaning, fmt.Sprintf("So the line is older than that, or a process goes on with what was there before: %s.", joinOr(programsOf(holders))))
 	byNode := map[*nodeAudit][]string{}
 	var order []*nodeAudit
 	for _, p := range holders {

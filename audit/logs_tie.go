@@ -254,6 +254,9 @@ func (t *logTies) told(g logs.Group) told {
 	if g.Side != logs.Server {
 		w.called = t.remoteOf(w.node, cmp.Or(g.Peer, bracketed(g.Name)), true)
 	}
+	if w.foreign { // whose own addresses and names are not those of the nodes in view
+		w.called.node = t.nodeAt(nil, w.called.host)
+	}
 	if g.Side != logs.Client {
 		w.caller = t.remoteOf(w.node, g.Peer, false)
 	}
@@ -272,6 +275,15 @@ func programOf(component string) string {
 		return ""
 	}
 	return component
+}
+
+// byHand are programs that people run with CA files and kubeconfigs of their own choice.
+var byHand = []string{people, "curl", "wget", "openssl", "etcdctl", "etcdutl"}
+
+// isOfPeople reports whether a client that people run wrote the line, or one of which the
+// log says nothing: it holds nothing that a restart changes, or nobody knows what.
+func (w told) isOfPeople() bool {
+	return w.Side != logs.Server && w.Direction != logs.Own && (w.At.Component == "" || slices.Contains(byHand, w.program))
 }
 
 // isProgram reports whether the inventory knows a program.
@@ -311,6 +323,9 @@ func (w told) fits(s *suspect) int {
 
 // fitsCalled is fits where a client wrote the line.
 func (w told) fitsCalled(s *suspect) int {
+	if w.Kind == logs.KindUnauthorized && s.called == inventory.Etcd {
+		return 0 // an answer of the API server's, or of what asks it (RFC 9110, 15.5.2)
+	}
 	program, caller := w.program, s.caller
 	anybody := (caller == "pods" || isTokens(s.Client)) && !isProgram(program) && program != people && w.called.host != ""
 	signs := isTokens(s.Client) && strings.HasSuffix(s.Client, " "+program) // and shows such tokens itself

@@ -86,7 +86,7 @@ func detailWords(e logs.Event) string {
 		parts = append(parts, clip(e.Name)+" was called, for which it is not")
 	}
 	if e.Candidate != "" {
-		parts = append(parts, fmt.Sprintf("a CA called %q, which is trusted there, did not sign it", clip(e.Candidate)))
+		parts = append(parts, fmt.Sprintf(`a CA called "%s", which is trusted there, did not sign it`, clip(e.Candidate)))
 	}
 	if len(e.Paths) > 0 {
 		parts = append(parts, "the line names "+strings.Join(clipAll(e.Paths), ", "))
