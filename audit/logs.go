@@ -20,7 +20,7 @@ type Logs struct {
 	Policy *PolicyFile `json:"policy,omitempty"`
 	// Nodes are those that the logs were held against; empty for none.
 	Nodes []string `json:"nodes"`
-	// Events are the worst first.
+	// Events are the worst first, of these what gives a reason before a bare alert.
 	Events []LogEvent `json:"events"`
 	// Findings are files that a program uses and its configuration does not name.
 	Findings []Finding `json:"findings"`
@@ -177,8 +177,18 @@ func ExplainLogs(d logs.Digest, r Result, after *Memory, o Options) Logs {
 	return out
 }
 
-// compareLogEvents puts the worst first, then what was told most often, then the latest.
+// bareAlerts are the kinds by which an end says no more than that the other one refused it.
+var bareAlerts = []logs.Kind{logs.KindBadCertificate, logs.KindUnsupportedCertificate, logs.KindHandshakeFailure, logs.KindInternalError, logs.KindUnauthorized}
+
+// compareLogEvents puts the worst first, then what gives a reason, then what was told most
+// often, then the latest.
 func compareLogEvents(a, b LogEvent) int {
-	return cmp.Or(-cmp.Compare(a.Severity.Rank(), b.Severity.Rank()), -cmp.Compare(a.Count, b.Count), -a.Last.Compare(b.Last),
+	bare := func(e LogEvent) int {
+		if slices.Contains(bareAlerts, logs.Kind(e.Kind)) {
+			return 1
+		}
+		return 0
+	}
+	return cmp.Or(-cmp.Compare(a.Severity.Rank(), b.Severity.Rank()), cmp.Compare(bare(a), bare(b)), -cmp.Compare(a.Count, b.Count), -a.Last.Compare(b.Last),
 		cmp.Compare(a.Source, b.Source), cmp.Compare(a.Line, b.Line))
 }

@@ -2,7 +2,6 @@ package audit
 
 import (
 	"cmp"
-	"crypto/x509"
 	"fmt"
 	"slices"
 	"strings"
@@ -228,7 +227,7 @@ func (t *logTies) ofServer(w told) []LogCause {
 		if refused, _ := nameDetail(w.Event, p.chain[0]); named && !refused {
 			continue
 		}
-		if !w.Bound.IsZero() && !slices.ContainsFunc(p.chain, func(x *x509.Certificate) bool { return isBoundOf(x, w.Bound) }) {
+		if !w.Bound.IsZero() && !slices.ContainsFunc(p.chain, w.isBoundOf) {
 			continue
 		}
 		for _, f := range t.findingsAt(p.node) {
@@ -317,7 +316,7 @@ func (t *logTies) ofBound(w told) []LogCause {
 		}
 		if slices.ContainsFunc(f.Rows, func(i int) bool {
 			c := t.result.Certificates[i]
-			return shown(c) && isBoundOf(c.X509, w.Bound)
+			return shown(c) && w.isBoundOf(c.X509)
 		}) {
 			out = append(out, t.causeOf(f, ""))
 		}

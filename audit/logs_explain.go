@@ -28,8 +28,14 @@ func (t *logTies) explain(g logs.Group, o Options) LogEvent {
 		e.Node = w.node.name
 	}
 	guilty, others := t.narrowed(w, e)
+	others = t.clientsTold(w, others)
 	w.namePeer(&e, guilty, others)
 	line := lineWords(w, e)
+	if w.isClockWrong() {
+		e.Tie, e.Meaning, e.Next = tieOfClock(len(t.nodes)), sentences(line, clockWords(w, false, o.At), "The cause is the clock of the machine that judged it, and no certificate."), "Set the clock of that machine (timedatectl, chronyc tracking)."
+		e.Severity = t.severity(w, e)
+		return e
+	}
 	if e.Causes = t.causes(w, guilty); len(e.Causes) > 0 {
 		clock := clockWords(w, false, o.At)
 		e.Tie, e.Meaning, e.Next = TieCause, sentences(line, causeWords(e.Causes), clock), causeNext(e.Causes[0])
@@ -46,6 +52,14 @@ func (t *logTies) explain(g logs.Group, o Options) LogEvent {
 	}
 	e.Severity = t.severity(w, e)
 	return e
+}
+
+// tieOfClock is the tie of an event that a clock explains: no node shows that.
+func tieOfClock(nodes int) Tie {
+	if nodes == 0 {
+		return TieNone
+	}
+	return TieOpen
 }
 
 // narrowed are the matches of a line, by what the other end tells of it, if it does and
@@ -120,7 +134,13 @@ func (w told) namePeer(e *LogEvent, guilty, others []match) {
 		}
 		names = union(names, []string{name})
 	}
-	if running := slices.DeleteFunc(slices.Clone(names), func(name string) bool { return !isProgram(name) }); len(running) == 1 {
+	var running []string
+	for _, name := range names {
+		if program := callerOf(name); isProgram(program) {
+			running = union(running, []string{program})
+		}
+	}
+	if len(running) > 0 {
 		names = running
 	}
 	if e.Peer == "" && len(names) == 1 && w.Direction != logs.Own && (len(guilty) > 0 || fitting[0].fit > fitUnknown || w.Side == logs.Client) {
@@ -297,7 +317,7 @@ func (t *logTies) soundServer(w told, o Options) []match {
 		x := p.chain[0]
 		ended := o.At.Before(x.NotBefore) || o.At.After(x.NotAfter)
 		switch faults := kindFaults[w.Kind]; {
-		case slices.Contains(faults, faultTime) && !w.Bound.IsZero() && !isBoundOf(x, w.Bound) && !ended:
+		case slices.Contains(faults, faultTime) && !w.Bound.IsZero() && !w.isBoundOf(x) && !ended:
 		case slices.Contains(faults, faultName) && w.Name != "" && x.VerifyHostname(hostInBrackets(w.Name)) == nil:
 		default:
 			continue
@@ -356,6 +376,14 @@ func (e *LogEvent) stale(w told, changed time.Time) {
 func (t *logTies) explainStale(w told, e *LogEvent, sound []match, line string, o Options) {
 	m := sound[0]
 	presents, verifies := ends(m.suspect)
+	if other, ok := t.otherEnd(w, *e); ok { // which gives the reason of what the writer was told without one
+		line = sentences(line, otherEndWords(other))
+		w.Kind, w.Bound, w.Clock, w.Direction = other.Kind, other.Bound, other.Clock, other.Direction
+	}
+	presenting, verifying := partiesOf(sound)
+	if clients := clientsOf(w, sound); len(clients) > 1 {
+		line = sentences(line, fmt.Sprintf("The client may be %s.", joinOr(clients)))
+	}
 	about := fmt.Sprintf("By the files as they are now, %s verifies what %s shows", verifies.words(), presents.words())
 	if m.verdict == VerdictUnverified {
 		about = fmt.Sprintf("By the files as they are now, nothing is verified there (%s)", m.reason)
@@ -363,7 +391,7 @@ func (t *logTies) explainStale(w told, e *LogEvent, sound []match, line string, 
 	if x := m.presented; x != nil && m.offered.Path != "" {
 		about += fmt.Sprintf(": the certificate in %s%s, valid until %s", m.offered.Path, onNode(presents.node), instant(x.NotAfter))
 	}
-	clock := clockWords(w, isBoundOf(m.presented, w.Bound), o.At)
+	clock := clockWords(w, w.isBoundOf(m.presented), o.At)
 	e.Meaning = sentences(line, about+".", clock)
 	if f, ok := t.staleFinding(presents, verifies); ok {
 		e.Tie, e.Causes = TieRestart, []LogCause{t.causeOf(f, m.Label())}
@@ -373,17 +401,17 @@ func (t *logTies) explainStale(w told, e *LogEvent, sound []match, line string, 
 			t.restart(e, t.nodeNamed(f.Node), []string{f.Component})
 		}
 		return
-	} else if isBoundOf(m.presented, w.Bound) {
+	} else if w.isBoundOf(m.presented) {
 		e.Tie, e.Next = TieOver, "Compare the clocks of both ends with the right time."
 		return
 	} else {
 		e.stale(w, t.changed(m.suspect, presents, verifies))
 	}
 	if e.Tie == TieOver {
-		e.Next = fmt.Sprintf("Nothing, unless such lines still come: then a process goes on with what was there before, and %s is to be restarted.", joinOr(programsOf(t.holders(w, presents, verifies))))
+		e.Next = fmt.Sprintf("Nothing, unless such lines still come: then a process goes on with what was there before, and %s is to be restarted.", joinOr(programsOf(t.holders(w, presenting, verifying))))
 		return
 	}
-	t.restartHolders(e, w, presents, verifies)
+	t.restartHolders(e, w, presenting, verifying)
 }
 
 // explainPeople says that a program which people run may have used other files than those
@@ -506,22 +534,84 @@ func (t *logTies) staleFinding(parties ...party) (Finding, bool) {
 // holders are the ends whose process may go on with what was there before: of a date, a
 // name or a usage it is who shows the certificate, else the one whose files were written
 // last, and both where that is not known.
-func (t *logTies) holders(w told, presents, verifies party) []party {
-	switch faults := kindFaults[w.Kind]; {
-	case w.Direction == logs.Refuses && !slices.Contains(faults, faultUntrusted) && presents.component != "":
-		return []party{presents}
-	case presents.component == "" && verifies.component == "":
-		return nil
-	case presents.component == "":
-		return []party{verifies}
-	case verifies.component == "":
-		return []party{presents}
+func (t *logTies) holders(w told, presenting, verifying []party) []party {
+	if w.Direction == logs.Refuses && !slices.Contains(kindFaults[w.Kind], faultUntrusted) && len(presenting) > 0 {
+		return presenting
 	}
-	both := []party{presents, verifies}
+	both := slices.Concat(presenting, verifying)
+	if len(presenting) == 0 || len(verifying) == 0 {
+		return both
+	}
 	if stale := slices.DeleteFunc(slices.Clone(both), party.rereads); len(stale) > 0 {
 		return stale
 	}
 	return both
+}
+
+// partiesOf are the ends of connections that a line may tell of, which present something
+// and which verify it, by whether they are of the first's kind: only programs that run.
+func partiesOf(all []match) (presenting, verifying []party) {
+	for _, m := range all {
+		if m.byClient != all[0].byClient || m.server != all[0].server || m.called != all[0].called {
+			continue
+		}
+		presents, verifies := ends(m.suspect)
+		if presents.component != "" && !slices.ContainsFunc(presenting, presents.isSame) {
+			presenting = append(presenting, presents)
+		}
+		if verifies.component != "" && !slices.ContainsFunc(verifying, verifies.isSame) {
+			verifying = append(verifying, verifies)
+		}
+	}
+	return presenting, verifying
+}
+
+func (p party) isSame(o party) bool { return p.node == o.node && p.component == o.component }
+
+// clientsOf name the programs that may be the client of a server's line.
+func clientsOf(w told, all []match) []string {
+	var names []string
+	for _, m := range all {
+		switch program := callerOf(m.Client); {
+		case w.Side != logs.Server || !isProgram(program) || m.called != all[0].called || m.server != all[0].server:
+		case program == w.At.Component:
+			names = union(names, []string{program + " itself"})
+		default:
+			names = union(names, []string{program})
+		}
+	}
+	return names
+}
+
+// clientsTold are the matches of a server's line, without the clients that the log of
+// another end rules out: a line of the same certificate says whose it is, and one of a
+// client that refused, or was refused, at the same time that it is the one.
+func (t *logTies) clientsTold(w told, all []match) []match {
+	if w.Side != logs.Server {
+		return all
+	}
+	var owner, refused string
+	if other, ok := t.otherEnd(w, LogEvent{}); ok {
+		refused = other.At.Component
+	}
+	for _, g := range t.groups {
+		if w.Direction != logs.Refuses || g.Side != logs.Client || g.At.Host != w.At.Host && g.At.Host != "" && w.At.Host != "" || g.First.IsZero() || g.Last.Add(recent).Before(w.First) || w.Last.Add(recent).Before(g.First) {
+			continue
+		}
+		switch called := t.told(g).called.component; {
+		case g.Direction == logs.Refuses && g.Kind == w.Kind && !w.Bound.IsZero() && g.Bound.Equal(w.Bound):
+			owner = called
+		case g.Direction == logs.Refused && called == w.At.Component:
+			refused = g.At.Component
+		}
+	}
+	for _, name := range []string{owner, refused} {
+		told := slices.DeleteFunc(slices.Clone(all), func(m match) bool { return callerOf(m.Client) != name })
+		if name != "" && len(told) > 0 {
+			return told
+		}
+	}
+	return all
 }
 
 // rereads reports whether the program at an end takes up by itself what is written to
@@ -556,8 +646,8 @@ func programsOf(parties []party) []string {
 }
 
 // restartHolders says to restart those that may go on with what was there before.
-func (t *logTies) restartHolders(e *LogEvent, w told, presents, verifies party) {
-	holders := t.holders(w, presents, verifies)
+func (t *logTies) restartHolders(e *LogEvent, w told, presenting, verifying []party) {
+	holders := t.holders(w, presenting, verifying)
 	e.Meaning = sentences(e.Meaning, fmt.Sprintf("So the line is older than that, or a process goes on with what was there before: %s.", joinOr(programsOf(holders))))
 	byNode := map[*nodeAudit][]string{}
 	var order []*nodeAudit

@@ -14,8 +14,8 @@ type said struct {
 	name   string
 	change func(c *fixtures.Cluster)
 	files  map[string]string
-	// want are the events, as tied has them; says and unsaid are parts of what the first
-	// means and of what is to be done then.
+	// want are the events, as tied has them; says and unsaid are parts of what they
+	// mean and of what is to be done then.
 	want         []string
 	says, unsaid []string
 }
@@ -56,7 +56,45 @@ var saidOfLines = []said{
 	{"a CA with control characters in its name", nil,
 		map[string]string{"kube-controller-manager.log": lease(strings.ReplaceAll(unknownGo, `"kubernetes`, `"ku\x1bbernetes`))},
 		[]string{"critical unknown-authority: kube-controller-manager refuses kube-apiserver: restart"}, []string{`A CA called "ku`}, []string{`\\`, "\x1b"}},
+	{"both ends of a handshake with etcd that went on with its old certificate", nil,
+		map[string]string{
+			"kube-apiserver.log": toEtcdLine + `"transport: authentication handshake failed: ` + expiredGo + `"` + "\n",
+			"etcd.log":           etcdRejects + `"remote error: tls: bad certificate"}` + "\n" + etcdRejects + `"` + clientExpiredGo + `"}` + "\n",
+		},
+		[]string{
+			"critical expired: kube-apiserver refuses etcd: restart",
+			"critical expired: etcd refuses etcd: restart",
+			"critical bad-certificate: etcd refused kube-apiserver: restart",
+		}, []string{"The other end tells why, in kube-apiserver.log:1: a certificate past its end.", "restart etcd"}, []string{"restart kube-apiserver"}},
+	{"etcd refuses a client of its own machine", nil,
+		map[string]string{"etcd.log": etcdRejects + `"` + clientExpiredGo + `"}` + "\n"},
+		[]string{"critical expired: etcd refuses : restart"}, []string{"The client may be kube-apiserver or etcd itself."}, nil},
+	{"etcd refuses the API server, which tells of it", nil,
+		map[string]string{
+			"etcd.log":           etcdRejects + `"` + clientExpiredGo + `"}` + "\n",
+			"kube-apiserver.log": toEtcdLine + `"error reading server preface: remote error: tls: bad certificate"` + "\n",
+		},
+		[]string{
+			"critical expired: etcd refuses kube-apiserver: restart",
+			"critical bad-certificate: kube-apiserver refused etcd: restart",
+		}, []string{"restart kube-apiserver"}, []string{"restart etcd", "itself"}},
+	{"a clock at 1970", func(c *fixtures.Cluster) { c.Reissue(pki+"/apiserver", endedBefore) },
+		map[string]string{"kube-controller-manager.log": lease(notYetAt("1970-01-01T00:00:39Z", "2025-11-23T12:00:00Z"))},
+		[]string{"warning not-yet-valid: kube-controller-manager refuses kube-apiserver: open"}, []string{"The cause is the clock", "timedatectl"}, []string{"restart", "apiserver.crt"}},
+	{"a clock three months behind", nil,
+		map[string]string{"kube-controller-manager.log": lease(notYetAt("2026-08-20T00:00:39Z", "2026-10-24T12:00:00Z"))},
+		[]string{"warning not-yet-valid: kube-controller-manager refuses kube-apiserver: open"}, []string{"The cause is the clock", "timedatectl"}, []string{"restart", "apiserver.crt"}},
+	{"a certificate before its begin is not the one that ended", func(c *fixtures.Cluster) { c.Reissue(pki+"/apiserver", endedBefore) },
+		map[string]string{"kube-controller-manager.log": lease(notYetAt("2026-11-23T11:58:39Z", endOfCert))},
+		[]string{"warning not-yet-valid: kube-controller-manager refuses kube-apiserver: open"}, nil, []string{"The cause is", "clock of the machine"}},
 }
+
+// notYetAt is what Go says of a certificate before its begin.
+func notYetAt(clock, begin string) string {
+	return "tls: failed to verify certificate: x509: certificate has expired or is not yet valid: current time " + clock + " is before " + begin
+}
+
+var clientExpiredGo = strings.Replace(expiredGo, "verify certificate", "verify client certificate", 1)
 
 // lease2 is the line of a client that does not get its lease from a server.
 func lease2(address, why string) string {
@@ -80,8 +118,10 @@ func TestLogsSayNothingFalse(t *testing.T) {
 			if diff := gocmp.Diff(tt.want, got); diff != "" || len(l.Events) == 0 {
 				t.Fatalf("-want +got:\n%s\nunknown %+v", diff, l.Unknown)
 			}
-			e := l.Events[0]
-			text := e.Meaning + " " + e.Next + strings.Join(e.Commands, " ")
+			text := ""
+			for _, e := range l.Events {
+				text += e.Meaning + " " + e.Next + strings.Join(e.Commands, " ") + " "
+			}
 			for _, part := range tt.says {
 				if !strings.Contains(text, part) {
 					t.Errorf("not said: %q in %s", part, text)

@@ -114,8 +114,8 @@ var loggedFaults = []loggedFault{
 			"etcd.log":           etcdRejects + `"` + strings.Replace(expiredGo, "verify certificate", "verify client certificate", 1) + `"}` + "\n",
 		},
 		[]string{
-			"critical bad-certificate: kube-apiserver refused etcd: cause, validity/expired /etc/kubernetes/pki/apiserver-etcd-client.crt",
 			"critical expired: etcd refuses kube-apiserver: cause, validity/expired /etc/kubernetes/pki/apiserver-etcd-client.crt",
+			"critical bad-certificate: kube-apiserver refused etcd: cause, validity/expired /etc/kubernetes/pki/apiserver-etcd-client.crt",
 		}},
 	{"etcd-usage", func(c *fixtures.Cluster) {
 		c.Reissue(pki+"/etcd/server", func(s *fixtures.Spec) { s.Usages = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth} })
@@ -166,7 +166,7 @@ var loggedFaults = []loggedFault{
 		map[string]string{"etcd.log": `{"level":"info","ts":"2026-11-23T10:00:00.000Z","caller":"embed/etcd.go:124","msg":"configuring peer listeners","listen-peer-urls":["https://192.0.2.11:2380"]}` + "\n" +
 			`2026-11-23 10:00:00.000000 I | embed: ClientTLS: cert = /etc/kubernetes/pki/etcd/server.crt, key = /etc/kubernetes/pki/etcd/server.key, trusted-ca = /etc/kubernetes/pki/etcd/old-ca.crt, client-cert-auth = true, crl-file = ` + "\n" +
 			etcdRejects + `"tls: failed to verify client certificate: x509: certificate signed by unknown authority (possibly because of \"crypto/rsa: verification error\" while trying to verify candidate authority certificate \"etcd-ca\")"}` + "\n"},
-		[]string{"critical unknown-authority: etcd refuses kube-apiserver: restart, processes/differs /etc/kubernetes/manifests/etcd.yaml"}},
+		[]string{"critical unknown-authority: etcd refuses : restart, processes/differs /etc/kubernetes/manifests/etcd.yaml"}},
 	{"etcd-ca-of-the-apiserver", func(c *fixtures.Cluster) {
 		c.Node.Replace(manifests+"/kube-apiserver.yaml", "--etcd-cafile="+pki+"/etcd/ca.crt", "--etcd-cafile="+pki+"/ca.crt")
 	},
@@ -220,8 +220,8 @@ var loggedFaults = []loggedFault{
 			"kubelet.log":        `I` + klogTime + `log.go:245] http: TLS handshake error from 192.0.2.11:40122: no serving certificate available for the kubelet` + "\n",
 		},
 		[]string{
-			"warning internal-error: kube-apiserver refused kubelet: cause, kubelet/serving-unapproved /var/lib/kubelet/pki/kubelet-server-current.pem",
 			"warning no-serving-certificate: kubelet refuses kube-apiserver: cause, kubelet/serving-unapproved /var/lib/kubelet/pki/kubelet-server-current.pem",
+			"warning internal-error: kube-apiserver refused kubelet: cause, kubelet/serving-unapproved /var/lib/kubelet/pki/kubelet-server-current.pem",
 		}},
 	{"kubelet-serving-names", func(*fixtures.Cluster) {},
 		map[string]string{"metrics-server.log": `E` + klogTime + `scraper.go:149] "Failed to scrape node" err="Get \"https://192.0.2.11:10250/metrics/resource\": x509: cannot validate certificate for 192.0.2.11 because it doesn't contain any IP SANs" node="cp-1"` + "\n"},
@@ -263,8 +263,8 @@ func TestLoggedFaultsOfASoundNode(t *testing.T) {
 			"critical bad-certificate: etcd refused kube-apiserver: restart",
 		},
 		"etcd-client-expired": {
-			"critical bad-certificate: kube-apiserver refused etcd: restart",
 			"critical expired: etcd refuses kube-apiserver: restart",
+			"critical bad-certificate: kube-apiserver refused etcd: restart",
 		},
 		"etcd-usage": {"critical key-usage: kube-apiserver refuses etcd: restart"},
 		"apiserver-expired": {
@@ -333,8 +333,8 @@ func TestLogsOfSeveralNodes(t *testing.T) {
 			`worker-9 kubelet[700]: E1123 11:58:39.081474     700 reflector.go:158] "Unhandled Error" err="k8s.io/client-go/informers/factory.go:160: Failed to watch *v1.Service: failed to list *v1.Service: Get \"https://lb.example.com:6443/api/v1/services?limit=500\": ` + unknownGo + `"`,
 		}, []string{
 			"cp-1 critical unknown-authority: etcd refuses etcd: restart [cp-3]",
-			"cp-2 warning bad-certificate: etcd refused : elsewhere []",
 			" warning unknown-authority: kubelet refuses kube-apiserver: elsewhere []",
+			"cp-2 warning bad-certificate: etcd refused : elsewhere []",
 		}},
 		{"bad-cluster-service-account-differs", []string{
 			`cp-1 kube-apiserver[700]: E1123 11:58:39.081474       1 authentication.go:75] "Unable to authenticate the request" err="[invalid bearer token, square/go-jose: error in cryptographic primitive]"`,
@@ -346,8 +346,8 @@ func TestLogsOfSeveralNodes(t *testing.T) {
 			`worker-2 kubelet[700]: E1123 11:58:39.081474     700 kubelet_node_status.go:95] "Unable to register node with API server" err="Unauthorized" node="worker-2"`,
 			`cp-1 kube-apiserver[700]: E1123 11:58:39.081474       1 authentication.go:75] "Unable to authenticate the request" err="x509: certificate specifies an incompatible key usage"`,
 		}, []string{
-			"worker-2 critical unauthorized: kubelet refused kube-apiserver: cause, usage/extended-key-usage " + kubeletPKI + "/kubelet-client-current.pem []",
 			"cp-1 critical key-usage: kube-apiserver refuses kubelet: cause, usage/extended-key-usage " + kubeletPKI + "/kubelet-client-current.pem []",
+			"worker-2 critical unauthorized: kubelet refused kube-apiserver: cause, usage/extended-key-usage " + kubeletPKI + "/kubelet-client-current.pem []",
 		}},
 	}
 	for _, tt := range tests {
@@ -418,7 +418,7 @@ func TestLogsOfWhatWasPutRight(t *testing.T) {
 			c.WriteCA("old", pki+"/etcd/old-ca")
 			c.Node.Replace(manifests+"/etcd.yaml", "--trusted-ca-file="+pki+"/etcd/ca.crt", "--trusted-ca-file="+pki+"/etcd/old-ca.crt")
 		}, nil, map[string]string{"etcd.log": etcdRejects + `"tls: failed to verify client certificate: x509: certificate signed by unknown authority"}` + "\n"},
-			"critical unknown-authority: etcd refuses kube-apiserver: cause, connections/client-untrusted /etc/kubernetes/pki/etcd/old-ca.crt", false},
+			"critical unknown-authority: etcd refuses : cause, connections/client-untrusted /etc/kubernetes/pki/etcd/old-ca.crt", false},
 		{"another extension CA", func(c *fixtures.Cluster) {
 			c.Reissue(pki+"/front-proxy-client", func(s *fixtures.Spec) { s.Signer = fixtures.CA })
 		}, nil, map[string]string{"metrics-server.log": `E` + klogTime + `authentication.go:70] "Unable to authenticate the request" err="x509: certificate signed by unknown authority"` + "\n"},
@@ -552,8 +552,8 @@ func TestLogsOfWhatEnded(t *testing.T) {
 	burst := etcdRejects + `"remote error: tls: bad certificate"}` + "\n"
 	later := `{"level":"info","ts":"2026-11-23T12:%02d:39.081Z","caller":"mvcc/index.go:214","msg":"compact tree index","revision":1}` + "\n"
 	for minutes, want := range map[int]string{
-		5:  "critical bad-certificate: etcd refused kube-apiserver: restart",
-		30: "info bad-certificate: etcd refused kube-apiserver: restart",
+		5:  "critical bad-certificate: etcd refused : restart",
+		30: "info bad-certificate: etcd refused : restart",
 	} {
 		l := explainLogs(t, []fixtures.Node{fixtures.ControlPlane(fixtures.Options{}).Node}, map[string]string{"etcd.log": burst + fmt.Sprintf(later, minutes)})
 		if len(l.Events) != 1 || tied(l.Events[0]) != want {

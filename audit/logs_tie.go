@@ -452,7 +452,8 @@ func (t *logTies) isGuilty(w told, s *suspect) (guilty, detail bool) {
 		return false, false
 	}
 	if !w.Bound.IsZero() && s.fault == faultTime {
-		return t.isBound(s, w.Bound), t.isBound(s, w.Bound)
+		bound := t.isBound(w, s)
+		return bound, bound
 	}
 	if s.fault == faultTime && s.presented != nil && w.isBefore(s.presented.NotAfter) && !w.isBefore(s.presented.NotBefore) {
 		return false, false // it was valid then
@@ -490,20 +491,32 @@ func hostInBrackets(host string) string {
 	return host
 }
 
-// isBound reports whether a certificate of those that were judged begins or ends at a time.
-func (t *logTies) isBound(s *suspect, bound time.Time) bool {
-	if isBoundOf(s.presented, bound) {
+// isBound reports whether a certificate of those that were judged begins or ends at the
+// time of a line, as its kind has it.
+func (t *logTies) isBound(w told, s *suspect) bool {
+	if w.isBoundOf(s.presented) {
 		return true
 	}
 	for sum := range s.certificates {
-		if isBoundOf(t.certs[sum], bound) {
+		if w.isBoundOf(t.certs[sum]) {
 			return true
 		}
 	}
 	return false
 }
 
-// isBoundOf reports whether a certificate begins or ends at a time, to the second.
-func isBoundOf(x *x509.Certificate, bound time.Time) bool {
-	return x != nil && (x.NotAfter.Equal(bound) || x.NotBefore.Equal(bound))
+// isBoundOf reports whether a certificate begins or ends at the time of a line, to the
+// second: it ends at that of one past its end, and begins at that of one before its begin.
+func (w told) isBoundOf(x *x509.Certificate) bool {
+	if x == nil || w.Bound.IsZero() {
+		return false
+	}
+	ends, begins := x.NotAfter.Equal(w.Bound), x.NotBefore.Equal(w.Bound)
+	switch w.Kind {
+	case logs.KindExpired:
+		return ends
+	case logs.KindNotYetValid:
+		return begins
+	}
+	return ends || begins
 }

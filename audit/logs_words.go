@@ -130,6 +130,31 @@ const (
 	freshlyMade  = 24 * time.Hour
 )
 
+// beforeKubernetes is when there were no lines of Kubernetes yet: machines without a clock
+// of their own begin in 1970 or at the build of their system.
+var beforeKubernetes = time.Date(2014, 6, 1, 0, 0, 0, 0, time.UTC)
+
+// isClockWrong reports whether a certificate was judged by a clock that lies more than a day
+// from the time of the line, or that no machine has any more. The year of many lines is
+// not written in them, and so does not count.
+func (w told) isClockWrong() bool {
+	at := w.Group.At.Time
+	switch {
+	case w.Clock.IsZero():
+		return false
+	case w.Clock.Before(beforeKubernetes):
+		return true
+	case at.IsZero():
+		return false
+	}
+	for _, years := range []int{-1, 0, 1} {
+		if w.Clock.Sub(at.AddDate(w.Clock.Year()-at.Year()+years, 0, 0)).Abs() <= freshlyMade {
+			return false
+		}
+	}
+	return true
+}
+
 // clockWords say why the clock that a certificate was judged by is doubtful; "" where it
 // is not. valid says that the certificate is valid at the time of the audit.
 func clockWords(w told, valid bool, now time.Time) string {
@@ -138,6 +163,8 @@ func clockWords(w told, valid bool, now time.Time) string {
 	}
 	early := w.Kind == logs.KindNotYetValid
 	switch at := w.Group.At.Time; {
+	case w.Clock.Before(beforeKubernetes):
+		return fmt.Sprintf("The clock of who judged it is wrong: it was at %s.", instant(w.Clock))
 	case !at.IsZero() && w.Clock.Sub(at).Abs() > furthestZone:
 		return fmt.Sprintf("The clock of who judged it is doubtful: it was at %s, and the line is of %s.", instant(w.Clock), instant(at))
 	case early && w.Bound.Sub(w.Clock) < freshlyMade && w.Bound.After(w.Clock):
