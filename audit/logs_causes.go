@@ -2,6 +2,7 @@ package audit
 
 import (
 	"cmp"
+	"crypto/x509"
 	"fmt"
 	"slices"
 	"strings"
@@ -306,7 +307,7 @@ func (t *logTies) ofBound(w told) []LogCause {
 			nodes = nil // a Secret is on no node
 		}
 		shown = func(c Certificate) bool {
-			return strings.HasPrefix(c.Type, typeServer) && (w.program != people || c.Component == inventory.APIServer)
+			return strings.HasPrefix(c.Type, typeServer) && w.mayShow(c.X509) && (w.program != people || c.Component == inventory.APIServer)
 		}
 	}
 	var out []LogCause
@@ -322,6 +323,12 @@ func (t *logTies) ofBound(w told) []LogCause {
 		}
 	}
 	return out
+}
+
+// mayShow reports whether what a line calls, if it says that, may be a server with a
+// certificate: it is on a node in view, or it is one of the names of the certificate.
+func (w told) mayShow(x *x509.Certificate) bool {
+	return w.called.host == "" || w.called.node != nil || x != nil && x.VerifyHostname(hostInBrackets(w.called.host)) == nil
 }
 
 // objectChecks are those that tell of a service which the API server cannot verify.

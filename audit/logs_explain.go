@@ -36,7 +36,11 @@ func (t *logTies) explain(g logs.Group, o Options) LogEvent {
 		e.Severity = t.severity(w, e)
 		return e
 	}
-	if e.Causes = t.causes(w, guilty); len(e.Causes) > 0 {
+	e.Causes = t.causes(w, guilty)
+	switch {
+	case len(e.Causes) > 0 && w.isVague():
+		t.explainVague(w, &e, line)
+	case len(e.Causes) > 0:
 		clock := clockWords(w, false, o.At)
 		e.Tie, e.Meaning, e.Next = TieCause, sentences(line, causeWords(e.Causes), clock), causeNext(e.Causes[0])
 		if clock != "" {
@@ -47,11 +51,25 @@ func (t *logTies) explain(g logs.Group, o Options) LogEvent {
 				e.Causes[i].Connection = guilty[0].Label()
 			}
 		}
-	} else {
+	default:
 		t.explainSound(w, &e, others, line, o)
 	}
 	e.Severity = t.severity(w, e)
 	return e
+}
+
+// isVague reports whether a line says neither which server it is about, nor anything of
+// its certificate, and its writer calls any server.
+func (w told) isVague() bool {
+	anybody := w.At.Component == "" || w.program != "" && w.program != people && !isProgram(w.At.Component)
+	return anybody && w.Side != logs.Server && w.Direction == logs.Refuses && w.called.host == "" && w.Bound.IsZero() && len(w.Valid) == 0
+}
+
+// explainVague says what may be the cause of a line that does not say what it is about.
+func (t *logTies) explainVague(w told, e *LogEvent, line string) {
+	may := strings.Replace(causeWords(e.Causes[:1]), "The cause is ", "It may be about ", 1)
+	e.Tie, e.Meaning, e.Next = TieOpen, sentences(line, "The line does not say which server was called.", may), sentences("See which server was called; if that one:", causeNext(e.Causes[0]))
+	e.Causes = nil
 }
 
 // tieOfClock is the tie of an event that a clock explains: no node shows that.

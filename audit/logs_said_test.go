@@ -87,6 +87,21 @@ var saidOfLines = []said{
 	{"a certificate before its begin is not the one that ended", func(c *fixtures.Cluster) { c.Reissue(pki+"/apiserver", endedBefore) },
 		map[string]string{"kube-controller-manager.log": lease(notYetAt("2026-11-23T11:58:39Z", endOfCert))},
 		[]string{"warning not-yet-valid: kube-controller-manager refuses kube-apiserver: open"}, nil, []string{"The cause is", "clock of the machine"}},
+	{"servers elsewhere, whose certificates end at the same time", func(c *fixtures.Cluster) { c.Reissue(pki+"/apiserver", endedBefore) },
+		map[string]string{
+			"a.log": hosted + "cp-1 containerd[7]: " + `failed to pull: Get "https://registry.example.com/v2/": ` + expiredGo + "\n",
+			"b.log": hosted + "cp-1 node-exporter[7]: " + `Get "https://10.9.8.7:9999/": ` + expiredGo + "\n",
+		},
+		[]string{
+			"warning expired: containerd refuses : elsewhere",
+			"warning expired: node-exporter refuses : elsewhere",
+		}, nil, []string{"apiserver.crt"}},
+	{"a server in view at another port", func(c *fixtures.Cluster) { c.Reissue(pki+"/apiserver", endedBefore) },
+		map[string]string{"b.log": hosted + "cp-1 node-exporter[7]: " + `Get "https://192.0.2.11:9999/": ` + expiredGo + "\n"},
+		[]string{"critical expired: node-exporter refuses : cause, validity/expired /etc/kubernetes/pki/apiserver.crt"}, nil, nil},
+	{"curl calls nobody knows whom", func(c *fixtures.Cluster) { c.Reissue(pki+"/apiserver", endedBefore) },
+		map[string]string{"curl.log": "curl: (60) SSL certificate problem: certificate has expired\n"},
+		[]string{"warning expired: curl refuses : open"}, []string{"may be about /etc/kubernetes/pki/apiserver.crt"}, []string{"cause is"}},
 }
 
 // notYetAt is what Go says of a certificate before its begin.

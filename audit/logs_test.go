@@ -129,7 +129,7 @@ var loggedFaults = []loggedFault{
 		},
 		[]string{
 			"critical expired: kube-controller-manager refuses kube-apiserver: cause, validity/expired /etc/kubernetes/pki/apiserver.crt",
-			"critical expired: curl refuses : cause, validity/expired /etc/kubernetes/pki/apiserver.crt",
+			"warning expired: curl refuses : open",
 		}},
 	{"apiserver-not-yet-valid", func(c *fixtures.Cluster) {
 		c.Reissue(pki+"/apiserver", func(s *fixtures.Spec) {
