@@ -92,7 +92,7 @@ const (
 	TieOver Tie = "over"
 	// TieElsewhere: an end that matters is not in view.
 	TieElsewhere Tie = "elsewhere"
-	// TieOpen: both ends are in view, and nothing there explains the event.
+	// TieOpen: nothing in view explains the event for certain.
 	TieOpen Tie = "open"
 )
 

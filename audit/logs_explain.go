@@ -29,7 +29,9 @@ func (t *logTies) explain(g logs.Group, o Options) LogEvent {
 	}
 	guilty, others := t.narrowed(w, e)
 	others = t.clientsTold(w, others)
-	w.namePeer(&e, guilty, others)
+	if !w.isVague() {
+		w.namePeer(&e, guilty, others)
+	}
 	line := lineWords(w, e)
 	if w.isClockWrong() {
 		e.Tie, e.Meaning, e.Next = tieOfClock(len(t.nodes)), sentences(line, clockWords(w, false, o.At), "The cause is the clock of the machine that judged it, and no certificate."), "Set the clock of that machine (timedatectl, chronyc tracking)."
@@ -39,7 +41,7 @@ func (t *logTies) explain(g logs.Group, o Options) LogEvent {
 	e.Causes = t.causes(w, guilty)
 	switch {
 	case len(e.Causes) > 0 && w.isVague():
-		t.explainVague(w, &e, line)
+		e.explainVague(line)
 	case len(e.Causes) > 0:
 		clock := clockWords(w, false, o.At)
 		e.Tie, e.Meaning, e.Next = TieCause, sentences(line, causeWords(e.Causes), clock), causeNext(e.Causes[0])
@@ -66,9 +68,9 @@ func (w told) isVague() bool {
 }
 
 // explainVague says what may be the cause of a line that does not say what it is about.
-func (t *logTies) explainVague(w told, e *LogEvent, line string) {
+func (e *LogEvent) explainVague(line string) {
 	may := strings.Replace(causeWords(e.Causes[:1]), "The cause is ", "It may be about ", 1)
-	e.Tie, e.Meaning, e.Next = TieOpen, sentences(line, "The line does not say which server was called.", may), sentences("See which server was called; if that one:", causeNext(e.Causes[0]))
+	e.Tie, e.Meaning, e.Next = TieOpen, sentences(line, "The line does not say which server was called.", may), sentences("See which server was called. If it is that one:", causeNext(e.Causes[0]))
 	e.Causes = nil
 }
 
@@ -224,7 +226,7 @@ func (t *logTies) explainSound(w told, e *LogEvent, others []match, line string,
 		if len(causes) > 0 {
 			e.Next = causeNext(causes[0]) + " Then see whether such lines still come."
 		}
-	case len(sound) > 0 && w.isOfPeople() && (w.Direction != logs.Refuses || slices.Contains(kindFaults[w.Kind], faultUntrusted)):
+	case len(sound) > 0 && w.isOfPeople() && (w.Direction != logs.Refuses || slices.Contains(kindFaults[w.Kind], faultUntrusted) || w.program != people && w.called.host == ""):
 		t.explainPeople(w, e, sound[0], line, info)
 	case len(sound) > 0:
 		t.explainStale(w, e, sound, line, o)
@@ -402,7 +404,7 @@ func (t *logTies) explainStale(w told, e *LogEvent, sound []match, line string, 
 	if clients := clientsOf(w, sound); len(clients) > 1 {
 		line = sentences(line, fmt.Sprintf("The client may be %s.", joinOr(clients)))
 	}
-	about := fmt.Sprintf("By the files as they are now, %s verifies what %s shows", verifies.words(), presents.words())
+	about := fmt.Sprintf("By the files as they are now, %s verifies what %s shows", verifies.name, presents.name)
 	if m.verdict == VerdictUnverified {
 		about = fmt.Sprintf("By the files as they are now, nothing is verified there (%s)", m.reason)
 	}
@@ -439,7 +441,7 @@ func (t *logTies) explainPeople(w told, e *LogEvent, m match, line string, info 
 	presents, verifies := ends(m.suspect)
 	sound := "Nothing that is wrong in view explains it."
 	if m.caller == people {
-		sound = fmt.Sprintf("By the files as they are now, %s verifies what %s shows.", verifies.words(), presents.words())
+		sound = fmt.Sprintf("By the files as they are now, %s verifies what %s shows.", verifies.name, presents.name)
 	}
 	e.Meaning = sentences(line, sound,
 		"Whoever wrote the line may have used another kubeconfig or CA file than those in view ($KUBECONFIG, ~/.kube/config, a flag).")
@@ -474,7 +476,7 @@ func (t *logTies) signerOf(x *x509.Certificate, n *nodeAudit) string {
 // party is one end of a connection.
 type party struct {
 	node *nodeAudit
-	// name is as the connection has it, component the program that runs there, "" for
+	// name is as the connection has it, or says which kubeconfig people use, component the program that runs there, "" for
 	// one that nobody restarts, and at what it shows or verifies with.
 	name, component string
 	at              parsers.Origin
@@ -488,20 +490,15 @@ func ends(s *suspect) (presents, verifies party) {
 			p.component = c
 		}
 	}
+	if callerOf(client.name) == people && s.dialled.Path != "" {
+		client.name = "the kubeconfig " + s.dialled.Path
+	}
 	presents, verifies = server, client
 	if s.byClient {
 		presents, verifies = client, server
 	}
 	presents.at, verifies.at = s.offered, s.trusted
 	return presents, verifies
-}
-
-// words name an end: one of people by the kubeconfig that they use.
-func (p party) words() string {
-	if callerOf(p.name) == people && p.at.Path != "" {
-		return "the kubeconfig " + p.at.Path
-	}
-	return p.name
 }
 
 func onNode(n *nodeAudit) string {

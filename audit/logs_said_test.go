@@ -102,6 +102,12 @@ var saidOfLines = []said{
 	{"curl calls nobody knows whom", func(c *fixtures.Cluster) { c.Reissue(pki+"/apiserver", endedBefore) },
 		map[string]string{"curl.log": "curl: (60) SSL certificate problem: certificate has expired\n"},
 		[]string{"warning expired: curl refuses : open"}, []string{"may be about /etc/kubernetes/pki/apiserver.crt"}, []string{"cause is"}},
+	{"a program without a name refuses nobody knows whom", nil,
+		map[string]string{"some.txt": expiredGo + "\n"},
+		[]string{"warning expired:  refuses : open"}, nil, []string{": restart", "apiserver.crt"}},
+	{"kubectl, and an API server that goes on with its old certificate", nil,
+		map[string]string{"journal.log": hosted + "cp-1 " + kubectlLine(`Get "https://192.0.2.11:6443/api?timeout=32s": `+expiredGo)},
+		[]string{"critical expired: kubectl refuses kube-apiserver: restart"}, []string{"restart kube-apiserver"}, nil},
 }
 
 // notYetAt is what Go says of a certificate before its begin.
