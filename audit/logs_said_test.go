@@ -47,6 +47,12 @@ var saidOfLines = []said{
 	},
 		map[string]string{"journal.log": hosted + "otherhost kubelet[7]: E" + klogTime + `bootstrap.go:265] part of the existing bootstrap client certificate in /etc/kubernetes/kubelet.conf is expired: 2026-11-20 00:00:00 +0000 UTC` + "\n"},
 		[]string{"warning expired: kubelet own : elsewhere"}, []string{"not among the nodes"}, []string{"cp-1", ": restart"}},
+	{"a kubelet elsewhere, and a node that kubelet.conf alone names", func(c *fixtures.Cluster) {
+		c.Node.Remove("/etc/hostname")
+		c.Reissue("/var/lib/kubelet/pki/kubelet-client-2026-10-24-12-00-00.pem", endedBefore)
+	},
+		map[string]string{"journal.log": hosted + "otherhost kubelet[7]: E" + klogTime + `bootstrap.go:265] part of the existing bootstrap client certificate in /etc/kubernetes/kubelet.conf is expired: 2026-11-20 00:00:00 +0000 UTC` + "\n"},
+		[]string{"warning expired: kubelet own : elsewhere"}, []string{"not among the nodes"}, []string{"cp-1", ": restart"}},
 	{"an API server that a kubelet elsewhere calls on its own machine", func(c *fixtures.Cluster) { c.Reissue(pki+"/apiserver", endedBefore) },
 		map[string]string{"journal.log": hosted + "otherhost kubelet[7]: " + lease2("127.0.0.1:6443", expiredGo)},
 		[]string{"warning expired: kubelet refuses kube-apiserver: elsewhere"}, nil, []string{"cp-1", ": restart"}},
