@@ -417,7 +417,7 @@ var tieWords = []struct {
 	word string
 }{
 	{audit.TieCause, "explained"},
-	{audit.TieRestart, "for want of a restart"},
+	{audit.TieRestart, "over or in need of a restart"},
 	{audit.TieOver, "over"},
 	{audit.TieOpen, "unexplained"},
 	{audit.TieElsewhere, "from elsewhere"},
