@@ -390,7 +390,7 @@ func (f *auditFlags) take(c *cobra.Command, args []string) error {
 	f.paths, f.node = args, len(args) == 0 || c.Flags().Changed("root")
 	switch {
 	case slices.Contains(f.paths, ""), slices.Contains(f.roots, ""):
-		return errors.New("a PATH or --root is empty, as of a variable that is not set; the folder one stands in is written as .")
+		return errors.New("a PATH or --root is empty, as of a variable that is not set; give . for the folder one stands in")
 	case f.probe != "" && !f.node:
 		return errors.New("--probe needs a node: give --root beside the PATHs")
 	case f.processes && !f.node:
