@@ -94,7 +94,7 @@ const (
 
 // registerCompat adds the flag of the metrics of other exporters.
 func (f *auditFlags) registerCompat(c *cobra.Command) {
-	c.Flags().StringSliceVar(&f.compat, "metrics-compat", nil, "write the metrics of another exporter too: "+compatX509+" for those of x509-certificate-exporter with the labels of its version 3, "+compatX509V4+" with those of version 4")
+	c.Flags().StringSliceVar(&f.compat, "metrics-compat", nil, "write the metrics of another `EXPORTER` too: "+compatX509+" for those of x509-certificate-exporter with the labels of its version 3, "+compatX509V4+" with those of version 4")
 	complete(c, "metrics-compat", []string{compatX509, compatX509V4})
 }
 

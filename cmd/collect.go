@@ -63,7 +63,7 @@ hosts were read; 3 some were not.`,
 	flags.StringVar(&f.nodes, "nodes", "", "read more hosts from this `FILE` of Node objects, as kubectl get nodes -o json prints them: by their InternalIP; - is the standard input")
 	flags.BoolVar(&f.nodeNames, "node-names", false, "reach the hosts of --nodes by their names instead")
 	flags.StringVarP(&f.file, "output", "o", "", "write to this `FILE`, compressed if it ends in .gz (default: the standard output)")
-	flags.IntVar(&f.parallel, "parallel", defaultParallel, "read so many hosts at once")
+	flags.IntVar(&f.parallel, "parallel", defaultParallel, "read this `NUMBER` of hosts at once")
 	flags.DurationVar(&f.timeout, "timeout", time.Minute, "give up on a host after this `TIME`")
 	flags.StringVarP(&f.config, "ssh-config", "F", "", "have ssh read this `FILE` instead of its own configuration")
 	flags.StringArrayVar(&f.options, "ssh-option", nil, "give ssh this `OPTION=VALUE` of ssh_config; may be repeated")

@@ -85,7 +85,7 @@ SIGTERM ends.`,
 	f.registerExclude(c)
 	f.registerPasswords(c)
 	flags.StringVar(&f.nodeName, "node", "", "call the node of PATHs by this `NAME` in metrics (default: the host name)")
-	flags.DurationVar(&f.interval, "interval", 5*time.Minute, "audit at least this often, whether or not a file is seen to change")
+	flags.DurationVar(&f.interval, "interval", 5*time.Minute, "audit at least once in this `TIME`, whether or not a file is seen to change")
 	f.registerCompat(c)
 	flags.StringArrayVar(&f.addresses, "web.listen-address", []string{defaultAddress}, "listen on this `ADDRESS`; may be repeated")
 	flags.StringVar(&f.webConfig, "web.config.file", "", "take TLS and authentication from this `FILE`, in the form of the Prometheus exporter toolkit")

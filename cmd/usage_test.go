@@ -54,3 +54,21 @@ func TestHelp(t *testing.T) {
 		}
 	}
 }
+
+// No flag is said to take what only Go calls so.
+func TestFlagsHaveWords(t *testing.T) {
+	var stdout, stderr bytes.Buffer
+	for _, name := range []string{"audit", "checks", "collect", "connections", "csr", "demo", "diff", "forecast", "inspect", "logs", "plan", "requirements", "serve", "snapshot", "version"} {
+		if code := cmd.Main([]string{name, "--help"}, strings.NewReader(""), &stdout, &stderr); code != 0 {
+			t.Fatalf("%s: %s", name, stderr.String())
+		}
+	}
+	for line := range strings.Lines(stdout.String()) {
+		words := strings.Fields(line)
+		for _, goType := range []string{"string", "strings", "stringArray", "int", "duration", "uint", "float64"} {
+			if len(words) > 2 && strings.HasPrefix(words[0], "-") && (words[1] == goType || words[2] == goType && strings.HasPrefix(words[1], "--")) {
+				t.Errorf("a flag takes a %s: %s", goType, line)
+			}
+		}
+	}
+}
