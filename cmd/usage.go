@@ -67,6 +67,7 @@ func helpCommand() *cobra.Command {
 				return fmt.Errorf("%s; \"%s --help\" lists them", parsers.Unknown("command", strings.Join(args, " "), commandNames(c.Root())), c.Root().CommandPath())
 			}
 			about.InitDefaultHelpFlag()
+			about.InitDefaultVersionFlag()
 			return about.Help()
 		},
 	}
