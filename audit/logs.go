@@ -144,22 +144,16 @@ type LogSource struct {
 	Problems []string `json:"problems,omitempty"`
 }
 
-// ExplainLogs ties what logs say to a result and to what was remembered of its run, which
-// are of the nodes beside the logs; r has no nodes, and after is nil, where there are none.
-func ExplainLogs(d logs.Digest, r Result, after *Memory, o Options) Logs {
-	out := Logs{Schema: LogsSchema, At: o.At.UTC(), Policy: r.Policy, Nodes: []string{}, Events: []LogEvent{}, Findings: []Finding{}, Components: []LogCount{}, Unknown: []LogUnknown{}, Sources: []LogSource{}}
-	for _, n := range r.Nodes {
+// Explain ties what logs say to the nodes.
+func (t *LogTies) Explain(d logs.Digest) Logs {
+	out := Logs{Schema: LogsSchema, At: t.options.At.UTC(), Policy: t.result.Policy, Nodes: []string{}, Events: []LogEvent{}, Findings: []Finding{}, Components: []LogCount{}, Unknown: []LogUnknown{}, Sources: []LogSource{}}
+	for _, n := range t.result.Nodes {
 		out.Nodes = append(out.Nodes, n.Name)
 	}
-	t := newLogTies(r, after, o)
-	t.groups = d.Groups
-	for _, s := range d.Sources {
-		t.ends[s.Name] = s.Last
-	}
-	t.readUses(d.Uses)
+	t.take(d)
 	out.Findings = append(out.Findings, t.uses...)
-	for _, g := range d.Groups {
-		out.Events = append(out.Events, t.explain(g, o))
+	for _, w := range t.lines {
+		out.Events = append(out.Events, t.explain(w, t.options))
 	}
 	slices.SortStableFunc(out.Events, compareLogEvents)
 	for _, c := range d.Components {
@@ -173,8 +167,20 @@ func ExplainLogs(d logs.Digest, r Result, after *Memory, o Options) Logs {
 		out.Incomplete = out.Incomplete || len(s.Problems) > 0
 	}
 	out.Unlisted, out.Ungrouped = d.Unlisted, d.Ungrouped
-	out.Incomplete = out.Incomplete || after != nil && r.Incomplete()
+	out.Incomplete = out.Incomplete || t.judged && t.result.Incomplete()
 	return out
+}
+
+// take notes what logs say, in place of what others said before.
+func (t *LogTies) take(d logs.Digest) {
+	t.lines, t.ends = make([]told, len(d.Groups)), make(map[string]time.Time, len(d.Sources))
+	for i, g := range d.Groups {
+		t.lines[i] = t.told(g)
+	}
+	for _, s := range d.Sources {
+		t.ends[s.Name] = s.Last
+	}
+	t.uses = t.otherFiles(d.Uses)
 }
 
 // bareAlerts are the kinds by which an end says no more than that the other one refused it.

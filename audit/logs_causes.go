@@ -13,7 +13,7 @@ import (
 )
 
 // causeOf is a finding as the cause of an event.
-func (t *logTies) causeOf(f Finding, connection string) LogCause {
+func (t *LogTies) causeOf(f Finding, connection string) LogCause {
 	c := LogCause{Node: f.Node, Connection: connection, Check: f.Check, Severity: f.Severity, Path: f.Path, Line: f.Line, Field: f.Field,
 		SHA256: f.SHA256, Message: f.Message, Step: t.stepFor(f)}
 	if c.Step == 0 {
@@ -27,7 +27,7 @@ var staleChecks = []string{"served/differs", "served/stale", checkDiffers}
 
 // stepFor is the number, from 1, of the step of the plan that fixes a finding, that which
 // puts something into place before any other; 0 for none.
-func (t *logTies) stepFor(f Finding) int {
+func (t *LogTies) stepFor(f Finding) int {
 	first := 0
 	for i, s := range t.result.Plan {
 		restarts := s.Phase == PhaseRestart && slices.Contains(staleChecks, f.Check) && strings.HasSuffix(s.Title, " "+f.Component)
@@ -47,7 +47,7 @@ func (t *logTies) stepFor(f Finding) int {
 
 // findingsAt are the findings of some nodes and those of clusters, in their order. All
 // of the result where no node is given.
-func (t *logTies) findingsAt(nodes ...*nodeAudit) []Finding {
+func (t *LogTies) findingsAt(nodes ...*nodeAudit) []Finding {
 	nodes = slices.DeleteFunc(nodes, func(n *nodeAudit) bool { return n == nil })
 	if len(nodes) == 0 {
 		return t.result.Findings
@@ -73,7 +73,7 @@ func (f Finding) isAbout(is func(Finding) bool) bool {
 
 // causesOf are the findings because of which a verification is broken: those that the
 // audit takes for it, else those by which it reports the connection.
-func (t *logTies) causesOf(s *suspect) []LogCause {
+func (t *LogTies) causesOf(s *suspect) []LogCause {
 	var direct, reported, noted []LogCause
 	for _, f := range t.findingsAt(s.client, s.server) {
 		cause := t.causeOf(f, s.Label())
@@ -117,7 +117,7 @@ var kindChecks = map[logs.Kind][]string{
 
 // ofFiles are the findings about the files that a line names, or, of a line that names
 // none and is about its writer's own, about those of the writer.
-func (t *logTies) ofFiles(w told) []LogCause {
+func (t *LogTies) ofFiles(w told) []LogCause {
 	if w.foreign || w.node == nil && len(w.Paths) == 0 {
 		return nil
 	}
@@ -142,7 +142,7 @@ func (t *logTies) ofFiles(w told) []LogCause {
 
 // ofKubelet are the findings because of which the kubelet that a line calls has no
 // certificate to show.
-func (t *logTies) ofKubelet(w told) []LogCause {
+func (t *LogTies) ofKubelet(w told) []LogCause {
 	if w.called.component != inventory.Kubelet || w.called.node == nil || w.Kind != logs.KindInternalError && w.Kind != logs.KindHandshakeFailure {
 		return nil
 	}
@@ -177,14 +177,14 @@ func (w told) isOfWriter() bool {
 
 // served are the places of what a line may tell of that a server presents, whoever it is
 // that refuses it: at the address of the line, or, where it has none, on the writer's node.
-func (t *logTies) served(w told) []presented {
+func (t *LogTies) served(w told) []presented {
 	nodes, components, host := []*nodeAudit{w.called.node}, []string{w.called.component}, w.called.host
 	switch {
 	case w.Side == logs.Server && w.Direction == logs.Refused:
 		nodes, components = []*nodeAudit{w.node}, []string{w.At.Component}
 	case w.Side == logs.Server || w.Direction != logs.Refuses:
 		return nil
-	case w.called.host == "" && !isProgram(w.At.Component):
+	case w.called.host == "" && !inventory.IsProgram(w.At.Component):
 		nodes = []*nodeAudit{w.node}
 	case w.called.node == nil && w.called.component == inventory.APIServer: // what stands before all of them
 		nodes = t.running(inventory.APIServer)
@@ -221,7 +221,7 @@ type presented struct {
 }
 
 // ofServer are the findings about what a server presents, whoever refuses it.
-func (t *logTies) ofServer(w told) []LogCause {
+func (t *LogTies) ofServer(w told) []LogCause {
 	var out, unfound []LogCause
 	named := w.Name != "" && slices.Contains(kindFaults[w.Kind], faultName)
 	for _, p := range t.served(w) {
@@ -295,7 +295,7 @@ func (n *nodeAudit) ownHost(host string) string {
 
 // ofBound are the findings about certificates that begin or end at the time that a line
 // gives, and are shown to such a client or server.
-func (t *logTies) ofBound(w told) []LogCause {
+func (t *LogTies) ofBound(w told) []LogCause {
 	nodes := []*nodeAudit{w.node, w.caller.node}
 	shown := func(c Certificate) bool { return c.Type == "Client ("+w.At.Component+")" }
 	switch {
@@ -335,7 +335,7 @@ func (w told) mayShow(x *x509.Certificate) bool {
 var objectChecks = map[fault][]string{faultUntrusted: {"objects/ca-bundle", "objects/drift", "objects/chain"}, faultName: {"objects/service-name"}}
 
 // ofObjects are the findings about the webhook or service that a line's address means.
-func (t *logTies) ofObjects(w told) []LogCause {
+func (t *LogTies) ofObjects(w told) []LogCause {
 	host := w.called.host
 	var out []LogCause
 	for _, n := range t.nodes {

@@ -20,7 +20,7 @@ type writer struct {
 }
 
 // writerOf returns the writer of a line.
-func (t *logTies) writerOf(at logs.Line) (*nodeAudit, bool) {
+func (t *LogTies) writerOf(at logs.Line) (*nodeAudit, bool) {
 	key := logs.Line{Host: at.Host, Component: at.Component}
 	known, ok := t.writers[key]
 	if !ok {
@@ -30,7 +30,7 @@ func (t *logTies) writerOf(at logs.Line) (*nodeAudit, bool) {
 	return known.node, known.foreign
 }
 
-func (t *logTies) findWriter(at logs.Line) (n *nodeAudit, foreign bool) {
+func (t *LogTies) findWriter(at logs.Line) (n *nodeAudit, foreign bool) {
 	if at.Host == "" {
 		if len(t.nodes) == 1 {
 			return t.nodes[0], false
@@ -90,7 +90,7 @@ type remote struct {
 
 // remoteOf reads the address of the other end. from wrote the line, as a client or not;
 // nil for a writer that is not known.
-func (t *logTies) remoteOf(from *nodeAudit, peer string, client bool) remote {
+func (t *LogTies) remoteOf(from *nodeAudit, peer string, client bool) remote {
 	r := remote{host: parsers.HostOf(peer), port: parsers.PortOf(peer)}
 	if r.host == "" {
 		return r
@@ -143,7 +143,7 @@ func serviceOf(host string) string {
 }
 
 // running are the nodes that have a component.
-func (t *logTies) running(component string) []*nodeAudit {
+func (t *LogTies) running(component string) []*nodeAudit {
 	return slices.DeleteFunc(slices.Clone(t.nodes), func(n *nodeAudit) bool {
 		_, ok := n.inv.Component(component)
 		return !ok
@@ -151,7 +151,7 @@ func (t *logTies) running(component string) []*nodeAudit {
 }
 
 // nodeAt returns the node that a host means to another one; nil for none in view.
-func (t *logTies) nodeAt(from *nodeAudit, host string) *nodeAudit {
+func (t *LogTies) nodeAt(from *nodeAudit, host string) *nodeAudit {
 	if from != nil {
 		if from.inv.IsLoopback(host) || from.inv.IsOwn(host) {
 			return from

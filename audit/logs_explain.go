@@ -20,11 +20,11 @@ var noise = map[logs.Kind]bool{logs.KindHandshakeEnded: true, logs.KindHandshake
 const recent = 10 * time.Minute
 
 // explain ties an event to the nodes.
-func (t *logTies) explain(g logs.Group, o Options) LogEvent {
-	w := t.told(g)
+func (t *LogTies) explain(w told, o Options) LogEvent {
+	g := w.Group
 	e := LogEvent{Kind: string(g.Kind), Component: g.At.Component, Address: g.Peer, Direction: string(g.Direction), Side: string(g.Side),
 		First: g.First, Last: g.Last, Count: g.Count, Source: g.At.Source, Line: g.At.Number, Message: g.Message, Raw: g.Raw}
-	if w.node != nil && (isProgram(e.Component) || w.program == "") {
+	if w.node != nil && (inventory.IsProgram(e.Component) || w.program == "") {
 		e.Node = w.node.name
 	}
 	guilty, others := t.narrowed(w, e)
@@ -63,7 +63,7 @@ func (t *logTies) explain(g logs.Group, o Options) LogEvent {
 // isVague reports whether a line says neither which server it is about, nor anything of
 // its certificate, and its writer calls any server.
 func (w told) isVague() bool {
-	anybody := w.At.Component == "" || w.program != "" && w.program != people && !isProgram(w.At.Component)
+	anybody := w.At.Component == "" || w.program != "" && w.program != people && !inventory.IsProgram(w.At.Component)
 	return anybody && w.Side != logs.Server && w.Direction == logs.Refuses && w.called.host == "" && w.Bound.IsZero() && len(w.Valid) == 0
 }
 
@@ -84,7 +84,7 @@ func tieOfClock(nodes int) Tie {
 
 // narrowed are the matches of a line, by what the other end tells of it, if it does and
 // that fits.
-func (t *logTies) narrowed(w told, e LogEvent) (guilty, others []match) {
+func (t *LogTies) narrowed(w told, e LogEvent) (guilty, others []match) {
 	e.Peer = w.called.component
 	if other, ok := t.otherEnd(w, e); ok {
 		n := w
@@ -97,7 +97,7 @@ func (t *logTies) narrowed(w told, e LogEvent) (guilty, others []match) {
 }
 
 // causes are what explains an event, the worst first; nil for nothing.
-func (t *logTies) causes(w told, guilty []match) []LogCause {
+func (t *LogTies) causes(w told, guilty []match) []LogCause {
 	if w.foreign && w.called.node == nil {
 		return t.ofObjects(w)
 	}
@@ -124,7 +124,7 @@ func peopleFirst(m match) int {
 }
 
 // ofOwn are the findings about files of the writer's own, of a line that is about such.
-func (t *logTies) ofOwn(w told) []LogCause {
+func (t *LogTies) ofOwn(w told) []LogCause {
 	if !w.isOfWriter() {
 		return nil
 	}
@@ -156,7 +156,7 @@ func (w told) namePeer(e *LogEvent, guilty, others []match) {
 	}
 	var running []string
 	for _, name := range names {
-		if program := callerOf(name); isProgram(program) {
+		if program := callerOf(name); inventory.IsProgram(program) {
 			running = union(running, []string{program})
 		}
 	}
@@ -170,7 +170,7 @@ func (w told) namePeer(e *LogEvent, guilty, others []match) {
 
 // severity is what an event is worth: what explains it says that, else whether something
 // that matters is refused at the end of its log.
-func (t *logTies) severity(w told, e LogEvent) Severity {
+func (t *LogTies) severity(w told, e LogEvent) Severity {
 	base := Severity(infoOf(w.Kind).Severity)
 	ongoing := w.Last.IsZero() || t.ends[w.At.Source].Sub(w.Last) <= recent
 	switch {
@@ -186,14 +186,14 @@ func (t *logTies) severity(w told, e LogEvent) Severity {
 		return Critical
 	case base == Info:
 		return Info
-	case e.Tie == TieNone && isProgram(w.At.Component) && (w.Direction == logs.Own || isProgram(e.Peer) || w.Side == logs.Client):
+	case e.Tie == TieNone && inventory.IsProgram(w.At.Component) && (w.Direction == logs.Own || inventory.IsProgram(e.Peer) || w.Side == logs.Client):
 		return Critical
 	}
 	return Warning
 }
 
 // explainSound says what an event means that nothing that is wrong explains.
-func (t *logTies) explainSound(w told, e *LogEvent, others []match, line string, o Options) {
+func (t *LogTies) explainSound(w told, e *LogEvent, others []match, line string, o Options) {
 	info := infoOf(w.Kind)
 	if len(t.nodes) == 0 {
 		e.Meaning, e.Next = sentences(line, info.Meaning, clockWords(w, false, o.At)), t.lookNext(w, *e, info)
@@ -251,7 +251,7 @@ func sorted(others []match) (sound, unseen, broken []match) {
 }
 
 // explainStranger says that a line of a server's is about a client that is not known.
-func (t *logTies) explainStranger(w told, e *LogEvent, line string, info logs.KindInfo) {
+func (t *LogTies) explainStranger(w told, e *LogEvent, line string, info logs.KindInfo) {
 	e.Tie, e.Peer = TieElsewhere, ""
 	why := "the line does not say which client it is"
 	if w.caller.host != "" {
@@ -266,7 +266,7 @@ func (t *logTies) explainStranger(w told, e *LogEvent, line string, info logs.Ki
 }
 
 // explainUnseen says that an end that matters is not in view.
-func (t *logTies) explainUnseen(w told, e *LogEvent, unseen []match, line string, info logs.KindInfo) {
+func (t *LogTies) explainUnseen(w told, e *LogEvent, unseen []match, line string, info logs.KindInfo) {
 	e.Tie = TieElsewhere
 	why := "who wrote it is not among the nodes beside the logs"
 	switch {
@@ -282,7 +282,7 @@ func (t *logTies) explainUnseen(w told, e *LogEvent, unseen []match, line string
 
 // lookNext says what to look at of which the line alone is known: at what the other end
 // wrote of it, where that is among the logs, or else at what the kind asks for.
-func (t *logTies) lookNext(w told, e LogEvent, info logs.KindInfo) string {
+func (t *LogTies) lookNext(w told, e LogEvent, info logs.KindInfo) string {
 	if other, ok := t.otherEnd(w, e); ok {
 		return otherEndWords(other)
 	}
@@ -303,13 +303,12 @@ func otherEndWords(other logs.Group) string {
 
 // otherEnd returns the event by which the other end of a line tells why it refused the
 // writer, if it wrote one at the same time.
-func (t *logTies) otherEnd(w told, e LogEvent) (logs.Group, bool) {
+func (t *LogTies) otherEnd(w told, e LogEvent) (logs.Group, bool) {
 	if w.Direction != logs.Refused || w.Kind != logs.KindBadCertificate && w.Kind != logs.KindUnauthorized && w.Kind != logs.KindUnsupportedCertificate {
 		return logs.Group{}, false
 	}
-	i := slices.IndexFunc(t.groups, func(g logs.Group) bool {
-		apart := g.At.Host != w.At.Host && g.At.Host != "" && w.At.Host != ""
-		if g.Direction != logs.Refuses || g.Side == w.Side || apart && (w.isLoopback() || isLoopback(w.called.host)) || g.First.IsZero() || g.Last.Add(recent).Before(w.First) || w.Last.Add(recent).Before(g.First) {
+	i := slices.IndexFunc(t.lines, func(g told) bool {
+		if g.Direction != logs.Refuses || g.Side == w.Side || w.isApart(g) && (w.isLoopback() || isLoopback(w.called.host)) || !w.isBeside(g) {
 			return false
 		}
 		peer := e.Peer
@@ -324,12 +323,22 @@ func (t *logTies) otherEnd(w told, e LogEvent) (logs.Group, bool) {
 	if i < 0 {
 		return logs.Group{}, false
 	}
-	return t.groups[i], true
+	return t.lines[i].Group, true
+}
+
+// isBeside reports whether other lines were written at the same time.
+func (w told) isBeside(o told) bool {
+	return !o.First.IsZero() && !o.Last.Add(recent).Before(w.First) && !w.Last.Add(recent).Before(o.First)
+}
+
+// isApart reports whether other lines were written on another host.
+func (w told) isApart(o told) bool {
+	return o.At.Host != w.At.Host && o.At.Host != "" && w.At.Host != ""
 }
 
 // soundServer is what the server at the address of a line presents, if what the line says
 // is not true of it: as of a client that is not in view.
-func (t *logTies) soundServer(w told, o Options) []match {
+func (t *LogTies) soundServer(w told, o Options) []match {
 	if w.called.component == "" {
 		return nil
 	}
@@ -350,11 +359,11 @@ func (t *logTies) soundServer(w told, o Options) []match {
 }
 
 // explainOwn says what a line means about files that are in order by now.
-func (t *logTies) explainOwn(w told, e *LogEvent, line string, o Options) {
+func (t *LogTies) explainOwn(w told, e *LogEvent, line string, o Options) {
 	info := infoOf(w.Kind)
 	if w.node == nil || len(w.Paths) == 0 {
 		e.Tie = TieElsewhere
-		if w.node != nil && isProgram(w.At.Component) {
+		if w.node != nil && inventory.IsProgram(w.At.Component) {
 			e.Tie = TieOpen
 		}
 		e.Meaning, e.Next = sentences(line, "Nothing that is wrong in view explains it.", info.Meaning), t.lookNext(w, *e, info)
@@ -393,7 +402,7 @@ func (e *LogEvent) stale(w told, changed time.Time) {
 }
 
 // explainStale says what a line means about a connection that is in order by now.
-func (t *logTies) explainStale(w told, e *LogEvent, sound []match, line string, o Options) {
+func (t *LogTies) explainStale(w told, e *LogEvent, sound []match, line string, o Options) {
 	m := sound[0]
 	presents, verifies := ends(m.suspect)
 	if other, ok := t.otherEnd(w, *e); ok { // which gives the reason of what the writer was told without one
@@ -436,7 +445,7 @@ func (t *logTies) explainStale(w told, e *LogEvent, sound []match, line string, 
 
 // explainPeople says that a program which people run may have used other files than those
 // in view, with which nothing is wrong by now.
-func (t *logTies) explainPeople(w told, e *LogEvent, m match, line string, info logs.KindInfo) {
+func (t *LogTies) explainPeople(w told, e *LogEvent, m match, line string, info logs.KindInfo) {
 	e.Tie = TieOpen
 	presents, verifies := ends(m.suspect)
 	sound := "Nothing that is wrong in view explains it."
@@ -457,13 +466,16 @@ func (t *logTies) explainPeople(w told, e *LogEvent, m match, line string, info 
 
 // signerOf is the file of the CA that signed a certificate, of those of a node, a file of
 // its own rather than one that holds it in a field; "" for none.
-func (t *logTies) signerOf(x *x509.Certificate, n *nodeAudit) string {
+func (t *LogTies) signerOf(x *x509.Certificate, n *nodeAudit) string {
 	if x == nil || n == nil {
 		return ""
 	}
 	found := ""
 	for _, c := range t.result.Certificates {
-		if c.Node != n.name || c.X509 == nil || !c.X509.IsCA || found != "" && c.Field != "" || x.CheckSignatureFrom(c.X509) != nil {
+		if c.Node != n.name || c.X509 == nil || !c.X509.IsCA || found != "" && c.Field != "" {
+			continue
+		}
+		if made, _ := n.verified(c.X509, x); !made {
 			continue
 		}
 		if found = c.Path; c.Field == "" {
@@ -486,7 +498,7 @@ type party struct {
 func ends(s *suspect) (presents, verifies party) {
 	client, server := party{node: s.client, name: s.Client}, party{node: s.server, name: s.Server}
 	for _, p := range []*party{&client, &server} {
-		if c := callerOf(p.name); isProgram(c) {
+		if c := callerOf(p.name); inventory.IsProgram(c) {
 			p.component = c
 		}
 	}
@@ -510,7 +522,7 @@ func onNode(n *nodeAudit) string {
 
 // changed is the last time at which something of what two ends show and verify with was
 // written, or their processes began; zero where nothing says so.
-func (t *logTies) changed(s *suspect, presents, verifies party) time.Time {
+func (t *LogTies) changed(s *suspect, presents, verifies party) time.Time {
 	var last time.Time
 	for _, p := range []party{presents, verifies} {
 		if p.node != nil {
@@ -532,7 +544,7 @@ func latest(a, b time.Time) time.Time {
 
 // staleFinding is one by which the audit, or a line, says that a process of one of two
 // ends goes on with what was there before.
-func (t *logTies) staleFinding(parties ...party) (Finding, bool) {
+func (t *LogTies) staleFinding(parties ...party) (Finding, bool) {
 	for _, p := range parties {
 		if p.node == nil || p.component == "" {
 			continue
@@ -549,7 +561,7 @@ func (t *logTies) staleFinding(parties ...party) (Finding, bool) {
 // holders are the ends whose process may go on with what was there before: of a date, a
 // name or a usage it is who shows the certificate, else the one whose files were written
 // last, and both where that is not known.
-func (t *logTies) holders(w told, presenting, verifying []party) []party {
+func (t *LogTies) holders(w told, presenting, verifying []party) []party {
 	if w.Direction == logs.Refuses && !slices.Contains(kindFaults[w.Kind], faultUntrusted) && len(presenting) > 0 {
 		return presenting
 	}
@@ -588,7 +600,7 @@ func clientsOf(w told, all []match) []string {
 	var names []string
 	for _, m := range all {
 		switch program := callerOf(m.Client); {
-		case w.Side != logs.Server || !isProgram(program) || m.called != all[0].called || m.server != all[0].server:
+		case w.Side != logs.Server || !inventory.IsProgram(program) || m.called != all[0].called || m.server != all[0].server:
 		case program == w.At.Component:
 			names = union(names, []string{program + " itself"})
 		default:
@@ -601,7 +613,7 @@ func clientsOf(w told, all []match) []string {
 // clientsTold are the matches of a server's line, without the clients that the log of
 // another end rules out: a line of the same certificate says whose it is, and one of a
 // client that refused, or was refused, at the same time that it is the one.
-func (t *logTies) clientsTold(w told, all []match) []match {
+func (t *LogTies) clientsTold(w told, all []match) []match {
 	if w.Side != logs.Server {
 		return all
 	}
@@ -609,11 +621,11 @@ func (t *logTies) clientsTold(w told, all []match) []match {
 	if other, ok := t.otherEnd(w, LogEvent{}); ok {
 		refused = other.At.Component
 	}
-	for _, g := range t.groups {
-		if w.Direction != logs.Refuses || g.Side != logs.Client || g.At.Host != w.At.Host && g.At.Host != "" && w.At.Host != "" || g.First.IsZero() || g.Last.Add(recent).Before(w.First) || w.Last.Add(recent).Before(g.First) {
+	for _, g := range t.lines {
+		if w.Direction != logs.Refuses || g.Side != logs.Client || w.isApart(g) || !w.isBeside(g) {
 			continue
 		}
-		switch called := t.told(g).called.component; {
+		switch called := g.called.component; {
 		case g.Direction == logs.Refuses && g.Kind == w.Kind && !w.Bound.IsZero() && g.Bound.Equal(w.Bound):
 			owner = called
 		case g.Direction == logs.Refused && called == w.At.Component:
@@ -645,7 +657,7 @@ func (p party) rereads() bool {
 }
 
 // nodeNamed is the node of a finding.
-func (t *logTies) nodeNamed(name string) *nodeAudit {
+func (t *LogTies) nodeNamed(name string) *nodeAudit {
 	return t.nodes[slices.IndexFunc(t.nodes, func(n *nodeAudit) bool { return n.name == name })]
 }
 
@@ -661,7 +673,7 @@ func programsOf(parties []party) []string {
 }
 
 // restartHolders says to restart those that may go on with what was there before.
-func (t *logTies) restartHolders(e *LogEvent, w told, presenting, verifying []party) {
+func (t *LogTies) restartHolders(e *LogEvent, w told, presenting, verifying []party) {
 	holders := t.holders(w, presenting, verifying)
 	e.Meaning = sentences(e.Meaning, fmt.Sprintf("So the line is older than that, or a process goes on with what was there before: %s.", joinOr(programsOf(holders))))
 	byNode := map[*nodeAudit][]string{}
@@ -686,7 +698,7 @@ func (t *logTies) restartHolders(e *LogEvent, w told, presenting, verifying []pa
 
 // restart says to restart components of a node: none of which something that is wrong
 // now would keep from coming back, and nothing that does not run there.
-func (t *logTies) restart(e *LogEvent, n *nodeAudit, components []string) {
+func (t *LogTies) restart(e *LogEvent, n *nodeAudit, components []string) {
 	components = slices.DeleteFunc(slices.Clone(components), func(name string) bool { return !n.runs(name) })
 	if len(components) == 0 {
 		e.Next = sentences(e.Next, "If such lines still come: have whatever uses it read its files again.")
@@ -728,7 +740,7 @@ func (n *nodeAudit) runs(component string) bool {
 // hindrance is a finding that may keep a component of a node from coming back after a
 // restart: a critical one about it, about what it reads, or because of which it reaches
 // something no more; and whatever says that it would take up something else.
-func (t *logTies) hindrance(n *nodeAudit, component string) (Finding, bool) {
+func (t *LogTies) hindrance(n *nodeAudit, component string) (Finding, bool) {
 	for _, f := range t.uses {
 		if f.Node == n.name && f.Component == component {
 			return f, true

@@ -40,7 +40,7 @@ func explainLogs(t *testing.T, nodes []fixtures.Node, files map[string]string, c
 	if len(nodes) > 0 {
 		r, after = audit.Rerun(nil, inventories, o)
 	}
-	return audit.ExplainLogs(digestOf(files), r, after, o)
+	return audit.NewLogTies(r, after, o).Explain(digestOf(files))
 }
 
 func digestOf(files map[string]string) logs.Digest {
@@ -539,7 +539,7 @@ func TestLogsOfWebhooks(t *testing.T) {
 			do(t, err)
 			o := audit.Options{At: fixtures.Now}
 			r, after := audit.Rerun(nil, []*inventory.Inventory{objects}, o)
-			l := audit.ExplainLogs(digestOf(map[string]string{"kube-apiserver.log": tt.line}), r, after, o)
+			l := audit.NewLogTies(r, after, o).Explain(digestOf(map[string]string{"kube-apiserver.log": tt.line}))
 			if len(l.Events) != 1 || tied(l.Events[0]) != tt.want {
 				t.Errorf("got %+v\nwant %s", l.Events, tt.want)
 			}

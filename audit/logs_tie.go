@@ -13,9 +13,13 @@ import (
 	"certaudit/parsers/logs"
 )
 
-// logTies are the nodes beside some logs, with what events are tied to.
-type logTies struct {
-	result Result
+// LogTies are the nodes beside some logs, with what events are tied to. They are of use as
+// long as the nodes are judged as they were, to one goroutine.
+type LogTies struct {
+	result  Result
+	options Options
+	// judged: there are nodes.
+	judged bool
 	nodes  []*nodeAudit
 	home   map[*nodeAudit]*clusterAudit
 	// suspects are what the ends of connections present to each other, all of them, those
@@ -33,9 +37,10 @@ type logTies struct {
 	uses []Finding
 	// writers are the nodes of the lines that were asked for, by their hosts and components.
 	writers map[logs.Line]writer
-	// groups are the events, and ends the times of the last lines of the sources.
-	groups []logs.Group
-	ends   map[string]time.Time
+	// lines are the events with who wrote them, and ends the times of the last lines of the
+	// sources.
+	lines []told
+	ends  map[string]time.Time
 }
 
 // suspect is what one end of a connection presents to the other.
@@ -55,10 +60,11 @@ type suspect struct {
 	caller, called string
 }
 
-// newLogTies returns the ties to the nodes of a result; none where after is nil.
-func newLogTies(r Result, after *Memory, o Options) *logTies {
-	t := &logTies{result: r, home: map[*nodeAudit]*clusterAudit{}, findings: map[string][]int{}, certs: map[string]*x509.Certificate{},
-		of: map[*nodeAudit][]*suspect{}, at: map[string][]*suspect{}, writers: map[logs.Line]writer{}, ends: map[string]time.Time{}}
+// NewLogTies returns the ties to the nodes of a result and what was remembered of its run:
+// those beside the logs. r has no nodes, and after is nil, where there are none.
+func NewLogTies(r Result, after *Memory, o Options) *LogTies {
+	t := &LogTies{result: r, options: o, judged: after != nil, home: map[*nodeAudit]*clusterAudit{}, findings: map[string][]int{}, certs: map[string]*x509.Certificate{},
+		of: map[*nodeAudit][]*suspect{}, at: map[string][]*suspect{}, writers: map[logs.Line]writer{}}
 	if after == nil {
 		return t
 	}
@@ -96,7 +102,7 @@ func newLogTies(r Result, after *Memory, o Options) *logTies {
 }
 
 // join adds the nodes of a cluster, and what their ends present.
-func (t *logTies) join(c *clusterAudit, all []*nodeAudit) {
+func (t *LogTies) join(c *clusterAudit, all []*nodeAudit) {
 	for _, n := range all {
 		t.home[n] = c
 	}
@@ -116,7 +122,7 @@ func (t *logTies) join(c *clusterAudit, all []*nodeAudit) {
 	}
 }
 
-func (t *logTies) suspect(s suspect) {
+func (t *LogTies) suspect(s suspect) {
 	if s.verdict == "" || s.verdict == VerdictNone {
 		return
 	}
@@ -138,7 +144,7 @@ func (t *logTies) suspect(s suspect) {
 }
 
 // suspectsOf are those that a line may be about, those of the nodes first.
-func (t *logTies) suspectsOf(w told) []*suspect {
+func (t *LogTies) suspectsOf(w told) []*suspect {
 	if w.node == nil {
 		return t.suspects
 	}
@@ -248,7 +254,7 @@ type told struct {
 	called, caller remote
 }
 
-func (t *logTies) told(g logs.Group) told {
+func (t *LogTies) told(g logs.Group) told {
 	w := told{Group: g, program: programOf(g.At.Component)}
 	w.node, w.foreign = t.writerOf(g.At)
 	if g.Side != logs.Server {
@@ -286,12 +292,6 @@ func (w told) isOfPeople() bool {
 	return w.Side != logs.Server && w.Direction != logs.Own && (w.At.Component == "" || slices.Contains(byHand, w.program))
 }
 
-// isProgram reports whether the inventory knows a program.
-func isProgram(name string) bool {
-	_, ok := inventory.ProgramNamed(name)
-	return ok
-}
-
 // How well an address leads to an end.
 const (
 	fitUnknown = 1 // nothing speaks against it
@@ -327,7 +327,7 @@ func (w told) fitsCalled(s *suspect) int {
 		return 0 // an answer of the API server's, or of what asks it (RFC 9110, 15.5.2)
 	}
 	program, caller := w.program, s.caller
-	anybody := (caller == "pods" || isTokens(s.Client)) && !isProgram(program) && program != people && w.called.host != ""
+	anybody := (caller == "pods" || isTokens(s.Client)) && !inventory.IsProgram(program) && program != people && w.called.host != ""
 	signs := isTokens(s.Client) && strings.HasSuffix(s.Client, " "+program) // and shows such tokens itself
 	tokens := w.isOfTokens() || w.Kind == logs.KindUnauthorized && (anybody || signs)
 	if caller != program && program != "" && !anybody && !signs || isTokens(s.Client) && !tokens || w.isOfTokens() && !isTokens(s.Client) {
@@ -367,7 +367,7 @@ func (s *suspect) isAt(r remote) bool {
 // fitsCaller is fits where a server wrote the line.
 func (w told) fitsCaller(s *suspect) int {
 	program := w.program
-	extension := s.Server == "extension API servers" && program != "" && !isProgram(program)
+	extension := s.Server == "extension API servers" && program != "" && !inventory.IsProgram(program)
 	if s.called != program && program != "" && !extension || isTokens(s.Client) != w.isOfTokens() {
 		return 0
 	}
@@ -408,7 +408,7 @@ type match struct {
 
 // matches returns the suspects that a line may tell of: the guilty ones that fit best,
 // and of the others those that fit best.
-func (t *logTies) matches(w told) (guilty, others []match) {
+func (t *LogTies) matches(w told) (guilty, others []match) {
 	best, rest := 0, 0
 	for _, s := range t.suspectsOf(w) {
 		fit := w.fits(s)
@@ -447,7 +447,7 @@ func (s *suspect) isOwnFault() bool { return !s.byClient && s.presents }
 
 // isGuilty reports whether a verification is broken by what a line tells, and whether a
 // detail of the line is the certificate's.
-func (t *logTies) isGuilty(w told, s *suspect) (guilty, detail bool) {
+func (t *LogTies) isGuilty(w told, s *suspect) (guilty, detail bool) {
 	if s.verdict != VerdictBroken || !slices.Contains(kindFaults[w.Kind], s.fault) {
 		return false, false
 	}
@@ -493,7 +493,7 @@ func hostInBrackets(host string) string {
 
 // isBound reports whether a certificate of those that were judged begins or ends at the
 // time of a line, as its kind has it.
-func (t *logTies) isBound(w told, s *suspect) bool {
+func (t *LogTies) isBound(w told, s *suspect) bool {
 	if w.isBoundOf(s.presented) {
 		return true
 	}

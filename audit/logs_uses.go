@@ -11,10 +11,11 @@ import (
 	"certaudit/parsers/logs"
 )
 
-// readUses notes which programs said that they use another file than the one that they
+// otherFiles are about programs that said that they use another file than the one that they
 // are configured with. Both are paths as the program sees them. Only the last start that
 // the logs tell of counts, and none that is older than the process that runs now.
-func (t *logTies) readUses(uses []logs.Use) {
+func (t *LogTies) otherFiles(uses []logs.Use) []Finding {
+	var out []Finding
 	for _, u := range uses {
 		n, _ := t.writerOf(u.At)
 		if n == nil {
@@ -28,9 +29,10 @@ func (t *logTies) readUses(uses []logs.Use) {
 		case !u.At.Time.IsZero() && n.started(c.Name).After(u.At.Time):
 			continue
 		}
-		t.uses = append(t.uses, t.otherFile(n, c, u))
+		out = append(out, t.otherFile(n, c, u))
 	}
-	slices.SortStableFunc(t.uses, compareFindings)
+	slices.SortStableFunc(out, compareFindings)
+	return out
 }
 
 // valuesOf are the values of a flag, as paths.
@@ -54,7 +56,7 @@ func isSuperseded(u logs.Use, all []logs.Use) bool {
 }
 
 // otherFile reports a file that a program uses in place of the one that is configured.
-func (t *logTies) otherFile(n *nodeAudit, c inventory.Component, u logs.Use) Finding {
+func (t *LogTies) otherFile(n *nodeAudit, c inventory.Component, u logs.Use) Finding {
 	setting := c.Setting(u.Setting)
 	at := setting.Origin
 	if at == (parsers.Origin{}) {

@@ -37,7 +37,7 @@ type Result struct {
 	Summary  Summary   `json:"summary"`
 	// Shown is set where something is hidden from this document; the summary counts all.
 	Shown *Shown `json:"shown,omitempty"`
-	// Logs is what logs beside the nodes say, as [ExplainLogs] ties it to this result; nil
+	// Logs is what logs beside the nodes say, as [LogTies] tie it to this result; nil
 	// where none were read.
 	Logs *Logs `json:"logs,omitempty"`
 	// Uses are the rows of the health-check sheet, by node; nil where nobody asked.

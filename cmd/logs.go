@@ -113,25 +113,28 @@ func (p *program) logs(f logsFlags, args []string) error {
 		}
 	}
 	reader := logs.NewReader(logs.Options{Now: p.now(), Since: s.since, Raw: rawLines(f.verbose)})
-	shown := terminal(p.stdout, f.noColor)
+	shown, ties := terminal(p.stdout, f.noColor), nodes.ties()
 	shown.Verbose, shown.Plan = f.verbose, nodes.result.Plan
 	if f.follow {
-		err = p.follow(reader, s, nodes, shown)
+		err = p.follow(reader, s, ties, shown)
 	} else {
 		p.readLogs(reader, s, p.isInterrupted)
 	}
 	if err != nil {
 		return err
 	}
-	if s.allOld(reader.Digest().Sources) {
+	digest := reader.Digest()
+	old := s.allOld(digest.Sources)
+	if old {
 		s.note("all lines were written before %s", s.since.UTC().Format(time.RFC3339))
 	}
-	told := nodes.explain(reader, s.notes)
+	told := ties.Explain(digest)
+	told.Notes = s.notes
 	b := bufio.NewWriter(p.stdout)
 	if err := wrote("what the logs say", b, form.Write(b, told, shown)); err != nil {
 		return err
 	}
-	return logsVerdict(told, s, s.allOld(reader.Digest().Sources), f)
+	return logsVerdict(told, s, old, f)
 }
 
 // allOld reports whether there are lines in some logs, and none is of the time that counts.
@@ -171,7 +174,7 @@ func logsAtOrAbove(l *audit.Logs, s audit.Severity) bool {
 		slices.ContainsFunc(l.Findings, func(f audit.Finding) bool { return f.Severity.Rank() >= s.Rank() }))
 }
 
-// judgedNodes are the nodes that logs are held against, none among them.
+// judgedNodes are the nodes that logs are held against; the zero value but for options is none.
 type judgedNodes struct {
 	inventories []*inventory.Inventory
 	result      audit.Result
@@ -179,12 +182,9 @@ type judgedNodes struct {
 	options     audit.Options
 }
 
-// explain ties what a reader has read so far to the nodes.
-func (n judgedNodes) explain(reader *logs.Reader, notes []string) audit.Logs {
-	told := audit.ExplainLogs(reader.Digest(), n.result, n.memory, n.options)
-	told.Notes = notes
-	return told
-}
+// ties are what events of logs are tied to. They are made once, however often logs that
+// grow are explained.
+func (n judgedNodes) ties() *audit.LogTies { return audit.NewLogTies(n.result, n.memory, n.options) }
 
 // nodesBeside audits the nodes that --root and the snapshots among the arguments name.
 func (p *program) nodesBeside(f auditFlags, s *logSources, o audit.Options) (judgedNodes, error) {
@@ -242,7 +242,8 @@ func (p *program) logsBeside(f auditFlags, nodes judgedNodes) (*audit.Logs, erro
 	}
 	reader := logs.NewReader(logs.Options{Now: p.now(), Since: s.since})
 	p.readLogs(reader, s, nodes.options.Late)
-	told := nodes.explain(reader, s.notes)
+	told := nodes.ties().Explain(reader.Digest())
+	told.Notes = s.notes
 	return &told, nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"certaudit/audit"
 	"certaudit/audit/inventory"
 	"certaudit/parsers/logs"
 	"certaudit/report"
@@ -34,8 +35,8 @@ var followTicks = func() (ticks <-chan time.Time, stop func()) {
 // follow reads logs and what is written to them until an interrupt, or until streams alone
 // were followed and have ended. A failure is told of when it appears, and while it goes on
 // now and then.
-func (p *program) follow(reader *logs.Reader, s *logSources, nodes judgedNodes, shown report.Options) error {
-	f := &follower{program: p, reader: reader, nodes: nodes, shown: shown, pieces: make(chan piece), done: make(chan struct{}), told: map[string]toldEvent{}}
+func (p *program) follow(reader *logs.Reader, s *logSources, ties *audit.LogTies, shown report.Options) error {
+	f := &follower{program: p, reader: reader, ties: ties, shown: shown, pieces: make(chan piece), done: make(chan struct{}), told: map[string]toldEvent{}}
 	defer f.end()
 	for _, source := range s.list {
 		f.begin(source)
@@ -82,7 +83,7 @@ func (f *follower) look(s *logSources) {
 type follower struct {
 	*program
 	reader *logs.Reader
-	nodes  judgedNodes
+	ties   *audit.LogTies
 	shown  report.Options
 	files  []*followedFile
 	// streams are those that have not ended, running those that are read.
@@ -174,7 +175,7 @@ func (f *follower) end() {
 func (f *follower) tell() error {
 	now := f.now()
 	b := bufio.NewWriter(f.stdout)
-	for _, e := range f.nodes.explain(f.reader, nil).Events {
+	for _, e := range f.ties.Explain(f.reader.Digest()).Events {
 		key := report.LogEventKey(e)
 		before, known := f.told[key]
 		if known && (before.count == e.Count || now.Sub(before.at) < retell) {
