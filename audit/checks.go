@@ -2,6 +2,7 @@ package audit
 
 import (
 	"slices"
+	"strings"
 	"sync"
 )
 
@@ -24,6 +25,23 @@ func CheckIDs() []string {
 		ids = append(ids, c.ID)
 	}
 	return ids
+}
+
+// CheckFamily is what stands before the slash in the ID of a check.
+func CheckFamily(id string) string {
+	family, _, _ := strings.Cut(id, "/")
+	return family
+}
+
+// CheckFamilies returns the families of [Checks], each once, in their order.
+func CheckFamilies() []string {
+	var families []string
+	for _, c := range roster {
+		if family := CheckFamily(c.ID); !slices.Contains(families, family) {
+			families = append(families, family)
+		}
+	}
+	return families
 }
 
 // Checks returns every check in the order of the documentation. The slice is

@@ -46,11 +46,7 @@ func (f Filter) Validate() error {
 			return fmt.Errorf("%q of --check is no pattern: expected one such as validity/*", pattern)
 		}
 		if ids := CheckIDs(); !slices.ContainsFunc(ids, func(id string) bool { return matchesCheck(pattern, id) }) {
-			for _, id := range CheckIDs() {
-				family, _, _ := strings.Cut(id, "/")
-				ids = append(ids, family)
-			}
-			return fmt.Errorf("no check is called %q; the nearest is %q, and certaudit checks lists them", clip(pattern), parsers.Nearest(pattern, ids))
+			return fmt.Errorf("no check is called %q; the nearest is %q, and certaudit checks lists them", clip(pattern), parsers.Nearest(pattern, append(ids, CheckFamilies()...)))
 		}
 	}
 	if slices.Contains(f.Components, "") {

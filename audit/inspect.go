@@ -419,7 +419,7 @@ func (i *Inspection) Expect(role string, o Options) error {
 	o.At, o.Profile = i.At, cmp.Or(o.Profile, ProfileKubeadm)
 	node := newNodeAudit(newNode(i.inventory(n, roleNamed(role)), o), o, nil)
 	for _, c := range checksOf(scopeNode) {
-		if !expectedFamilies[c.family()] {
+		if !expectedFamilies[CheckFamily(c.ID)] {
 			continue
 		}
 		findings, outcome := c.runOn(node)
@@ -447,11 +447,6 @@ func (i *Inspection) first(isCA bool) int {
 // expectedFamilies are the families of checks that judge a certificate for
 // itself.
 var expectedFamilies = map[string]bool{"validity": true, "identity": true, "usage": true, "keys": true}
-
-func (c Check) family() string {
-	family, _, _ := strings.Cut(c.ID, "/")
-	return family
-}
 
 // inventory is a node of one certificate and its key.
 func (i *Inspection) inventory(n int, r *role) *inventory.Inventory {

@@ -78,7 +78,7 @@ func (t *LogTies) causesOf(s *suspect) []LogCause {
 	for _, f := range t.findingsAt(s.client, s.server) {
 		cause := t.causeOf(f, s.Label())
 		breaks := slices.Contains(f.Breaks, s.Label())
-		family, _, _ := strings.Cut(f.Check, "/")
+		family := CheckFamily(f.Check)
 		switch {
 		case f.isAbout(s.explainedBy):
 			direct = append(direct, cause)

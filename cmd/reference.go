@@ -103,21 +103,7 @@ func (p *program) checksCommand() *cobra.Command {
 }
 
 // checkNames are what certaudit checks takes: the families, and the IDs.
-func checkNames() []string {
-	var families []string
-	for _, id := range audit.CheckIDs() {
-		if family := familyOf(id); !slices.Contains(families, family) {
-			families = append(families, family)
-		}
-	}
-	return append(families, audit.CheckIDs()...)
-}
-
-// familyOf is what stands in front of the slash in the ID of a check.
-func familyOf(id string) string {
-	family, _, _ := strings.Cut(id, "/")
-	return family
-}
+func checkNames() []string { return append(audit.CheckFamilies(), audit.CheckIDs()...) }
 
 func (p *program) checks(args []string, format string) error {
 	form, err := formatNamed(report.ChecksFormats(), format, "a list of checks")
@@ -126,7 +112,7 @@ func (p *program) checks(args []string, format string) error {
 	}
 	checks := audit.Checks()
 	if len(args) > 0 {
-		checks = slices.DeleteFunc(checks, func(c audit.Check) bool { return c.ID != args[0] && familyOf(c.ID) != args[0] })
+		checks = slices.DeleteFunc(checks, func(c audit.Check) bool { return c.ID != args[0] && audit.CheckFamily(c.ID) != args[0] })
 		if len(checks) == 0 {
 			return fmt.Errorf("%s; \"certaudit checks\" lists them", parsers.Unknown("check", args[0], checkNames()))
 		}
