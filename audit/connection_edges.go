@@ -141,7 +141,7 @@ func (n *nodeAudit) podEdges() []edge {
 		return nil
 	}
 	l := edge{dialled: n.inv.Setting("kube-apiserver", "service-cluster-ip-range").Origin}
-	l.Client, l.Server, l.Address = "pods", "kube-apiserver", (&url.URL{Scheme: "https", Host: bracketed(hosts[0])}).String()
+	l.Client, l.Server, l.Address = "pods", "kube-apiserver", (&url.URL{Scheme: "https", Host: parsers.Bracketed(hosts[0])}).String()
 	l.serverSide = n.verifyServer(n.apiServer(hosts[0]), trust, to(hosts[0]))
 	l.clientSide, l.authorization = verification{verdict: VerdictNone, reason: "the client shows a token"}, verification{verdict: VerdictNone}
 	return []edge{l}
@@ -166,13 +166,6 @@ func (n *node) podTrust() (trust anchors, ok bool) {
 	}
 	return anchors{refuses: true, at: u.at, unset: u,
 		reason: "--root-ca-file is not set, and the kubeconfig of kube-controller-manager embeds no CA: pods are given none to verify the API server with"}, true
-}
-
-func bracketed(host string) string {
-	if strings.Contains(host, ":") {
-		return "[" + host + "]"
-	}
-	return host
 }
 
 // kubeletEdges is the connection of the API server to the kubelet of this node.

@@ -258,7 +258,7 @@ func (t *LogTies) told(g logs.Group) told {
 	w := told{Group: g, program: programOf(g.At.Component)}
 	w.node, w.foreign = t.writerOf(g.At)
 	if g.Side != logs.Server {
-		w.called = t.remoteOf(w.node, cmp.Or(g.Peer, bracketed(g.Name)), true)
+		w.called = t.remoteOf(w.node, cmp.Or(g.Peer, parsers.Bracketed(g.Name)), true)
 	}
 	if w.foreign { // whose own addresses and names are not those of the nodes in view
 		w.called.node = t.nodeAt(nil, w.called.host)

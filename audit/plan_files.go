@@ -351,7 +351,7 @@ func (p *planner) formerWork(f Finding, ask work) work {
 	if !ok || err != nil || cluster.TLSServerName.Value != "" || p.crowded(f.Path) || cluster.Server.Origin.Line == 0 || !isFormer(p.inv, p.facts.profile, u.Hostname()) {
 		return ask
 	}
-	u.Host = strings.Replace(u.Host, bracketed(u.Hostname()), bracketed(p.inv.AdvertiseAddress()), 1)
+	u.Host = strings.Replace(u.Host, parsers.Bracketed(u.Hostname()), parsers.Bracketed(p.inv.AdvertiseAddress()), 1)
 	if !quotable(f.Path) || !serverValue.MatchString(u.String()) {
 		return ask
 	}

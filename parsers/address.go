@@ -53,6 +53,14 @@ func asURL(s string) *url.URL {
 	return u
 }
 
+// Bracketed is a host as it stands in front of a port: an IPv6 address in brackets.
+func Bracketed(host string) string {
+	if strings.Contains(host, ":") {
+		return "[" + host + "]"
+	}
+	return host
+}
+
 // IsAddress reports whether a text is an IP address.
 func IsAddress(s string) bool {
 	_, err := netip.ParseAddr(s)

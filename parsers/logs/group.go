@@ -2,6 +2,7 @@ package logs
 
 import (
 	"bytes"
+	"cmp"
 	"net"
 	"net/url"
 	"slices"
@@ -146,7 +147,7 @@ func (r *Reader) Digest() Digest {
 	}
 	slices.SortFunc(d.Components, func(a, b Count) int { return strings.Compare(a.Component, b.Component) })
 	frequent := slices.Clone(r.unknownOrder)
-	slices.SortStableFunc(frequent, func(a, b *Unknown) int { return int(min(max(b.Count-a.Count, -1), 1)) })
+	slices.SortStableFunc(frequent, func(a, b *Unknown) int { return cmp.Compare(b.Count, a.Count) })
 	for _, u := range frequent[:min(len(frequent), maxUnknownShown)] {
 		d.Unknown = append(d.Unknown, *u)
 		d.Unlisted -= u.Count
@@ -164,7 +165,7 @@ func peerOf(e *Event) string {
 		return e.Peer
 	}
 	if n, err := strconv.Atoi(port); e.Side == Server || err == nil && n >= firstEphemeral {
-		return bracketed(host)
+		return parsers.Bracketed(host)
 	}
 	return e.Peer
 }
@@ -243,11 +244,3 @@ func nameOf(b []byte) string {
 
 // printable is a text of the input in valid UTF-8.
 func printable(b []byte) string { return strings.ToValidUTF8(string(b), "\ufffd") }
-
-// bracketed is a host as it stands in front of a port.
-func bracketed(host string) string {
-	if strings.Contains(host, ":") {
-		return "[" + host + "]"
-	}
-	return host
-}
