@@ -108,10 +108,6 @@ func HasVerdict(name string) bool {
 	return !slices.Contains([]string{"lines", "csv", "sarif", "gitlab", "ics"}, name)
 }
 
-// Hidden says how much of a result a filter hides, "5 findings, 12 certificates"; "" for
-// nothing.
-func Hidden(r audit.Result) string { return strings.TrimPrefix(hidden(r), hiddenWords) }
-
 // SheetFormat is the name of the format that needs [audit.Result.Uses].
 const SheetFormat = "sheet"
 

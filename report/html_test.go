@@ -37,6 +37,11 @@ func htmlDemo(t testing.TB) audit.Result {
 // auditOf is the result of nodes.
 func auditOf(t testing.TB, nodes ...fixtures.Node) audit.Result {
 	t.Helper()
+	return auditBy(t, audit.Options{At: fixtures.Now}, nodes...)
+}
+
+func auditBy(t testing.TB, o audit.Options, nodes ...fixtures.Node) audit.Result {
+	t.Helper()
 	var inventories []*inventory.Inventory
 	for _, n := range nodes {
 		dir := t.TempDir()
@@ -49,7 +54,7 @@ func auditOf(t testing.TB, nodes ...fixtures.Node) audit.Result {
 		}
 		inventories = append(inventories, inv)
 	}
-	return audit.Run(inventories, audit.Options{At: fixtures.Now})
+	return audit.Run(inventories, o)
 }
 
 // hostileHTML is what somebody may have written into any name.

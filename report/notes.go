@@ -466,7 +466,10 @@ func summaryIn(r audit.Result, shown func(string) string) string {
 	case s.Certificates+s.Requests > 0:
 		line += ": no findings"
 	}
-	line += worst(entire(r), shown) + hidden(r)
+	line += worst(entire(r), shown)
+	if hidden := Hidden(r); hidden != "" {
+		line += "; not shown: " + hidden
+	}
 	if !s.NextExpiry.IsZero() {
 		line += fmt.Sprintf("; next expiry %s (%s)", day(s.NextExpiry), remainingDays(s.NextExpiry, r.At))
 	}
@@ -481,11 +484,9 @@ func entire(r audit.Result) audit.Result {
 	return r
 }
 
-// hiddenWords are in front of what [hidden] counts.
-const hiddenWords = "; not shown: "
-
-// hidden says how much a filter hides; "" for nothing.
-func hidden(r audit.Result) string {
+// Hidden says how much of a result a filter hides, "5 findings, 12 certificates"; "" for
+// nothing.
+func Hidden(r audit.Result) string {
 	if r.Shown == nil {
 		return ""
 	}
@@ -496,10 +497,7 @@ func hidden(r audit.Result) string {
 	if n := r.Shown.HiddenCertificates; n > 0 {
 		parts = append(parts, plural(n, "certificate"))
 	}
-	if len(parts) == 0 {
-		return ""
-	}
-	return hiddenWords + strings.Join(parts, ", ")
+	return strings.Join(parts, ", ")
 }
 
 // maxName is how much of a file's name the summary has.

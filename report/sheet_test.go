@@ -5,26 +5,13 @@ import (
 	"testing"
 
 	"certaudit/audit"
-	"certaudit/audit/inventory"
 	"certaudit/fixtures"
 )
 
 // usesOf audits nodes with the rows of the sheet.
 func usesOf(t *testing.T, nodes ...fixtures.Node) audit.Result {
 	t.Helper()
-	var list []*inventory.Inventory
-	for _, n := range nodes {
-		dir := t.TempDir()
-		if err := n.Write(dir); err != nil {
-			t.Fatal(err)
-		}
-		inv, err := inventory.Gather(dir)
-		if err != nil {
-			t.Fatal(err)
-		}
-		list = append(list, inv)
-	}
-	return audit.Run(list, audit.Options{At: fixtures.Now, Uses: true})
+	return auditBy(t, audit.Options{At: fixtures.Now, Uses: true}, nodes...)
 }
 
 // The sheet of a kubeadm node, with a key that is another's and one that is not there, and
