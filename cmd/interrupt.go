@@ -36,14 +36,7 @@ func (p *program) untilInterrupted() (late func() bool, stop func()) {
 	p.interrupted = interrupted
 	p.stdin = &interruptible{Reader: p.stdin, interrupted: interrupted}
 	tooLong := deadline(p.now)
-	return func() bool {
-		select {
-		case <-interrupted:
-			return true
-		default:
-			return tooLong()
-		}
-	}, func() { close(stopped) }
+	return func() bool { return p.isInterrupted() || tooLong() }, func() { close(stopped) }
 }
 
 // isInterrupted reports whether somebody wants to see what is known.
