@@ -69,6 +69,9 @@ type LogEvent struct {
 	Commands []string `json:"commands,omitempty"`
 	// Tie says how far the nodes beside the logs explain the event.
 	Tie Tie `json:"tie"`
+	// Cause names what explains the event, as far as Tie says; it is the same for all events
+	// of one cause, as [Logs.Entries] joins them. "" for nothing.
+	Cause string `json:"cause,omitempty"`
 	// Causes tie the event to the nodes beside the logs, the likeliest first; nil for
 	// nothing that explains it.
 	Causes []LogCause `json:"causes,omitempty"`

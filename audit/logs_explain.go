@@ -56,6 +56,9 @@ func (t *LogTies) explain(w told, o Options) LogEvent {
 	default:
 		t.explainSound(w, &e, others, line, o)
 	}
+	if len(e.Causes) > 0 {
+		e.Cause = e.Causes[0].id()
+	}
 	e.Severity = t.severity(w, e)
 	return e
 }
@@ -71,7 +74,7 @@ func (w told) isVague() bool {
 func (e *LogEvent) explainVague(line string) {
 	may := strings.Replace(causeWords(e.Causes[:1]), "The cause is ", "It may be about ", 1)
 	e.Tie, e.Meaning, e.Next = TieOpen, sentences(line, "The line does not say which server was called.", may), sentences("See which server was called. If it is that one:", causeNext(e.Causes[0]))
-	e.Causes = nil
+	e.Cause, e.Causes = e.Causes[0].id(), nil
 }
 
 // tieOfClock is the tie of an event that a clock explains: no node shows that.

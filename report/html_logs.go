@@ -5,18 +5,23 @@ import "certaudit/audit"
 // htmlLogs is what the page shows of logs.
 type htmlLogs struct {
 	Summary string
-	Events  []htmlEvent
+	Entries []htmlEntry
 	// More counts the events that are left out.
 	More  int
 	Lists []htmlList
 }
 
-// htmlEvent is an event in words.
-type htmlEvent struct {
-	Level                                              level
-	Kind, Ends, On, Times, Message, Meaning, Fix, Next string
-	Causes, Commands                                   []string
+// htmlEntry is what failed for one reason, in words.
+type htmlEntry struct {
+	Level              level
+	Causes             []string
+	Meaning, Fix, Next string
+	Commands           []string
+	Sayings            []htmlSaying
 }
+
+// htmlSaying is what one program says of it.
+type htmlSaying struct{ Kind, Ends, On, Times, Message string }
 
 // htmlList is a list under a title.
 type htmlList struct {
@@ -30,17 +35,12 @@ func newHTMLLogs(l *audit.Logs, plan []audit.Step, several bool) *htmlLogs {
 		return nil
 	}
 	view := &htmlLogs{Summary: logsSummary(*l)}
-	for i, e := range l.Events {
+	for i, entry := range l.Entries() {
 		if i == firstRows {
-			view.More = len(l.Events) - i
-			break
+			view.More += len(entry)
+			continue
 		}
-		on := e.Node
-		if !several {
-			on = ""
-		}
-		view.Events = append(view.Events, htmlEvent{Level: severityLevel(e.Severity), Kind: e.Kind, Ends: brief(eventEnds(e)), On: on, Times: eventTimes(e),
-			Message: brief(e.Message), Meaning: eventMeaning(e, Options{}), Fix: eventFix(e, plan), Next: eventNext(e, Options{Verbose: true}), Causes: briefList(eventCauses(e)), Commands: eventCommands(e, Options{Verbose: true})})
+		view.Entries = append(view.Entries, newHTMLEntry(entry, plan, several))
 	}
 	var findings []string
 	for _, f := range l.Findings {
@@ -56,6 +56,19 @@ func newHTMLLogs(l *audit.Logs, plan []audit.Step, several bool) *htmlLogs {
 			list.Lines = briefList(list.Lines)
 			view.Lists = append(view.Lists, list)
 		}
+	}
+	return view
+}
+
+func newHTMLEntry(entry audit.LogEntry, plan []audit.Step, several bool) htmlEntry {
+	e, all := entry[0], Options{Verbose: true}
+	view := htmlEntry{Level: severityLevel(entry.Sum().Severity), Causes: briefList(eventCauses(e)), Meaning: eventMeaning(e, Options{}), Fix: eventFix(e, plan), Next: eventNext(e, all), Commands: eventCommands(e, all)}
+	for _, e := range entry {
+		s := htmlSaying{Kind: e.Kind, Ends: brief(perhaps(e, eventEnds(e))), Times: eventTimes(e), Message: brief(e.Message)}
+		if several {
+			s.On = e.Node
+		}
+		view.Sayings = append(view.Sayings, s)
 	}
 	return view
 }

@@ -78,52 +78,108 @@ func writeLogsList(b *bytes.Buffer, title string, lines []string, o Options) {
 	b.WriteByte('\n')
 }
 
-// logEvents are the events, as many as fill a screen.
+// logEvents are the events by what explains them, as many as fill a screen.
 func logEvents(l audit.Logs, o Options) string {
 	var b strings.Builder
-	for i, e := range l.Events {
+	entries := l.Entries()
+	for i, entry := range entries {
 		if i == maxEvents && !o.Verbose {
-			fmt.Fprintf(&b, "%s more: %s; -v shows all\n\n", thousands(len(l.Events)-i), countedEvents(l.Events[i:]))
+			left := slices.Concat(entries[i:]...)
+			fmt.Fprintf(&b, "%s more: %s; -v shows all\n\n", thousands(len(left)), countedEvents(left))
 			break
 		}
-		b.WriteString(eventBlock(e, len(l.Nodes) > 1, o) + "\n")
+		b.WriteString(entryBlock(entry, len(l.Nodes) > 1, o) + "\n")
 	}
 	return b.String()
 }
 
-// eventLabel is how wide the labels of an event's lines are, with what is in front of them.
+// entryBlock is a cause and what to do about it, and below it who says what of it; or an
+// event that nothing explains for certain.
+func entryBlock(entry audit.LogEntry, several bool, o Options) string {
+	first, sum := entry[0], entry.Sum()
+	on := func(node string) string {
+		if several && node != "" {
+			return "on " + node
+		}
+		return ""
+	}
+	next := []labelled{
+		{"fix", nonEmpty(eventFix(first, o.Plan))},
+		{"next", nonEmpty(eventNext(first, o))},
+		{"run", eventCommands(first, o)},
+	}
+	if len(first.Causes) == 0 {
+		rows := append([]labelled{{"seen", []string{eventTimes(sum)}}, {"says", nonEmpty(said(first))}, {"means", nonEmpty(eventMeaning(first, o))}}, next...)
+		rows = append(rows, labelled{"line", first.Raw})
+		return logBlock(sum.Severity, []string{first.Kind, eventEnds(first), on(first.Node)}, append(rows, sayings(entry[1:], o)...), o)
+	}
+	c := first.Causes[0]
+	rows := append([]labelled{{"cause", nonEmpty(c.Message)}, {"or", otherCauses(first)}}, next...)
+	rows = append(rows, labelled{"seen", []string{eventTimes(sum)}})
+	return logBlock(sum.Severity, []string{cmp.Or(c.Check, first.Kind), placed(c.Path, c.Line), on(c.Node)}, append(rows, sayings(entry, o)...), o)
+}
+
+// eventLabel is how wide the labels of an entry's lines are, with what is in front of them.
 const eventLabel = 11
 
-// eventBlock is an event: a headline, and labelled lines that end before the width.
-func eventBlock(e audit.LogEvent, several bool, o Options) string {
-	var b strings.Builder
-	where := ""
-	if several && e.Node != "" {
-		where = "on " + e.Node
+// labelled are texts under a label.
+type labelled struct {
+	label string
+	texts []string
+}
+
+// maxSayings are the events of one cause of which a text shows what they say.
+const maxSayings = 5
+
+// sayings are who says what of a cause; with what that means and the lines where all is
+// asked for.
+func sayings(events []audit.LogEvent, o Options) []labelled {
+	var rows []labelled
+	who := labelled{label: "who"}
+	for i, e := range events {
+		switch {
+		case o.Verbose:
+			rows = append(rows, labelled{"who", []string{saying(e)}}, labelled{"means", nonEmpty(e.Meaning)}, labelled{"line", e.Raw})
+			continue
+		case i == maxSayings:
+			who.texts = append(who.texts, fmt.Sprintf("%d more: %s; -v shows all", len(events)-i, countedEvents(events[i:])))
+			return []labelled{who}
+		}
+		who.texts = append(who.texts, saying(e))
 	}
-	word := strings.ToUpper(printable(string(e.Severity)))
-	head := strings.Join(nonEmpty(e.Kind, brief(eventEnds(e)), brief(where)), "  ")
-	for i, line := range wrapText(word+"  "+head, o.Width, 4) {
+	return append(rows, who)
+}
+
+// saying is how often who said what of a cause.
+func saying(e audit.LogEvent) string {
+	return perhaps(e, fmt.Sprintf("%s× %s (%s): %s", thousands(int(e.Count)), eventEnds(e), e.Kind, said(e)))
+}
+
+// perhaps is a text about an event of an entry, which says so where the cause is not
+// certain.
+func perhaps(e audit.LogEvent, text string) string {
+	if e.Cause != "" && e.Tie == audit.TieOpen {
+		return "perhaps " + text
+	}
+	return text
+}
+
+// said is the part of a line that tells what failed.
+func said(e audit.LogEvent) string { return verifyPrefix.ReplaceAllString(e.Message, "") }
+
+// logBlock is a headline, and labelled lines that end before the width.
+func logBlock(severity audit.Severity, heads []string, rows []labelled, o Options) string {
+	var b strings.Builder
+	word := strings.ToUpper(printable(string(severity)))
+	for i, line := range wrapText(word+"  "+strings.Join(nonEmpty(briefList(heads)...), "  "), o.Width, 4) {
 		if i == 0 {
-			line = o.paint(severityLevel(e.Severity), word) + strings.TrimPrefix(line, word)
+			line = o.paint(severityLevel(severity), word) + strings.TrimPrefix(line, word)
 		} else {
 			line = "    " + line
 		}
 		b.WriteString(line + "\n")
 	}
-	for _, row := range []struct {
-		label string
-		texts []string
-	}{
-		{"seen", []string{eventTimes(e)}},
-		{"says", nonEmpty(verifyPrefix.ReplaceAllString(e.Message, ""))},
-		{"cause", eventCauses(e)},
-		{"means", nonEmpty(eventMeaning(e, o))},
-		{"fix", nonEmpty(eventFix(e, o.Plan))},
-		{"next", nonEmpty(eventNext(e, o))},
-		{"run", eventCommands(e, o)},
-		{"line", e.Raw},
-	} {
+	for _, row := range rows {
 		label := row.label
 		for _, text := range row.texts {
 			for _, line := range eventText(text, row.label, o) {
@@ -145,7 +201,7 @@ const maxSays = 3
 // is cut to one unless all is asked for, and a command stays whole, to be copied.
 func eventText(text, label string, o Options) []string {
 	switch label {
-	case "says":
+	case "says", "who":
 		return wrapText(fitted(text, maxSays*(o.Width-eventLabel), o), o.Width, eventLabel)
 	case "line", "seen":
 		return []string{fitted(text, o.Width-eventLabel, o)}
@@ -225,6 +281,19 @@ func eventCauses(e audit.LogEvent) []string {
 
 // maxCauses are the causes of an event that a text shows.
 const maxCauses = 2
+
+// otherCauses are where what else may explain an event is, and what finds it.
+func otherCauses(e audit.LogEvent) []string {
+	var out []string
+	for _, c := range e.Causes[1:] {
+		c.Message = ""
+		out = append(out, causeText(c, e.Node))
+	}
+	if more := len(out) - maxCauses; more > 0 {
+		out = append(out[:maxCauses], fmt.Sprintf("%d more, see the json format", more))
+	}
+	return out
+}
 
 // causeText is where a cause is, and what it is.
 func causeText(c audit.LogCause, node string) string {
@@ -443,11 +512,25 @@ func tiedSummary(l audit.Logs) string {
 				n++
 			}
 		}
-		if n > 0 {
+		switch {
+		case n > 0 && w.tie == audit.TieCause:
+			counts = append(counts, fmt.Sprintf("%d %s by %s", n, w.word, plural(explaining(l), "cause")))
+		case n > 0:
 			counts = append(counts, fmt.Sprintf("%d %s", n, w.word))
 		}
 	}
 	return fmt.Sprintf("; held against %s: %s", brief(where), cmp.Or(strings.Join(counts, ", "), "none explained"))
+}
+
+// explaining counts the causes that explain events.
+func explaining(l audit.Logs) int {
+	n := 0
+	for _, entry := range l.Entries() {
+		if entry[0].Tie == audit.TieCause {
+			n++
+		}
+	}
+	return n
 }
 
 func incompleteLogs(l audit.Logs) string {
@@ -515,12 +598,17 @@ func writeLogsMarkdown(w io.Writer, l audit.Logs, o Options) error {
 func logsMarkdown(l audit.Logs, o Options) []string {
 	var parts []string
 	var rows [][]string
-	for _, e := range l.Events {
-		rows = append(rows, codes(string(e.Severity), e.Kind, e.Node, eventEnds(e), eventTimes(e), e.Message,
-			strings.Join(append(eventCauses(e), nonEmpty(eventMeaning(e, Options{}))...), "; "), cmp.Or(eventFix(e, o.Plan), eventNext(e, Options{}))))
+	for _, entry := range l.Entries() {
+		first, sum := entry[0], entry.Sum()
+		var says []string
+		for _, e := range entry {
+			says = append(says, saying(e))
+		}
+		rows = append(rows, codes(string(sum.Severity), strings.Join(append(eventCauses(first), nonEmpty(eventMeaning(first, Options{}))...), "; "),
+			cmp.Or(eventFix(first, o.Plan), eventNext(first, Options{})), first.Node, eventTimes(sum), strings.Join(says, "; ")))
 	}
 	if len(rows) > 0 {
-		parts = append(parts, "### TLS failures in logs\n\n"+markdownTable([]string{"Severity", "Kind", "Node", "Who", "When", "Message", "Cause", "Do"}, rows))
+		parts = append(parts, "### TLS failures in logs\n\n"+markdownTable([]string{"Severity", "Cause", "Do", "Node", "When", "Who"}, rows))
 	}
 	if len(l.Findings) > 0 {
 		parts = append(parts, markdownFindings(audit.Result{Findings: l.Findings}))

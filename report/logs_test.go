@@ -23,6 +23,7 @@ func toldLogs() audit.Logs {
 			{Kind: "unknown-authority", Severity: audit.Critical, Node: "cp-1", Component: "kube-apiserver", Side: "client", Peer: "etcd", PeerNode: "cp-1", Address: "https://127.0.0.1:2379", Direction: "refuses",
 				First: at(-60), Last: at(-1), Count: 12345, Source: "/var/log/pods/a/0.log", Line: 7, Message: "tls: failed to verify certificate: x509: certificate signed by unknown authority (possibly because of \"crypto/rsa: verification error\" while trying to verify candidate authority certificate \"etcd-ca\")",
 				Meaning: "the API server does not trust what etcd presents", Next: "never shown", Tie: audit.TieCause,
+				Cause: "chain/untrusted /etc/kubernetes/pki/etcd/server.crt:1 on cp-1",
 				Causes: []audit.LogCause{
 					{Node: "cp-1", Check: "chain/untrusted", Severity: audit.Critical, Path: "/etc/kubernetes/pki/etcd/server.crt", Line: 1, Message: "is signed by another key than that of /etc/kubernetes/pki/etcd/ca.crt; expected this CA", Step: 4},
 					{Node: "cp-2", Check: "chain/wrong-issuer", Severity: audit.Warning, Path: "/etc/kubernetes/pki/etcd/ca.crt", Message: "differs"},
@@ -32,7 +33,12 @@ func toldLogs() audit.Logs {
 			{Kind: "expired", Severity: audit.Critical, Component: "kubelet", Side: "client", Peer: "kube-apiserver", PeerNode: "cp-2", Address: "192.0.2.11:6443", Direction: "refused", Node: "cp-2",
 				First: at(-2880), Last: at(-5), Count: 2, Message: "tls: expired certificate", Meaning: "the API server refuses the kubelet's certificate", Next: "certaudit audit --root / says why", Commands: []string{"certaudit audit --root /", "restart\x1b[31m", "docker ps -q --filter \"name=k8s_kube-apiserver_\" --filter \"label=io.kubernetes.pod.namespace=kube-system\" | xargs -r docker stop `true`"}, Tie: audit.TieOpen},
 			{Kind: "key-mismatch", Severity: audit.Critical, Component: "etcd", Direction: "own", Count: 1, First: at(-3), Last: at(-3), Message: "tls: private key does not match public key", Tie: audit.TieCause, Node: "cp-1",
+				Cause:  "keys/mismatch /etc/etcd/server.key on cp-1",
 				Causes: []audit.LogCause{{Node: "cp-1", Check: "keys/mismatch", Path: "/etc/etcd/server.key", Field: "etcd --key-file", Message: "is not the key", Remedy: "# take care\nopenssl pkey -in server.key\nmore"}}},
+			{Kind: "bad-certificate", Severity: audit.Critical, Node: "cp-1", Component: "etcd", Side: "server", Peer: "kube-apiserver", PeerNode: "cp-1", Address: "127.0.0.1", Direction: "refused", First: at(-61), Last: at(-2), Count: 3, Message: "remote error: tls: bad certificate",
+				Meaning: "the other end says why", Tie: audit.TieCause, Cause: "chain/untrusted /etc/kubernetes/pki/etcd/server.crt:1 on cp-1",
+				Causes: []audit.LogCause{{Node: "cp-1", Check: "chain/untrusted", Severity: audit.Critical, Path: "/etc/kubernetes/pki/etcd/server.crt", Line: 1, Message: "is signed by another key", Step: 4}}},
+			{Kind: "unknown-authority", Severity: audit.Warning, Component: "curl", Side: "client", Direction: "refuses", Count: 1, Message: "SSL certificate problem", Meaning: "it may be about another server", Tie: audit.TieOpen, Cause: "chain/untrusted /etc/kubernetes/pki/etcd/server.crt:1 on cp-1"},
 			{Kind: "certificate-required", Severity: audit.Warning, Component: "kube-apiserver", Side: "server", Direction: "refuses", Count: 3, Message: "tls: client didn't provide a certificate", Meaning: "somebody calls without a certificate"},
 			{Kind: "handshake-failure", Severity: audit.Warning, Component: "coredns\u202e", Address: "192.0.2.9:443", Count: 4, Message: "remote error: \x1b[2Jtls: " + strings.Repeat("handshake ", 20), Meaning: "nobody knows"},
 			{Kind: "malformed", Severity: audit.Warning, Count: 5, Message: "asn1: structure error | `code`"},
@@ -127,7 +133,7 @@ func TestLogEventLine(t *testing.T) {
 // there are none.
 func TestResultWithLogs(t *testing.T) {
 	l := toldLogs()
-	for name, shows := range map[string]string{"table": "\nLogs\n\nCRITICAL  unknown-authority", "html": `<section id="logs">`, "json": `"schema": "certaudit-logs/v1"`, "yaml": "schema: certaudit-logs/v1"} {
+	for name, shows := range map[string]string{"table": "\nLogs\n\nCRITICAL  chain/untrusted", "html": `<section id="logs">`, "json": `"schema": "certaudit-logs/v1"`, "yaml": "schema: certaudit-logs/v1"} {
 		r := awkward()
 		if got := render(t, name, r, Options{}); strings.Contains(got, shows) {
 			t.Errorf("%s shows %q without logs", name, shows)
