@@ -443,7 +443,15 @@ func (t *LogTies) explainStale(w told, e *LogEvent, sound []match, line string, 
 		e.Next = fmt.Sprintf("Nothing, unless such lines still come: then a process goes on with what was there before, and %s is to be restarted.", joinOr(programsOf(t.holders(w, presenting, verifying))))
 		return
 	}
-	t.restartHolders(e, w, presenting, verifying)
+	holders := t.holders(w, presenting, verifying)
+	if slices.Contains(bareAlerts, w.Kind) && len(holders) > 1 { // none of which the line tells from the others
+		e.Tie, e.Next = TieOpen, t.lookNext(w, *e, infoOf(w.Kind))
+		if clients := clientsOf(w, sound); len(clients) > 0 {
+			e.Next = fmt.Sprintf("The client's log tells why, at the same time: read that of %s beside this one.", joinOr(clients))
+		}
+		return
+	}
+	t.restartHolders(e, holders)
 }
 
 // explainPeople says that a program which people run may have used other files than those
@@ -676,8 +684,8 @@ func programsOf(parties []party) []string {
 }
 
 // restartHolders says to restart those that may go on with what was there before.
-func (t *LogTies) restartHolders(e *LogEvent, w told, presenting, verifying []party) {
-	holders := t.holders(w, presenting, verifying)
+func (t *LogTies) restartHolders(e *LogEvent, holders []party) {
+	e.Cause = "restart " + strings.Join(programsOf(holders), ", ")
 	e.Meaning = sentences(e.Meaning, fmt.Sprintf("So the line is older than that, or a process goes on with what was there before: %s.", joinOr(programsOf(holders))))
 	byNode := map[*nodeAudit][]string{}
 	var order []*nodeAudit

@@ -282,13 +282,17 @@ func absent(_ *Event, m *match) bool {
 // certificateEndings are those of files with certificates, keys or credentials.
 var certificateEndings = []string{".crt", ".key", ".pem", ".cer", ".cert", ".pub", ".p12", ".pfx", ".jks", ".csr", ".crl", ".der", "kubeconfig", ".kubeconfig"}
 
+// foreignPaths are in paths of keys that are not for TLS: of SSH, as ssh-keygen(1) also names
+// them, and of package managers.
+var foreignPaths = []string{"/.ssh/", "/ssh/", "/rpm-gpg/", "/keyrings/"}
+
 // aboutCertificates reports whether a path looks like one of a certificate, a key or a
 // kubeconfig.
 func aboutCertificates(p string) bool {
-	if !strings.Contains(p, "/") || strings.Contains(p, "/.ssh/") || strings.Contains(p, "/ssh/") {
+	base := path.Base(p)
+	if !strings.Contains(p, "/") || containsAny(p, foreignPaths) || strings.HasPrefix(base, "id_") || strings.HasPrefix(base, "ssh_host_") {
 		return false
 	}
-	base := path.Base(p)
 	for _, ending := range certificateEndings {
 		if strings.HasSuffix(base, ending) {
 			return true
@@ -346,9 +350,10 @@ var troubles = []string{"rror", "fail", "Fail", "nvalid", "xpired", "nable to", 
 // unreachable are the errors of who did not come as far as a handshake.
 var unreachable = []string{"connection refused", "no route to host", "network is unreachable", "no such host", "host is down"}
 
-// harmless are names of the API that have the word, and what is said of certificates that
-// nobody uses.
-var harmless = []string{"certificates.k8s.io", "certificatesigningrequest", "CertificateSigningRequest", "certificaterequest", "associated certificate is expired"}
+// harmless are names that have the word, of the API, of packages, classes and features, and
+// what is said of certificates that nobody uses.
+var harmless = []string{"certificates.k8s.io", "certificatesigningrequest", "CertificateSigningRequest", "certificaterequest", "associated certificate is expired",
+	"ca-certificates", "security.cert.Certificate", "Certificate Error Assistant"}
 
 // looksLikeTLS reports whether a line that is not understood looks like a TLS failure.
 func looksLikeTLS(text string) bool {

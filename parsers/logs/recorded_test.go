@@ -99,22 +99,6 @@ func understoodOf(e *Event, uses []Use) understood {
 	return r
 }
 
-// Lines of healthy components, and of other programs, are no events, name no files, and do
-// not look as if they were about TLS.
-func TestQuiet(t *testing.T) {
-	data, err := os.ReadFile(filepath.Join("testdata", "quiet.txt"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for line := range strings.Lines(string(data)) {
-		_, text, ok := strings.Cut(strings.TrimSuffix(line, "\n"), ": ")
-		if !ok {
-			t.Fatalf("no program is named: %s", line)
-		}
-		tellsNothing(t, text)
-	}
-}
-
 // What looks like TLS and is not understood is a suspicion.
 func TestSuspicions(t *testing.T) {
 	for _, text := range []string{
