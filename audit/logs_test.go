@@ -552,12 +552,67 @@ func TestLogsOfWhatEnded(t *testing.T) {
 	burst := etcdRejects + `"remote error: tls: bad certificate"}` + "\n"
 	later := `{"level":"info","ts":"2026-11-23T12:%02d:39.081Z","caller":"mvcc/index.go:214","msg":"compact tree index","revision":1}` + "\n"
 	for minutes, want := range map[int]string{
-		5:  "critical bad-certificate: etcd refused : restart",
-		30: "info bad-certificate: etcd refused : restart",
+		5:  "warning bad-certificate: etcd refused : open",
+		30: "info bad-certificate: etcd refused : open",
 	} {
 		l := explainLogs(t, []fixtures.Node{fixtures.ControlPlane(fixtures.Options{}).Node}, map[string]string{"etcd.log": burst + fmt.Sprintf(later, minutes)})
 		if len(l.Events) != 1 || tied(l.Events[0]) != want {
 			t.Errorf("%d minutes: got %+v\nwant %s", minutes, l.Events, want)
 		}
+	}
+}
+
+// Events of one cause are one entry, whoever tells of it; what only may be of it says so, and
+// what nothing explains is an entry of its own.
+func TestEventsOfOneCause(t *testing.T) {
+	const tlsError = "http: TLS handshake error from "
+	expired := func(c *fixtures.Cluster) { c.Reissue(pki+"/apiserver", endedBefore) }
+	sound := func(*fixtures.Cluster) {}
+	for _, tt := range []struct {
+		name   string
+		change func(*fixtures.Cluster)
+		files  map[string]string
+		want   [][]string
+	}{
+		{"a server, its clients and a stranger", expired, map[string]string{
+			"kube-controller-manager.log": lease(expiredGo),
+			"kube-scheduler.log":          strings.ReplaceAll(lease(expiredGo), "kube-controller-manager", "kube-scheduler"),
+			"kube-apiserver.log":          "I" + klogTime + "log.go:245] " + tlsError + "192.0.2.11:51234: remote error: tls: bad certificate\n",
+			"curl.log":                    "curl: (60) SSL certificate problem: certificate has expired\n",
+			"etcd.log":                    `{"level":"warn","ts":"2026-11-23T11:58:39.081Z","msg":"rejected connection","remote-addr":"198.51.100.9:53838","server-name":"","error":"tls: failed to verify certificate: x509: certificate signed by unknown authority"}` + "\n",
+		}, [][]string{
+			{"critical expired: kube-controller-manager refuses kube-apiserver: cause, validity/expired /etc/kubernetes/pki/apiserver.crt",
+				"critical expired: kube-scheduler refuses kube-apiserver: cause, validity/expired /etc/kubernetes/pki/apiserver.crt",
+				"critical bad-certificate: kube-apiserver refused : cause, validity/expired /etc/kubernetes/pki/apiserver.crt",
+				"warning expired: curl refuses : open"},
+			{"warning unknown-authority: etcd refuses : elsewhere"},
+		}},
+		{"a process that goes on with what was", sound, map[string]string{
+			"kube-apiserver.log": toEtcdLine + `"transport: authentication handshake failed: ` + expiredGo + `"` + "\n",
+			"etcd.log":           etcdRejects + `"remote error: tls: bad certificate"}` + "\n",
+		}, [][]string{
+			{"critical expired: kube-apiserver refuses etcd: restart", "critical bad-certificate: etcd refused kube-apiserver: restart"},
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			c := fixtures.ControlPlane(fixtures.Options{})
+			tt.change(c)
+			l := explainLogs(t, []fixtures.Node{c.Node}, tt.files)
+			var got [][]string
+			for _, entry := range l.Entries() {
+				var told []string
+				for _, e := range entry {
+					told = append(told, tied(e))
+				}
+				got = append(got, told)
+				if sum := entry.Sum(); sum.Count != int64(len(entry)) || sum.Severity != entry[0].Severity {
+					t.Errorf("the sum of %q is %+v", told, sum)
+				}
+			}
+			if diff := gocmp.Diff(tt.want, got); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+		})
 	}
 }
