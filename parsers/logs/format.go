@@ -11,6 +11,7 @@ const (
 	journalLine
 	journalJSON
 	journalExport
+	journalVerbose
 	criLine
 	jsonFile
 	kubectlLine
@@ -22,22 +23,23 @@ const (
 
 // carrierNames are what [Source.Format] has of them.
 var carrierNames = [carriers]string{
-	plain:         "text",
-	syslogLine:    "syslog",
-	journalLine:   "journal",
-	journalJSON:   "journal-json",
-	journalExport: "journal-export",
-	criLine:       "cri",
-	jsonFile:      "json-file",
-	kubectlLine:   "kubectl",
-	timestamps:    "timestamps",
-	prefixed:      "prefixed",
-	table:         "table",
+	plain:          "text",
+	syslogLine:     "syslog",
+	journalLine:    "journal",
+	journalJSON:    "journal-json",
+	journalExport:  "journal-export",
+	journalVerbose: "journal-verbose",
+	criLine:        "cri",
+	jsonFile:       "json-file",
+	kubectlLine:    "kubectl",
+	timestamps:     "timestamps",
+	prefixed:       "prefixed",
+	table:          "table",
 }
 
 // splits reports whether a carrier cuts long lines, and says so.
 func (c carrier) splits() bool {
-	return c == criLine || c == jsonFile || c == journalJSON || c == journalExport
+	return c == criLine || c == jsonFile || c == journalJSON || c == journalExport || c == journalVerbose
 }
 
 // layer is what a carrier says of the line in it.

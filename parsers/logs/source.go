@@ -33,6 +33,7 @@ type SourceReader struct {
 	sure      bool
 	decoder   decoder
 	export    export
+	verbose   verbose
 	// rest is the beginning of a line.
 	rest []byte
 	// inLine says that the last byte that was read was none of a line, and no line feed.
@@ -105,6 +106,7 @@ func (s *SourceReader) Close() error {
 		s.restLine(nil)
 	}
 	s.leaveExport()
+	s.endVerbose()
 	if s.inLine {
 		s.source.Lines++
 		s.inLine = false
@@ -192,7 +194,7 @@ func (s *SourceReader) line(b []byte, marked bool, before []byte) {
 		b = b[:maxLine]
 		count(&s.cuts, &s.firstCut, s.source.Lines)
 	}
-	if s.exported(b) {
+	if s.exported(b) || s.verbosely(b) {
 		return
 	}
 	s.at = s.source.Lines
