@@ -21,7 +21,7 @@ type writer struct {
 
 // writerOf returns the writer of a line.
 func (t *LogTies) writerOf(at logs.Line) (*nodeAudit, bool) {
-	key := logs.Line{Host: at.Host, Component: at.Component}
+	key := logs.Line{Node: at.Node, Host: at.Host, Component: at.Component}
 	known, ok := t.writers[key]
 	if !ok {
 		known.node, known.foreign = t.findWriter(at)
@@ -31,6 +31,9 @@ func (t *LogTies) writerOf(at logs.Line) (*nodeAudit, bool) {
 }
 
 func (t *LogTies) findWriter(at logs.Line) (n *nodeAudit, foreign bool) {
+	if n := t.nodeNamed(at.Node); at.Node != "" && n != nil {
+		return n, false
+	}
 	if at.Host == "" {
 		if len(t.nodes) == 1 {
 			return t.nodes[0], false

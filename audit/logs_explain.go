@@ -336,6 +336,9 @@ func (w told) isBeside(o told) bool {
 
 // isApart reports whether other lines were written on another host.
 func (w told) isApart(o told) bool {
+	if o.At.Node != "" && w.At.Node != "" {
+		return o.At.Node != w.At.Node
+	}
 	return o.At.Host != w.At.Host && o.At.Host != "" && w.At.Host != ""
 }
 
@@ -667,9 +670,14 @@ func (p party) rereads() bool {
 	return false
 }
 
-// nodeNamed is the node of a finding.
+// nodeNamed is the node of a name in the result; nil for none.
 func (t *LogTies) nodeNamed(name string) *nodeAudit {
-	return t.nodes[slices.IndexFunc(t.nodes, func(n *nodeAudit) bool { return n.name == name })]
+	for _, n := range slices.Concat(t.nodes, t.looks) {
+		if n.name == name {
+			return n
+		}
+	}
+	return nil
 }
 
 func programsOf(parties []party) []string {

@@ -21,7 +21,9 @@ type LogTies struct {
 	// judged: there are nodes.
 	judged bool
 	nodes  []*nodeAudit
-	home   map[*nodeAudit]*clusterAudit
+	// looks are other looks at one of nodes: copies of it.
+	looks []*nodeAudit
+	home  map[*nodeAudit]*clusterAudit
 	// suspects are what the ends of connections present to each other, all of them, those
 	// of the ends on a node, those that anybody may be the client of, and those by the
 	// host that is called.
@@ -80,13 +82,16 @@ func NewLogTies(r Result, after *Memory, o Options) *LogTies {
 		c.members = distinct(c.audits)
 		c.indexHosts()
 		c.resolve(c.members)
-		t.join(c, c.audits)
+		t.join(c)
+		for _, n := range c.audits {
+			if !slices.Contains(c.members, n) {
+				t.joinLook(n)
+			}
+		}
 	}
 	for _, n := range audits {
 		if t.home[n] == nil {
-			c := &clusterAudit{members: []*nodeAudit{n}}
-			c.indexHosts()
-			t.join(c, c.members)
+			t.join(alone(n))
 		}
 	}
 	for _, c := range r.Certificates {
@@ -101,46 +106,67 @@ func NewLogTies(r Result, after *Memory, o Options) *LogTies {
 	return t
 }
 
+// alone is a node as a cluster of its own.
+func alone(n *nodeAudit) *clusterAudit {
+	c := &clusterAudit{members: []*nodeAudit{n}}
+	c.indexHosts()
+	return c
+}
+
 // join adds the nodes of a cluster, and what their ends present.
-func (t *LogTies) join(c *clusterAudit, all []*nodeAudit) {
-	for _, n := range all {
+func (t *LogTies) join(c *clusterAudit) {
+	for _, n := range c.members {
 		t.home[n] = c
 	}
 	t.nodes = append(t.nodes, c.members...)
+	for _, s := range c.suspects() {
+		t.suspects = append(t.suspects, s)
+		t.at[s.host] = append(t.at[s.host], s)
+		if s.client == nil && s.Server != inventory.Kubelet {
+			t.anybody = append(t.anybody, s)
+			continue
+		}
+		t.of[s.client] = append(t.of[s.client], s)
+		if s.server != s.client {
+			t.of[s.server] = append(t.of[s.server], s)
+		}
+	}
+}
+
+// joinLook adds another look at a node: only what is known to be of it is held against it.
+func (t *LogTies) joinLook(n *nodeAudit) {
+	c := alone(n)
+	t.home[n], t.looks, t.of[n] = c, append(t.looks, n), c.suspects()
+}
+
+// suspects are what the ends of the connections of a cluster present.
+func (c *clusterAudit) suspects() []*suspect {
+	var out []*suspect
+	add := func(s suspect) {
+		if s.verdict == "" || s.verdict == VerdictNone {
+			return
+		}
+		s.host, s.port = parsers.CanonicalHost(parsers.HostOf(s.Address)), parsers.PortOf(s.Address)
+		if s.port == "" && strings.HasPrefix(s.Address, "https://") {
+			s.port = "443"
+		}
+		s.caller, s.called = callerOf(s.Client), componentOf(s.Server)
+		out = append(out, &s)
+	}
 	for _, n := range c.members {
 		for i := range n.edges {
 			e := &n.edges[i]
 			client, server := c.endsOf(n, e)
-			t.suspect(suspect{Connection: e.Connection, client: client, server: server, verification: e.serverSide, dialled: e.dialled})
+			add(suspect{Connection: e.Connection, client: client, server: server, verification: e.serverSide, dialled: e.dialled})
 			for _, h := range []verification{e.clientSide, e.authorization} {
-				t.suspect(suspect{Connection: e.Connection, client: client, server: server, verification: h, byClient: true, dialled: e.dialled})
+				add(suspect{Connection: e.Connection, client: client, server: server, verification: h, byClient: true, dialled: e.dialled})
 			}
 		}
 	}
 	for _, f := range c.refused {
-		t.suspect(suspect{Connection: f.connection, client: f.client, server: f.server, verification: f.verification, byClient: f.byClient, dialled: f.dialled})
+		add(suspect{Connection: f.connection, client: f.client, server: f.server, verification: f.verification, byClient: f.byClient, dialled: f.dialled})
 	}
-}
-
-func (t *LogTies) suspect(s suspect) {
-	if s.verdict == "" || s.verdict == VerdictNone {
-		return
-	}
-	s.host, s.port = parsers.CanonicalHost(parsers.HostOf(s.Address)), parsers.PortOf(s.Address)
-	if s.port == "" && strings.HasPrefix(s.Address, "https://") {
-		s.port = "443"
-	}
-	s.caller, s.called = callerOf(s.Client), componentOf(s.Server)
-	t.suspects = append(t.suspects, &s)
-	t.at[s.host] = append(t.at[s.host], &s)
-	if s.client == nil && s.Server != inventory.Kubelet {
-		t.anybody = append(t.anybody, &s)
-		return
-	}
-	t.of[s.client] = append(t.of[s.client], &s)
-	if s.server != s.client {
-		t.of[s.server] = append(t.of[s.server], &s)
-	}
+	return out
 }
 
 // suspectsOf are those that a line may be about, those of the nodes first.

@@ -51,7 +51,7 @@ func valuesOf(c inventory.Component, flag string) []string {
 // isSuperseded reports whether a later start of the same program tells of another file.
 func isSuperseded(u logs.Use, all []logs.Use) bool {
 	return slices.ContainsFunc(all, func(o logs.Use) bool {
-		return o.At.Host == u.At.Host && o.At.Component == u.At.Component && o.Setting == u.Setting && o.At.Time.After(u.At.Time)
+		return o.At.Node == u.At.Node && o.At.Host == u.At.Host && o.At.Component == u.At.Component && o.Setting == u.Setting && o.At.Time.After(u.At.Time)
 	})
 }
 

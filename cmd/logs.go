@@ -37,7 +37,8 @@ its plan fixes it.
 Without a FILE, read the logs of the node that the program runs on: those of its pods
 below /var/log/pods, those of its components in /var/log, and, where there is journalctl,
 the units that start its components, of the last hour or --since. With --root and no
-FILE, read the same of the node below a folder, whatever their age, and its journal.
+FILE, read the same of the node below a folder, whatever their age, and its journal; of
+several nodes where --root is repeated, each held against its own.
 
 With FILEs, read these, and folders with all logs below them, whatever carries their
 lines: CRI, Docker's JSON, the journal as text or JSON, syslog, klog, JSON; - is the
@@ -60,6 +61,7 @@ read, or nothing was there to be read; else 0.`,
   docker logs kube-apiserver 2>&1 | certaudit logs -
   journalctl -f -u kubelet | sudo certaudit logs --root / -f -
   certaudit logs --root /backup/cp-1
+  certaudit logs --root /backup/cp-1 --root /backup/cp-2
   certaudit logs '/var/log/pods/kube-system_*/*/*.log' snapshots/`,
 		RunE: func(c *cobra.Command, args []string) error {
 			f.node = c.Flags().Changed("root") || len(args) == 0
@@ -108,7 +110,7 @@ func (p *program) logs(f logsFlags, args []string) error {
 		return err
 	}
 	if f.node && !s.asked {
-		if err := p.logsOfNode(f.auditFlags, s, nodes.inventories); err != nil {
+		if err := p.logsOfNodes(f.auditFlags, s, nodes); err != nil {
 			return err
 		}
 	}
@@ -236,7 +238,7 @@ func (p *program) logsBeside(f auditFlags, nodes judgedNodes) (*audit.Logs, erro
 		return nil, fmt.Errorf("%q holds nodes and not logs; give it as a PATH", s.nodes[0])
 	}
 	if len(names) < len(f.logs) {
-		if err := p.logsOfNode(f, s, nodes.inventories); err != nil {
+		if err := p.logsOfNodes(f, s, nodes); err != nil {
 			return nil, err
 		}
 	}
@@ -267,10 +269,10 @@ func (p *program) readLogs(reader *logs.Reader, s *logSources, late func() bool)
 	for _, source := range s.list {
 		h, err := source.open()
 		if err != nil {
-			reader.Read(source.name, failingReader{err})
+			reader.ReadOf(source.node, source.name, failingReader{err})
 			continue
 		}
-		reader.Read(source.name, &watchedReader{h, late, counted})
+		reader.ReadOf(source.node, source.name, &watchedReader{h, late, counted})
 		_ = h.Close() // whatever was read was read
 	}
 }

@@ -111,10 +111,10 @@ type piece struct {
 // begin begins to follow a log.
 func (f *follower) begin(source logSource) {
 	if source.file != nil {
-		f.files = append(f.files, &followedFile{logSource: source, into: f.reader.Source(source.name)})
+		f.files = append(f.files, &followedFile{logSource: source, into: f.reader.SourceOf(source.node, source.name)})
 		return
 	}
-	into := f.reader.Source(source.name)
+	into := f.reader.SourceOf(source.node, source.name)
 	h, err := source.open()
 	if err != nil {
 		into.Fail(err)
@@ -212,7 +212,7 @@ func (f *followedFile) poll(reader *logs.Reader, late func() bool) {
 			return
 		}
 		f.close()
-		f.into = reader.Source(f.name)
+		f.into = reader.SourceOf(f.node, f.name)
 	}
 	h, err := f.file()
 	var info fs.FileInfo

@@ -33,17 +33,15 @@ var knownUnits = []string{
 var unitName = regexp.MustCompile(`^[A-Za-z0-9:_.\\@-]+\.service$`)
 
 // unitsOf are the units of which the journal is read: knownUnits, and those that start
-// the components of nodes.
-func unitsOf(nodes []*inventory.Inventory) []string {
+// the components of a node.
+func unitsOf(inv *inventory.Inventory) []string {
 	var units []string
 	for _, name := range knownUnits {
 		units = append(units, name+".service")
 	}
-	for _, inv := range nodes {
-		for _, c := range inv.Components {
-			if unitName.MatchString(c.Unit) && !slices.Contains(units, c.Unit) {
-				units = append(units, c.Unit)
-			}
+	for _, c := range inv.Components {
+		if unitName.MatchString(c.Unit) && !slices.Contains(units, c.Unit) {
+			units = append(units, c.Unit)
 		}
 	}
 	return units
@@ -52,9 +50,9 @@ func unitsOf(nodes []*inventory.Inventory) []string {
 // journalFolders are where the journal lies (systemd-journald.service(8)).
 var journalFolders = []string{"/var/log/journal", "/run/log/journal"}
 
-// journals takes the journal of a node: of the machine itself for its own root, else the
+// journals are the journal of a node: of the machine itself for its own root, else the
 // files below the root.
-func (p *program) journals(s *logSources, t *inventory.Tree, root string, units []string) {
+func (p *program) journals(s *logSources, t *inventory.Tree, root string, units []string) []logSource {
 	args := []string{"--no-pager", "--quiet", "--output=export"}
 	if !s.since.IsZero() {
 		args = append(args, fmt.Sprintf("--since=@%d", s.since.Unix()))
@@ -78,19 +76,22 @@ func (p *program) journals(s *logSources, t *inventory.Tree, root string, units 
 		s.note("the journal was not read: there is no %s on this machine", journalProgram)
 	case err != nil:
 	case own && len(folders) > 0:
-		p.journal(s, journalProgram, program, args)
+		return []logSource{p.journal(s, journalProgram, program, args)}
 	default:
+		var out []logSource
 		for _, dir := range folders {
 			if host, err := t.Host(dir); err == nil {
-				p.journal(s, dir, program, append([]string{"--directory=" + host}, args...))
+				out = append(out, p.journal(s, s.shown(dir), program, append([]string{"--directory=" + host}, args...)))
 			}
 		}
+		return out
 	}
+	return nil
 }
 
-// journal takes what a run of journalctl prints.
-func (p *program) journal(s *logSources, name, program string, args []string) {
-	s.list = append(s.list, logSource{name: name, open: func() (io.ReadCloser, error) { return p.openJournal(program, args, s.follow) }})
+// journal is what a run of journalctl prints.
+func (p *program) journal(s *logSources, name, program string, args []string) logSource {
+	return logSource{name: name, open: func() (io.ReadCloser, error) { return p.openJournal(program, args, s.follow) }}
 }
 
 // journalRun is a run of journalctl whose failure is the error at its end.

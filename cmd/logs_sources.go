@@ -25,6 +25,8 @@ const maxLogs = 20_000
 type logSource struct {
 	// name is what a reader of the report knows it by, and tells who wrote it.
 	name string
+	// node is the one that it is of; "" where that is to be told by its lines.
+	node string
 	// size is that of the file, in bytes; 0 where it is not known.
 	size int64
 	open func() (io.ReadCloser, error)
@@ -49,9 +51,12 @@ type logSources struct {
 	notes []string
 	// follow: streams are opened to be followed.
 	follow bool
-	host   *inventory.Tree
-	trees  []*inventory.Tree
-	stdin  bool
+	// host is the machine, and nil where paths are those of a node, whose folder is in front
+	// of them where there are several.
+	host  *inventory.Tree
+	root  string
+	trees []*inventory.Tree
+	stdin bool
 	// all: --since asks for all times.
 	all bool
 }
@@ -295,7 +300,7 @@ func (s *logSources) sources(t *inventory.Tree, dir string, files []inventory.Fi
 func (s *logSources) shown(name string) string {
 	name = path.Clean(filepath.ToSlash(name))
 	if s.host == nil {
-		return name // of a node
+		return path.Join(s.root, name) // of a node
 	}
 	return strings.TrimPrefix(name, strings.TrimSuffix(s.host.Here, "/")+"/")
 }
@@ -310,22 +315,33 @@ func (s *logSources) sourceOf(t *inventory.Tree, shown string, f inventory.File)
 		file: func() (inventory.Stream, error) { return t.Open(f.Path) }}
 }
 
-// logsOfNode takes the logs of the node below --root: of its pods, of its components, and
-// of its journal.
-func (p *program) logsOfNode(f auditFlags, s *logSources, nodes []*inventory.Inventory) error {
-	if len(f.roots) > 1 {
-		return errors.New("the logs of one node are read; give --root once, or name the logs")
-	}
-	root := f.roots[0]
-	if root == hostRoot && s.since.IsZero() && !s.all {
+// logsOfNodes takes the logs of the nodes below --root, each under its name and, where there
+// are several, with its folder in front.
+func (p *program) logsOfNodes(f auditFlags, s *logSources, nodes judgedNodes) error {
+	if slices.Equal(f.roots, []string{hostRoot}) && s.since.IsZero() && !s.all {
 		s.since = s.now.Add(-hourAgo)
 	}
+	for i, root := range f.roots {
+		own := &logSources{since: s.since, follow: s.follow}
+		node := ""
+		if len(f.roots) > 1 {
+			own.root, node = filepath.ToSlash(filepath.Clean(root)), nodes.result.Nodes[i].Name
+		}
+		if err := p.logsOfNode(own, root, node, nodes.inventories[i]); err != nil {
+			return err
+		}
+		s.trees, s.list, s.again, s.notes = append(s.trees, own.trees...), append(s.list, own.list...), append(s.again, own.again...), append(s.notes, own.notes...)
+	}
+	return nil
+}
+
+// logsOfNode takes the logs of a node: of its pods, of its components, and of its journal.
+func (p *program) logsOfNode(s *logSources, root, node string, inv *inventory.Inventory) error {
 	t, err := inventory.OpenTree(root)
 	if err != nil {
 		return err
 	}
 	s.trees = append(s.trees, t)
-	s.host = nil // paths are the node's own
 	dangling := 0
 	look := func() []logSource {
 		files, more := t.Files(podLogs, maxLogs)
@@ -336,15 +352,23 @@ func (p *program) logsOfNode(f auditFlags, s *logSources, nodes []*inventory.Inv
 			}
 			return f.State == inventory.DanglingLink || f.State == inventory.NotRegular || f.State == inventory.Readable && !logs.Candidate(f.Path)
 		})
-		return s.sources(t, podLogs, append(files, componentLogs(t)...), more)
+		return ofNode(node, s.sources(t, podLogs, append(files, componentLogs(t)...), more))
 	}
 	s.list = append(s.list, look()...)
 	s.again = append(s.again, look)
 	if dangling > 0 {
-		s.note("%s: links to logs that are not there: %d", podLogs, dangling)
+		s.note("%s: links to logs that are not there: %d", s.shown(podLogs), dangling)
 	}
-	p.journals(s, t, root, unitsOf(nodes))
+	s.list = append(s.list, ofNode(node, p.journals(s, t, root, unitsOf(inv)))...)
 	return nil
+}
+
+// ofNode are logs of a node.
+func ofNode(node string, all []logSource) []logSource {
+	for i := range all {
+		all[i].node = node
+	}
+	return all
 }
 
 // podLogs is where the kubelet has the logs of pods (kubernetes pkg/kubelet/kuberuntime,

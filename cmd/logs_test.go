@@ -18,7 +18,7 @@ func TestUnitsOfJournal(t *testing.T) {
 	for _, unit := range []string{"etcd@main.service", "own-apiserver.service", "kubelet.service", "*.service", "-x.service", "--vacuum-size=1.service", "a b.service", "etcd", "", "x\n.service", "[a].service", "/bin/x.service"} {
 		inv.Components = append(inv.Components, inventory.Component{Name: "etcd", Unit: unit})
 	}
-	units := program.UnitsOf([]*inventory.Inventory{inv})
+	units := program.UnitsOf(inv)
 	if !slices.Contains(units, "containerd.service") {
 		t.Errorf("containerd is not among %q", units)
 	}

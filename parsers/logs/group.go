@@ -55,7 +55,7 @@ func (r *Reader) take(l Line, raw []byte, c *Count) {
 func (r *Reader) group(e *Event, at time.Time, raw []byte) {
 	e.Peer = peerOf(e)
 	key := strings.Join(append([]string{
-		e.At.Host, e.At.Component, string(e.Kind), string(e.Direction), peerHost(e.Peer), e.Name, e.Candidate,
+		e.At.Node, e.At.Host, e.At.Component, string(e.Kind), string(e.Direction), peerHost(e.Peer), e.Name, e.Candidate,
 		e.Bound.String(), normal(e.Message),
 	}, e.Valid...), "\x00")
 	i, known := r.groups[key]
@@ -91,7 +91,7 @@ func widen(first, last *time.Time, at time.Time) {
 
 // use keeps the last file that a program said it uses for a setting.
 func (r *Reader) use(u Use) {
-	key := strings.Join([]string{u.At.Host, u.At.Component, u.Setting}, "\x00")
+	key := strings.Join([]string{u.At.Node, u.At.Host, u.At.Component, u.Setting}, "\x00")
 	i, known := r.uses[key]
 	switch {
 	case !known && len(r.digest.Uses) >= maxGroups:

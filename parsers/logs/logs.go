@@ -13,6 +13,8 @@ import "time"
 type Line struct {
 	// Source is the name of the file, or - for the standard input.
 	Source string
+	// Node is the node that the source was told to be of; "" for none.
+	Node string
 	// Number counts the lines of the source from 1; it is that of the first where the
 	// line was split into several.
 	Number int64
@@ -80,7 +82,7 @@ type Digest struct {
 	Sources []Source
 }
 
-// Group is what several lines say alike: of one host and component, with one kind,
+// Group is what several lines say alike: of one node, host and component, with one kind,
 // direction, peer, certificate and message, but for numbers.
 type Group struct {
 	// Event is what the first line that was read of them says; Peer is without the port

@@ -39,8 +39,11 @@ func NewReader(o Options) *Reader {
 // Read reads a log to its end. name is that of its file, which may say who wrote it. What
 // gzip or bzip2 packed is unpacked, whatever its name. What cannot be read is a problem of
 // the source; what was read before it counts.
-func (r *Reader) Read(name string, in io.Reader) {
-	s := r.Source(name)
+func (r *Reader) Read(name string, in io.Reader) { r.ReadOf("", name, in) }
+
+// ReadOf is Read for a log of a node, whose lines have its name in [Line.Node].
+func (r *Reader) ReadOf(node, name string, in io.Reader) {
+	s := r.SourceOf(node, name)
 	defer s.Close()
 	head := bufio.NewReaderSize(in, 4096)
 	text, err := unpacked(head)

@@ -27,6 +27,8 @@ const (
 type SourceReader struct {
 	r      *Reader
 	source Source
+	// node is the one that the log is of; "" for none.
+	node string
 	// component is that of the name, and sure says that it is a container's, whose lines
 	// are of nobody else.
 	component string
@@ -74,8 +76,11 @@ type part struct {
 
 // Source begins to read a log. name is that of its file, which may say who wrote it; - is
 // the standard input. Several may be read at the same time, by one goroutine.
-func (r *Reader) Source(name string) *SourceReader {
-	s := &SourceReader{r: r, source: Source{Name: name}}
+func (r *Reader) Source(name string) *SourceReader { return r.SourceOf("", name) }
+
+// SourceOf is Source for a log of a node, whose lines have its name in [Line.Node].
+func (r *Reader) SourceOf(node, name string) *SourceReader {
+	s := &SourceReader{r: r, source: Source{Name: name}, node: node}
 	s.component, s.sure = componentOfPath(name)
 	r.sources = append(r.sources, s)
 	return s
@@ -374,7 +379,7 @@ func (s *SourceReader) lineOf(l layer, before []byte) (Line, *Count) {
 	in := s.unwrap(l, true)
 	t := s.writer(in)
 	s.note(in.text)
-	line := Line{Source: s.source.Name, Number: s.at, Host: nameOf(in.host), Component: t.Component, Text: clean(in.text)}
+	line := Line{Source: s.source.Name, Node: s.node, Number: s.at, Host: nameOf(in.host), Component: t.Component, Text: clean(in.text)}
 	if in.timed {
 		line.Time = in.Time
 		s.timed, s.timedAt, s.looked = in.Time, s.at, s.source.Lines
@@ -424,7 +429,7 @@ func (s *SourceReader) addPart(l layer) {
 		first.rest = nil
 		in := s.unwrap(first, true)
 		*p = part{text: p.text[:0], open: true, tally: s.writer(in)}
-		p.line = Line{Source: s.source.Name, Number: s.at, Host: nameOf(in.host), Component: p.tally.Component}
+		p.line = Line{Source: s.source.Name, Node: s.node, Number: s.at, Host: nameOf(in.host), Component: p.tally.Component}
 		if in.timed {
 			p.line.Time = in.Time
 		}
