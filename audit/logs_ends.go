@@ -31,7 +31,7 @@ func (t *LogTies) writerOf(at logs.Line) (*nodeAudit, bool) {
 }
 
 func (t *LogTies) findWriter(at logs.Line) (n *nodeAudit, foreign bool) {
-	if n := t.nodeNamed(at.Node); at.Node != "" && n != nil {
+	if n := t.nodeNamed(at.Node); at.Node != "" && n != nil && (at.Host == "" || n.isCalled(at.Host) || n.isNameless()) {
 		return n, false
 	}
 	if at.Host == "" {

@@ -197,6 +197,33 @@ func TestJournalExport(t *testing.T) {
 		`lines of "": 4, 0, 0`, `lines of "etcd": 1, 1, 0`, "-: text, 7 lines")
 }
 
+// verbosely is what journalctl -o verbose, of systemd 252, prints of three entries in another
+// zone than UTC: the first has a message of two lines, the second one that it takes for bytes.
+const verbosely = `Sun 2026-09-20 18:30:37.000000 CEST [s=39e696;i=1;b=0123;m=f4241;t=65beca7452540;x=7263]
+    _HOSTNAME=cp1
+    SYSLOG_IDENTIFIER=kubelet
+    MESSAGE=two lines
+            ` + unknownAuthority + `
+    _PID=700
+Sun 2026-09-20 18:30:38.000000 CEST [s=39e696;i=2;b=0123;m=f4242;t=65beca7546780;x=7263]
+    SYSLOG_IDENTIFIER=kubelet
+    MESSAGE=[90B blob data]
+Sun 2026-09-20 18:30:39.000000 CEST [s=39e696;i=3;b=0123;m=f4243;t=65beca763a9c0;x=7263]
+    CODE_FILE=a
+              MESSAGE=` + unknownAuthority + `
+    SYSLOG_IDENTIFIER=etcd
+    MESSAGE=` + unknownAuthority + `
+`
+
+func TestJournalVerbose(t *testing.T) {
+	tells(t, digestOf(Options{}, "-", []byte(verbosely+"-- Boot 0123 --\n2026-09-20T16:30:41Z stderr F "+unknownAuthority)),
+		"event 1× -:4 cp1 kubelet 09-20T16:30:37..09-20T16:30:37 unknown-authority",
+		"event 1× -:14  etcd 09-20T16:30:39..09-20T16:30:39 unknown-authority",
+		"event 1× -:16   09-20T16:30:41..09-20T16:30:41 unknown-authority",
+		`lines of "": 2, 1, 0`, `lines of "etcd": 1, 1, 0`, `lines of "kubelet": 2, 1, 0`,
+		"-: journal-verbose, 16 lines")
+}
+
 func TestWhatIsNoText(t *testing.T) {
 	line := "Sep 20 16:30:37 cp1 etcd: " + unknownAuthority + "\n"
 	event := "event 1× -:%d cp1 etcd 09-20T16:30:37..09-20T16:30:37 unknown-authority"
@@ -477,6 +504,7 @@ func FuzzRead(f *testing.F) {
 	f.Add([]byte("__CURSOR=\n0000000\n00000000"), uint16(1))
 	f.Add([]byte("__CURSOR=\nA\n\x03\x00\x00\x00\x00\x00\x00\x00\nE0920 16:30:36.852849 11 a.go:1] x\nx509\n"), uint16(1))
 	f.Add([]byte(exported), uint16(1))
+	f.Add([]byte(verbosely), uint16(1))
 	f.Add([]byte(following), uint16(1))
 	f.Add([]byte("\xff\xfe"+wide("x509: certificate signed by unknown authority\n")), uint16(3))
 	for _, l := range carriedLines {
