@@ -325,6 +325,18 @@ func (t *LogTies) ofBound(w told) []LogCause {
 	return out
 }
 
+// ofSerial are the findings about the certificate with the serial number that a line gives,
+// wherever it is.
+func (t *LogTies) ofSerial(w told) []LogCause {
+	var out []LogCause
+	for _, f := range t.findingsAt() {
+		if len(w.serials) > 0 && w.explainedBy(f) && slices.ContainsFunc(f.Rows, func(i int) bool { return w.serials[t.result.Certificates[i].SHA256] }) {
+			out = append(out, t.causeOf(f, ""))
+		}
+	}
+	return out
+}
+
 // mayShow reports whether what a line calls, if it says that, may be a server with a
 // certificate: it is on a node in view, or it is one of the names of the certificate.
 func (w told) mayShow(x *x509.Certificate) bool {

@@ -111,7 +111,7 @@ func (t *LogTies) causes(w told, guilty []match) []LogCause {
 	for _, m := range guilty {
 		out = append(out, t.causesOf(m.suspect)...)
 	}
-	for _, find := range []func(told) []LogCause{t.ofObjects, t.ofOwn, t.ofKubelet, t.ofServer, t.ofBound} {
+	for _, find := range []func(told) []LogCause{t.ofSerial, t.ofObjects, t.ofOwn, t.ofKubelet, t.ofServer, t.ofBound} {
 		if len(out) == 0 {
 			out = find(w)
 		}
@@ -260,12 +260,35 @@ func (t *LogTies) explainStranger(w told, e *LogEvent, line string, info logs.Ki
 	if w.caller.host != "" {
 		why = fmt.Sprintf("the client at %s is not in view", clip(w.caller.host))
 	}
-	if w.Direction == logs.Refuses {
+	switch {
+	case len(w.serials) > 0:
+		why = fmt.Sprintf("the certificate with serial number %s is in %s, and by now nothing is wrong with it that the line tells of", w.Serial, joinOr(t.placesOf(w.serials)))
+	case w.Serial != "":
+		why = fmt.Sprintf("no certificate in view has serial number %s: the client is elsewhere, or goes on with one that was replaced", w.Serial)
+	case w.Direction == logs.Refuses:
 		why += ", and none that is shows what the line tells of"
-	} else {
+	default:
 		why += ", and so not what it verifies with; nothing is wrong with what it is shown"
 	}
 	e.Meaning, e.Next = sentences(line, sentence(why)), t.lookNext(w, *e, info)
+}
+
+// placesOf are the files that hold some certificates.
+func (t *LogTies) placesOf(sums map[string]bool) []string {
+	var out []string
+	for _, c := range t.result.Certificates {
+		if sums[c.SHA256] {
+			out = union(out, []string{c.Path + on(c.Node)})
+		}
+	}
+	return out
+}
+
+func on(node string) string {
+	if node == "" {
+		return ""
+	}
+	return " on " + node
 }
 
 // explainUnseen says that an end that matters is not in view.
@@ -531,7 +554,7 @@ func onNode(n *nodeAudit) string {
 	if n == nil {
 		return ""
 	}
-	return " on " + n.name
+	return on(n.name)
 }
 
 // changed is the last time at which something of what two ends show and verify with was

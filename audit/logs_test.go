@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"math/big"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -612,6 +613,52 @@ func TestEventsOfOneCause(t *testing.T) {
 			}
 			if diff := gocmp.Diff(tt.want, got); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
+			}
+		})
+	}
+}
+
+// The serial number that the API server gives of a certificate names it: of several that
+// ended at one time it is that one, and none that is here where nothing has it.
+func TestSerialNumberOfARefusedCertificate(t *testing.T) {
+	refuses := func(why, serial string) map[string]string {
+		return map[string]string{"kube-apiserver.log": `E` + klogTime + `authentication.go:76] "Unable to authenticate the request" err="[` + why + `, verifying certificate SN=` + serial + `, SKID=, AKID= failed: ` + why + `]"` + "\n"}
+	}
+	ended := strings.TrimPrefix(expiredGo, "tls: failed to verify certificate: ")
+	const unknown = "x509: certificate signed by unknown authority"
+	both := func(c *fixtures.Cluster) {
+		for i, name := range []string{"/controller-manager.conf", "/scheduler.conf"} {
+			c.Reissue(etc+name, endedBefore)
+			c.Reissue(etc+name, func(s *fixtures.Spec) { s.Serial = big.NewInt(4100 + int64(i)) })
+		}
+	}
+	for _, tt := range []struct {
+		name   string
+		change func(*fixtures.Cluster)
+		files  map[string]string
+		want   string
+		means  string
+	}{
+		{"the first", both, refuses(ended, "4100"), "critical expired: kube-apiserver refuses kube-controller-manager: cause, validity/expired /etc/kubernetes/controller-manager.conf", ""},
+		{"the second", both, refuses(ended, "4101"), "critical expired: kube-apiserver refuses kube-scheduler: cause, validity/expired /etc/kubernetes/scheduler.conf", ""},
+		{"of elsewhere", both, refuses(unknown, "4102"), "warning unknown-authority: kube-apiserver refuses : elsewhere",
+			"No certificate in view has serial number 4102: the client is elsewhere, or goes on with one that was replaced."},
+		{"one that nothing is wrong with", func(c *fixtures.Cluster) {
+			c.Reissue(etc+"/scheduler.conf", func(s *fixtures.Spec) { s.Serial = big.NewInt(4101) })
+		}, refuses(unknown, "4101"), "warning unknown-authority: kube-apiserver refuses : elsewhere",
+			"The certificate with serial number 4101 is in /etc/kubernetes/scheduler.conf on cp-1, and by now nothing is wrong with it that the line tells of."},
+		{"of another CA", func(c *fixtures.Cluster) {
+			c.NewCA("other", fixtures.Spec{CommonName: "kubernetes"})
+			c.Reissue(etc+"/scheduler.conf", func(s *fixtures.Spec) { s.Serial, s.Signer = big.NewInt(4101), "other" })
+		}, refuses(unknown, "4101"), "critical unknown-authority: kube-apiserver refuses kube-scheduler: cause, chain/untrusted /etc/kubernetes/scheduler.conf", ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			c := fixtures.ControlPlane(fixtures.Options{})
+			tt.change(c)
+			l := explainLogs(t, []fixtures.Node{c.Node}, tt.files)
+			if len(l.Events) != 1 || tied(l.Events[0]) != tt.want || !strings.Contains(l.Events[0].Meaning, tt.means) {
+				t.Errorf("got %s\n%+v\nwant %s: %s", tied(l.Events[0]), l.Events, tt.want, tt.means)
 			}
 		})
 	}

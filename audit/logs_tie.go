@@ -3,6 +3,7 @@ package audit
 import (
 	"cmp"
 	"crypto/x509"
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -278,6 +279,9 @@ type told struct {
 	program string
 	// called is the other end of a client's line, and caller that of a server's.
 	called, caller remote
+	// serials are the certificates in view with the serial number that the line gives, by
+	// their SHA-256; nil for none.
+	serials map[string]bool
 }
 
 func (t *LogTies) told(g logs.Group) told {
@@ -292,7 +296,34 @@ func (t *LogTies) told(g logs.Group) told {
 	if g.Side != logs.Client {
 		w.caller = t.remoteOf(w.node, g.Peer, false)
 	}
+	w.serials = t.numbered(g.Serial, g.KeyID)
 	return w
+}
+
+// numbered are the certificates with a serial number, which is one alone for each CA (RFC
+// 5280, 4.1.2.2), by their SHA-256; keyID is that of the key that signed them, "" for any.
+func (t *LogTies) numbered(serial, keyID string) map[string]bool {
+	var out map[string]bool
+	for sum, x := range t.certs {
+		if serial == "" || x == nil || x.SerialNumber.String() != serial || keyID != "" && len(x.AuthorityKeyId) > 0 && colons(x.AuthorityKeyId) != keyID {
+			continue
+		}
+		if out == nil {
+			out = map[string]bool{}
+		}
+		out[sum] = true
+	}
+	return out
+}
+
+// colons are bytes as the API server writes them.
+func colons(b []byte) string {
+	return strings.ReplaceAll(strings.ToUpper(fmt.Sprintf("% x", b)), " ", ":")
+}
+
+// isAnother reports whether the serial number of a line is not that of a certificate.
+func (w told) isAnother(x *x509.Certificate) bool {
+	return w.Serial != "" && (x == nil || x.SerialNumber.String() != w.Serial)
 }
 
 // ofPeople are programs that call the API server with the kubeconfigs of people.
@@ -438,7 +469,7 @@ func (t *LogTies) matches(w told) (guilty, others []match) {
 	best, rest := 0, 0
 	for _, s := range t.suspectsOf(w) {
 		fit := w.fits(s)
-		if fit == 0 {
+		if fit == 0 || len(w.serials) > 0 && w.isAnother(s.presented) {
 			continue
 		}
 		m := match{suspect: s, fit: fit}
@@ -449,6 +480,9 @@ func (t *LogTies) matches(w told) (guilty, others []match) {
 		}
 		if m.guilty && w.isStranger(s) && !detail && !s.isOwnFault() {
 			m.guilty = false // whose certificate it is nobody knows
+		}
+		if m.guilty && w.isAnother(s.presented) && !detail {
+			m.guilty = false
 		}
 		if m.guilty {
 			best = max(best, m.fit)

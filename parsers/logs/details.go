@@ -279,6 +279,25 @@ func absent(_ *Event, m *match) bool {
 	return true
 }
 
+// refusedCertificate are the serial number of a certificate that the API server refused, and
+// the key of its issuer; "" for none (k8s.io/apiserver pkg/authentication/request/x509,
+// certificateIdentifier).
+func refusedCertificate(text string) (serial, keyID string) {
+	_, rest, ok := strings.Cut(text, "verifying certificate SN=")
+	if !ok {
+		return "", ""
+	}
+	serial, rest, _ = strings.Cut(rest, ",")
+	if serial == "" || strings.Trim(serial, "0123456789") != "" || len(serial) > maxSerial {
+		return "", ""
+	}
+	_, keyID, _ = strings.Cut(rest, " AKID=")
+	return serial, before(keyID, " ")
+}
+
+// maxSerial is how many digits a serial number of 20 bytes has (RFC 5280, 4.1.2.2).
+const maxSerial = 49
+
 // certificateEndings are those of files with certificates, keys or credentials.
 var certificateEndings = []string{".crt", ".key", ".pem", ".cer", ".cert", ".pub", ".p12", ".pfx", ".jks", ".csr", ".crl", ".der", "kubeconfig", ".kubeconfig"}
 

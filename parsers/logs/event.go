@@ -87,6 +87,9 @@ type Event struct {
 	// Clock is the time at which the certificate was judged, and Bound the end or
 	// begin of its validity; zero where the line does not say.
 	Clock, Bound time.Time
+	// Serial is the serial number of the certificate, decimal, and KeyID the identifier of its
+	// issuer's key, hexadecimal with colons; "" where the line does not say.
+	Serial, KeyID string
 	// Candidate is the name of the CA that looked like the issuer and did not sign.
 	Candidate string
 	// Paths are the files that the line names.

@@ -56,7 +56,7 @@ func (r *Reader) group(e *Event, at time.Time, raw []byte) {
 	e.Peer = peerOf(e)
 	key := strings.Join(append([]string{
 		e.At.Node, e.At.Host, e.At.Component, string(e.Kind), string(e.Direction), peerHost(e.Peer), e.Name, e.Candidate,
-		e.Bound.String(), normal(e.Message),
+		e.Bound.String(), e.Serial, normal(e.Message),
 	}, e.Valid...), "\x00")
 	i, known := r.groups[key]
 	if !known {
