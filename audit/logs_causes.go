@@ -121,7 +121,7 @@ func (t *LogTies) ofFiles(w told) []LogCause {
 	if w.foreign || w.node == nil && len(w.Paths) == 0 {
 		return nil
 	}
-	checks, paths := kindChecks[w.Kind], w.Paths
+	checks, paths := kindChecks[w.Kind], w.files()
 	if w.node != nil {
 		paths = w.node.ledTo(w.program, paths)
 	}
@@ -129,12 +129,43 @@ func (t *LogTies) ofFiles(w told) []LogCause {
 		if len(paths) > 0 {
 			return slices.Contains(checks, f.Check) && slices.ContainsFunc(paths, func(p string) bool { return p == f.Path || strings.HasPrefix(p, f.Path+"/") })
 		}
-		return slices.Contains(checks, f.Check) && (f.Component == w.program || w.program == "" || w.Direction != logs.Own)
+		return slices.Contains(checks, f.Check) && (f.Component == w.program || w.program == "" || w.Direction != logs.Own && w.Kind != logs.KindRotation)
 	}
 	var out []LogCause
 	for _, f := range t.findingsAt(w.node) {
 		if f.isAbout(about) && (f.Severity != Info || len(paths) > 0) {
 			out = append(out, t.causeOf(f, ""))
+		}
+	}
+	return out
+}
+
+// files are those that a line is about: those that it names; of a kubelet that has to ask
+// for its first certificate, those in which it should have one, since the bootstrap kubeconfig
+// that it names is gone once a node has joined.
+func (w told) files() []string {
+	if w.Kind != logs.KindBootstrap || w.node == nil {
+		return w.Paths
+	}
+	if ref, ok := w.node.inv.ReferenceOf(inventory.Kubelet, "kubeconfig"); ok && ref.Path != "" {
+		return w.node.ledTo(inventory.Kubelet, []string{ref.Path})
+	}
+	return w.Paths
+}
+
+// ofSigner are the findings because of which nobody signs what a kubelet asks for.
+func (t *LogTies) ofSigner(w told) []LogCause {
+	if w.Kind != logs.KindRotation || w.node == nil || !strings.Contains(w.Message, "not signed") {
+		return nil
+	}
+	var out []LogCause
+	for _, n := range t.home[w.node].members {
+		for _, f := range t.findingsAt(n) {
+			if f.Severity == Critical && f.isAbout(func(f Finding) bool {
+				return f.Component == inventory.ControllerManager && slices.Contains(kindChecks[logs.KindRequestSigning], f.Check)
+			}) {
+				out = append(out, t.causeOf(f, ""))
+			}
 		}
 	}
 	return out

@@ -111,7 +111,7 @@ func (t *LogTies) causes(w told, guilty []match) []LogCause {
 	for _, m := range guilty {
 		out = append(out, t.causesOf(m.suspect)...)
 	}
-	for _, find := range []func(told) []LogCause{t.ofSerial, t.ofObjects, t.ofOwn, t.ofKubelet, t.ofServer, t.ofBound} {
+	for _, find := range []func(told) []LogCause{t.ofSerial, t.ofObjects, t.ofOwn, t.ofSigner, t.ofKubelet, t.ofServer, t.ofBound} {
 		if len(out) == 0 {
 			out = find(w)
 		}
@@ -390,7 +390,8 @@ func (t *LogTies) soundServer(w told, o Options) []match {
 // explainOwn says what a line means about files that are in order by now.
 func (t *LogTies) explainOwn(w told, e *LogEvent, line string, o Options) {
 	info := infoOf(w.Kind)
-	if w.node == nil || len(w.Paths) == 0 {
+	files := w.files()
+	if w.node == nil || len(files) == 0 {
 		e.Tie = TieElsewhere
 		if w.node != nil && inventory.IsProgram(w.At.Component) {
 			e.Tie = TieOpen
@@ -399,7 +400,7 @@ func (t *LogTies) explainOwn(w told, e *LogEvent, line string, o Options) {
 		return
 	}
 	var changed time.Time
-	for _, p := range w.Paths {
+	for _, p := range files {
 		f, known := w.node.inv.Files[p]
 		if !known || f.State != inventory.Readable {
 			e.Tie = TieElsewhere
@@ -408,7 +409,7 @@ func (t *LogTies) explainOwn(w told, e *LogEvent, line string, o Options) {
 		}
 		changed = latest(changed, latest(f.ModTime, w.node.started(w.At.Component)))
 	}
-	e.Meaning = sentences(line, sentence(strings.Join(clipAll(w.Paths), ", ")+" is there by now, and nothing is wrong with it"))
+	e.Meaning = sentences(line, sentence(strings.Join(clipAll(files), ", ")+" is there by now, and nothing is wrong with it"))
 	e.stale(w, changed)
 	switch {
 	case e.Tie == TieOver:

@@ -663,3 +663,52 @@ func TestSerialNumberOfARefusedCertificate(t *testing.T) {
 		})
 	}
 }
+
+// A kubelet that asks for a certificate in vain is tied to why it has to ask, or to why nobody
+// answers, and to nothing where all is in order.
+func TestLogsOfRequestsForCertificates(t *testing.T) {
+	const (
+		bootstrap = `E` + klogTime + `run.go:72] "command failed" err="failed to run Kubelet: unable to load bootstrap kubeconfig: stat /etc/kubernetes/bootstrap-kubelet.conf: no such file or directory"` + "\n"
+		rotates   = `E` + klogTime + `certificate_manager.go:562] "Unhandled Error" err="kubernetes.io/kube-apiserver-client-kubelet: `
+		asks      = rotates + `Failed while requesting a signed certificate from the control plane: cannot create certificate signing request: `
+		post      = `Post \"https://192.0.2.11:6443/apis/certificates.k8s.io/v1/certificatesigningrequests\": `
+		unsigned  = rotates + `certificate request was not signed: timed out waiting for the condition"` + "\n"
+		current   = kubeletPKI + "/kubelet-client-current.pem"
+	)
+	sound := func(*fixtures.Cluster) {}
+	old := func(c *fixtures.Cluster) {
+		c.Reissue(kubeletPKI+"/kubelet-client-2026-10-24-12-00-00.pem", endedBefore)
+	}
+	for _, tt := range []struct {
+		name   string
+		change func(*fixtures.Cluster)
+		line   string
+		want   string
+	}{
+		{"its certificate ended", old, bootstrap, "critical bootstrap: kubelet own : cause, validity/expired " + current},
+		{"its kubeconfig is gone", func(c *fixtures.Cluster) { c.Node.Remove(etc + "/kubelet.conf") }, bootstrap, "critical bootstrap: kubelet own : cause, files/missing " + etc + "/kubelet.conf"},
+		{"its certificate is gone", func(c *fixtures.Cluster) { c.Node.Remove(current) }, bootstrap, "critical bootstrap: kubelet own : cause, files/missing " + current},
+		{"it has one by now", sound, bootstrap, "critical bootstrap: kubelet own : restart"},
+		{"the API server's ended", func(c *fixtures.Cluster) { c.Reissue(pki+"/apiserver", endedBefore) }, bootstrap, "critical bootstrap: kubelet own : restart"},
+
+		{"asks with one that ended", old, asks + `Unauthorized"` + "\n", "critical rotation: kubelet refused kube-apiserver: cause, validity/expired " + current},
+		{"asks with one that ended, and is told so", old, asks + post + `remote error: tls: expired certificate"` + "\n", "critical expired: kubelet refused kube-apiserver: cause, validity/expired " + current},
+		{"asks a server whose certificate ended", func(c *fixtures.Cluster) { c.Reissue(pki+"/apiserver", endedBefore) }, asks + post + expiredGo + `"` + "\n", "critical expired: kubelet refuses kube-apiserver: cause, validity/expired /etc/kubernetes/pki/apiserver.crt"},
+		{"asks in vain", sound, asks + `Unauthorized"` + "\n", "warning rotation: kubelet refused kube-apiserver: open"},
+
+		{"nobody can sign", func(c *fixtures.Cluster) { c.WriteKey(pki+"/ca.key", "other") }, unsigned, "critical rotation: kubelet refused kube-apiserver: cause, chain/signing-bundle /etc/kubernetes/pki/ca.crt"},
+		{"who signs is refused", func(c *fixtures.Cluster) { c.Reissue(etc+"/controller-manager.conf", endedBefore) }, unsigned, "critical rotation: kubelet refused kube-apiserver: cause, validity/expired /etc/kubernetes/controller-manager.conf"},
+		{"nobody signs", sound, unsigned, "warning rotation: kubelet refused kube-apiserver: open"},
+		{"nobody signs, and the scheduler's ended", func(c *fixtures.Cluster) { c.Reissue(etc+"/scheduler.conf", endedBefore) }, unsigned, "warning rotation: kubelet refused kube-apiserver: open"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			c := fixtures.ControlPlane(fixtures.Options{})
+			tt.change(c)
+			l := explainLogs(t, []fixtures.Node{c.Node}, map[string]string{"kubelet.log": tt.line})
+			if len(l.Events) != 1 || tied(l.Events[0]) != tt.want {
+				t.Errorf("got %s\n%+v\nwant %s", tied(l.Events[0]), l.Events, tt.want)
+			}
+		})
+	}
+}
