@@ -707,7 +707,10 @@ func (t *LogTies) nodeNamed(name string) *nodeAudit {
 func programsOf(parties []party) []string {
 	var names []string
 	for _, p := range parties {
-		names = union(names, []string{p.component + onNode(p.node)})
+		known := slices.ContainsFunc(parties, func(o party) bool { return o.component == p.component && o.node != nil })
+		if p.node != nil || !known {
+			names = union(names, []string{p.component + onNode(p.node)})
+		}
 	}
 	if names == nil {
 		return []string{"what goes on with it"}
