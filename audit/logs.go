@@ -158,6 +158,11 @@ func (t *LogTies) Explain(d logs.Digest) Logs {
 	for _, w := range t.lines {
 		out.Events = append(out.Events, t.explain(w, t.options))
 	}
+	for i, w := range t.lines { // what the other end tells may be why
+		if other := t.otherLine(w, out.Events[i]); other >= 0 && out.Events[i].Cause == "" {
+			out.Events[i].Cause = out.Events[other].Cause
+		}
+	}
 	slices.SortStableFunc(out.Events, compareLogEvents)
 	for _, c := range d.Components {
 		out.Components = append(out.Components, LogCount(c))

@@ -8,8 +8,8 @@ import (
 )
 
 // LogEntry are the events of one cause, at least one, the worst first. Those that the cause
-// may explain, and does not for certain, are the last: their Tie is [TieOpen], and they
-// have no Causes.
+// may explain, and does not for certain, are the last: their Tie is [TieOpen] or
+// [TieElsewhere], and they have no Causes.
 type LogEntry []LogEvent
 
 // Entries are the events by what explains them, [LogEvent.Cause]; the others are an entry

@@ -330,10 +330,19 @@ func otherEndWords(other logs.Group) string {
 // otherEnd returns the event by which the other end of a line tells why it refused the
 // writer, if it wrote one at the same time.
 func (t *LogTies) otherEnd(w told, e LogEvent) (logs.Group, bool) {
-	if w.Direction != logs.Refused || w.Kind != logs.KindBadCertificate && w.Kind != logs.KindUnauthorized && w.Kind != logs.KindUnsupportedCertificate {
+	i := t.otherLine(w, e)
+	if i < 0 {
 		return logs.Group{}, false
 	}
-	i := slices.IndexFunc(t.lines, func(g told) bool {
+	return t.lines[i].Group, true
+}
+
+// otherLine is the index of the line of [LogTies.otherEnd]; -1 for none.
+func (t *LogTies) otherLine(w told, e LogEvent) int {
+	if w.Direction != logs.Refused || w.Kind != logs.KindBadCertificate && w.Kind != logs.KindUnauthorized && w.Kind != logs.KindUnsupportedCertificate {
+		return -1
+	}
+	return slices.IndexFunc(t.lines, func(g told) bool {
 		if g.Direction != logs.Refuses || g.Side == w.Side || w.isApart(g) && (w.isLoopback() || isLoopback(w.called.host)) || !w.isBeside(g) {
 			return false
 		}
@@ -346,10 +355,6 @@ func (t *LogTies) otherEnd(w told, e LogEvent) (logs.Group, bool) {
 		}
 		return peer != "" && g.At.Component == peer
 	})
-	if i < 0 {
-		return logs.Group{}, false
-	}
-	return t.lines[i].Group, true
 }
 
 // isBeside reports whether other lines were written at the same time.

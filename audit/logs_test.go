@@ -588,6 +588,23 @@ func TestEventsOfOneCause(t *testing.T) {
 				"warning expired: curl refuses : open"},
 			{"warning unknown-authority: etcd refuses : elsewhere"},
 		}},
+		{"an alert of somebody whose address is not known", expired, map[string]string{
+			"kube-controller-manager.log": lease(expiredGo),
+			"kube-apiserver.log":          "I" + klogTime + "log.go:245] " + tlsError + "198.51.100.9:51234: remote error: tls: bad certificate\n",
+		}, [][]string{
+			{"critical expired: kube-controller-manager refuses kube-apiserver: cause, validity/expired /etc/kubernetes/pki/apiserver.crt",
+				"critical bad-certificate: kube-apiserver refused : cause, validity/expired /etc/kubernetes/pki/apiserver.crt"},
+		}},
+		{"an alert of somebody beside a client with another CA", func(c *fixtures.Cluster) {
+			c.NewCA("old", fixtures.Spec{CommonName: "kubernetes"})
+			c.Node.Replace(etc+"/controller-manager.conf", "authority-data: "+base64.StdEncoding.EncodeToString(c.CertificatePEM(fixtures.CA)), "authority-data: "+base64.StdEncoding.EncodeToString(c.CertificatePEM("old")))
+		}, map[string]string{
+			"kube-controller-manager.log": lease(unknownGo),
+			"kube-apiserver.log":          "I" + klogTime + "log.go:245] " + tlsError + "198.51.100.9:51234: remote error: tls: bad certificate\n",
+		}, [][]string{
+			{"critical unknown-authority: kube-controller-manager refuses kube-apiserver: cause, connections/server-untrusted /etc/kubernetes/controller-manager.conf",
+				"warning bad-certificate: kube-apiserver refused : elsewhere"},
+		}},
 		{"a process that goes on with what was", sound, map[string]string{
 			"kube-apiserver.log": toEtcdLine + `"transport: authentication handshake failed: ` + expiredGo + `"` + "\n",
 			"etcd.log":           etcdRejects + `"remote error: tls: bad certificate"}` + "\n",

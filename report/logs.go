@@ -158,7 +158,7 @@ func saying(e audit.LogEvent) string {
 // perhaps is a text about an event of an entry, which says so where the cause is not
 // certain.
 func perhaps(e audit.LogEvent, text string) string {
-	if e.Cause != "" && e.Tie == audit.TieOpen {
+	if e.Cause != "" && (e.Tie == audit.TieOpen || e.Tie == audit.TieElsewhere) {
 		return "perhaps " + text
 	}
 	return text
