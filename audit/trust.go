@@ -84,6 +84,9 @@ func bundleOf(inv *inventory.Inventory, ref inventory.Reference) bundle {
 // for, is no matter of time and stands. The nil error means that there is a
 // chain; one that [isUnverified] knows, that it was not looked for.
 func (s *signatures) verify(cert *x509.Certificate, chain []*x509.Certificate, b bundle, now time.Time) error {
+	if slices.ContainsFunc(b.certs, func(ca *x509.Certificate) bool { return s.chained[signature{ca, cert}] }) {
+		return nil
+	}
 	var fault error
 	for _, at := range instants(cert, chain, b.certs, now) {
 		err := s.build(cert, chain, b.certs, x509.VerifyOptions{CurrentTime: at, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}})

@@ -90,6 +90,9 @@ type signatures struct {
 	// extra is added to maxWork.
 	extra, spent int
 	made         map[signature]bool
+	// chained are the certificates that crypto/x509 has built a chain from to the CA that
+	// signed them, which is its end, at some instant and for some usage.
+	chained map[signature]bool
 	// known are those of all nodes and of an earlier run.
 	known *verdicts
 	// exhausted says that the work was used up; passed, why something was not
@@ -109,7 +112,7 @@ func newSignatures(objects int, known *verdicts, late func() bool) signatures {
 	if known == nil {
 		known = newVerdicts(nil)
 	}
-	return signatures{made: map[signature]bool{}, known: known, extra: workPerObject * objects, late: late}
+	return signatures{made: map[signature]bool{}, chained: map[signature]bool{}, known: known, extra: workPerObject * objects, late: late}
 }
 
 // signature is a certificate behind the one that may have signed it; without that, the
@@ -352,7 +355,8 @@ func (s *signatures) buildTo(cert *x509.Certificate, chain, roots []*x509.Certif
 	if o.Intermediates = pool(t.between); !system {
 		o.Roots = pool(t.trusted)
 	}
-	_, err := t.cert.Verify(o)
+	chains, err := t.cert.Verify(o)
+	s.noteChains(chains)
 	for _, why := range []string{t.whyTrusted, t.whyBetween} {
 		if err != nil && why != "" && isUnknownAuthority(err) {
 			s.passed = why
@@ -360,6 +364,24 @@ func (s *signatures) buildTo(cert *x509.Certificate, chain, roots []*x509.Certif
 		}
 	}
 	return err
+}
+
+// noteChains remembers the signatures that crypto/x509 has checked to build chains, but
+// those of copies.
+func (s *signatures) noteChains(chains [][]*x509.Certificate) {
+	if s.lasts != nil {
+		return
+	}
+	for _, chain := range chains {
+		for i, ca := range chain[1:] {
+			link := signature{ca, chain[i]}
+			s.known.note(link, true)
+			s.made[link] = true
+		}
+		if len(chain) == 2 {
+			s.chained[signature{chain[1], chain[0]}] = true
+		}
+	}
 }
 
 // trial is a chain that is to be built.

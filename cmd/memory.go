@@ -8,7 +8,7 @@ import (
 
 // firstCollection is the memory at which a run that was thought to be short
 // begins to collect garbage after all.
-const firstCollection = 32 << 20
+const firstCollection = 192 << 20
 
 // maxMemory is what a run tries to stay below, unless GOMEMLIMIT says otherwise, by
 // collecting more often: five thousand nodes fit into it.
