@@ -87,6 +87,12 @@ func (s *signatures) verify(cert *x509.Certificate, chain []*x509.Certificate, b
 	if slices.ContainsFunc(b.certs, func(ca *x509.Certificate) bool { return s.chained[signature{ca, cert}] }) {
 		return nil
 	}
+	if slices.Contains(cert.ExtKeyUsage, x509.ExtKeyUsageClientAuth) {
+		// As servers will ask: what holds for one usage and today holds for any.
+		if err := s.build(cert, chain, b.certs, x509.VerifyOptions{CurrentTime: now, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}); err == nil || isUnverified(err) {
+			return err
+		}
+	}
 	var fault error
 	for _, at := range instants(cert, chain, b.certs, now) {
 		err := s.build(cert, chain, b.certs, x509.VerifyOptions{CurrentTime: at, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}})
