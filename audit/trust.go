@@ -103,8 +103,16 @@ func (s *signatures) verify(cert *x509.Certificate, chain []*x509.Certificate, b
 			fault = err
 		}
 	}
-	if isExpiry(fault) && slices.ContainsFunc(b.certs, func(ca *x509.Certificate) bool { return s.signed(ca, cert) }) {
-		return nil
+	if !isExpiry(fault) {
+		return fault
+	}
+	for _, ca := range b.certs {
+		switch made, known := s.verdict(ca, cert); {
+		case made:
+			return nil
+		case !known:
+			fault = unverified{strings.Join(s.left(), "; ")}
+		}
 	}
 	return fault
 }

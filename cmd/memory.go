@@ -4,6 +4,8 @@ import (
 	"runtime"
 	"runtime/debug"
 	"sync"
+
+	"certaudit/audit"
 )
 
 // firstCollection is the memory at which a run that was thought to be short
@@ -31,3 +33,15 @@ var collectLate = sync.OnceFunc(func() {
 		debug.SetGCPercent(percent * 2 / 3)
 	}, limit)
 })
+
+// manyRows are so many certificates of a result that what they were found in takes much
+// memory.
+const manyRows = 2000
+
+// forgetAudited collects what a result was made of, once nothing else needs it: a report of
+// many nodes takes as much memory again.
+func forgetAudited(r audit.Result) {
+	if len(r.Certificates) >= manyRows {
+		runtime.GC()
+	}
+}
