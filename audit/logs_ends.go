@@ -50,6 +50,25 @@ func (t *LogTies) findWriter(at logs.Line) (n *nodeAudit, foreign bool) {
 	return nil, true
 }
 
+// HostOf is the name of the node that the path of a log has, as a folder or behind that of a
+// component, as static pods are called; "" for none, and where there are not several nodes.
+func (t *LogTies) HostOf(source string) string {
+	if len(t.nodes) < 2 {
+		return ""
+	}
+	for part := range strings.FieldsFuncSeq(source, func(r rune) bool { return r == '/' || r == '\\' || r == '_' }) {
+		part = strings.TrimSuffix(part, ".log")
+		for _, n := range t.nodes {
+			name := cmp.Or(n.ownName(), n.name)
+			component, ok := strings.CutSuffix(part, "-"+name)
+			if part == name || ok && inventory.IsProgram(component) {
+				return name
+			}
+		}
+	}
+	return ""
+}
+
 // isNameless reports whether nothing in the files of the node says what its host is called.
 func (n *nodeAudit) isNameless() bool {
 	own := n.ownName()

@@ -290,7 +290,7 @@ func (t *LogTies) lookNext(w told, e LogEvent, info logs.KindInfo) string {
 	if the, ok := strings.CutPrefix(next, "The "); ok {
 		next = "Look at the " + the
 	}
-	if host, port := parsers.HostOf(w.Peer), parsers.PortOf(w.Peer); host != "" && w.Side == logs.Client && w.Direction == logs.Refuses {
+	if host, port := parsers.HostOf(w.Peer), parsers.PortOf(w.Peer); host != "" && host != w.Peer && w.Side == logs.Client && w.Direction == logs.Refuses {
 		next = sentences(next, fmt.Sprintf("certaudit inspect %s shows what is presented there.", parsers.Bracketed(clip(host))+":"+cmp.Or(port, "443")))
 	}
 	return cmp.Or(next, "Look at the files of both ends: certaudit audit on their nodes.")

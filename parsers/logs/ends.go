@@ -30,7 +30,7 @@ var servers = []frame{
 
 // clients are wordings of who called, of which those with an address count where they
 // are nearest before the failure. Sources: net/url Error, net.OpError; grpc-go
-// clientconn.go and resolver_conn_wrapper.go, credentials; etcd rafthttp/probing_status.go.
+// clientconn.go and resolver_conn_wrapper.go, credentials; etcd rafthttp/probing_status.go, stream.go.
 var clients = []frame{
 	{"https://", Client, func(rest string) string { return hostOf("https://", rest) }},
 	{`{Addr: "`, Client, quoted},
@@ -39,11 +39,13 @@ var clients = []frame{
 	{"Failed to dial ", Client, func(rest string) string { return before(rest, ": ") }},
 	{"endpoints://", Client, target}, {"endpoint://", Client, target},
 	{"health check for peer ", Client, func(rest string) string { return before(rest, " ") }},
+	{"failed to dial ", Client, func(rest string) string { return before(rest, " on stream") }},
 }
 
 // calls are further wordings of who called, anywhere in the line.
 var calls = []frame{
 	{"prober detected unhealthy status", Client, func(rest string) string { return field(rest, `"remote-peer-id":"`) }},
+	{"peer became inactive", Client, func(rest string) string { return field(rest, `"peer-id":"`) }},
 	{"in connection to ", Client, func(rest string) string { return before(strings.TrimSpace(rest), " ") }},
 	{"Unable to connect to the server", Client, nil}, {"authentication handshake failed", Client, nil}, {"error reading server preface", Client, nil},
 	{"failed to verify certificate", Client, nil}, {"curl: (", Client, nil}, {"process_server_certificate", Client, nil}, {"SSLCertVerificationError", Client, nil}, {"urlopen error", Client, nil}, {"createTransport failed", Client, nil},
