@@ -102,7 +102,7 @@ func (t *LogTies) causesOf(s *suspect) []LogCause {
 var kindChecks = map[logs.Kind][]string{
 	logs.KindExpired:              {"validity/expired"},
 	logs.KindNotYetValid:          {"validity/not-yet-valid"},
-	logs.KindKeyMismatch:          {"keys/mismatch"},
+	logs.KindKeyMismatch:          {"keys/mismatch", "chain/signing-bundle"},
 	logs.KindMalformed:            {"files/malformed", "input/undecodable", "keys/mismatch"},
 	logs.KindFileMissing:          {"files/missing", "files/dangling-link", "kubelet/serving-unapproved", "kubelet/link"},
 	logs.KindFileUnreadable:       {"files/permissions", "input/unreadable"},
@@ -122,19 +122,56 @@ func (t *LogTies) ofFiles(w told) []LogCause {
 		return nil
 	}
 	checks, paths := kindChecks[w.Kind], w.Paths
+	if w.Kind == logs.KindBootstrap {
+		paths = nil // the file that the line names is gone for good: the client certificate is what matters
+	}
 	if w.node != nil {
 		paths = w.node.ledTo(w.program, paths)
 	}
-	about := func(f Finding) bool {
-		if len(paths) > 0 {
+	if len(paths) > 0 {
+		return t.causesIn(w.node, func(f Finding) bool {
 			return slices.Contains(checks, f.Check) && slices.ContainsFunc(paths, func(p string) bool { return p == f.Path || strings.HasPrefix(p, f.Path+"/") })
+		})
+	}
+	worth := func(f Finding) bool { return slices.Contains(checks, f.Check) && f.Severity != Info }
+	own := t.causesIn(w.node, func(f Finding) bool {
+		return worth(f) && (f.Component == w.program || w.program == "" || w.Direction != logs.Own)
+	})
+	if own == nil {
+		own = t.causesIn(w.node, func(f Finding) bool { return worth(f) && w.node.reads(w.program, f.Path) })
+	}
+	return own
+}
+
+// causesIn are the findings of a node that are about what a function selects.
+func (t *LogTies) causesIn(n *nodeAudit, is func(Finding) bool) []LogCause {
+	var out []LogCause
+	for _, f := range t.findingsAt(n) {
+		if f.isAbout(is) {
+			out = append(out, t.causeOf(f, ""))
 		}
-		return slices.Contains(checks, f.Check) && (f.Component == w.program || w.program == "" || w.Direction != logs.Own)
+	}
+	return out
+}
+
+// reads reports whether a component of the node is configured with a file.
+func (n *nodeAudit) reads(component, path string) bool {
+	return slices.ContainsFunc(n.inv.References, func(ref inventory.Reference) bool {
+		return ref.Component == component && ref.Place().Path == path
+	})
+}
+
+// ofUnusable are the findings because of which a program has nothing to present, or to
+// verify with, where it says no more than that something cannot be parsed.
+func (t *LogTies) ofUnusable(w told) []LogCause {
+	if w.Kind != logs.KindMalformed || w.Direction != logs.Own || w.node == nil {
+		return nil
 	}
 	var out []LogCause
-	for _, f := range t.findingsAt(w.node) {
-		if f.isAbout(about) && (f.Severity != Info || len(paths) > 0) {
-			out = append(out, t.causeOf(f, ""))
+	for _, s := range t.of[w.node] {
+		shows := s.byClient && s.caller == w.program && s.client == w.node || !s.byClient && s.called == w.program && s.server == w.node
+		if shows && s.verdict == VerdictBroken && s.fault == faultAbsent && s.presents {
+			out = append(out, t.causesOf(s)...)
 		}
 	}
 	return out

@@ -32,7 +32,7 @@ func (t *LogTies) explain(w told, o Options) LogEvent {
 	if !w.isVague() {
 		w.namePeer(&e, guilty, others)
 	}
-	line := lineWords(w, e)
+	line := sentences(lineWords(w, e), w.serialWords())
 	if w.isClockWrong() {
 		e.Tie, e.Meaning, e.Next = tieOfClock(len(t.nodes)), sentences(line, clockWords(w, false, o.At), "The cause is the clock of the machine that judged it, and no certificate."), "Set the clock of that machine (timedatectl, chronyc tracking)."
 		e.Severity = t.severity(w, e)
@@ -108,7 +108,7 @@ func (t *LogTies) causes(w told, guilty []match) []LogCause {
 	for _, m := range guilty {
 		out = append(out, t.causesOf(m.suspect)...)
 	}
-	for _, find := range []func(told) []LogCause{t.ofObjects, t.ofOwn, t.ofKubelet, t.ofServer, t.ofBound} {
+	for _, find := range []func(told) []LogCause{t.ofObjects, t.ofOwn, t.ofUnusable, t.ofKubelet, t.ofServer, t.ofBound} {
 		if len(out) == 0 {
 			out = find(w)
 		}
@@ -203,7 +203,7 @@ func (t *LogTies) explainSound(w told, e *LogEvent, others []match, line string,
 		t.explainUnseen(w, e, nil, line, info)
 		return
 	}
-	if noise[w.Kind] {
+	if noise[w.Kind] || w.Kind == logs.KindTLSToHTTP {
 		e.Tie, e.Meaning, e.Next = TieOpen, sentences(line, info.Meaning), t.lookNext(w, *e, info)
 		return
 	}
@@ -286,9 +286,9 @@ func (t *LogTies) lookNext(w told, e LogEvent, info logs.KindInfo) string {
 	if other, ok := t.otherEnd(w, e); ok {
 		return otherEndWords(other)
 	}
-	next := sentence(info.Look)
-	if the, ok := strings.CutPrefix(next, "The "); ok {
-		next = "Look at the " + the
+	next := ""
+	if info.Look != "" {
+		next = sentence("Look at " + strings.ToLower(info.Look[:1]) + info.Look[1:])
 	}
 	if host, port := parsers.HostOf(w.Peer), parsers.PortOf(w.Peer); host != "" && host != w.Peer && w.Side == logs.Client && w.Direction == logs.Refuses {
 		next = sentences(next, fmt.Sprintf("certaudit inspect %s shows what is presented there.", parsers.Bracketed(clip(host))+":"+cmp.Or(port, "443")))
@@ -316,7 +316,8 @@ func (t *LogTies) otherEnd(w told, e LogEvent) (logs.Group, bool) {
 			peer = inventory.APIServer
 		}
 		if w.Side == logs.Server {
-			return usualPorts[parsers.PortOf(g.Peer)] == w.At.Component && (peer == "" || g.At.Component == peer)
+			called := usualPorts[parsers.PortOf(g.Peer)]
+			return called != "" && called == w.At.Component && (peer == "" || g.At.Component == peer)
 		}
 		return peer != "" && g.At.Component == peer
 	})
@@ -384,6 +385,11 @@ func (t *LogTies) explainOwn(w told, e *LogEvent, line string, o Options) {
 	switch {
 	case e.Tie == TieOver:
 		e.Next = "Nothing, unless such lines still come."
+		return
+	case w.Kind == logs.KindFileUnreadable: // by whoever runs the process, which no file says for sure
+		f := w.node.inv.Files[w.Paths[0]]
+		e.Tie, e.Next = TieOpen, t.lookNext(w, *e, info)
+		e.Meaning = sentences(line, fmt.Sprintf("%s is there, with the mode %04o and the owner %d.", clip(w.Paths[0]), f.Mode.Perm(), f.UID))
 		return
 	case !w.node.runs(w.At.Component):
 		e.Tie, e.Next = TieOpen, t.lookNext(w, *e, info) // nobody knows what may go on with what was there before

@@ -233,7 +233,7 @@ var kindFaults = map[logs.Kind][]fault{
 	logs.KindHTTPToTLS:              {faultAbsent},
 	logs.KindTLSToHTTP:              {faultAbsent},
 	logs.KindBootstrap:              {faultTime, faultUntrusted, faultAbsent, faultName},
-	logs.KindRotation:               {faultTime, faultUntrusted, faultAbsent},
+	logs.KindRotation:               {faultTime, faultUntrusted, faultAbsent, faultIdentity},
 	logs.KindRequestSigning:         {faultAbsent, faultUntrusted, faultTime},
 	logs.KindUnauthorized:           {faultTime, faultUntrusted, faultUsage, faultIdentity, faultAbsent},
 	logs.KindTokenUnverified:        {faultUntrusted, faultAbsent},
@@ -252,6 +252,8 @@ type told struct {
 	program string
 	// called is the other end of a client's line, and caller that of a server's.
 	called, caller remote
+	// numbered is the certificate in view of which the line gives the serial number; nil for none.
+	numbered *Certificate
 }
 
 func (t *LogTies) told(g logs.Group) told {
@@ -259,6 +261,11 @@ func (t *LogTies) told(g logs.Group) told {
 	w.node, w.foreign = t.writerOf(g.At)
 	if g.Side != logs.Server {
 		w.called = t.remoteOf(w.node, cmp.Or(g.Peer, parsers.Bracketed(g.Name)), true)
+	}
+	if i := slices.IndexFunc(t.result.Certificates, func(c Certificate) bool {
+		return g.Serial != "" && c.X509 != nil && c.X509.SerialNumber.String() == g.Serial
+	}); i >= 0 {
+		w.numbered = &t.result.Certificates[i]
 	}
 	if w.foreign { // whose own addresses and names are not those of the nodes in view
 		w.called.node = t.nodeAt(nil, w.called.host)
@@ -371,18 +378,33 @@ func (w told) fitsCaller(s *suspect) int {
 	if s.called != program && program != "" && !extension || isTokens(s.Client) != w.isOfTokens() {
 		return 0
 	}
-	if !extension && s.server != w.node && (w.node != nil || w.foreign) {
+	if !extension && s.server != w.node && (w.node != nil || w.foreign) || w.isOfAnother(s.presented) {
 		return 0
 	}
 	switch {
 	case w.Peer == "" || s.client == nil || extension:
 		return fitUnknown
-	case w.caller.node == s.client:
+	case w.caller.node == s.client && w.mayCall(s):
 		return fitNode
 	case w.caller.node == nil && !w.isLoopback():
 		return fitUnknown // of somebody who is not in view, unless the details tell
 	}
 	return 0
+}
+
+// isOfAnother reports whether a line gives the serial number of another certificate that is
+// in view.
+func (w told) isOfAnother(x *x509.Certificate) bool {
+	return w.numbered != nil && x != nil && x.SerialNumber.Cmp(w.numbered.X509.SerialNumber) != 0
+}
+
+// mayCall reports whether the client of a connection calls from the address of a line: the
+// system gives who calls an address of his own machine that same address.
+func (w told) mayCall(s *suspect) bool {
+	if s.client != s.server || s.host == "" || !parsers.IsAddress(w.caller.host) {
+		return true
+	}
+	return w.isLoopback() == s.client.inv.IsLoopback(s.host)
 }
 
 // isLoopback reports whether the other end is on the writer's machine.
@@ -448,7 +470,11 @@ func (s *suspect) isOwnFault() bool { return !s.byClient && s.presents }
 // isGuilty reports whether a verification is broken by what a line tells, and whether a
 // detail of the line is the certificate's.
 func (t *LogTies) isGuilty(w told, s *suspect) (guilty, detail bool) {
-	if s.verdict != VerdictBroken || !slices.Contains(kindFaults[w.Kind], s.fault) {
+	why := s.fault
+	if why == faultAbsent && !s.presents && len(s.paths) > 0 {
+		why = faultUntrusted // there is no CA to verify with
+	}
+	if s.verdict != VerdictBroken || !slices.Contains(kindFaults[w.Kind], why) && !slices.Contains(kindFaults[w.Kind], s.fault) {
 		return false, false
 	}
 	if !w.Bound.IsZero() && s.fault == faultTime {
@@ -459,7 +485,7 @@ func (t *LogTies) isGuilty(w told, s *suspect) (guilty, detail bool) {
 		return false, false // it was valid then
 	}
 	if s.fault != faultName || s.presented == nil {
-		return true, false
+		return true, w.numbered != nil && s.presented != nil
 	}
 	return nameDetail(w.Event, s.presented)
 }

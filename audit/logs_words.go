@@ -106,6 +106,15 @@ func lineWords(w told, e LogEvent) string {
 	return words
 }
 
+// serialWords say which certificate in view has the serial number that a line gives; "" for
+// none.
+func (w told) serialWords() string {
+	if w.numbered == nil {
+		return ""
+	}
+	return fmt.Sprintf("By its serial number it is that of %s on %s.", w.numbered.Path, w.numbered.Node)
+}
+
 // sentence begins a text as one, and ends it.
 func sentence(text string) string {
 	if text == "" {

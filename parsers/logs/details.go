@@ -87,9 +87,14 @@ func lapsed(e *Event, m *match) bool {
 }
 
 // candidate reads the CA that looked like the issuer, and why it is not: that may be
-// another failure than an unknown authority.
+// another failure than an unknown authority. Of several that judged a certificate, as an API
+// server does it with the CA of its front proxy and with that of its clients, it is the other
+// failure that counts.
 func candidate(e *Event, m *match) bool {
 	rest := m.rest()
+	if _, other, ok := strings.Cut(rest, " failed: x509: "); ok && !strings.HasPrefix(other, "certificate signed by unknown authority") {
+		return false
+	}
 	if !strings.HasPrefix(rest, " (possibly because of ") {
 		return true
 	}
@@ -110,6 +115,21 @@ func candidate(e *Event, m *match) bool {
 	}
 	return true
 }
+
+// serial reads the number of the certificate that an API server did not verify
+// (k8s.io/apiserver pkg/authentication/request/x509).
+func serial(text string) string {
+	_, rest, _ := strings.Cut(text, "verifying certificate SN=")
+	number, _, _ := strings.Cut(rest, ",")
+	if strings.Trim(number, "0123456789") != "" || len(number) > maxSerial {
+		return ""
+	}
+	return number
+}
+
+// maxSerial is how many digits the serial number of a certificate has at most: it is no
+// longer than 20 bytes (RFC 5280, section 4.1.2.2).
+const maxSerial = 49
 
 const expiredText = "certificate has expired or is not yet valid"
 
@@ -348,7 +368,7 @@ var unreachable = []string{"connection refused", "no route to host", "network is
 
 // harmless are names of the API that have the word, and what is said of certificates that
 // nobody uses.
-var harmless = []string{"certificates.k8s.io", "certificatesigningrequest", "CertificateSigningRequest", "certificaterequest", "associated certificate is expired"}
+var harmless = []string{"certificates.k8s.io", "certificatesigningrequest", "CertificateSigningRequest", "certificaterequest", "CertificateRequest", "associated certificate is expired"}
 
 // looksLikeTLS reports whether a line that is not understood looks like a TLS failure.
 func looksLikeTLS(text string) bool {

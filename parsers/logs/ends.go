@@ -39,6 +39,7 @@ var clients = []frame{
 	{"Failed to dial ", Client, func(rest string) string { return before(rest, ": ") }},
 	{"endpoints://", Client, target}, {"endpoint://", Client, target},
 	{"health check for peer ", Client, func(rest string) string { return before(rest, " ") }},
+	{"certificate detected connecting to \"", Client, quoted},
 	{"failed to dial ", Client, func(rest string) string { return before(rest, " on stream") }},
 }
 
@@ -129,8 +130,12 @@ func origin(url string) string {
 // hostOf is the origin whose host stands at the beginning of rest. Passwords before it
 // are dropped.
 func hostOf(scheme, rest string) string {
-	if i := strings.IndexAny(rest, "/?#\"' \t,]})>\\"); i >= 0 {
-		rest = rest[:i]
+	v6 := 0
+	if strings.HasPrefix(rest, "[") { // an address of IPv6
+		v6 = strings.IndexByte(rest, ']') + 1
+	}
+	if i := strings.IndexAny(rest[v6:], "/?#\"' \t,]})>\\"); i >= 0 {
+		rest = rest[:v6+i]
 	}
 	rest = strings.TrimRight(rest[strings.LastIndex(rest, "@")+1:], ":.;")
 	if rest == "" {

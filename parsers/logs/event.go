@@ -89,6 +89,9 @@ type Event struct {
 	Clock, Bound time.Time
 	// Candidate is the name of the CA that looked like the issuer and did not sign.
 	Candidate string
+	// Serial is the number of the certificate that was refused, in decimal; "" where the
+	// line does not say.
+	Serial string
 	// Paths are the files that the line names.
 	Paths []string
 	// Message is the part of the text that tells it, printable and bounded.

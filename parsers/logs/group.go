@@ -56,7 +56,7 @@ func (r *Reader) take(l Line, raw []byte, c *Count) {
 func (r *Reader) group(e *Event, at time.Time, raw []byte) {
 	e.Peer = cmp.Or(r.members[e.Peer], peerOf(e))
 	key := strings.Join(append([]string{
-		e.At.Host, e.At.Component, string(e.Kind), string(e.Direction), peerHost(e.Peer), e.Name, e.Candidate,
+		e.At.Host, e.At.Component, string(e.Kind), string(e.Direction), peerHost(e.Peer), e.Name, e.Candidate, e.Serial,
 		e.Bound.String(), normal(e.Message),
 	}, e.Valid...), "\x00")
 	i, known := r.groups[key]

@@ -114,6 +114,7 @@ func eventOf(l Line) (e *Event, uses []Use, suspect bool) {
 		if e, m := f.find(l, text); e != nil {
 			e.Message = message(m)
 			e.Paths = certificatePaths(text)
+			e.Serial = serial(text)
 			return e, nil, false
 		}
 	}

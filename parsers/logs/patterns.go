@@ -8,7 +8,7 @@ import (
 // families are the wordings, in the order in which they are tried: what the other end
 // said first, then what the writer found, the more exact before the less.
 var families = []family{
-	alerts, otherAlerts, goX509, macOS, goTLS, verifications, ofNode, otherClients, openSSL, mixups,
+	alerts, otherAlerts, goX509, macOS, goTLS, verifications, ofNode, otherClients, openSSL, mixups, deprecated,
 	requests, installers, ownFiles, tokens, etcdPeers, interrupted, refusals,
 }
 
@@ -323,6 +323,17 @@ var mixups = family{
 	},
 }
 
+// deprecated are what an API server says of webhooks and extension servers whose
+// certificates Go refuses. Source: k8s.io/apiserver pkg/util/x509metrics.
+var deprecated = family{
+	gates: []string{"invalid certificate detected connecting to "},
+	with:  []string{"invalid-cert.kubernetes.io"},
+	phrases: []phrase{
+		{`"`, KindNoNames, Refuses, Client, within("missing-san.")},
+		{`"`, KindWeakSignature, Refuses, Client, within("insecure-sha1.")},
+	},
+}
+
 // installers are what kubeadm and k3s say of a cluster's CA and of files. Sources: kubernetes
 // cmd/kubeadm/app/util/pubkeypin, util/pkiutil, phases/certs, phases/kubeconfig; k3s
 // pkg/clientaccess/token.go.
@@ -441,7 +452,16 @@ var refusals = family{
 		{"You must be logged in to the server", KindUnauthorized, Refused, Client, nil},
 		{"Unauthorized", KindUnauthorized, Refused, Client, within("rror retrieving lease lock", "rror retrieving resource lock", "ailed to list", "ailed to watch", "egister node",
 			"pdating node", "pdate node", "ensure lease", "ensure node lease", "rror getting node", "Failed to contact API server", "CSINode")},
+		{" is forbidden: ", KindClientIdentity, Refused, Client, somebody},
 	},
+}
+
+// somebody is for components that may not do what each of them must be allowed to do: the
+// certificate is somebody else's. A cluster that is just made has no roles yet, of which its
+// scheduler and its controllers tell the same of themselves.
+func somebody(e *Event, m *match) bool {
+	return within("rror retrieving lease lock", "rror retrieving resource lock", "egister node", "ensure lease")(e, m) &&
+		!within(`User "system:kube-scheduler"`, `User "system:kube-controller-manager"`)(e, m)
 }
 
 // fromOther is for certificates that do not parse: that of the other end, where the line

@@ -70,6 +70,7 @@ type understood struct {
 	Clock     string            `json:"clock,omitempty"`
 	Bound     string            `json:"bound,omitempty"`
 	Candidate string            `json:"candidate,omitempty"`
+	Serial    string            `json:"serial,omitempty"`
 	Paths     []string          `json:"paths,omitempty"`
 	Message   string            `json:"message,omitempty"`
 	Component string            `json:"component,omitempty"`
@@ -79,7 +80,7 @@ type understood struct {
 func understoodOf(e *Event, uses []Use) understood {
 	var r understood
 	if e != nil {
-		r = understood{Kind: e.Kind, Direction: e.Direction, Side: e.Side, Peer: e.Peer, Name: e.Name, Valid: e.Valid, Candidate: e.Candidate, Paths: e.Paths, Message: e.Message}
+		r = understood{Kind: e.Kind, Direction: e.Direction, Side: e.Side, Peer: e.Peer, Name: e.Name, Valid: e.Valid, Candidate: e.Candidate, Serial: e.Serial, Paths: e.Paths, Message: e.Message}
 		if !e.Clock.IsZero() {
 			r.Clock = e.Clock.Format("2006-01-02T15:04:05Z07:00")
 		}
