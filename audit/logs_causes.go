@@ -269,7 +269,7 @@ func (t *LogTies) ofServer(w told) []LogCause {
 			continue
 		}
 		for _, f := range t.findingsAt(p.node) {
-			if f.isAbout(func(f Finding) bool { return slices.Contains(p.paths, f.Path) && w.explainedBy(f) }) {
+			if f.isAbout(func(f Finding) bool { return slices.Contains(p.paths, f.Path) && w.explainedBy(f, p.component) }) {
 				out = append(out, t.causeOf(f, ""))
 			}
 		}
@@ -288,10 +288,11 @@ func (t *LogTies) ofServer(w told) []LogCause {
 // it, and it has the name of the node alone.
 var selfMade = []string{"kubelet/serving-self-signed", "kubelet/serving-unapproved"}
 
-// explainedBy reports whether a finding about a certificate says what a line tells.
-func (w told) explainedBy(f Finding) bool {
+// explainedBy reports whether a finding about the certificate of a component says what a
+// line tells.
+func (w told) explainedBy(f Finding, component string) bool {
 	if faults := kindFaults[w.Kind]; slices.Contains(selfMade, f.Check) {
-		return w.called.component == inventory.Kubelet && (slices.Contains(faults, faultName) || slices.Contains(faults, faultUntrusted))
+		return component == inventory.Kubelet && (slices.Contains(faults, faultName) || slices.Contains(faults, faultUntrusted))
 	}
 	if checks := kindChecks[w.Kind]; w.Kind == logs.KindExpired || w.Kind == logs.KindNotYetValid {
 		return slices.Contains(checks, f.Check)
@@ -378,7 +379,7 @@ func (t *LogTies) ofObjects(w told) []LogCause {
 	for _, n := range t.nodes {
 		for _, o := range n.inv.Objects {
 			for _, target := range o.Targets {
-				if host == "" || parsers.CanonicalHost(target.DNSName()) != host {
+				if host == "" || !slices.Contains([]string{host, parsers.CanonicalHost(w.Name)}, parsers.CanonicalHost(target.DNSName())) {
 					continue
 				}
 				for _, f := range t.findingsAt(n) {

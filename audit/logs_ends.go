@@ -125,10 +125,14 @@ func (t *LogTies) remoteOf(from *nodeAudit, peer string, client bool) remote {
 	if r.node != nil {
 		r.component = r.node.listener(r.port)
 	}
+	var called []string
 	for _, s := range slices.Concat(t.of[from], t.at[r.host]) {
-		if r.component == "" && s.Address != "" && (from == nil || s.client == nil || s.client == from) && s.isAt(r) {
-			r.component = s.called
+		if s.Address != "" && (from == nil || s.client == nil || s.client == from) && s.isAt(r) {
+			called = union(called, []string{s.called})
 		}
+	}
+	if r.component == "" && len(called) == 1 {
+		r.component = called[0]
 	}
 	if r.component == "" && isServiceOfAPI(r.host) {
 		r.component = inventory.APIServer

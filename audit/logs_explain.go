@@ -33,6 +33,9 @@ func (t *LogTies) explain(w told, o Options) LogEvent {
 		w.namePeer(&e, guilty, others)
 	}
 	line := sentences(lineWords(w, e), w.serialWords())
+	if w.isPassedOn() {
+		line = "The kubelet does not accept the credentials of kube-apiserver, which passes that on."
+	}
 	if w.isClockWrong() {
 		e.Tie, e.Meaning, e.Next = tieOfClock(len(t.nodes)), sentences(line, clockWords(w, false, o.At), "The cause is the clock of the machine that judged it, and no certificate."), "Set the clock of that machine (timedatectl, chronyc tracking)."
 		e.Severity = t.severity(w, e)
@@ -138,7 +141,7 @@ func (w told) namePeer(e *LogEvent, guilty, others []match) {
 	if w.Side == logs.Server {
 		r = w.caller
 	}
-	e.Peer = cmp.Or(r.component, serviceOf(r.host))
+	e.Peer = cmp.Or(r.component, serviceOf(r.host), serviceOf(w.Name))
 	if r.node != nil {
 		e.PeerNode = r.node.name
 	}
@@ -150,7 +153,9 @@ func (w told) namePeer(e *LogEvent, guilty, others []match) {
 	for _, m := range fitting {
 		name := m.Client
 		if w.Side != logs.Server {
-			name = componentOf(m.Server)
+			if name = m.called; !inventory.IsProgram(name) {
+				name = m.Server
+			}
 		}
 		names = union(names, []string{name})
 	}

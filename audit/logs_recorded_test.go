@@ -1,6 +1,9 @@
 package audit_test
 
 import (
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/pem"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -21,14 +24,90 @@ var recordedAt = time.Date(2026, 11, 26, 22, 0, 0, 0, time.UTC)
 // that it has. testdata/recorded/NAME.txt has their versions and what is wrong, what they
 // wrote, each distinct line once, and what is to be said of it.
 type recordedFault struct {
+	// name begins with peer- where there are three members of etcd, each on a node; the
+	// second has the fault.
 	name   string
 	change func(c *fixtures.Cluster)
-	// members is how many there are of etcd, each on a node; the second has the fault.
-	members int
 }
 
 var recordedFaults = []recordedFault{
-	{"peer-expired", expiredFile(pki + "/etcd/peer"), 3},
+	{"healthy", together()},
+
+	{"etcd-server-expired", issued(pki+"/etcd/server", endedBefore)},
+	{"etcd-server-name", issued(pki+"/etcd/server", func(s *fixtures.Spec) { s.IPs, s.DNSNames = []string{"192.0.2.11"}, []string{"cp-1"} })},
+	{"etcd-server-serverauth", issued(pki+"/etcd/server", forServers)},
+	{"etcd-server-key", anotherKey(pki + "/etcd/server.key")},
+	{"etcd-server-der", asDER(pki + "/etcd/server.crt")},
+	{"etcd-client-expired", issued(pki+"/apiserver-etcd-client", endedBefore)},
+	{"etcd-client-other-ca", byAnotherCA(pki+"/apiserver-etcd-client", "etcd-ca")},
+	{"etcd-client-usage", issued(pki+"/apiserver-etcd-client", forServers)},
+	{"etcd-cafile", flagged("kube-apiserver", "--etcd-cafile="+pki+"/etcd/ca.crt", "--etcd-cafile="+pki+"/ca.crt")},
+	{"etcd-old-ca", together(anotherCA("etcd-ca", pki+"/etcd/old-ca"), flagged("etcd", "- --trusted-ca-file="+pki+"/etcd/ca.crt", "- --trusted-ca-file="+pki+"/etcd/old-ca.crt"))},
+	{"etcd-ca-missing", lacking(pki + "/etcd/ca.crt")},
+	{"etcd-ca-malformed", holding(pki+"/etcd/ca.crt", "nothing\n")},
+	{"etcd-http", flagged("kube-apiserver", "https://127.0.0.1:2379", "http://127.0.0.1:2379")},
+	{"etcd-no-client-cert", together(flagged("kube-apiserver", "    - --etcd-certfile="+pki+"/apiserver-etcd-client.crt\n", ""), flagged("kube-apiserver", "    - --etcd-keyfile="+pki+"/apiserver-etcd-client.key\n", ""))},
+	{"etcd-permission", together()}, // etcd ran as another user
+
+	{"peer-expired", issued(pki+"/etcd/peer", endedBefore)},
+	{"peer-name", issued(pki+"/etcd/peer", func(s *fixtures.Spec) { s.IPs, s.DNSNames = []string{"192.0.2.99"}, []string{"cp-2"} })},
+	{"peer-usage", issued(pki+"/etcd/peer", forServers)},
+	{"peer-other-ca", byAnotherCA(pki+"/etcd/peer", "etcd-ca")},
+	{"peer-trusted-ca", together(anotherCA("etcd-ca", pki+"/etcd/old-ca"), flagged("etcd", "--peer-trusted-ca-file="+pki+"/etcd/ca.crt", "--peer-trusted-ca-file="+pki+"/etcd/old-ca.crt"))},
+
+	{"apiserver-expired", issued(pki+"/apiserver", endedBefore)},
+	{"apiserver-no-ips", issued(pki+"/apiserver", func(s *fixtures.Spec) { s.IPs = nil })},
+	{"apiserver-other-ca", byAnotherCA(pki+"/apiserver", "kubernetes")},
+	{"apiserver-usage", issued(pki+"/apiserver", forClients)},
+	{"apiserver-key", anotherKey(pki + "/apiserver.key")},
+	{"apiserver-der", asDER(pki + "/apiserver.crt")},
+	{"apiserver-empty", holding(pki+"/apiserver.crt", "")},
+	{"apiserver-client-ca", together(anotherCA("kubernetes", pki+"/old-ca"), flagged("kube-apiserver", "--client-ca-file="+pki+"/ca.crt", "--client-ca-file="+pki+"/old-ca.crt"))},
+	{"apiserver-client-ca-malformed", holding(pki+"/ca.crt", "nothing\n")},
+	{"apiserver-sa-pub", func(c *fixtures.Cluster) {
+		other := fixtures.ControlPlane(fixtures.Options{Version: "v1.37.2", Seed: "another"})
+		c.Node[pki+"/sa.pub"] = other.Node[pki+"/sa.pub"]
+	}},
+	{"front-proxy-key-missing", lacking(pki + "/front-proxy-client.key")},
+
+	{"controller-manager-usage", issued(etc+"/controller-manager.conf", forServers)},
+	{"controller-manager-other-ca", byAnotherCA(etc+"/controller-manager.conf", "kubernetes")},
+	{"controller-manager-embedded", func(c *fixtures.Cluster) {
+		c.Node.Replace(etc+"/controller-manager.conf", "client-key-data: ", "client-key-data: QUJD")
+	}},
+	{"scheduler-expired", issued(etc+"/scheduler.conf", endedBefore)},
+	{"scheduler-old-ca", embeddingAnotherCA(etc + "/scheduler.conf")},
+	{"scheduler-missing", lacking(etc + "/scheduler.conf")},
+	{"admin-expired", issued(etc+"/admin.conf", endedBefore)},
+	{"ca-key", anotherKey(pki + "/ca.key")},
+	{"csr-expired", together(func(c *fixtures.Cluster) {
+		c.NewCA("signing", fixtures.Spec{CommonName: "signing", NotBefore: fixtures.Now.AddDate(-1, 0, 0), NotAfter: must(time.Parse(time.RFC3339, endOfCert))})
+		c.WriteCA("signing", pki+"/signing")
+	}, flagged("kube-controller-manager", "--cluster-signing-cert-file="+pki+"/ca.crt", "--cluster-signing-cert-file="+pki+"/signing.crt"),
+		flagged("kube-controller-manager", "--cluster-signing-key-file="+pki+"/ca.key", "--cluster-signing-key-file="+pki+"/signing.key"))},
+
+	{"kubelet-expired", issued(recordedKubelet, endedBefore)},
+	{"kubelet-other-ca", byAnotherCA(recordedKubelet, "kubernetes")},
+	{"kubelet-old-ca", embeddingAnotherCA(etc + "/kubelet.conf")},
+	{"kubelet-missing", lacking(recordedKubelet)},
+	{"kubelet-name", issued(recordedKubelet, func(s *fixtures.Spec) { s.CommonName = "system:node:cp-9" })},
+	{"kubelet-organization", issued(recordedKubelet, func(s *fixtures.Spec) { s.Organizations = nil })},
+	{"kubelet-client-ca", together(anotherCA("kubernetes", pki+"/old-ca"), func(c *fixtures.Cluster) {
+		c.Node.Replace(kubeletConfig, "clientCAFile: "+pki+"/ca.crt", "clientCAFile: "+pki+"/old-ca.crt")
+	})},
+	{"kubelet-serving-ca", flagged("kube-apiserver", "    - --kubelet-client-certificate=", "    - --kubelet-certificate-authority="+pki+"/ca.crt\n    - --kubelet-client-certificate=")},
+	{"kubelet-serving-key", anotherKey(kubeletPKI + "/kubelet.key")},
+	{"kubelet-rotation", together(servingByRequest, issued(recordedKubelet, func(s *fixtures.Spec) {
+		s.NotBefore, s.NotAfter = fixtures.Now.AddDate(-1, 0, 0), time.Date(2026, 11, 26, 23, 30, 0, 0, time.UTC)
+	}))},
+	{"apiserver-kubelet-client-expired", issued(pki+"/apiserver-kubelet-client", endedBefore)},
+
+	{"metrics-front-proxy-expired", issued(pki+"/front-proxy-client", endedBefore)},
+	{"metrics-front-proxy-name", issued(pki+"/front-proxy-client", func(s *fixtures.Spec) { s.CommonName = "aggregator" })},
+	{"metrics-requestheader-ca", flagged("kube-apiserver", "--requestheader-client-ca-file="+pki+"/front-proxy-ca.crt", "--requestheader-client-ca-file="+pki+"/ca.crt")},
+
+	{"tokens", together()}, // the faults are in the tokens
+	{"mixups", together()}, // and here in what people did
 }
 
 // What is said of recorded logs names the fault that was made, and blames nothing else.
@@ -39,8 +118,8 @@ func TestRecordedLogs(t *testing.T) {
 			var nodes []fixtures.Node
 			o := fixtures.Options{Version: "v1.37.2"}
 			all := []*fixtures.Cluster{fixtures.ControlPlane(o)}
-			if f.members > 0 {
-				all = fixtures.Joined(o, f.members, 0)
+			if strings.HasPrefix(f.name, "peer-") {
+				all = fixtures.Joined(o, 3, 0)
 			}
 			f.change(all[len(all)/2])
 			for _, c := range all {
@@ -113,7 +192,73 @@ func stepWords(r audit.Result, c audit.LogCause) string {
 	return r.Plan[c.Step-1].Title
 }
 
-// endedFile has the certificate of a file end before the logs were written.
-func expiredFile(base string) func(*fixtures.Cluster) {
-	return func(c *fixtures.Cluster) { c.Reissue(base, endedBefore) }
+// recordedKubelet is the client certificate of the kubelet.
+const recordedKubelet = kubeletPKI + "/kubelet-client-2026-10-24-12-00-00.pem"
+
+// together makes several changes, or none.
+func together(changes ...func(*fixtures.Cluster)) func(*fixtures.Cluster) {
+	return func(c *fixtures.Cluster) {
+		for _, change := range changes {
+			change(c)
+		}
+	}
+}
+
+func issued(base string, change func(*fixtures.Spec)) func(*fixtures.Cluster) {
+	return func(c *fixtures.Cluster) { c.Reissue(base, change) }
+}
+
+func forServers(s *fixtures.Spec) { s.Usages = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth} }
+func forClients(s *fixtures.Spec) { s.Usages = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth} }
+
+// byAnotherCA has a certificate signed by a CA of the name of the right one.
+func byAnotherCA(base, name string) func(*fixtures.Cluster) {
+	return func(c *fixtures.Cluster) {
+		c.NewCA("other", fixtures.Spec{CommonName: name})
+		c.Reissue(base, func(s *fixtures.Spec) { s.Signer = "other" })
+	}
+}
+
+// anotherCA writes a CA of the name of the right one.
+func anotherCA(name, base string) func(*fixtures.Cluster) {
+	return func(c *fixtures.Cluster) {
+		c.NewCA("old", fixtures.Spec{CommonName: name})
+		c.WriteCA("old", base)
+	}
+}
+
+func embeddingAnotherCA(kubeconfig string) func(*fixtures.Cluster) {
+	return func(c *fixtures.Cluster) {
+		c.NewCA("old", fixtures.Spec{CommonName: "kubernetes"})
+		const field = "authority-data: "
+		c.Node.Replace(kubeconfig, field+base64.StdEncoding.EncodeToString(c.CertificatePEM(fixtures.CA)), field+base64.StdEncoding.EncodeToString(c.CertificatePEM("old")))
+	}
+}
+
+func flagged(component, from, to string) func(*fixtures.Cluster) {
+	return func(c *fixtures.Cluster) { c.Node.Replace(manifests+"/"+component+".yaml", from, to) }
+}
+
+func lacking(name string) func(*fixtures.Cluster) {
+	return func(c *fixtures.Cluster) { c.Node.Remove(name) }
+}
+
+func anotherKey(name string) func(*fixtures.Cluster) {
+	return func(c *fixtures.Cluster) { c.WriteKey(name, "another") }
+}
+
+func holding(name, data string) func(*fixtures.Cluster) {
+	return func(c *fixtures.Cluster) { c.Node[name] = fixtures.File{Data: []byte(data), Mode: c.Node[name].Mode} }
+}
+
+func asDER(name string) func(*fixtures.Cluster) {
+	return func(c *fixtures.Cluster) {
+		block, _ := pem.Decode(c.Node[name].Data)
+		holding(name, string(block.Bytes))(c)
+	}
+}
+
+func servingByRequest(c *fixtures.Cluster) {
+	c.Node.Append(kubeletConfig, []byte("serverTLSBootstrap: true\n"))
+	c.Node.Remove(kubeletPKI+"/kubelet.crt", kubeletPKI+"/kubelet.key")
 }

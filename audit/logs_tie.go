@@ -262,6 +262,9 @@ func (t *LogTies) told(g logs.Group) told {
 	if g.Side != logs.Server {
 		w.called = t.remoteOf(w.node, cmp.Or(g.Peer, parsers.Bracketed(g.Name)), true)
 	}
+	if w.isPassedOn() {
+		w.program, w.called.component = inventory.APIServer, inventory.Kubelet
+	}
 	if i := slices.IndexFunc(t.result.Certificates, func(c Certificate) bool {
 		return g.Serial != "" && c.X509 != nil && c.X509.SerialNumber.String() == g.Serial
 	}); i >= 0 {
@@ -274,6 +277,12 @@ func (t *LogTies) told(g logs.Group) told {
 		w.caller = t.remoteOf(w.node, g.Peer, false)
 	}
 	return w
+}
+
+// isPassedOn reports whether a line has what a kubelet said of the API server, which passed
+// it on to whoever asked for a log (kubernetes pkg/registry/core/pod/rest).
+func (w told) isPassedOn() bool {
+	return w.Kind == logs.KindUnauthorized && w.program != inventory.APIServer && strings.Contains(w.Message, "( pods/log ")
 }
 
 // ofPeople are programs that call the API server with the kubeconfigs of people.
@@ -353,6 +362,8 @@ func (w told) fitsCalled(s *suspect) int {
 		return 0
 	case s.isAt(w.called):
 		return fitAddress
+	case w.Kind == logs.KindUnauthorized && s.Server == "extension API servers" && w.called.component == "":
+		return fitUnknown
 	case !anybody && w.called.node != nil && w.called.node == s.server && w.called.component == s.called:
 		return fitNode
 	}
@@ -381,6 +392,9 @@ func (w told) fitsCaller(s *suspect) int {
 	if !extension && s.server != w.node && (w.node != nil || w.foreign) || w.isOfAnother(s.presented) {
 		return 0
 	}
+	if w.Direction == logs.Refused && !s.byClient && s.verdict == VerdictUnverified {
+		return 0 // who does not verify refuses nothing
+	}
 	switch {
 	case w.Peer == "" || s.client == nil || extension:
 		return fitUnknown
@@ -399,9 +413,10 @@ func (w told) isOfAnother(x *x509.Certificate) bool {
 }
 
 // mayCall reports whether the client of a connection calls from the address of a line: the
-// system gives who calls an address of his own machine that same address.
+// system gives who calls an address of his own machine that same address. An etcd calls
+// itself by each address that it listens at.
 func (w told) mayCall(s *suspect) bool {
-	if s.client != s.server || s.host == "" || !parsers.IsAddress(w.caller.host) {
+	if s.client != s.server || s.caller == s.called || s.host == "" || !parsers.IsAddress(w.caller.host) {
 		return true
 	}
 	return w.isLoopback() == s.client.inv.IsLoopback(s.host)
@@ -446,10 +461,13 @@ func (t *LogTies) matches(w told) (guilty, others []match) {
 		if m.guilty && w.isStranger(s) && !detail && !s.isOwnFault() {
 			m.guilty = false // whose certificate it is nobody knows
 		}
-		if m.guilty {
+		switch {
+		case m.guilty:
 			best = max(best, m.fit)
 			guilty = append(guilty, m)
-		} else {
+		case s.caller == s.called && w.Side == logs.Server && !slices.Contains(kindFaults[w.Kind], faultTime):
+			// What has one program at both ends comes with its own certificate and CA.
+		default:
 			rest = max(rest, fit)
 			others = append(others, m)
 		}
@@ -473,6 +491,9 @@ func (t *LogTies) isGuilty(w told, s *suspect) (guilty, detail bool) {
 	why := s.fault
 	if why == faultAbsent && !s.presents && len(s.paths) > 0 {
 		why = faultUntrusted // there is no CA to verify with
+	}
+	if why == faultUntrusted && !s.byClient && w.Name != "" && s.presented != nil && slices.Contains(kindFaults[w.Kind], faultName) {
+		return nameDetail(w.Event, s.presented) // crypto/x509 looks at the name before the CA
 	}
 	if s.verdict != VerdictBroken || !slices.Contains(kindFaults[w.Kind], why) && !slices.Contains(kindFaults[w.Kind], s.fault) {
 		return false, false

@@ -314,8 +314,8 @@ var kinds = []KindInfo{
 			{"kube-controller-manager 1.34", `"Unhandled Error" err="Sync csr-8b7gt failed with : error auto signing csr: the signer has expired: NotAfter=2026-11-20 00:00:00 +0000 UTC"`, Own, UnknownSide},
 			{"kube-controller-manager 1.34", `"Unhandled Error" err="Sync csr-8b7gt failed with : unable to parse csr \"csr-8b7gt\": PEM block type must be CERTIFICATE REQUEST"`, Own, UnknownSide},
 		}, []string{"kubernetes pkg/controller/certificates/signer, authority/policies.go"}},
-	{KindUnauthorized, "the API server does not accept the credentials", critical,
-		"The handshake succeeded, and the API server does not know who is calling: the client's certificate is past its end or of another CA, or its token is not accepted. The API server's log has the reason.",
+	{KindUnauthorized, "credentials that are not accepted", critical,
+		"The handshake succeeded, and the API server does not know who is calling: the client's certificate is past its end or of another CA, or its token is not accepted. The API server's log has the reason. Where the words name `pods/log`, the kubelet said so of the API server.",
 		"kube-controller-manager, kube-scheduler, kubelets and kubectl with an old kubeconfig; pods with a token of an earlier cluster.",
 		"`Unable to authenticate the request` in the log of kube-apiserver at the same time; the certificate in the client's kubeconfig.",
 		[]Example{

@@ -72,6 +72,7 @@ var goX509 = family{
 	gates: []string{"x509: "},
 	phrases: []phrase{
 		{"certificate signed by unknown authority", KindUnknownAuthority, Refuses, "", candidate},
+		{"subject with cn=", KindClientIdentity, Refuses, Server, nil}, // k8s.io/apiserver pkg/authentication/request/x509
 		{expiredText, KindExpired, Refuses, "", validity},
 		{"certificate is valid for ", KindNameMismatch, Refuses, "", names},
 		{"cannot validate certificate for ", KindNoNames, Refuses, "", name},
@@ -452,6 +453,7 @@ var refusals = family{
 		{"You must be logged in to the server", KindUnauthorized, Refused, Client, nil},
 		{"Unauthorized", KindUnauthorized, Refused, Client, within("rror retrieving lease lock", "rror retrieving resource lock", "ailed to list", "ailed to watch", "egister node",
 			"pdating node", "pdate node", "ensure lease", "ensure node lease", "rror getting node", "Failed to contact API server", "CSINode")},
+		{"bad status from ", KindUnauthorized, Refused, Client, func(_ *Event, m *match) bool { return strings.HasPrefix(strings.TrimLeft(field2(m.rest(), ": "), " "), "401") }}, // k8s.io/kube-aggregator pkg/controllers/status
 		{" is forbidden: ", KindClientIdentity, Refused, Client, somebody},
 	},
 }
