@@ -416,7 +416,7 @@ func (w told) isOfAnother(x *x509.Certificate) bool {
 // system gives who calls an address of his own machine that same address. An etcd calls
 // itself by each address that it listens at.
 func (w told) mayCall(s *suspect) bool {
-	if s.client != s.server || s.caller == s.called || s.host == "" || !parsers.IsAddress(w.caller.host) {
+	if s.client != s.server || s.isOfItself() || s.host == "" || !parsers.IsAddress(w.caller.host) {
 		return true
 	}
 	return w.isLoopback() == s.client.inv.IsLoopback(s.host)
@@ -465,7 +465,7 @@ func (t *LogTies) matches(w told) (guilty, others []match) {
 		case m.guilty:
 			best = max(best, m.fit)
 			guilty = append(guilty, m)
-		case s.caller == s.called && w.Side == logs.Server && !slices.Contains(kindFaults[w.Kind], faultTime):
+		case s.isOfItself() && w.Side == logs.Server && !slices.Contains(kindFaults[w.Kind], faultTime):
 			// What has one program at both ends comes with its own certificate and CA.
 		default:
 			rest = max(rest, fit)
@@ -475,6 +475,11 @@ func (t *LogTies) matches(w told) (guilty, others []match) {
 	guilty = slices.DeleteFunc(guilty, func(m match) bool { return m.fit < best || m.fit < rest })
 	others = slices.DeleteFunc(others, func(m match) bool { return m.fit < rest })
 	return guilty, others
+}
+
+// isOfItself reports whether a program calls itself, as the gateway of an etcd does.
+func (s *suspect) isOfItself() bool {
+	return s.client != nil && s.client == s.server && s.caller == s.called
 }
 
 // isStranger reports whether a server's line is about a client that is not in view.
