@@ -461,19 +461,19 @@ func (t *LogTies) matches(w told) (guilty, others []match) {
 		if m.guilty && w.isStranger(s) && !detail && !s.isOwnFault() {
 			m.guilty = false // whose certificate it is nobody knows
 		}
-		switch {
-		case m.guilty:
+		if m.guilty {
 			best = max(best, m.fit)
 			guilty = append(guilty, m)
-		case s.isOfItself() && w.Side == logs.Server && !slices.Contains(kindFaults[w.Kind], faultTime):
-			// What has one program at both ends comes with its own certificate and CA.
-		default:
+		} else {
 			rest = max(rest, fit)
 			others = append(others, m)
 		}
 	}
 	guilty = slices.DeleteFunc(guilty, func(m match) bool { return m.fit < best || m.fit < rest })
 	others = slices.DeleteFunc(others, func(m match) bool { return m.fit < rest })
+	if w.Side == logs.Server && !slices.Contains(kindFaults[w.Kind], faultTime) && !slices.ContainsFunc(others, func(m match) bool { return !m.isOfItself() }) {
+		return guilty, nil // a program alone with itself shows what it verifies: somebody else calls from its address
+	}
 	return guilty, others
 }
 
