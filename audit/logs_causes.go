@@ -206,7 +206,9 @@ func (n *nodeAudit) ledTo(component string, paths []string) []string {
 // isOfWriter reports whether a line is about files of its writer's own.
 func (w told) isOfWriter() bool {
 	switch w.Kind {
-	case logs.KindTokenUnverified, logs.KindTokenRefused, logs.KindRequestApproval, logs.KindRequestSigning, logs.KindNoServingCertificate, logs.KindBootstrap, logs.KindRotation:
+	case logs.KindTokenUnverified, logs.KindTokenRefused:
+		return w.Side != logs.Client
+	case logs.KindRequestApproval, logs.KindRequestSigning, logs.KindNoServingCertificate, logs.KindBootstrap, logs.KindRotation:
 		return true
 	}
 	return w.Direction == logs.Own
@@ -292,7 +294,8 @@ var selfMade = []string{"kubelet/serving-self-signed", "kubelet/serving-unapprov
 // line tells.
 func (w told) explainedBy(f Finding, component string) bool {
 	if faults := kindFaults[w.Kind]; slices.Contains(selfMade, f.Check) {
-		return component == inventory.Kubelet && (slices.Contains(faults, faultName) || slices.Contains(faults, faultUntrusted))
+		meant := w.called.component == inventory.Kubelet || w.At.Component == inventory.Kubelet || w.called.host != "" && w.called.port == ""
+		return meant && component == inventory.Kubelet && (slices.Contains(faults, faultName) || slices.Contains(faults, faultUntrusted))
 	}
 	if checks := kindChecks[w.Kind]; w.Kind == logs.KindExpired || w.Kind == logs.KindNotYetValid {
 		return slices.Contains(checks, f.Check)

@@ -233,7 +233,7 @@ func (t *LogTies) explainSound(w told, e *LogEvent, others []match, line string,
 		}
 	case len(sound) > 0 && w.isOfPeople() && (w.Direction != logs.Refuses || slices.Contains(kindFaults[w.Kind], faultUntrusted) || w.program != people && w.called.host == ""):
 		t.explainPeople(w, e, sound[0], line, info)
-	case len(sound) > 0:
+	case len(sound) > 0 && w.At.Component != "":
 		t.explainStale(w, e, sound, line, o)
 	default:
 		t.explainUnseen(w, e, unseen, line, info)

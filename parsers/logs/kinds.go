@@ -333,7 +333,7 @@ var kinds = []KindInfo{
 	{KindTokenRefused, "a token that is not accepted", warning,
 		"A token is past its end, or its service account, secret or pod is gone. Its signature is not at fault.",
 		"kube-apiserver, of pods that were stopped for long or whose service account was made again.",
-		"The client that calls (the audit log has it): restart it, so that it gets a new token.",
+		"The client that calls (the audit log has it): restart it, so that it gets a new token. For `kubeadm join`: `kubeadm token create --print-join-command`.",
 		[]Example{
 			{"kube-apiserver 1.34", `"Unable to authenticate the request" err="[invalid bearer token, service account token has been invalidated]"`, Refuses, Server},
 			{"kube-apiserver 1.25", `"Unable to authenticate the request" err="[invalid bearer token, Token has been invalidated]"`, Refuses, Server},

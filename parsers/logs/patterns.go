@@ -336,12 +336,14 @@ var deprecated = family{
 }
 
 // installers are what kubeadm and k3s say of a cluster's CA and of files. Sources: kubernetes
-// cmd/kubeadm/app/util/pubkeypin, util/pkiutil, phases/certs, phases/kubeconfig; k3s
+// cmd/kubeadm/app/discovery/token, util/pubkeypin, util/pkiutil, phases/certs, phases/kubeconfig; k3s
 // pkg/clientaccess/token.go.
 var installers = family{
 	phrases: []phrase{
 		{"none of the public keys ", KindUnknownAuthority, Refuses, Client, within(" are pinned")},
 		{"token CA hash does not match the Cluster CA certificate hash", KindUnknownAuthority, Refuses, Client, nil},
+		{"could not find a JWS signature in the cluster-info ConfigMap for token ID ", KindTokenRefused, Refused, Client, nil},
+		{"failed to verify JWS signature of received cluster info object", KindTokenRefused, Refuses, Client, nil},
 		{"not signed by corresponding CA", KindUnknownAuthority, Own, "", from("certificate ")},
 		{"not signed by CA certificate ", KindUnknownAuthority, Own, "", from("certificate ")},
 		{"does not contain a trusted CA in its current context", KindUnknownAuthority, Own, "", from("a kubeconfig file ")},
