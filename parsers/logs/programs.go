@@ -127,6 +127,7 @@ var writers = []struct{ begin, component string }{
 	{"curl: (", "curl"},
 	{"Unable to connect to the server: ", "kubectl"},
 	{"error: You must be logged in to the server", "kubectl"},
+	{"Error from server", "kubectl"},
 	{"[ERROR] plugin/", "coredns"},
 	{"[discovery] ", "kubeadm"},
 	{"[preflight] ", "kubeadm"},
