@@ -191,7 +191,7 @@ var kinds = []KindInfo{
 		"kubelets; servers whose certificate comes from somewhere else.",
 		"`kubectl get csr`: approve what is pending and asked for by the node itself.",
 		[]Example{
-			{"kubelet", `http: TLS handshake error from 192.0.2.11:51844: no serving certificate available for the kubelet`, Refuses, Server},
+			{"kubelet 1.37.2", `"http: TLS handshake error from 192.0.2.11:46024: no serving certificate available for the kubelet"`, Refuses, Server},
 			{"a server in Go", `http: TLS handshake error from 127.0.0.1:49344: tls: no certificates configured`, Refuses, Server},
 		}, []string{"kubernetes pkg/kubelet/kubelet.go", "Go crypto/tls"}},
 	{KindUnrecognizedName, "a name that the server does not serve", warning,
@@ -260,7 +260,7 @@ var kinds = []KindInfo{
 		"Components when they start; controllers that read secrets and `caBundle`.",
 		"The file, its first line, and the setting that names it. certaudit inspect FILE says what it holds.",
 		[]Example{
-			{"kube-apiserver", `"command failed" err="tls: failed to find any PEM data in certificate input"`, Own, UnknownSide},
+			{"kube-apiserver 1.37.2", `"command failed" err="tls: failed to find any PEM data in certificate input"`, Own, UnknownSide},
 			{"a client in Go", `tls: failed to find certificate PEM data in certificate input, but did find a private key; PEM inputs may have been switched`, Own, UnknownSide},
 			{"a program in Go", `x509: malformed certificate`, Own, UnknownSide},
 			{"kubectl", `error: unable to load root certificates: unable to parse bytes as PEM block`, Own, UnknownSide},
@@ -279,7 +279,7 @@ var kinds = []KindInfo{
 		"Components that do not run as root, etcd above all.",
 		"The owner and mode of the file and of every folder above it, against the user of the process.",
 		[]Example{
-			{"etcd", `{"level":"fatal","msg":"discovery failed","error":"open /etc/kubernetes/pki/etcd/server.key: permission denied"}`, Own, UnknownSide},
+			{"etcd 3.6.16", `{"level":"fatal","ts":"2026-11-26T20:23:34.414907Z","caller":"etcdmain/etcd.go:183","msg":"discovery failed","error":"open /etc/kubernetes/pki/etcd/peer.key: permission denied"}`, Own, UnknownSide},
 			{"a program in Go", `read /etc/kubernetes/pki/ca.crt: is a directory`, Own, UnknownSide},
 			{"curl 7.88.1", "curl: (77) error setting certificate file: gone.crt", Own, UnknownSide},
 		}, []string{"Go os", "curl lib/vtls/openssl.c"}},
@@ -288,7 +288,7 @@ var kinds = []KindInfo{
 		"kubelets, which then end and are started again for ever.",
 		"`/var/lib/kubelet/pki/kubelet-client-current.pem` and its end; `kubeadm token create` and `kubeadm join phase kubelet-start`, or a kubelet.conf made by `kubeadm kubeconfig user` on a control plane.",
 		[]Example{
-			{"kubelet", `"command failed" err="failed to run Kubelet: unable to load bootstrap kubeconfig: stat /etc/kubernetes/bootstrap-kubelet.conf: no such file or directory"`, Own, UnknownSide},
+			{"kubelet 1.37.2", `"command failed" err="failed to run Kubelet: unable to load bootstrap kubeconfig: stat /etc/kubernetes/bootstrap-kubelet.conf: no such file or directory"`, Own, UnknownSide},
 		}, []string{"kubernetes pkg/kubelet/certificate/bootstrap/bootstrap.go"}},
 	{KindRotation, "a certificate is not renewed", critical,
 		"A component asked the API server for a new certificate and did not get it: the request was refused, or nobody approved and signed it in time. The old certificate is used until its end.",
@@ -311,7 +311,7 @@ var kinds = []KindInfo{
 		"kube-controller-manager.",
 		"`--cluster-signing-cert-file` and `--cluster-signing-key-file`: their end, and that they are a pair.",
 		[]Example{
-			{"kube-controller-manager 1.34", `"Unhandled Error" err="Sync csr-8b7gt failed with : error auto signing csr: the signer has expired: NotAfter=2026-11-20 00:00:00 +0000 UTC"`, Own, UnknownSide},
+			{"kube-controller-manager 1.37.2", `"Unhandled Error" err="Sync jane failed with : error auto signing csr: the signer has expired: NotAfter=2026-11-20 00:00:00 +0000 UTC" logger="UnhandledError"`, Own, UnknownSide},
 			{"kube-controller-manager 1.34", `"Unhandled Error" err="Sync csr-8b7gt failed with : unable to parse csr \"csr-8b7gt\": PEM block type must be CERTIFICATE REQUEST"`, Own, UnknownSide},
 		}, []string{"kubernetes pkg/controller/certificates/signer, authority/policies.go"}},
 	{KindUnauthorized, "credentials that are not accepted", critical,
@@ -320,22 +320,22 @@ var kinds = []KindInfo{
 		"`Unable to authenticate the request` in the log of kube-apiserver at the same time; the certificate in the client's kubeconfig.",
 		[]Example{
 			{"kube-controller-manager 1.37.2", `"Error retrieving lease lock" err="Unauthorized" lock="kube-system/kube-controller-manager"`, Refused, Client},
-			{"kubectl", `error: You must be logged in to the server (the server has asked for the client to provide credentials)`, Refused, Client},
-			{"kubectl", `error: You must be logged in to the server (Unauthorized)`, Refused, Client},
+			{"kubectl 1.37.2", `error: You must be logged in to the server (the server has asked for the client to provide credentials ( pods/log kube-apiserver-cp-1))`, Refused, Client},
+			{"kubectl 1.37.2", `error: You must be logged in to the server (Unauthorized)`, Refused, Client},
 		}, []string{"k8s.io/apimachinery pkg/api/errors", "k8s.io/client-go tools/leaderelection"}},
 	{KindTokenUnverified, "a token that no key verifies", critical,
 		"The signature of a service account's token does not verify with any key of the API server: the key pair was replaced, differs between API servers, or the token is of another cluster.",
 		"kube-apiserver.",
 		"`--service-account-key-file` of every API server against `--service-account-private-key-file` of kube-controller-manager and `--service-account-signing-key-file`; then restart the pods with old tokens.",
 		[]Example{
-			{"kube-apiserver 1.25", `"Unable to authenticate the request" err="[invalid bearer token, square/go-jose: error in cryptographic primitive]"`, Refuses, Server},
+			{"kube-apiserver 1.37.2", `"Unable to authenticate the request" err="[invalid bearer token, go-jose/go-jose: error in cryptographic primitive]"`, Refuses, Server},
 		}, []string{"go-jose shared.go", "kubernetes pkg/serviceaccount/jwt.go"}},
 	{KindTokenRefused, "a token that is not accepted", warning,
 		"A token is past its end, or its service account, secret or pod is gone. Its signature is not at fault.",
 		"kube-apiserver, of pods that were stopped for long or whose service account was made again.",
 		"The client that calls (the audit log has it): restart it, so that it gets a new token. For `kubeadm join`: `kubeadm token create --print-join-command`.",
 		[]Example{
-			{"kube-apiserver 1.34", `"Unable to authenticate the request" err="[invalid bearer token, service account token has been invalidated]"`, Refuses, Server},
+			{"kube-apiserver 1.37.2", `"Unable to authenticate the request" err="[invalid bearer token, service account token has expired]"`, Refuses, Server},
 			{"kube-apiserver 1.25", `"Unable to authenticate the request" err="[invalid bearer token, Token has been invalidated]"`, Refuses, Server},
 		}, []string{"kubernetes pkg/serviceaccount/claims.go, legacy.go"}},
 	{KindEtcdPeers, "members of different etcd clusters", critical,

@@ -446,8 +446,8 @@ var interrupted = family{
 }
 
 // refusals are answers of an API server to credentials that it does not take. They count
-// where a component asks for what it must have to work. Sources: k8s.io/apimachinery
-// pkg/api/errors; k8s.io/client-go tools/cache, tools/leaderelection; kubernetes
+// where a component asks for what it must have to work. Sources: k8s.io/kube-aggregator
+// pkg/controllers/status; k8s.io/apimachinery pkg/api/errors; k8s.io/client-go tools/cache, tools/leaderelection; kubernetes
 // pkg/kubelet.
 var refusals = family{
 	phrases: []phrase{
@@ -455,10 +455,14 @@ var refusals = family{
 		{"You must be logged in to the server", KindUnauthorized, Refused, Client, nil},
 		{"Unauthorized", KindUnauthorized, Refused, Client, within("rror retrieving lease lock", "rror retrieving resource lock", "ailed to list", "ailed to watch", "egister node",
 			"pdating node", "pdate node", "ensure lease", "ensure node lease", "rror getting node", "Failed to contact API server", "CSINode")},
-		{"bad status from ", KindUnauthorized, Refused, Client, func(_ *Event, m *match) bool { return strings.HasPrefix(strings.TrimLeft(field2(m.rest(), ": "), " "), "401") }}, // k8s.io/kube-aggregator pkg/controllers/status
+		{"bad status from ", KindUnauthorized, Refused, Client, notKnown},
 		{" is forbidden: ", KindClientIdentity, Refused, Client, somebody},
 	},
 }
+
+// notKnown is for the status by which the API server of an extension says that it does not
+// know who is calling.
+func notKnown(_ *Event, m *match) bool { return strings.HasPrefix(field2(m.rest(), ": "), "401") }
 
 // somebody is for components that may not do what each of them must be allowed to do: the
 // certificate is somebody else's. A cluster that is just made has no roles yet, of which its
