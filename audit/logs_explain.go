@@ -392,9 +392,8 @@ func (t *LogTies) explainOwn(w told, e *LogEvent, line string, o Options) {
 		e.Next = "Nothing, unless such lines still come."
 		return
 	case w.Kind == logs.KindFileUnreadable: // by whoever runs the process, which no file says for sure
-		f := w.node.inv.Files[w.Paths[0]]
 		e.Tie, e.Next = TieOpen, t.lookNext(w, *e, info)
-		e.Meaning = sentences(line, fmt.Sprintf("%s is there, with the mode %04o and the owner %d.", clip(w.Paths[0]), f.Mode.Perm(), f.UID))
+		e.Meaning = sentences(line, fmt.Sprintf("%s is there, with the mode %04o.", clip(w.Paths[0]), w.node.inv.Files[w.Paths[0]].Mode.Perm()))
 		return
 	case !w.node.runs(w.At.Component):
 		e.Tie, e.Next = TieOpen, t.lookNext(w, *e, info) // nobody knows what may go on with what was there before
