@@ -39,13 +39,13 @@ var clients = []frame{
 	{"Failed to dial ", Client, func(rest string) string { return before(rest, ": ") }},
 	{"endpoints://", Client, target}, {"endpoint://", Client, target},
 	{"health check for peer ", Client, func(rest string) string { return before(rest, " ") }},
-	{"certificate detected connecting to \"", Client, quoted},
 	{"failed to dial ", Client, func(rest string) string { return before(rest, " on stream") }},
 }
 
 // calls are further wordings of who called, anywhere in the line.
 var calls = []frame{
 	{"prober detected unhealthy status", Client, func(rest string) string { return field(rest, `"remote-peer-id":"`) }},
+	{`invalid certificate detected connecting to "`, Client, quoted},
 	{"peer became inactive", Client, func(rest string) string { return field(rest, `"peer-id":"`) }},
 	{"in connection to ", Client, func(rest string) string { return before(strings.TrimSpace(rest), " ") }},
 	{"Unable to connect to the server", Client, nil}, {"authentication handshake failed", Client, nil}, {"error reading server preface", Client, nil},
