@@ -50,10 +50,13 @@ var recordedFaults = []recordedFault{
 	{"etcd-permission", together()}, // etcd ran as another user
 
 	{"peer-expired", issued(pki+"/etcd/peer", endedBefore)},
-	{"peer-name", issued(pki+"/etcd/peer", func(s *fixtures.Spec) { s.IPs, s.DNSNames = []string{"192.0.2.99"}, []string{"cp-2"} })},
+	{"peer-expired-3.4", issued(pki+"/etcd/peer", endedBefore)},
+	{"peer-name", peerElsewhere},
+	{"peer-name-3.5", peerElsewhere},
 	{"peer-usage", issued(pki+"/etcd/peer", forServers)},
 	{"peer-other-ca", byAnotherCA(pki+"/etcd/peer", "etcd-ca")},
-	{"peer-trusted-ca", together(anotherCA("etcd-ca", pki+"/etcd/old-ca"), flagged("etcd", "--peer-trusted-ca-file="+pki+"/etcd/ca.crt", "--peer-trusted-ca-file="+pki+"/etcd/old-ca.crt"))},
+	{"peer-trusted-ca", peersTrustingAnother},
+	{"peer-trusted-ca-3.4", peersTrustingAnother},
 
 	{"apiserver-expired", issued(pki+"/apiserver", endedBefore)},
 	{"apiserver-no-ips", issued(pki+"/apiserver", func(s *fixtures.Spec) { s.IPs = nil })},
@@ -207,6 +210,11 @@ func together(changes ...func(*fixtures.Cluster)) func(*fixtures.Cluster) {
 func issued(base string, change func(*fixtures.Spec)) func(*fixtures.Cluster) {
 	return func(c *fixtures.Cluster) { c.Reissue(base, change) }
 }
+
+var (
+	peerElsewhere        = issued(pki+"/etcd/peer", func(s *fixtures.Spec) { s.IPs, s.DNSNames = []string{"192.0.2.99"}, []string{"cp-2"} })
+	peersTrustingAnother = together(anotherCA("etcd-ca", pki+"/etcd/old-ca"), flagged("etcd", "--peer-trusted-ca-file="+pki+"/etcd/ca.crt", "--peer-trusted-ca-file="+pki+"/etcd/old-ca.crt"))
+)
 
 func forServers(s *fixtures.Spec) { s.Usages = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth} }
 func forClients(s *fixtures.Spec) { s.Usages = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth} }
