@@ -19,26 +19,34 @@ type issuance struct {
 	source string
 }
 
-// issuanceOf verifies an entry against the bundle that the requirement table
-// names for it. ok is false where there is nothing to verify or to verify with.
+// issuanceOf is [nodeAudit.issuance], and says where nothing is in view to verify with.
 func (p *pass) issuanceOf(e *entry) (i issuance, ok bool) {
-	for _, r := range p.requirements(e.role.name, FactIssuer) {
-		b, found := bundleNamed(p.inv, r.Values)
-		if !found {
-			if signers, others := p.namesakes(e); len(signers)+len(others) == 0 {
-				p.unjudged("no CA is in view that %s could be verified with", e.role.name)
-			}
-			continue
+	i, ok = p.issuance(e)
+	if !ok && len(p.requirements(e.role.name, FactIssuer)) > 0 {
+		if signers, others := p.namesakes(e); len(signers)+len(others) == 0 {
+			p.unjudged("no CA is in view that %s could be verified with", e.role.name)
 		}
-		known, done := p.issuances[e]
-		if !done {
-			known = issuance{b, p.verify(e.cert.Certificate, e.chain(), b, p.now), r.Source}
-			p.issuances[e] = known
+	}
+	return i, ok
+}
+
+// issuance verifies an entry against the bundle that the requirement table names for it.
+// ok is false where there is nothing to verify or to verify with.
+func (n *nodeAudit) issuance(e *entry) (i issuance, ok bool) {
+	if i, ok = n.issuances[e]; ok {
+		return i, true
+	}
+	for _, r := range n.requirements(e.role.name, FactIssuer) {
+		if b, found := bundleNamed(n.inv, r.Values); found {
+			n.issuances[e] = issuance{b, n.verify(e.cert.Certificate, e.chain(), b, n.now), r.Source}
+			return n.issuances[e], true
 		}
-		return known, true
 	}
 	return issuance{}, false
 }
+
+// isIssued selects the entries that a CA should have issued.
+func (e *entry) isIssued() bool { return e.isLeaf() || e.isAmongCAs() }
 
 func checkWrongIssuer(p *pass) { p.checkIssuer(false) }
 
@@ -59,7 +67,7 @@ func checkCAReplaced(p *pass) {
 // chain that breaks a rule.
 func (p *pass) checkIssuer(expected bool) {
 	beside := p.secretsWithCA()
-	for e := range p.decoded(func(e *entry) bool { return e.isLeaf() || e.isAmongCAs() }) {
+	for e := range p.decoded((*entry).isIssued) {
 		i, ok := p.issuanceOf(e)
 		if !ok {
 			if expected && (e.object == "" || !beside[e.object]) {

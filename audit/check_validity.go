@@ -241,13 +241,13 @@ func checkNotYetValid(p *pass) {
 	for e := range p.decoded(anyEntry) {
 		p.examine()
 		left := e.cert.NotBefore.Sub(p.now)
+		if left <= 0 {
+			continue
+		}
 		f := finding{severity: p.softenDates(e, Critical),
 			message: fmt.Sprintf("is not valid before %s, in %s", instant(e.cert.NotBefore), roughly(left)),
 			remedy:  append(remedy{"# see whether this node's clock is right (timedatectl); if it is, the issuer's was not:"}, p.renew(e.role)...)}
-		switch {
-		case left <= 0:
-			continue
-		case left <= clockSkew:
+		if left <= clockSkew {
 			f.severity = p.softenDates(e, Warning)
 			f.message = fmt.Sprintf("is not valid before %s, in %s, and is refused until then: this node's clock is behind, or that of the issuer was ahead", instant(e.cert.NotBefore), roughly(left+time.Minute-1))
 			f.remedy = remedy{"# see whether this node's clock is right (timedatectl); if it is, wait"}

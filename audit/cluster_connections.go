@@ -10,7 +10,6 @@ import (
 	"net"
 	"slices"
 	"strings"
-	"sync"
 )
 
 // rejection is a verification that fails between two nodes.
@@ -87,18 +86,12 @@ type balanced struct {
 // one, in both directions, with what both of them really have. Members of etcd answer
 // each other: they are resolved together.
 func (c *clusterAudit) resolve(members []*nodeAudit) {
-	ahead := map[buildKey]built{}
 	r := &resolver{clusterAudit: c, behind: map[trustKey]balanced{}, calls: map[[sha256.Size]byte][]*nodeAudit{}}
-	touched := slices.Concat(members, c.servers)
-	for _, m := range touched {
-		m.built = ahead
-	}
 	r.takers = oneOfEach(r.servers, func(m *nodeAudit) string {
 		sum := sumOf(m.apiServerClients("").certs)
 		return string(sum[:])
 	})
 	r.sortCallers()
-	r.buildAhead(members, ahead)
 	for _, n := range members {
 		own := n.edges
 		for i := range own {
@@ -106,41 +99,6 @@ func (c *clusterAudit) resolve(members []*nodeAudit) {
 		}
 		r.kubelet(n)
 	}
-	for _, m := range touched {
-		m.built = nil
-	}
-}
-
-// buildAhead builds the chains by which the members will be known to the API servers, on
-// all processors. It decides nothing: whoever asks for one finds what it led to.
-func (r *resolver) buildAhead(members []*nodeAudit, chains map[buildKey]built) {
-	if len(members) < aheadFrom {
-		return
-	}
-	var mu sync.Mutex
-	onAllProcessors(len(members), func(i int) {
-		n := members[i]
-		if n.lasts != nil {
-			return // what it is found to be is another thing
-		}
-		apart := nodeAudit{node: n.node, now: n.now, policy: n.policy, signatures: newSignatures(0, n.known, n.late)}
-		apart.built = map[buildKey]built{}
-		for _, e := range n.edges {
-			if e.far.component != inventory.APIServer || e.clientSide.verdict == VerdictNone {
-				continue
-			}
-			for _, m := range r.takers {
-				if apart.verifyClient(e.far.offered, m.apiServerClients(e.far.host)).verdict == VerdictBroken {
-					break
-				}
-			}
-		}
-		mu.Lock()
-		defer mu.Unlock()
-		for key, b := range apart.built {
-			chains[key] = built{err: b.err}
-		}
-	})
 }
 
 // sortCallers notes the API servers by how they call kubelets.

@@ -92,6 +92,7 @@ type foresight struct {
 
 // look notes who looks at which certificates.
 func (s *foresight) look() {
+	found := newChains()
 	for _, n := range s.members {
 		if _, ok := n.inv.Component(inventory.Etcd); ok {
 			s.etcd = append(s.etcd, n)
@@ -104,7 +105,7 @@ func (s *foresight) look() {
 				s.local[raw] = append(by, n)
 			}
 			return true
-		})
+		}, found)
 		n.edges = n.connections()
 	}
 	if len(s.members) < 2 {
@@ -114,16 +115,17 @@ func (s *foresight) look() {
 		s.set(n, s.o.At, func(c *x509.Certificate) bool {
 			s.crossed[string(c.Raw)] = true
 			return true
-		})
+		}, found)
 	}
 	s.resolve(s.members)
 }
 
-// set has a node judged at a time, where some certificates last whatever their dates.
-func (s *foresight) set(n *nodeAudit, at time.Time, lasts func(*x509.Certificate) bool) {
+// set has a node judged at a time, where some certificates last whatever their dates; found
+// is what chains lead to then.
+func (s *foresight) set(n *nodeAudit, at time.Time, lasts func(*x509.Certificate) bool, found *chains) {
 	made := n.made
 	n.signatures = newSignatures(len(n.inv.Objects), n.known, s.o.Late)
-	n.made, n.now, n.lasts = made, at, lasts
+	n.made, n.now, n.lasts, n.chains = made, at, lasts, found
 	clear(n.issuances)
 }
 
@@ -135,9 +137,9 @@ func (s *foresight) resolve(nodes []*nodeAudit) {
 
 // edges are the connections of nodes at a time, where some certificates last.
 func (s *foresight) edges(nodes []*nodeAudit, at time.Time, lasts func(*x509.Certificate) bool) map[*nodeAudit][]edge {
-	touched := slices.Concat(nodes, s.cluster.servers, s.etcd)
+	touched, found := slices.Concat(nodes, s.cluster.servers, s.etcd), newChains()
 	for _, n := range touched {
-		s.set(n, at, lasts)
+		s.set(n, at, lasts, found)
 	}
 	for _, n := range nodes {
 		n.edges = n.connections()

@@ -102,7 +102,7 @@ func (t *LogTies) causesOf(s *suspect) []LogCause {
 var kindChecks = map[logs.Kind][]string{
 	logs.KindExpired:              {"validity/expired"},
 	logs.KindNotYetValid:          {"validity/not-yet-valid"},
-	logs.KindKeyMismatch:          {"keys/mismatch"},
+	logs.KindKeyMismatch:          {"keys/mismatch", "chain/signing-bundle"},
 	logs.KindMalformed:            {"files/malformed", "input/undecodable", "keys/mismatch"},
 	logs.KindFileMissing:          {"files/missing", "files/dangling-link", "kubelet/serving-unapproved", "kubelet/link"},
 	logs.KindFileUnreadable:       {"files/permissions", "input/unreadable"},
@@ -125,16 +125,50 @@ func (t *LogTies) ofFiles(w told) []LogCause {
 	if w.node != nil {
 		paths = w.node.ledTo(w.program, paths)
 	}
-	about := func(f Finding) bool {
-		if len(paths) > 0 {
+	if len(paths) > 0 {
+		return t.causesIn(w.node, func(f Finding) bool {
 			return slices.Contains(checks, f.Check) && slices.ContainsFunc(paths, func(p string) bool { return p == f.Path || strings.HasPrefix(p, f.Path+"/") })
+		})
+	}
+	worth := func(f Finding) bool { return slices.Contains(checks, f.Check) && f.Severity != Info }
+	own := t.causesIn(w.node, func(f Finding) bool {
+		return worth(f) && (f.Component == w.program || w.program == "" || w.Direction != logs.Own && w.Kind != logs.KindRotation)
+	})
+	if own == nil {
+		own = t.causesIn(w.node, func(f Finding) bool { return worth(f) && w.node.reads(w.program, f.Path) })
+	}
+	return own
+}
+
+// causesIn are the findings of a node that are about what a function selects.
+func (t *LogTies) causesIn(n *nodeAudit, is func(Finding) bool) []LogCause {
+	var out []LogCause
+	for _, f := range t.findingsAt(n) {
+		if f.isAbout(is) {
+			out = append(out, t.causeOf(f, ""))
 		}
-		return slices.Contains(checks, f.Check) && (f.Component == w.program || w.program == "" || w.Direction != logs.Own && w.Kind != logs.KindRotation)
+	}
+	return out
+}
+
+// reads reports whether a component of the node is configured with a file.
+func (n *nodeAudit) reads(component, path string) bool {
+	return slices.ContainsFunc(n.inv.References, func(ref inventory.Reference) bool {
+		return ref.Component == component && ref.Place().Path == path
+	})
+}
+
+// ofUnusable are the findings because of which a program has nothing to present, or to
+// verify with, where it says no more than that something cannot be parsed.
+func (t *LogTies) ofUnusable(w told) []LogCause {
+	if w.Kind != logs.KindMalformed || w.Direction != logs.Own || w.node == nil {
+		return nil
 	}
 	var out []LogCause
-	for _, f := range t.findingsAt(w.node) {
-		if f.isAbout(about) && (f.Severity != Info || len(paths) > 0) {
-			out = append(out, t.causeOf(f, ""))
+	for _, s := range t.of[w.node] {
+		shows := s.byClient && s.caller == w.program && s.client == w.node || !s.byClient && s.called == w.program && s.server == w.node
+		if shows && s.verdict == VerdictBroken && s.fault == faultAbsent && s.presents {
+			out = append(out, t.causesOf(s)...)
 		}
 	}
 	return out
@@ -200,7 +234,9 @@ func (n *nodeAudit) ledTo(component string, paths []string) []string {
 // isOfWriter reports whether a line is about files of its writer's own.
 func (w told) isOfWriter() bool {
 	switch w.Kind {
-	case logs.KindTokenUnverified, logs.KindTokenRefused, logs.KindRequestApproval, logs.KindRequestSigning, logs.KindNoServingCertificate, logs.KindBootstrap, logs.KindRotation:
+	case logs.KindTokenUnverified, logs.KindTokenRefused:
+		return w.Side != logs.Client
+	case logs.KindRequestApproval, logs.KindRequestSigning, logs.KindNoServingCertificate, logs.KindBootstrap, logs.KindRotation:
 		return true
 	}
 	return w.Direction == logs.Own
@@ -263,7 +299,7 @@ func (t *LogTies) ofServer(w told) []LogCause {
 			continue
 		}
 		for _, f := range t.findingsAt(p.node) {
-			if f.isAbout(func(f Finding) bool { return slices.Contains(p.paths, f.Path) && w.explainedBy(f) }) {
+			if f.isAbout(func(f Finding) bool { return slices.Contains(p.paths, f.Path) && w.explainedBy(f, p.component) }) {
 				out = append(out, t.causeOf(f, ""))
 			}
 		}
@@ -282,10 +318,12 @@ func (t *LogTies) ofServer(w told) []LogCause {
 // it, and it has the name of the node alone.
 var selfMade = []string{"kubelet/serving-self-signed", "kubelet/serving-unapproved"}
 
-// explainedBy reports whether a finding about a certificate says what a line tells.
-func (w told) explainedBy(f Finding) bool {
+// explainedBy reports whether a finding about the certificate of a component says what a
+// line tells.
+func (w told) explainedBy(f Finding, component string) bool {
 	if faults := kindFaults[w.Kind]; slices.Contains(selfMade, f.Check) {
-		return w.called.component == inventory.Kubelet && (slices.Contains(faults, faultName) || slices.Contains(faults, faultUntrusted))
+		meant := w.called.component == inventory.Kubelet || w.At.Component == inventory.Kubelet || w.called.host != "" && w.called.port == ""
+		return meant && component == inventory.Kubelet && (slices.Contains(faults, faultName) || slices.Contains(faults, faultUntrusted))
 	}
 	if checks := kindChecks[w.Kind]; w.Kind == logs.KindExpired || w.Kind == logs.KindNotYetValid {
 		return slices.Contains(checks, f.Check)
@@ -361,7 +399,7 @@ func (t *LogTies) ofBound(w told) []LogCause {
 func (t *LogTies) ofSerial(w told) []LogCause {
 	var out []LogCause
 	for _, f := range t.findingsAt() {
-		if len(w.serials) > 0 && w.explainedBy(f) && slices.ContainsFunc(f.Rows, func(i int) bool { return w.serials[t.result.Certificates[i].SHA256] }) {
+		if len(w.serials) > 0 && w.explainedBy(f, "") && slices.ContainsFunc(f.Rows, func(i int) bool { return w.serials[t.result.Certificates[i].SHA256] }) {
 			out = append(out, t.causeOf(f, ""))
 		}
 	}
@@ -384,7 +422,7 @@ func (t *LogTies) ofObjects(w told) []LogCause {
 	for _, n := range t.nodes {
 		for _, o := range n.inv.Objects {
 			for _, target := range o.Targets {
-				if host == "" || parsers.CanonicalHost(target.DNSName()) != host {
+				if host == "" || !slices.Contains([]string{host, parsers.CanonicalHost(w.Name)}, parsers.CanonicalHost(target.DNSName())) {
 					continue
 				}
 				for _, f := range t.findingsAt(n) {

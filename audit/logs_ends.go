@@ -53,6 +53,25 @@ func (t *LogTies) findWriter(at logs.Line) (n *nodeAudit, foreign bool) {
 	return nil, true
 }
 
+// HostOf is the name of the node that the path of a log has, as a folder or behind that of a
+// component, as static pods are called; "" for none, and where there are not several nodes.
+func (t *LogTies) HostOf(source string) string {
+	if len(t.nodes) < 2 {
+		return ""
+	}
+	for part := range strings.FieldsFuncSeq(source, func(r rune) bool { return r == '/' || r == '\\' || r == '_' }) {
+		part = strings.TrimSuffix(part, ".log")
+		for _, n := range t.nodes {
+			name := cmp.Or(n.ownName(), n.name)
+			component, ok := strings.CutSuffix(part, "-"+name)
+			if part == name || ok && inventory.IsProgram(component) {
+				return name
+			}
+		}
+	}
+	return ""
+}
+
 // isNameless reports whether nothing in the files of the node says what its host is called.
 func (n *nodeAudit) isNameless() bool {
 	own := n.ownName()
@@ -109,10 +128,14 @@ func (t *LogTies) remoteOf(from *nodeAudit, peer string, client bool) remote {
 	if r.node != nil {
 		r.component = r.node.listener(r.port)
 	}
+	var called []string
 	for _, s := range slices.Concat(t.of[from], t.at[r.host]) {
-		if r.component == "" && s.Address != "" && (from == nil || s.client == nil || s.client == from) && s.isAt(r) {
-			r.component = s.called
+		if s.Address != "" && (from == nil || s.client == nil || s.client == from) && s.isAt(r) {
+			called = union(called, []string{s.called})
 		}
+	}
+	if r.component == "" && len(called) == 1 {
+		r.component = called[0]
 	}
 	if r.component == "" && isServiceOfAPI(r.host) {
 		r.component = inventory.APIServer

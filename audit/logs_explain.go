@@ -33,6 +33,9 @@ func (t *LogTies) explain(w told, o Options) LogEvent {
 		w.namePeer(&e, guilty, others)
 	}
 	line := lineWords(w, e)
+	if w.isPassedOn() {
+		line = "The kubelet does not accept the credentials of kube-apiserver, which passes that on."
+	}
 	if w.isClockWrong() {
 		e.Tie, e.Meaning, e.Next = tieOfClock(len(t.nodes)), sentences(line, clockWords(w, false, o.At), "The cause is the clock of the machine that judged it, and no certificate."), "Set the clock of that machine (timedatectl, chronyc tracking)."
 		e.Severity = t.severity(w, e)
@@ -111,7 +114,7 @@ func (t *LogTies) causes(w told, guilty []match) []LogCause {
 	for _, m := range guilty {
 		out = append(out, t.causesOf(m.suspect)...)
 	}
-	for _, find := range []func(told) []LogCause{t.ofSerial, t.ofObjects, t.ofOwn, t.ofSigner, t.ofKubelet, t.ofServer, t.ofBound} {
+	for _, find := range []func(told) []LogCause{t.ofSerial, t.ofObjects, t.ofOwn, t.ofUnusable, t.ofSigner, t.ofKubelet, t.ofServer, t.ofBound} {
 		if len(out) == 0 {
 			out = find(w)
 		}
@@ -141,7 +144,7 @@ func (w told) namePeer(e *LogEvent, guilty, others []match) {
 	if w.Side == logs.Server {
 		r = w.caller
 	}
-	e.Peer = cmp.Or(r.component, serviceOf(r.host))
+	e.Peer = cmp.Or(r.component, serviceOf(r.host), serviceOf(w.Name))
 	if r.node != nil {
 		e.PeerNode = r.node.name
 	}
@@ -153,7 +156,9 @@ func (w told) namePeer(e *LogEvent, guilty, others []match) {
 	for _, m := range fitting {
 		name := m.Client
 		if w.Side != logs.Server {
-			name = componentOf(m.Server)
+			if name = m.called; !inventory.IsProgram(name) {
+				name = m.Server
+			}
 		}
 		names = union(names, []string{name})
 	}
@@ -206,7 +211,7 @@ func (t *LogTies) explainSound(w told, e *LogEvent, others []match, line string,
 		t.explainUnseen(w, e, nil, line, info)
 		return
 	}
-	if noise[w.Kind] {
+	if noise[w.Kind] || w.Kind == logs.KindTLSToHTTP {
 		e.Tie, e.Meaning, e.Next = TieOpen, sentences(line, info.Meaning), t.lookNext(w, *e, info)
 		return
 	}
@@ -231,7 +236,7 @@ func (t *LogTies) explainSound(w told, e *LogEvent, others []match, line string,
 		}
 	case len(sound) > 0 && w.isOfPeople() && (w.Direction != logs.Refuses || slices.Contains(kindFaults[w.Kind], faultUntrusted) || w.program != people && w.called.host == ""):
 		t.explainPeople(w, e, sound[0], line, info)
-	case len(sound) > 0:
+	case len(sound) > 0 && w.At.Component != "":
 		t.explainStale(w, e, sound, line, o)
 	default:
 		t.explainUnseen(w, e, unseen, line, info)
@@ -298,6 +303,8 @@ func (t *LogTies) explainUnseen(w told, e *LogEvent, unseen []match, line string
 	switch {
 	case len(unseen) > 0 && unseen[0].reason != "":
 		why = unseen[0].reason
+	case len(w.serials) > 0:
+		why = fmt.Sprintf("the certificate with serial number %s is in %s, and no client in view shows it there", w.Serial, joinOr(t.placesOf(w.serials)))
 	case e.Node != "" && e.PeerNode == "":
 		why = "the other end is not in view"
 	case e.Node != "":
@@ -312,11 +319,11 @@ func (t *LogTies) lookNext(w told, e LogEvent, info logs.KindInfo) string {
 	if other, ok := t.otherEnd(w, e); ok {
 		return otherEndWords(other)
 	}
-	next := sentence(info.Look)
-	if the, ok := strings.CutPrefix(next, "The "); ok {
-		next = "Look at the " + the
+	next := ""
+	if info.Look != "" {
+		next = sentence("Look at " + strings.ToLower(info.Look[:1]) + info.Look[1:])
 	}
-	if host, port := parsers.HostOf(w.Peer), parsers.PortOf(w.Peer); host != "" && w.Side == logs.Client && w.Direction == logs.Refuses {
+	if host, port := parsers.HostOf(w.Peer), parsers.PortOf(w.Peer); host != "" && host != w.Peer && w.Side == logs.Client && w.Direction == logs.Refuses {
 		next = sentences(next, fmt.Sprintf("certaudit inspect %s shows what is presented there.", parsers.Bracketed(clip(host))+":"+cmp.Or(port, "443")))
 	}
 	return cmp.Or(next, "Look at the files of both ends: certaudit audit on their nodes.")
@@ -351,7 +358,8 @@ func (t *LogTies) otherLine(w told, e LogEvent) int {
 			peer = inventory.APIServer
 		}
 		if w.Side == logs.Server {
-			return usualPorts[parsers.PortOf(g.Peer)] == w.At.Component && (peer == "" || g.At.Component == peer)
+			called := usualPorts[parsers.PortOf(g.Peer)]
+			return called != "" && called == w.At.Component && (peer == "" || g.At.Component == peer)
 		}
 		return peer != "" && g.At.Component == peer
 	})
@@ -419,6 +427,10 @@ func (t *LogTies) explainOwn(w told, e *LogEvent, line string, o Options) {
 	switch {
 	case e.Tie == TieOver:
 		e.Next = "Nothing, unless such lines still come."
+		return
+	case w.Kind == logs.KindFileUnreadable: // by whoever runs the process, which no file says for sure
+		e.Tie, e.Next = TieOpen, t.lookNext(w, *e, info)
+		e.Meaning = sentences(line, fmt.Sprintf("%s is there, with the mode %04o.", clip(w.Paths[0]), w.node.inv.Files[w.Paths[0]].Mode.Perm()))
 		return
 	case !w.node.runs(w.At.Component):
 		e.Tie, e.Next = TieOpen, t.lookNext(w, *e, info) // nobody knows what may go on with what was there before

@@ -39,9 +39,9 @@ var saidOfLines = []said{
 	{"kubectl is told to log in", nil,
 		map[string]string{"journal.log": hosted + "cp-1 kubectl[7]: error: You must be logged in to the server (Unauthorized)\n"},
 		[]string{"warning unauthorized: kubectl refused kube-apiserver: open"}, []string{"another kubeconfig"}, []string{"restart", "etcd"}},
-	{"a program without a name is told to log in", func(c *fixtures.Cluster) { c.Reissue(pki+"/apiserver-etcd-client", endedBefore) },
+	{"an unnamed log, and somebody is told to log in", func(c *fixtures.Cluster) { c.Reissue(pki+"/apiserver-etcd-client", endedBefore) },
 		map[string]string{"some.txt": "error: You must be logged in to the server (Unauthorized)\n"},
-		[]string{"warning unauthorized:  refused : open"}, []string{"another kubeconfig"}, []string{"restart", "etcd"}},
+		[]string{"warning unauthorized: kubectl refused kube-apiserver: open"}, []string{"another kubeconfig"}, []string{"restart", "etcd"}},
 	{"a kubelet elsewhere", func(c *fixtures.Cluster) {
 		c.Reissue("/var/lib/kubelet/pki/kubelet-client-2026-10-24-12-00-00.pem", endedBefore)
 	},

@@ -260,7 +260,7 @@ var kindFaults = map[logs.Kind][]fault{
 	logs.KindHTTPToTLS:              {faultAbsent},
 	logs.KindTLSToHTTP:              {faultAbsent},
 	logs.KindBootstrap:              {faultTime, faultUntrusted, faultAbsent, faultName},
-	logs.KindRotation:               {faultTime, faultUntrusted, faultAbsent},
+	logs.KindRotation:               {faultTime, faultUntrusted, faultAbsent, faultIdentity},
 	logs.KindRequestSigning:         {faultAbsent, faultUntrusted, faultTime},
 	logs.KindUnauthorized:           {faultTime, faultUntrusted, faultUsage, faultIdentity, faultAbsent},
 	logs.KindTokenUnverified:        {faultUntrusted, faultAbsent},
@@ -289,6 +289,9 @@ func (t *LogTies) told(g logs.Group) told {
 	w.node, w.foreign = t.writerOf(g.At)
 	if g.Side != logs.Server {
 		w.called = t.remoteOf(w.node, cmp.Or(g.Peer, parsers.Bracketed(g.Name)), true)
+	}
+	if w.isPassedOn() {
+		w.program, w.called.component = inventory.APIServer, inventory.Kubelet
 	}
 	if w.foreign { // whose own addresses and names are not those of the nodes in view
 		w.called.node = t.nodeAt(nil, w.called.host)
@@ -324,6 +327,12 @@ func colons(b []byte) string {
 // isAnother reports whether the serial number of a line is not that of a certificate.
 func (w told) isAnother(x *x509.Certificate) bool {
 	return w.Serial != "" && (x == nil || x.SerialNumber.String() != w.Serial)
+}
+
+// isPassedOn reports whether a line has what a kubelet said of the API server, which passed
+// it on to whoever asked for a log (kubernetes pkg/registry/core/pod/rest).
+func (w told) isPassedOn() bool {
+	return w.Kind == logs.KindUnauthorized && w.program != inventory.APIServer && strings.Contains(w.Message, "( pods/log ")
 }
 
 // ofPeople are programs that call the API server with the kubeconfigs of people.
@@ -403,6 +412,8 @@ func (w told) fitsCalled(s *suspect) int {
 		return 0
 	case s.isAt(w.called):
 		return fitAddress
+	case w.Kind == logs.KindUnauthorized && s.Server == "extension API servers" && w.called.component == "":
+		return fitUnknown
 	case !anybody && w.called.node != nil && w.called.node == s.server && w.called.component == s.called:
 		return fitNode
 	}
@@ -431,15 +442,28 @@ func (w told) fitsCaller(s *suspect) int {
 	if !extension && s.server != w.node && (w.node != nil || w.foreign) {
 		return 0
 	}
+	if w.Direction == logs.Refused && !s.byClient && s.verdict == VerdictUnverified {
+		return 0 // who does not verify refuses nothing
+	}
 	switch {
 	case w.Peer == "" || s.client == nil || extension:
 		return fitUnknown
-	case w.caller.node == s.client:
+	case w.caller.node == s.client && w.mayCall(s):
 		return fitNode
 	case w.caller.node == nil && !w.isLoopback():
 		return fitUnknown // of somebody who is not in view, unless the details tell
 	}
 	return 0
+}
+
+// mayCall reports whether the client of a connection calls from the address of a line: the
+// system gives who calls an address of his own machine that same address. An etcd calls
+// itself by each address that it listens at.
+func (w told) mayCall(s *suspect) bool {
+	if s.client != s.server || s.isOfItself() || s.host == "" || !parsers.IsAddress(w.caller.host) {
+		return true
+	}
+	return w.isLoopback() == s.client.inv.IsLoopback(s.host)
 }
 
 // isLoopback reports whether the other end is on the writer's machine.
@@ -494,7 +518,15 @@ func (t *LogTies) matches(w told) (guilty, others []match) {
 	}
 	guilty = slices.DeleteFunc(guilty, func(m match) bool { return m.fit < best || m.fit < rest })
 	others = slices.DeleteFunc(others, func(m match) bool { return m.fit < rest })
+	if w.Side == logs.Server && !slices.Contains(kindFaults[w.Kind], faultTime) && !slices.ContainsFunc(others, func(m match) bool { return !m.isOfItself() }) {
+		return guilty, nil // a program alone with itself shows what it verifies: somebody else calls from its address
+	}
 	return guilty, others
+}
+
+// isOfItself reports whether a program calls itself, as the gateway of an etcd does.
+func (s *suspect) isOfItself() bool {
+	return s.client != nil && s.client == s.server && s.caller == s.called
 }
 
 // isStranger reports whether a server's line is about a client that is not in view.
@@ -508,7 +540,14 @@ func (s *suspect) isOwnFault() bool { return !s.byClient && s.presents }
 // isGuilty reports whether a verification is broken by what a line tells, and whether a
 // detail of the line is the certificate's.
 func (t *LogTies) isGuilty(w told, s *suspect) (guilty, detail bool) {
-	if s.verdict != VerdictBroken || !slices.Contains(kindFaults[w.Kind], s.fault) {
+	why := s.fault
+	if why == faultAbsent && !s.presents && len(s.paths) > 0 {
+		why = faultUntrusted // there is no CA to verify with
+	}
+	if why == faultUntrusted && !s.byClient && w.Name != "" && s.presented != nil && slices.Contains(kindFaults[w.Kind], faultName) {
+		return nameDetail(w.Event, s.presented) // crypto/x509 looks at the name before the CA
+	}
+	if s.verdict != VerdictBroken || !slices.Contains(kindFaults[w.Kind], why) && !slices.Contains(kindFaults[w.Kind], s.fault) {
 		return false, false
 	}
 	if !w.Bound.IsZero() && s.fault == faultTime {

@@ -54,6 +54,8 @@ func whoWords(e LogEvent) string {
 		return writer + " cannot use what it is configured with"
 	case e.Direction == string(logs.Refuses) && e.Side == string(logs.Server):
 		return writer + " refuses " + client
+	case e.Kind == string(logs.KindTLSToHTTP): // there is no certificate
+		return writer + " has no connection with " + peerWords(e)
 	case e.Direction == string(logs.Refuses):
 		return writer + " refuses the certificate of " + peerWords(e)
 	case e.Direction == string(logs.Refused) && e.Side == string(logs.Server):

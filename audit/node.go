@@ -76,7 +76,7 @@ func isEtcdOfKubeadm(r Requirement) bool {
 // certificates returns the rows of the entries, each with the status ok.
 func (n *node) certificates() []Certificate {
 	rows := make([]Certificate, 0, len(n.entries))
-	known := map[*x509.Certificate]Certificate{}
+	known := map[*x509.Certificate]*Certificate{}
 	holders := kubeconfigEntries(n.inv)
 	for _, e := range n.entries {
 		row := e.row(n.name, known)

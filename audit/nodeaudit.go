@@ -41,6 +41,10 @@ func newNodeAudit(n *node, o Options, known *verdicts) *nodeAudit {
 	a.cut = a.exhausted
 	a.flags = a.flagFaults()
 	a.unsettled = a.unsettledComponents()
+	// crypto/x509 checks signatures in any case: those it has checked are not checked once more.
+	for e := range a.decoded((*entry).isIssued) {
+		a.issuance(e)
+	}
 	return a
 }
 

@@ -78,7 +78,7 @@ type Requirement struct {
 }
 
 // intervals are those that the row holds for.
-func (r Requirement) intervals() []Interval {
+func (r *Requirement) intervals() []Interval {
 	if len(r.Intervals) > 0 {
 		return r.Intervals
 	}
@@ -86,12 +86,12 @@ func (r Requirement) intervals() []Interval {
 }
 
 // holds reports whether the row speaks of a version.
-func (r Requirement) holds(version string) bool {
+func (r *Requirement) holds(version string) bool {
 	return slices.ContainsFunc(r.intervals(), func(iv Interval) bool { return iv.holds(version) })
 }
 
 // always reports whether the row speaks of every version.
-func (r Requirement) always() bool { return slices.Contains(r.intervals(), Interval{}) }
+func (r *Requirement) always() bool { return slices.Contains(r.intervals(), Interval{}) }
 
 // Requirements is a table with the versions that it covers.
 type Requirements struct {
@@ -241,7 +241,7 @@ func (r Requirement) Versions() string {
 	return strings.Join(words, ", ")
 }
 
-func (r Requirement) forProfile(profile string) bool {
+func (r *Requirement) forProfile(profile string) bool {
 	return len(r.Profiles) == 0 || slices.Contains(r.Profiles, profile) || isGeneric(profile) && slices.Contains(r.Profiles, ProfileGeneric)
 }
 

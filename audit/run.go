@@ -270,14 +270,16 @@ func (n *nodeAudit) described() Node {
 // row is the table's row of an entry of a node, without its status. known are the
 // descriptions of certificates of rows before, which it adds to: rows share what they
 // have in common.
-func (e *entry) row(node string, known map[*x509.Certificate]Certificate) Certificate {
+func (e *entry) row(node string, known map[*x509.Certificate]*Certificate) Certificate {
 	c := Certificate{Organizations: []string{}, DNSNames: []string{}, IPAddresses: []string{}, Usages: []string{}}
 	index := e.index
 	if e.cert != nil {
-		if _, ok := known[e.cert.Certificate]; !ok {
-			known[e.cert.Certificate] = describe(*e.cert)
+		described := known[e.cert.Certificate]
+		if described == nil {
+			described = describe(*e.cert)
+			known[e.cert.Certificate] = described
 		}
-		c, index = known[e.cert.Certificate], e.cert.Index
+		c, index = *described, e.cert.Index
 	}
 	c.Node, c.Component, c.Type, c.Role = node, e.component, e.kind(), e.role.name
 	c.Path, c.Line, c.Field, c.Index = e.place.Path, e.place.Line, e.place.Field, index
@@ -286,9 +288,9 @@ func (e *entry) row(node string, known map[*x509.Certificate]Certificate) Certif
 }
 
 // describe returns what every row of a certificate has.
-func describe(cert parsers.Certificate) Certificate {
+func describe(cert parsers.Certificate) *Certificate {
 	x := cert.Certificate
-	return Certificate{X509: x, CommonName: x.Subject.CommonName, Issuer: issuerName(x),
+	return &Certificate{X509: x, CommonName: x.Subject.CommonName, Issuer: issuerName(x),
 		Organizations: append([]string{}, x.Subject.Organization...), DNSNames: append([]string{}, x.DNSNames...), IPAddresses: texts(x.IPAddresses),
 		Serial: x.SerialNumber.Text(16), SHA256: cert.SHA256(), PublicKeySHA256: cert.PublicKeySHA256(), KeyAlgorithm: keyAlgorithm(x),
 		NotBefore: x.NotBefore.UTC(), NotAfter: x.NotAfter.UTC(), Usages: usages(x)}

@@ -84,6 +84,15 @@ func bundleOf(inv *inventory.Inventory, ref inventory.Reference) bundle {
 // for, is no matter of time and stands. The nil error means that there is a
 // chain; one that [isUnverified] knows, that it was not looked for.
 func (s *signatures) verify(cert *x509.Certificate, chain []*x509.Certificate, b bundle, now time.Time) error {
+	if slices.ContainsFunc(b.certs, func(ca *x509.Certificate) bool { return s.chained[signature{ca, cert}] }) {
+		return nil
+	}
+	if slices.Contains(cert.ExtKeyUsage, x509.ExtKeyUsageClientAuth) {
+		// As servers will ask: what holds for one usage and today holds for any.
+		if err := s.build(cert, chain, b.certs, x509.VerifyOptions{CurrentTime: now, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}); err == nil || isUnverified(err) {
+			return err
+		}
+	}
 	var fault error
 	for _, at := range instants(cert, chain, b.certs, now) {
 		err := s.build(cert, chain, b.certs, x509.VerifyOptions{CurrentTime: at, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}})
@@ -94,8 +103,16 @@ func (s *signatures) verify(cert *x509.Certificate, chain []*x509.Certificate, b
 			fault = err
 		}
 	}
-	if isExpiry(fault) && slices.ContainsFunc(b.certs, func(ca *x509.Certificate) bool { return s.signed(ca, cert) }) {
-		return nil
+	if !isExpiry(fault) {
+		return fault
+	}
+	for _, ca := range b.certs {
+		switch made, known := s.verdict(ca, cert); {
+		case made:
+			return nil
+		case !known:
+			fault = unverified{strings.Join(s.left(), "; ")}
+		}
 	}
 	return fault
 }

@@ -90,14 +90,17 @@ type signatures struct {
 	// extra is added to maxWork.
 	extra, spent int
 	made         map[signature]bool
+	// chained are the certificates that crypto/x509 has built a chain from to the CA that
+	// signed them, which is its end, at some instant and for some usage.
+	chained map[signature]bool
 	// known are those of all nodes and of an earlier run.
 	known *verdicts
 	// exhausted says that the work was used up; passed, why something was not
 	// verified. Whoever wants to know clears them first.
 	exhausted bool
 	passed    string
-	// built, where it is not nil, remembers what chains led to, for several nodes.
-	built map[buildKey]built
+	// chains remember what chains led to.
+	chains *chains
 	// late is as of [Options].
 	late func() bool
 	// lasts says which certificates are taken to last, whatever their dates say; nil for
@@ -109,7 +112,7 @@ func newSignatures(objects int, known *verdicts, late func() bool) signatures {
 	if known == nil {
 		known = newVerdicts(nil)
 	}
-	return signatures{made: map[signature]bool{}, known: known, extra: workPerObject * objects, late: late}
+	return signatures{made: map[signature]bool{}, chained: map[signature]bool{}, known: known, chains: known.chains, extra: workPerObject * objects, late: late}
 }
 
 // signature is a certificate behind the one that may have signed it; without that, the
@@ -122,11 +125,13 @@ type verdicts struct {
 	mu sync.Mutex
 	// before are those of an earlier run, and made those that this one asked for.
 	before, made map[signature]bool
+	// chains are what those of this run led to.
+	chains *chains
 }
 
 // newVerdicts returns the verdicts of a run behind another; nil for none.
 func newVerdicts(earlier *verdicts) *verdicts {
-	v := &verdicts{made: map[signature]bool{}}
+	v := &verdicts{made: map[signature]bool{}, chains: newChains()}
 	if earlier != nil {
 		v.before = earlier.made
 	}
@@ -297,39 +302,53 @@ func (s *signatures) lasting(certs []*x509.Certificate) []*x509.Certificate {
 // noEnd is the notAfter of a certificate that has no end (RFC 5280 4.1.2.5).
 var noEnd = time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
 
-// build calls x509.Certificate.Verify with options that have no pools yet. What
-// would cost too much is an error of the type [unverified].
+// build calls x509.Certificate.Verify with options that have no pools yet, the first time
+// that any node asks. What would cost too much is an error of the type [unverified].
 func (s *signatures) build(cert *x509.Certificate, chain, roots []*x509.Certificate, o x509.VerifyOptions) error {
-	if s.built == nil {
-		return s.buildTo(cert, chain, roots, o, false)
-	}
 	key := buildKey{sumOf([]*x509.Certificate{cert}), sumOf(chain), sumOf(roots), o.DNSName, o.CurrentTime.UnixNano(), slices.Max(o.KeyUsages)}
-	b, known := s.built[key]
-	switch {
-	case !known:
-		b.err = s.buildTo(cert, chain, roots, o, false)
-	case !b.paid && !s.spend(s.trial(cert, chain, roots).units):
-		b.err = unverified{spentWords}
+	t := s.trial(cert, chain, roots)
+	if !s.spend(t.units) {
+		return unverified{spentWords}
 	}
-	if b.paid = true; !isUnverified(b.err) {
-		s.built[key] = b
+	if err, known := s.chains.of(key); known {
+		return err
 	}
-	return b.err
+	err := s.attempt(t, o, false)
+	if !isUnverified(err) {
+		s.chains.note(key, err)
+	}
+	return err
 }
 
-// built is what a chain led to, and whether the work was spent on a node: that which is
-// done ahead is spent where it is asked for first.
-type built struct {
-	err  error
-	paid bool
-}
-
-// buildKey is what the verdict on a chain depends on.
+// buildKey is what the verdict on a chain depends on, where the certificates last as they
+// say.
 type buildKey struct {
 	cert, chain, roots [sha256.Size]byte
 	host               string
 	at                 int64
 	usage              x509.ExtKeyUsage
+}
+
+// chains say of chains what they led to, which is the same on every node. They may be used by
+// several goroutines.
+type chains struct {
+	mu   sync.Mutex
+	made map[buildKey]error
+}
+
+func newChains() *chains { return &chains{made: map[buildKey]error{}} }
+
+func (c *chains) of(key buildKey) (err error, known bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	err, known = c.made[key]
+	return err, known
+}
+
+func (c *chains) note(key buildKey, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.made[key] = err
 }
 
 // sumOf identifies a list of certificates.
@@ -343,16 +362,23 @@ func sumOf(certs []*x509.Certificate) (sum [sha256.Size]byte) {
 	return sum
 }
 
-// buildTo is build with the roots of the system, if these are to be taken.
+// buildTo is build with the roots of the system, if these are to be taken. It remembers
+// nothing.
 func (s *signatures) buildTo(cert *x509.Certificate, chain, roots []*x509.Certificate, o x509.VerifyOptions, system bool) error {
 	t := s.trial(cert, chain, roots)
 	if !s.spend(t.units) {
 		return unverified{spentWords}
 	}
+	return s.attempt(t, o, system)
+}
+
+// attempt builds a chain that is paid for.
+func (s *signatures) attempt(t trial, o x509.VerifyOptions, system bool) error {
 	if o.Intermediates = pool(t.between); !system {
 		o.Roots = pool(t.trusted)
 	}
-	_, err := t.cert.Verify(o)
+	found, err := t.cert.Verify(o)
+	s.noteChains(found)
 	for _, why := range []string{t.whyTrusted, t.whyBetween} {
 		if err != nil && why != "" && isUnknownAuthority(err) {
 			s.passed = why
@@ -360,6 +386,24 @@ func (s *signatures) buildTo(cert *x509.Certificate, chain, roots []*x509.Certif
 		}
 	}
 	return err
+}
+
+// noteChains remembers the signatures that crypto/x509 has checked to build chains, but
+// those of copies.
+func (s *signatures) noteChains(chains [][]*x509.Certificate) {
+	if s.lasts != nil {
+		return
+	}
+	for _, chain := range chains {
+		for i, ca := range chain[1:] {
+			link := signature{ca, chain[i]}
+			s.known.note(link, true)
+			s.made[link] = true
+		}
+		if len(chain) == 2 {
+			s.chained[signature{chain[1], chain[0]}] = true
+		}
+	}
 }
 
 // trial is a chain that is to be built.

@@ -463,6 +463,7 @@ func (p *program) examine(f auditFlags, lookup func(string) (report.Format, erro
 	if err := f.filter.ValidateFor(r); err != nil {
 		return audit.Result{}, err
 	}
+	forgetAudited(r)
 	if err := outputs.write(r); err != nil {
 		return audit.Result{}, exit{exitIncomplete, err.Error()}
 	}

@@ -114,8 +114,8 @@ func (p *program) logs(f logsFlags, args []string) error {
 			return err
 		}
 	}
-	reader := logs.NewReader(logs.Options{Now: p.now(), Since: s.since, Raw: rawLines(f.verbose)})
 	shown, ties := terminal(p.stdout, f.noColor), nodes.ties()
+	reader := logs.NewReader(logs.Options{Now: p.now(), Since: s.since, Raw: rawLines(f.verbose), HostOf: ties.HostOf})
 	shown.Verbose, shown.Plan = f.verbose, nodes.result.Plan
 	if f.follow {
 		err = p.follow(reader, s, ties, shown)
@@ -242,9 +242,10 @@ func (p *program) logsBeside(f auditFlags, nodes judgedNodes) (*audit.Logs, erro
 			return nil, err
 		}
 	}
-	reader := logs.NewReader(logs.Options{Now: p.now(), Since: s.since})
+	ties := nodes.ties()
+	reader := logs.NewReader(logs.Options{Now: p.now(), Since: s.since, HostOf: ties.HostOf})
 	p.readLogs(reader, s, nodes.options.Late)
-	told := nodes.ties().Explain(reader.Digest())
+	told := ties.Explain(reader.Digest())
 	told.Notes = s.notes
 	return &told, nil
 }

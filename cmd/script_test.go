@@ -23,6 +23,7 @@ func TestMain(m *testing.M) {
 	}
 	testscript.Main(m, map[string]func(){
 		"certaudit": asProgram, "kubectl-certaudit": asProgram,
+		floorPlain: fleetFloor(decodePlainly), floorReader: fleetFloor(decodeByReader),
 	})
 }
 

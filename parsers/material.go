@@ -46,13 +46,12 @@ type Material struct {
 // Certificate is a certificate that crypto/x509 accepts, and where it stands.
 // The embedded pointer is never nil in what [ParseMaterial] returns.
 type Certificate struct {
-	Origin Origin
+	Origin Origin `json:"origin"`
 	// Index counts the certificates of the input from 0.
-	Index int
-	*x509.Certificate
-	// sum is what SHA256 returns, which every check asks for; "" if it was not
-	// computed yet.
-	sum string
+	Index             int `json:"index"`
+	*x509.Certificate `json:"-"`
+	// Sum is what SHA256 returns, which every check asks for; "" if it was not computed yet.
+	Sum string `json:"sha256"`
 }
 
 // NewCertificate returns a certificate with the place it stands at and its index
@@ -63,38 +62,25 @@ func NewCertificate(at Origin, index int, c *x509.Certificate) Certificate {
 
 // CertificateOf is [NewCertificate] for a certificate whose fingerprint is known.
 func CertificateOf(at Origin, index int, c *x509.Certificate, sum string) Certificate {
-	return Certificate{Origin: at, Index: index, Certificate: c, sum: sum}
-}
-
-// certificateJSON is the JSON form of a Certificate.
-type certificateJSON struct {
-	Origin Origin `json:"origin"`
-	Index  int    `json:"index"`
-	SHA256 string `json:"sha256"`
+	return Certificate{Origin: at, Index: index, Certificate: c, Sum: sum}
 }
 
 // MarshalJSON gives the origin, the index and the fingerprint: the certificate itself is
-// kept beside, once for all places in which it stands.
+// kept beside, once for all places in which it stands. In what is decoded the embedded
+// pointer is nil: whoever knows the certificate of that SHA256 has to put it in.
 func (c Certificate) MarshalJSON() ([]byte, error) {
-	return json.Marshal(certificateJSON{c.Origin, c.Index, c.SHA256()})
-}
-
-// UnmarshalJSON reads what MarshalJSON wrote. The embedded pointer is nil then: whoever
-// knows the certificate of that SHA256 has to put it in.
-func (c *Certificate) UnmarshalJSON(data []byte) error {
-	var form certificateJSON
-	err := json.Unmarshal(data, &form)
-	*c = Certificate{Origin: form.Origin, Index: form.Index, sum: form.SHA256}
-	return err
+	type plain Certificate
+	c.Sum = c.SHA256()
+	return json.Marshal(plain(c))
 }
 
 // SHA256 returns the fingerprint of the certificate: the SHA-256 of its DER in
 // lower-case hexadecimal.
 func (c Certificate) SHA256() string {
-	if c.sum == "" && c.Certificate != nil {
+	if c.Sum == "" && c.Certificate != nil {
 		return Fingerprint(c.Certificate)
 	}
-	return c.sum
+	return c.Sum
 }
 
 // PublicKeySHA256 returns the SHA-256 of the certificate's SubjectPublicKeyInfo

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"fmt"
@@ -18,32 +19,94 @@ func writeJSON(w io.Writer, r audit.Result, _ Options) error { return writeJSONV
 // escaped, and the document still decodes to v (but for invalid UTF-8, which JSON
 // cannot hold and encoding/json replaces by U+FFFD).
 func writeJSONValue(w io.Writer, v any) error {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
+	out := bufio.NewWriter(w)
+	e := json.NewEncoder(indenter{out})
 	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
 	if err := e.Encode(v); err != nil {
 		return err
 	}
-	_, err := w.Write(escapeJSON(b.Bytes()))
-	return err
+	return out.Flush()
 }
 
-// escapeJSON escapes what encoding/json leaves in strings: DEL, C1 and format
-// characters. In valid JSON they can stand only inside strings, where \uXXXX
-// means the same.
-func escapeJSON(data []byte) []byte {
-	out := make([]byte, 0, len(data))
-	for len(data) > 0 {
-		r, size := utf8.DecodeRune(data)
-		if r >= 0x7f && unprintable(r) {
-			for _, unit := range utf16.AppendRune(nil, r) {
-				out = fmt.Appendf(out, `\u%04x`, unit)
-			}
-		} else {
-			out = append(out, data[:size]...)
+// indenter takes a compact document as [json.Encoder] writes it, whole, and keeps no copy.
+type indenter struct{ out *bufio.Writer }
+
+func (i indenter) Write(document []byte) (int, error) {
+	indentJSON(i.out, bytes.TrimSpace(document))
+	return len(document), i.out.WriteByte('\n')
+}
+
+// indentJSON writes a compact document as [json.Indent] does with two spaces, its strings
+// as of [appendEscaped]. It goes through the document once, which a fleet's is large for.
+func indentJSON(w *bufio.Writer, document []byte) {
+	var escaped []byte
+	depth := 0
+	line := func() {
+		w.WriteByte('\n')
+		for range depth {
+			w.WriteString("  ")
 		}
-		data = data[size:]
+	}
+	for rest := document; len(rest) > 0; {
+		c := rest[0]
+		size := 1
+		switch c {
+		case '"':
+			size = stringSize(rest)
+			escaped = appendEscaped(escaped[:0], rest[:size])
+			w.Write(escaped)
+		case '{', '[':
+			if rest[1] == '}' || rest[1] == ']' {
+				size = 2
+				w.Write(rest[:size])
+				break
+			}
+			w.WriteByte(c)
+			depth++
+			line()
+		case '}', ']':
+			depth--
+			line()
+			w.WriteByte(c)
+		case ',':
+			w.WriteByte(c)
+			line()
+		case ':':
+			w.WriteString(": ")
+		default:
+			w.WriteByte(c)
+		}
+		rest = rest[size:]
+	}
+}
+
+// stringSize is the size of the string that a document begins with, with its quotes.
+func stringSize(document []byte) int {
+	for i := 1; ; i++ {
+		switch document[i] {
+		case '\\':
+			i++
+		case '"':
+			return i + 1
+		}
+	}
+}
+
+// appendEscaped appends a part of a document, in which what encoding/json leaves in strings is
+// escaped: DEL, C1 and format characters. In valid JSON they can stand only inside strings,
+// where \uXXXX means the same.
+func appendEscaped(out, data []byte) []byte {
+	for len(data) > 0 {
+		plain := bytes.IndexFunc(data, func(r rune) bool { return r >= 0x7f && unprintable(r) })
+		if plain < 0 {
+			return append(out, data...)
+		}
+		out = append(out, data[:plain]...)
+		r, size := utf8.DecodeRune(data[plain:])
+		for _, unit := range utf16.AppendRune(nil, r) {
+			out = fmt.Appendf(out, `\u%04x`, unit)
+		}
+		data = data[plain+size:]
 	}
 	return out
 }

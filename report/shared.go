@@ -133,11 +133,15 @@ func shareRows(r audit.Result, exact bool) (rows []subject, of []int) {
 		}
 		return list, of
 	}
-	type key struct{ cluster, component, kind, role, path, field, absent, status, identity string }
+	type key struct {
+		cluster, component, kind, role, path, field, absent, status, identity string
+		index                                                                 int
+	}
 	index := map[key]int{}
 	var merged []sharedRow
-	for at, s := range list {
-		k := key{f.cluster[s.Node], s.Component, s.Type, s.Role, fmt.Sprintf("%s#%d", nodeless(s.Path, s.Node), s.Index), s.Field, s.Absent, s.Status, ""}
+	for at := range list {
+		s := &list[at]
+		k := key{f.cluster[s.Node], s.Component, s.Type, s.Role, nodeless(s.Path, s.Node), s.Field, s.Absent, s.Status, "", s.Index}
 		switch {
 		case exact || s.Type == typeCA:
 			k.identity = s.SHA256
@@ -163,14 +167,14 @@ func shareRows(r audit.Result, exact bool) (rows []subject, of []int) {
 const typeCA = "CA"
 
 // sharedRow are the certificates of several nodes that one row shows.
-type sharedRow []subject
+type sharedRow []*subject
 
-func (m sharedRow) last() subject { return m[len(m)-1] }
+func (m sharedRow) last() *subject { return m[len(m)-1] }
 
 // subject is the row: what all say alike, the earliest expiry, and of names those that
 // all have.
 func (m sharedRow) subject() subject {
-	s := m[0]
+	s := *m[0]
 	if len(m) == 1 {
 		return s
 	}
@@ -193,16 +197,16 @@ func (m sharedRow) subject() subject {
 			s.NotBefore = c.NotBefore
 		}
 	}
-	s.Path = m.text(func(c subject) string { return c.Path }, nodeless)
-	s.CommonName = m.text(func(c subject) string { return c.CommonName }, nodeName)
-	s.Issuer = m.text(func(c subject) string { return c.Issuer }, nodeName)
-	s.DNSNames = m.common(func(c subject) []string { return c.DNSNames })
-	s.IPAddresses = m.common(func(c subject) []string { return c.IPAddresses })
+	s.Path = m.text(func(c *subject) string { return c.Path }, nodeless)
+	s.CommonName = m.text(func(c *subject) string { return c.CommonName }, nodeName)
+	s.Issuer = m.text(func(c *subject) string { return c.Issuer }, nodeName)
+	s.DNSNames = m.common(func(c *subject) []string { return c.DNSNames })
+	s.IPAddresses = m.common(func(c *subject) []string { return c.IPAddresses })
 	return s
 }
 
 // text is what all say, without what differs by node where that is needed.
-func (m sharedRow) text(of func(subject) string, without func(s, node string) string) string {
+func (m sharedRow) text(of func(*subject) string, without func(s, node string) string) string {
 	first := of(m[0])
 	for _, c := range m {
 		if of(c) != first {
@@ -213,9 +217,9 @@ func (m sharedRow) text(of func(subject) string, without func(s, node string) st
 }
 
 // common are the values that all have, and how many each has beside.
-func (m sharedRow) common(of func(subject) []string) []string {
+func (m sharedRow) common(of func(*subject) []string) []string {
 	first := of(m[0])
-	if !slices.ContainsFunc(m, func(c subject) bool { return !slices.Equal(of(c), first) }) {
+	if !slices.ContainsFunc(m, func(c *subject) bool { return !slices.Equal(of(c), first) }) {
 		return first
 	}
 	out := allNodeless(first, m[0].Node)

@@ -1,6 +1,8 @@
 package report
 
 import (
+	"bufio"
+	"bytes"
 	"encoding/json"
 	"strings"
 	"testing"
@@ -75,7 +77,7 @@ func FuzzEscapeJSON(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		escaped := escapeJSON(data)
+		escaped := appendEscaped(nil, data)
 		var want, got string
 		if err := json.Unmarshal(data, &want); err != nil {
 			t.Fatal(err)
@@ -85,6 +87,28 @@ func FuzzEscapeJSON(f *testing.F) {
 		}
 		if strings.ContainsFunc(string(escaped), unprintable) {
 			t.Errorf("%q", escaped)
+		}
+	})
+}
+
+// A document is indented as encoding/json does it.
+func FuzzIndentJSON(f *testing.F) {
+	for _, document := range []string{`{}`, `[]`, `null`, `"a\"b\\"`, `{"a":[],"b":{},"c":[1,-2.5e3,true,null,"{[,:]}"],"d":{"e":{"f":[[{}],["\u202e"]]}}}`} {
+		f.Add(document)
+	}
+	f.Fuzz(func(t *testing.T, document string) {
+		var compact, want, got bytes.Buffer
+		if !utf8.ValidString(document) || json.Compact(&compact, []byte(document)) != nil || compact.Len() == 0 {
+			return
+		}
+		if err := json.Indent(&want, compact.Bytes(), "", "  "); err != nil {
+			t.Fatal(err)
+		}
+		w := bufio.NewWriter(&got)
+		indentJSON(w, compact.Bytes())
+		w.Flush()
+		if diff := cmp.Diff(string(appendEscaped(nil, want.Bytes())), got.String()); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", document, diff)
 		}
 	})
 }

@@ -87,15 +87,23 @@ func (inv *Inventory) IsLoopback(host string) bool {
 
 // SameHost reports whether two hosts are one on the node: one name, or one address.
 func (inv *Inventory) SameHost(a, b string) bool {
-	if a == "" || b == "" {
-		return false
+	return a != "" && b != "" && inv.sameAs(a)(b)
+}
+
+// sameAs returns [Inventory.SameHost] for one host and any others.
+func (inv *Inventory) sameAs(host string) func(other string) bool {
+	name := parsers.CanonicalHost(host)
+	addresses, _ := inv.Resolve(host)
+	return func(other string) bool {
+		if parsers.CanonicalHost(other) == name {
+			return true
+		}
+		if len(addresses) == 0 {
+			return false
+		}
+		others, _ := inv.Resolve(other)
+		return slices.ContainsFunc(others, func(a netip.Addr) bool { return slices.Contains(addresses, a) })
 	}
-	if parsers.CanonicalHost(a) == parsers.CanonicalHost(b) {
-		return true
-	}
-	of, _ := inv.Resolve(a)
-	others, _ := inv.Resolve(b)
-	return slices.ContainsFunc(of, func(x netip.Addr) bool { return slices.Contains(others, x) })
 }
 
 // IsOwn reports whether the node's own files say that a host is the node: it is
@@ -106,7 +114,11 @@ func (inv *Inventory) IsOwn(host string) bool {
 	if host == "" {
 		return false
 	}
-	return inv.IsLoopback(host) || slices.ContainsFunc(inv.OwnHosts(), func(own string) bool { return inv.SameHost(own, host) })
+	if inv.IsLoopback(host) {
+		return true
+	}
+	same := inv.sameAs(host)
+	return slices.ContainsFunc(inv.OwnHosts(), same)
 }
 
 // OwnHosts are the hosts by which the components of the node speak of it, those of its

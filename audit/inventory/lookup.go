@@ -38,7 +38,10 @@ func (inv *Inventory) ReferenceAt(at parsers.Origin) (Reference, bool) {
 
 // AdvertiseAddress is the address that the API server gives out as its own.
 func (inv *Inventory) AdvertiseAddress() string {
-	c, _ := inv.Component("kube-apiserver")
+	c, runs := inv.Component(APIServer)
+	if !runs {
+		return ""
+	}
 	endpoint := c.Annotations["kubeadm.kubernetes.io/kube-apiserver.advertise-address.endpoint"]
 	for _, s := range []string{c.Setting("advertise-address").Value, parsers.HostOf("//" + endpoint)} {
 		if a, err := netip.ParseAddr(s); err == nil && !a.IsUnspecified() {

@@ -87,9 +87,14 @@ func lapsed(e *Event, m *match) bool {
 }
 
 // candidate reads the CA that looked like the issuer, and why it is not: that may be
-// another failure than an unknown authority.
+// another failure than an unknown authority. Of several that judged a certificate, as an API
+// server does it with the CA of its front proxy and with that of its clients, it is the other
+// failure that counts.
 func candidate(e *Event, m *match) bool {
 	rest := m.rest()
+	if _, other, ok := strings.Cut(rest, " failed: x509: "); ok && !strings.HasPrefix(other, "certificate signed by unknown authority") {
+		return false
+	}
 	if !strings.HasPrefix(rest, " (possibly because of ") {
 		return true
 	}
@@ -371,7 +376,7 @@ var unreachable = []string{"connection refused", "no route to host", "network is
 
 // harmless are names that have the word, of the API, of packages, classes and features, and
 // what is said of certificates that nobody uses.
-var harmless = []string{"certificates.k8s.io", "certificatesigningrequest", "CertificateSigningRequest", "certificaterequest", "associated certificate is expired",
+var harmless = []string{"certificates.k8s.io", "certificatesigningrequest", "CertificateSigningRequest", "certificaterequest", "CertificateRequest", "associated certificate is expired",
 	"ca-certificates", "security.cert.Certificate", "Certificate Error Assistant"}
 
 // looksLikeTLS reports whether a line that is not understood looks like a TLS failure.

@@ -30,7 +30,7 @@ var servers = []frame{
 
 // clients are wordings of who called, of which those with an address count where they
 // are nearest before the failure. Sources: net/url Error, net.OpError; grpc-go
-// clientconn.go and resolver_conn_wrapper.go, credentials; etcd rafthttp/probing_status.go.
+// clientconn.go and resolver_conn_wrapper.go, credentials; etcd rafthttp/probing_status.go, stream.go.
 var clients = []frame{
 	{"https://", Client, func(rest string) string { return hostOf("https://", rest) }},
 	{`{Addr: "`, Client, quoted},
@@ -39,11 +39,14 @@ var clients = []frame{
 	{"Failed to dial ", Client, func(rest string) string { return before(rest, ": ") }},
 	{"endpoints://", Client, target}, {"endpoint://", Client, target},
 	{"health check for peer ", Client, func(rest string) string { return before(rest, " ") }},
+	{"failed to dial ", Client, func(rest string) string { return before(rest, " on stream") }},
 }
 
 // calls are further wordings of who called, anywhere in the line.
 var calls = []frame{
 	{"prober detected unhealthy status", Client, func(rest string) string { return field(rest, `"remote-peer-id":"`) }},
+	{`invalid certificate detected connecting to "`, Client, quoted},
+	{"peer became inactive", Client, func(rest string) string { return field(rest, `"peer-id":"`) }},
 	{"in connection to ", Client, func(rest string) string { return before(strings.TrimSpace(rest), " ") }},
 	{"Unable to connect to the server", Client, nil}, {"authentication handshake failed", Client, nil}, {"error reading server preface", Client, nil},
 	{"failed to verify certificate", Client, nil}, {"curl: (", Client, nil}, {"process_server_certificate", Client, nil}, {"SSLCertVerificationError", Client, nil}, {"urlopen error", Client, nil}, {"createTransport failed", Client, nil},
@@ -127,8 +130,12 @@ func origin(url string) string {
 // hostOf is the origin whose host stands at the beginning of rest. Passwords before it
 // are dropped.
 func hostOf(scheme, rest string) string {
-	if i := strings.IndexAny(rest, "/?#\"' \t,]})>\\"); i >= 0 {
-		rest = rest[:i]
+	v6 := 0
+	if strings.HasPrefix(rest, "[") { // an address of IPv6
+		v6 = strings.IndexByte(rest, ']') + 1
+	}
+	if i := strings.IndexAny(rest[v6:], "/?#\"' \t,]})>\\"); i >= 0 {
+		rest = rest[:v6+i]
 	}
 	rest = strings.TrimRight(rest[strings.LastIndex(rest, "@")+1:], ":.;")
 	if rest == "" {

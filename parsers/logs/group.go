@@ -37,6 +37,7 @@ func (r *Reader) take(l Line, raw []byte, c *Count) {
 	if !l.Time.IsZero() && l.Time.Before(r.options.Since) {
 		return
 	}
+	r.noteMember(l.Text)
 	e, uses, suspect := eventOf(l)
 	for _, u := range uses {
 		r.use(u)
@@ -53,7 +54,7 @@ func (r *Reader) take(l Line, raw []byte, c *Count) {
 
 // group counts an event among those alike.
 func (r *Reader) group(e *Event, at time.Time, raw []byte) {
-	e.Peer = peerOf(e)
+	e.Peer = cmp.Or(r.members[e.Peer], peerOf(e))
 	key := strings.Join(append([]string{
 		e.At.Node, e.At.Host, e.At.Component, string(e.Kind), string(e.Direction), peerHost(e.Peer), e.Name, e.Candidate,
 		e.Bound.String(), e.Serial, normal(e.Message),

@@ -59,6 +59,9 @@ type Options struct {
 	Since time.Time
 	// Raw is how many lines of each group are kept as they were written.
 	Raw int
+	// HostOf says from the name of a log on which machine it was written, for lines that do
+	// not; nil, and "", for nothing that says so.
+	HostOf func(source string) string
 }
 
 // Digest is what some logs say.

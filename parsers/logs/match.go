@@ -215,8 +215,8 @@ func ownEnd(said, rest string) int {
 	return -1
 }
 
-// tails are what etcd and nginx write behind an error.
-var tails = []string{" (prober ", " while SSL handshaking"}
+// tails are what etcd, nginx and CoreDNS write behind an error.
+var tails = []string{" (prober ", " while SSL handshaking", ` logger="`}
 
 // places begin where in its own source OpenSSL found it, which is no part of the message.
 var places = []string{":../", ":ssl/", ":crypto/"}

@@ -8,7 +8,7 @@ import (
 // families are the wordings, in the order in which they are tried: what the other end
 // said first, then what the writer found, the more exact before the less.
 var families = []family{
-	alerts, otherAlerts, goX509, macOS, goTLS, verifications, ofNode, otherClients, openSSL, mixups,
+	alerts, otherAlerts, goX509, macOS, goTLS, verifications, ofNode, otherClients, openSSL, mixups, deprecated,
 	requests, installers, ownFiles, tokens, etcdPeers, interrupted, refusals,
 }
 
@@ -72,6 +72,7 @@ var goX509 = family{
 	gates: []string{"x509: "},
 	phrases: []phrase{
 		{"certificate signed by unknown authority", KindUnknownAuthority, Refuses, "", candidate},
+		{"subject with cn=", KindClientIdentity, Refuses, Server, nil}, // k8s.io/apiserver pkg/authentication/request/x509
 		{expiredText, KindExpired, Refuses, "", validity},
 		{"certificate is valid for ", KindNameMismatch, Refuses, "", names},
 		{"cannot validate certificate for ", KindNoNames, Refuses, "", name},
@@ -323,13 +324,26 @@ var mixups = family{
 	},
 }
 
+// deprecated are what an API server says of webhooks and extension servers whose
+// certificates Go refuses. Source: k8s.io/apiserver pkg/util/x509metrics.
+var deprecated = family{
+	gates: []string{"invalid certificate detected connecting to "},
+	with:  []string{"invalid-cert.kubernetes.io"},
+	phrases: []phrase{
+		{`"`, KindNoNames, Refuses, Client, within("missing-san.")},
+		{`"`, KindWeakSignature, Refuses, Client, within("insecure-sha1.")},
+	},
+}
+
 // installers are what kubeadm and k3s say of a cluster's CA and of files. Sources: kubernetes
-// cmd/kubeadm/app/util/pubkeypin, util/pkiutil, phases/certs, phases/kubeconfig; k3s
+// cmd/kubeadm/app/discovery/token, util/pubkeypin, util/pkiutil, phases/certs, phases/kubeconfig; k3s
 // pkg/clientaccess/token.go.
 var installers = family{
 	phrases: []phrase{
 		{"none of the public keys ", KindUnknownAuthority, Refuses, Client, within(" are pinned")},
 		{"token CA hash does not match the Cluster CA certificate hash", KindUnknownAuthority, Refuses, Client, nil},
+		{"could not find a JWS signature in the cluster-info ConfigMap for token ID ", KindTokenRefused, Refused, Client, nil},
+		{"failed to verify JWS signature of received cluster info object", KindTokenRefused, Refuses, Client, nil},
 		{"not signed by corresponding CA", KindUnknownAuthority, Own, "", from("certificate ")},
 		{"not signed by CA certificate ", KindUnknownAuthority, Own, "", from("certificate ")},
 		{"does not contain a trusted CA in its current context", KindUnknownAuthority, Own, "", from("a kubeconfig file ")},
@@ -432,8 +446,8 @@ var interrupted = family{
 }
 
 // refusals are answers of an API server to credentials that it does not take. They count
-// where a component asks for what it must have to work. Sources: k8s.io/apimachinery
-// pkg/api/errors; k8s.io/client-go tools/cache, tools/leaderelection; kubernetes
+// where a component asks for what it must have to work. Sources: k8s.io/kube-aggregator
+// pkg/controllers/status; k8s.io/apimachinery pkg/api/errors; k8s.io/client-go tools/cache, tools/leaderelection; kubernetes
 // pkg/kubelet.
 var refusals = family{
 	phrases: []phrase{
@@ -441,7 +455,21 @@ var refusals = family{
 		{"You must be logged in to the server", KindUnauthorized, Refused, Client, nil},
 		{"Unauthorized", KindUnauthorized, Refused, Client, within("rror retrieving lease lock", "rror retrieving resource lock", "ailed to list", "ailed to watch", "egister node",
 			"pdating node", "pdate node", "ensure lease", "ensure node lease", "rror getting node", "Failed to contact API server", "CSINode")},
+		{"bad status from ", KindUnauthorized, Refused, Client, notKnown},
+		{" is forbidden: ", KindClientIdentity, Refused, Client, somebody},
 	},
+}
+
+// notKnown is for the status by which the API server of an extension says that it does not
+// know who is calling.
+func notKnown(_ *Event, m *match) bool { return strings.HasPrefix(field2(m.rest(), ": "), "401") }
+
+// somebody is for components that may not do what each of them must be allowed to do: the
+// certificate is somebody else's. A cluster that is just made has no roles yet, of which its
+// scheduler and its controllers tell the same of themselves.
+func somebody(e *Event, m *match) bool {
+	return within("rror retrieving lease lock", "rror retrieving resource lock", "egister node", "ensure lease")(e, m) &&
+		!within(`User "system:kube-scheduler"`, `User "system:kube-controller-manager"`)(e, m)
 }
 
 // fromOther is for certificates that do not parse: that of the other end, where the line

@@ -126,6 +126,9 @@ func isEtcdPackage(pkg []byte) bool {
 var writers = []struct{ begin, component string }{
 	{"curl: (", "curl"},
 	{"Unable to connect to the server: ", "kubectl"},
+	{"error: You must be logged in to the server", "kubectl"},
+	{"Error from server", "kubectl"},
+	{"[ERROR] plugin/", "coredns"},
 	{"[discovery] ", "kubeadm"},
 	{"[preflight] ", "kubeadm"},
 	{"[kubelet-start] ", "kubeadm"},

@@ -27,13 +27,15 @@ type Reader struct {
 	unknown      map[string]*Unknown
 	// unknownOrder has the values of unknown in the order of their first lines.
 	unknownOrder []*Unknown
-	sources      []*SourceReader
-	block        []byte
+	// members are the URLs of the members of etcd, by their ids.
+	members map[string]string
+	sources []*SourceReader
+	block   []byte
 }
 
 // NewReader returns a reader that has read nothing.
 func NewReader(o Options) *Reader {
-	return &Reader{options: o, groups: map[string]int{}, uses: map[string]int{}, counts: map[string]*Count{}, unknown: map[string]*Unknown{}}
+	return &Reader{options: o, groups: map[string]int{}, uses: map[string]int{}, counts: map[string]*Count{}, unknown: map[string]*Unknown{}, members: map[string]string{}}
 }
 
 // Read reads a log to its end. name is that of its file, which may say who wrote it. What

@@ -14,12 +14,16 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
-// TestRecorded holds lines against what they must say. recorded.txt has lines that
-// programs wrote for a fault that was made, without what carried them, and known.txt lines
-// in the wording of their sources. Each has its program, the line, and what it says.
+// TestRecorded holds lines against what they must say. recorded.txt and the files of the
+// folder recorded have lines that programs wrote for a fault that was made, without what
+// carried them, and known.txt lines in the wording of their sources. Each has its program,
+// the line, and what it says.
 func TestRecorded(t *testing.T) {
-	for _, name := range []string{"recorded.txt", "known.txt"} {
-		name = filepath.Join("testdata", name)
+	names, err := filepath.Glob(filepath.Join("testdata", "recorded", "*.txt"))
+	if err != nil || len(names) == 0 {
+		t.Fatal(names, err)
+	}
+	for _, name := range append(names, filepath.Join("testdata", "recorded.txt"), filepath.Join("testdata", "known.txt")) {
 		data, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)
@@ -70,6 +74,7 @@ type understood struct {
 	Clock     string            `json:"clock,omitempty"`
 	Bound     string            `json:"bound,omitempty"`
 	Candidate string            `json:"candidate,omitempty"`
+	Serial    string            `json:"serial,omitempty"`
 	Paths     []string          `json:"paths,omitempty"`
 	Message   string            `json:"message,omitempty"`
 	Component string            `json:"component,omitempty"`
@@ -79,7 +84,7 @@ type understood struct {
 func understoodOf(e *Event, uses []Use) understood {
 	var r understood
 	if e != nil {
-		r = understood{Kind: e.Kind, Direction: e.Direction, Side: e.Side, Peer: e.Peer, Name: e.Name, Valid: e.Valid, Candidate: e.Candidate, Paths: e.Paths, Message: e.Message}
+		r = understood{Kind: e.Kind, Direction: e.Direction, Side: e.Side, Peer: e.Peer, Name: e.Name, Valid: e.Valid, Candidate: e.Candidate, Serial: e.Serial, Paths: e.Paths, Message: e.Message}
 		if !e.Clock.IsZero() {
 			r.Clock = e.Clock.Format("2006-01-02T15:04:05Z07:00")
 		}

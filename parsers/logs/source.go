@@ -2,6 +2,7 @@ package logs
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -33,9 +34,11 @@ type SourceReader struct {
 	// are of nobody else.
 	component string
 	sure      bool
-	decoder   decoder
-	export    export
-	verbose   verbose
+	// host is the machine that the name says; "" for none.
+	host    string
+	decoder decoder
+	export  export
+	verbose verbose
 	// rest is the beginning of a line.
 	rest []byte
 	// inLine says that the last byte that was read was none of a line, and no line feed.
@@ -82,6 +85,9 @@ func (r *Reader) Source(name string) *SourceReader { return r.SourceOf("", name)
 func (r *Reader) SourceOf(node, name string) *SourceReader {
 	s := &SourceReader{r: r, source: Source{Name: name}, node: node}
 	s.component, s.sure = componentOfPath(name)
+	if r.options.HostOf != nil {
+		s.host = r.options.HostOf(name)
+	}
 	r.sources = append(r.sources, s)
 	return s
 }
@@ -379,7 +385,7 @@ func (s *SourceReader) lineOf(l layer, before []byte) (Line, *Count) {
 	in := s.unwrap(l, true)
 	t := s.writer(in)
 	s.note(in.text)
-	line := Line{Source: s.source.Name, Node: s.node, Number: s.at, Host: nameOf(in.host), Component: t.Component, Text: clean(in.text)}
+	line := Line{Source: s.source.Name, Node: s.node, Number: s.at, Host: cmp.Or(nameOf(in.host), s.host), Component: t.Component, Text: clean(in.text)}
 	if in.timed {
 		line.Time = in.Time
 		s.timed, s.timedAt, s.looked = in.Time, s.at, s.source.Lines
@@ -459,7 +465,7 @@ func (s *SourceReader) endPart(p *part) {
 		p.line.Time = in.Time
 	}
 	if p.line.Host == "" {
-		p.line.Host = nameOf(in.host)
+		p.line.Host = cmp.Or(nameOf(in.host), s.host)
 	}
 	if p.tally.Component == "" {
 		p.tally = s.writer(in)
