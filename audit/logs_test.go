@@ -553,8 +553,8 @@ func TestLogsOfWhatEnded(t *testing.T) {
 	burst := etcdRejects + `"remote error: tls: bad certificate"}` + "\n"
 	later := `{"level":"info","ts":"2026-11-23T12:%02d:39.081Z","caller":"mvcc/index.go:214","msg":"compact tree index","revision":1}` + "\n"
 	for minutes, want := range map[int]string{
-		5:  "warning bad-certificate: etcd refused : open",
-		30: "info bad-certificate: etcd refused : open",
+		5:  "critical bad-certificate: etcd refused kube-apiserver: restart",
+		30: "info bad-certificate: etcd refused kube-apiserver: restart",
 	} {
 		l := explainLogs(t, []fixtures.Node{fixtures.ControlPlane(fixtures.Options{}).Node}, map[string]string{"etcd.log": burst + fmt.Sprintf(later, minutes)})
 		if len(l.Events) != 1 || tied(l.Events[0]) != want {
