@@ -265,28 +265,31 @@ func (t *LogTies) explainStranger(w told, e *LogEvent, line string, info logs.Ki
 	if w.caller.host != "" {
 		why = fmt.Sprintf("the client at %s is not in view", clip(w.caller.host))
 	}
-	switch {
-	case len(w.serials) > 0:
-		why = fmt.Sprintf("the certificate with serial number %s is in %s, and by now nothing is wrong with it that the line tells of", w.Serial, joinOr(t.placesOf(w.serials)))
-	case w.Serial != "":
-		why = fmt.Sprintf("no certificate in view has serial number %s: the client is elsewhere, or goes on with one that was replaced", w.Serial)
-	case w.Direction == logs.Refuses:
+	if w.Direction == logs.Refuses {
 		why += ", and none that is shows what the line tells of"
-	default:
+	} else {
 		why += ", and so not what it verifies with; nothing is wrong with what it is shown"
 	}
+	why = cmp.Or(t.serialWords(w), why)
 	e.Meaning, e.Next = sentences(line, sentence(why)), t.lookNext(w, *e, info)
 }
 
-// placesOf are the files that hold some certificates.
-func (t *LogTies) placesOf(sums map[string]bool) []string {
-	var out []string
+// serialWords say where the certificate is of which a line gives the serial number; "" for
+// a line that gives none.
+func (t *LogTies) serialWords(w told) string {
+	var places []string
 	for _, c := range t.result.Certificates {
-		if sums[c.SHA256] {
-			out = union(out, []string{c.Path + on(c.Node)})
+		if w.serials[c.SHA256] {
+			places = union(places, []string{c.Path + on(c.Node)})
 		}
 	}
-	return out
+	switch {
+	case places != nil:
+		return fmt.Sprintf("the certificate with serial number %s is in %s, and nothing that the line tells of is wrong with it", w.Serial, joinOr(places))
+	case w.Serial != "":
+		return fmt.Sprintf("no certificate in view has serial number %s: the client is elsewhere, or goes on with one that was replaced", w.Serial)
+	}
+	return ""
 }
 
 func on(node string) string {
@@ -301,6 +304,8 @@ func (t *LogTies) explainUnseen(w told, e *LogEvent, unseen []match, line string
 	e.Tie = TieElsewhere
 	why := "who wrote it is not among the nodes beside the logs"
 	switch {
+	case w.Serial != "":
+		why = t.serialWords(w)
 	case len(unseen) > 0 && unseen[0].reason != "":
 		why = unseen[0].reason
 	case len(w.serials) > 0:

@@ -663,7 +663,7 @@ func TestSerialNumberOfARefusedCertificate(t *testing.T) {
 		{"one that nothing is wrong with", func(c *fixtures.Cluster) {
 			c.Reissue(etc+"/scheduler.conf", func(s *fixtures.Spec) { s.Serial = big.NewInt(4101) })
 		}, refuses(unknown, "4101"), "warning unknown-authority: kube-apiserver refuses : elsewhere",
-			"The certificate with serial number 4101 is in /etc/kubernetes/scheduler.conf on cp-1, and by now nothing is wrong with it that the line tells of."},
+			"The certificate with serial number 4101 is in /etc/kubernetes/scheduler.conf on cp-1, and nothing that the line tells of is wrong with it."},
 		{"of another CA", func(c *fixtures.Cluster) {
 			c.NewCA("other", fixtures.Spec{CommonName: "kubernetes"})
 			c.Reissue(etc+"/scheduler.conf", func(s *fixtures.Spec) { s.Serial, s.Signer = big.NewInt(4101), "other" })

@@ -36,6 +36,8 @@ type LogTies struct {
 	findings map[string][]int
 	// certs are the certificates of the result by their SHA-256.
 	certs map[string]*x509.Certificate
+	// serials are the SHA-256 of certificates by their serial number, decimal.
+	serials map[string][]string
 	// uses are what programs use in place of what their files name.
 	uses []Finding
 	// writers are the nodes of the lines that were asked for, by their hosts and components.
@@ -66,7 +68,7 @@ type suspect struct {
 // NewLogTies returns the ties to the nodes of a result and what was remembered of its run:
 // those beside the logs. r has no nodes, and after is nil, where there are none.
 func NewLogTies(r Result, after *Memory, o Options) *LogTies {
-	t := &LogTies{result: r, options: o, judged: after != nil, home: map[*nodeAudit]*clusterAudit{}, findings: map[string][]int{}, certs: map[string]*x509.Certificate{},
+	t := &LogTies{result: r, options: o, judged: after != nil, home: map[*nodeAudit]*clusterAudit{}, findings: map[string][]int{}, certs: map[string]*x509.Certificate{}, serials: map[string][]string{},
 		of: map[*nodeAudit][]*suspect{}, at: map[string][]*suspect{}, writers: map[logs.Line]writer{}}
 	if after == nil {
 		return t
@@ -96,6 +98,10 @@ func NewLogTies(r Result, after *Memory, o Options) *LogTies {
 		}
 	}
 	for _, c := range r.Certificates {
+		if _, known := t.certs[c.SHA256]; !known && c.X509 != nil {
+			serial := c.X509.SerialNumber.String()
+			t.serials[serial] = append(t.serials[serial], c.SHA256)
+		}
 		t.certs[c.SHA256] = c.X509
 	}
 	for i, f := range r.Findings {
@@ -307,8 +313,8 @@ func (t *LogTies) told(g logs.Group) told {
 // 5280, 4.1.2.2), by their SHA-256; keyID is that of the key that signed them, "" for any.
 func (t *LogTies) numbered(serial, keyID string) map[string]bool {
 	var out map[string]bool
-	for sum, x := range t.certs {
-		if serial == "" || x == nil || x.SerialNumber.String() != serial || keyID != "" && len(x.AuthorityKeyId) > 0 && colons(x.AuthorityKeyId) != keyID {
+	for _, sum := range t.serials[serial] {
+		if id := colons(t.certs[sum].AuthorityKeyId); keyID != "" && id != "" && id != keyID {
 			continue
 		}
 		if out == nil {

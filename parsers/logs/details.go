@@ -306,17 +306,17 @@ const maxSerial = 49
 // certificateEndings are those of files with certificates, keys or credentials.
 var certificateEndings = []string{".crt", ".key", ".pem", ".cer", ".cert", ".pub", ".p12", ".pfx", ".jks", ".csr", ".crl", ".der", "kubeconfig", ".kubeconfig"}
 
-// foreignPaths are in paths of keys that are not for TLS: of SSH, as ssh-keygen(1) also names
-// them, and of package managers.
-var foreignPaths = []string{"/.ssh/", "/ssh/", "/rpm-gpg/", "/keyrings/"}
+// foreignPaths are in paths of keys that are not for TLS: of SSH, which ssh-keygen(1) names
+// so wherever they are, and of packages.
+var foreignPaths = []string{"/.ssh/", "/ssh/", "/ssh_host_", "/id_rsa", "/id_dsa", "/id_ecdsa", "/id_ed25519", "/rpm-gpg/"}
 
 // aboutCertificates reports whether a path looks like one of a certificate, a key or a
 // kubeconfig.
 func aboutCertificates(p string) bool {
-	base := path.Base(p)
-	if !strings.Contains(p, "/") || containsAny(p, foreignPaths) || strings.HasPrefix(base, "id_") || strings.HasPrefix(base, "ssh_host_") {
+	if !strings.Contains(p, "/") || containsAny(p, foreignPaths) {
 		return false
 	}
+	base := path.Base(p)
 	for _, ending := range certificateEndings {
 		if strings.HasSuffix(base, ending) {
 			return true
@@ -377,7 +377,7 @@ var unreachable = []string{"connection refused", "no route to host", "network is
 // harmless are names that have the word, of the API, of packages, classes and features, and
 // what is said of certificates that nobody uses.
 var harmless = []string{"certificates.k8s.io", "certificatesigningrequest", "CertificateSigningRequest", "certificaterequest", "CertificateRequest", "associated certificate is expired",
-	"ca-certificates", "security.cert.Certificate", "Certificate Error Assistant"}
+	"ca-certificates", "security.cert.Certificate ", "Certificate Error Assistant"}
 
 // looksLikeTLS reports whether a line that is not understood looks like a TLS failure.
 func looksLikeTLS(text string) bool {
