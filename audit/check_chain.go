@@ -317,7 +317,7 @@ func (n *node) privateKey(ref inventory.Reference) (parsers.Key, string, bool) {
 		return parsers.Key{}, "", false
 	}
 	for _, other := range n.privates[ref.Pair] {
-		for _, k := range n.inv.Material(other).Keys {
+		for _, k := range n.inv.Material(*other).Keys {
 			if k.Private {
 				return k, other.Place().Path, true
 			}

@@ -112,7 +112,7 @@ func (g group) at() parsers.Origin { return parsers.Origin{Path: g.path, Field: 
 func (g group) component() string { return g.first().Component }
 
 func checkMissing(p *pass) {
-	for _, g := range p.groups {
+	for _, g := range p.named() {
 		if !g.required() {
 			continue
 		}
@@ -195,7 +195,7 @@ func (n *node) restore(g group) remedy {
 }
 
 func checkDanglingLink(p *pass) {
-	for _, g := range p.groups {
+	for _, g := range p.named() {
 		if g.file.Link != "" || g.file.State == inventory.LinkLoop {
 			p.examine()
 		}
@@ -219,7 +219,7 @@ func (n *node) relink(g group) remedy {
 }
 
 func checkMalformed(p *pass) {
-	for _, g := range p.groups {
+	for _, g := range p.named() {
 		if g.file.State == inventory.NotRegular || g.file.State == inventory.TooLarge {
 			p.examine()
 			f := finding{severity: g.role().soften(Critical), component: g.component(), at: g.at(),
@@ -413,7 +413,7 @@ func contents(m parsers.Material) string {
 }
 
 func checkPermissions(p *pass) {
-	for _, g := range p.groups {
+	for _, g := range p.named() {
 		if g.file.State != inventory.Readable {
 			continue
 		}

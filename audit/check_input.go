@@ -114,7 +114,7 @@ func (p *pass) unreadable() []unread {
 			out = append(out, u)
 		}
 	}
-	for _, g := range p.groups {
+	for _, g := range p.named() {
 		p.examine()
 		switch g.file.State {
 		case inventory.NotRegular, inventory.TooLarge:

@@ -26,17 +26,15 @@ type node struct {
 	// foreign are the kubeconfigs that speak of other clusters as well.
 	foreign []string
 	// privates are the references to private keys by their pair.
-	privates map[string][]inventory.Reference
-	// groups are the files that something names.
-	groups []group
+	privates map[string][]*inventory.Reference
 	// authorityKeys are the keys of the CAs in view, by their SHA-256.
 	authorityKeys map[string]bool
 }
 
 func newNode(inv *inventory.Inventory, o Options) *node {
 	inv, foreign := ownOnly(inv)
-	n := &node{inv: inv, foreign: foreign, facts: factsOf(inv, o.Overrides), groups: groupsOf(inv), table: o.requirements(),
-		reqs: map[string][]*Requirement{}, privates: map[string][]inventory.Reference{}, authorityKeys: map[string]bool{}}
+	n := &node{inv: inv, foreign: foreign, facts: factsOf(inv, o.Overrides), table: o.requirements(),
+		reqs: map[string][]*Requirement{}, privates: map[string][]*inventory.Reference{}, authorityKeys: map[string]bool{}}
 	n.entries, n.copies = entriesOf(inv)
 	for _, e := range n.entries {
 		if e.cert != nil && e.cert.IsCA {
@@ -50,8 +48,8 @@ func newNode(inv *inventory.Inventory, o Options) *node {
 		n.reqs[r.Role] = append(n.reqs[r.Role], r)
 	}
 	n.name = cmp.Or(n.ownName(), inv.FolderName())
-	for _, ref := range inv.References {
-		if ref.Pair != "" && holdsPrivate(ref) {
+	for i := range inv.References {
+		if ref := &inv.References[i]; ref.Pair != "" && holdsPrivate(*ref) {
 			n.privates[ref.Pair] = append(n.privates[ref.Pair], ref)
 		}
 	}

@@ -263,11 +263,11 @@ func (n *node) entryOf(f Finding) *entry {
 
 // roleOf is the role of the certificate that a finding is about, or of the file that
 // is missing or malformed; what stands behind a certificate goes with it.
-func (n *node) roleOf(f Finding, e *entry) *role {
+func (n *nodeAudit) roleOf(f Finding, e *entry) *role {
 	if e != nil && e.index == 0 {
 		return e.role
 	}
-	for _, g := range n.groups {
+	for _, g := range n.named() {
 		if g.path == f.Path {
 			return g.role()
 		}
@@ -367,8 +367,8 @@ func (p *planner) chmodWork(f Finding, ask work) work {
 	}}
 }
 
-func (n *node) refsTo(name string) []*inventory.Reference {
-	for _, g := range n.groups {
+func (n *nodeAudit) refsTo(name string) []*inventory.Reference {
+	for _, g := range n.named() {
 		if g.path == name {
 			return g.refs
 		}

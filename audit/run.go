@@ -112,6 +112,7 @@ func judgeAll(before *Memory, signed *verdicts, inventories []*inventory.Invento
 		j := judged{audit: newNodeAudit(known.node, o, signed), known: known, part: newResult(o)}
 		j.part.addNode(j.audit, known.rows)
 		j.next = j.audit.nextChange()
+		j.audit.groups = nil // a fleet's take much memory, and only plans ask again
 		all[i] = j
 	})
 	return all

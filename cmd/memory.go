@@ -14,7 +14,7 @@ const firstCollection = 224 << 20
 
 // maxMemory is what a run tries to stay below, unless GOMEMLIMIT says otherwise, by
 // collecting more often: five thousand nodes fit into it.
-const maxMemory = 900 << 20
+const maxMemory = 960 << 20
 
 // collectLate puts off the first garbage collection of a command that ends soon:
 // the audit of a node allocates less than the memory that a collection would
