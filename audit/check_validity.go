@@ -142,12 +142,9 @@ func checkExpiring(p *pass) {
 		}
 		f := finding{severity: p.softenDates(e, severity), remedy: p.renewAt(e),
 			message: fmt.Sprintf("expires on %s, in %s; renew it before", instant(e.cert.NotAfter), roughly(e.cert.NotAfter.Sub(p.now)))}
-		switch {
-		case f.severity == Info && e.role.name == inventory.RoleKubeletSelf:
+		if f.severity == Info && e.role.name == inventory.RoleKubeletSelf {
 			f.message = fmt.Sprintf("expires on %s, in %s; nothing here verifies what the kubelet made for itself", instant(e.cert.NotAfter), roughly(e.cert.NotAfter.Sub(p.now)))
 			f.remedy = remedy{"# nothing fails because of it; the kubelet makes another pair at its start where there is none"}
-		case f.severity == Info && p.renewedBy([]*entry{e}, true) == RenewedByKubeadm:
-			f.remedy = remedy{fmt.Sprintf("# kubeadm certs renew %s renews it, with the names that it has", e.role.kubeadm().Name)}
 		}
 		if p.superseded(e) {
 			f.severity = Info

@@ -27,9 +27,21 @@ type work struct {
 	renews inventory.KubeadmFile
 }
 
-// planned reports whether a finding is to be fixed: it is at warning or above, and
-// not waived.
-func planned(f Finding) bool { return f.Waiver == nil && f.Severity.Rank() >= Warning.Rank() }
+// planned reports whether a finding is to be fixed: it is not waived, and at warning or
+// above, or of a certificate that ends soon and that kubeadm renews with the others.
+func (n *nodeAudit) planned(f Finding) bool {
+	return f.Waiver == nil && (f.Severity.Rank() >= Warning.Rank() || n.endsWithOthers(f))
+}
+
+// endsWithOthers reports whether a finding is of a certificate that ends soon and that
+// kubeadm renews.
+func (n *nodeAudit) endsWithOthers(f Finding) bool {
+	if f.Check != "validity/expiring" {
+		return false
+	}
+	e := n.entryOf(f)
+	return e != nil && n.renewedBy([]*entry{e}, true) == RenewedByKubeadm
+}
 
 // Label names what a step fixes: the check and the path, "validity/expired
 // /etc/kubernetes/pki/apiserver.crt".
@@ -44,11 +56,11 @@ var reissuedBy = []string{"identity/common-name", "identity/organization-missing
 	"identity/organizational-unit", "usage/extended-key-usage", "usage/key-usage", "usage/not-a-ca", "files/missing", "files/malformed", "files/dangling-link", "input/undecodable",
 	"cluster/copied-leaf"}
 
-// works returns what fixes the findings at warning or above that are not waived.
+// works returns what fixes those findings that are to be fixed.
 func (p *planner) works(findings []Finding) []work {
 	var out []work
 	for _, f := range slices.Concat(findings, p.alsoEarly(findings)) {
-		if !planned(f) {
+		if !p.planned(f) {
 			continue
 		}
 		w := p.workFor(f)
@@ -70,7 +82,7 @@ func (p *planner) works(findings []Finding) []work {
 func (p *planner) alsoEarly(findings []Finding) []Finding {
 	var out []Finding
 	for _, f := range findings {
-		if f.Check != "validity/not-yet-valid" || !planned(f) {
+		if f.Check != "validity/not-yet-valid" || !p.planned(f) {
 			continue
 		}
 		for _, c := range f.Causes {
@@ -245,8 +257,9 @@ func (p *planner) strangerWork(f Finding, ask work) work {
 
 // restartWork restarts a component that goes on with what there was.
 func (p *planner) restartWork(f Finding) work {
-	return work{key: "restart " + f.Component, steps: func(p *planner, _ work) bool {
+	return work{key: "restart " + f.Component, steps: func(p *planner, of work) bool {
 		p.restart(f.Component)
+		p.restarted[f.Component] = union(p.restarted[f.Component], of.findings)
 		return true
 	}}
 }

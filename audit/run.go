@@ -174,7 +174,7 @@ func (r *Result) planFor(n *nodeAudit, own []int) {
 	}
 	r.Plan = append(r.Plan, n.plan(findings)...)
 	for _, i := range own {
-		if f := &r.Findings[i]; planned(*f) && len(r.Findings) <= maxPlanned {
+		if f := &r.Findings[i]; n.planned(*f) && len(r.Findings) <= maxPlanned {
 			f.Remedy = remedyOf(n.plan([]Finding{*f}), f.Remedy)
 		}
 	}

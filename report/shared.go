@@ -370,7 +370,7 @@ func newPlanIndex(r audit.Result) *planIndex {
 			nodes = append(nodes, s.Node)
 		}
 		stepsOf[s.Node] = append(stepsOf[s.Node], i)
-		if s.Phase == audit.PhasePlace || s.Phase == audit.PhaseFollow || s.Phase == audit.PhaseAsk {
+		if s.Fixes() {
 			for _, label := range distinct(slices.Clone(s.Findings)) {
 				k := [2]string{s.Node, label}
 				p.fixes[k] = append(p.fixes[k], i)
