@@ -408,6 +408,7 @@ func (p *program) begin(f auditFlags) (o audit.Options, stop func(), err error) 
 	if o, err = f.options(p.now()); err != nil {
 		return o, nil, err
 	}
+	p.tellVersion(f.overrides)
 	o.Late, stop = p.untilInterrupted()
 	return o, stop, nil
 }

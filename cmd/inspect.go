@@ -88,6 +88,7 @@ func (p *program) inspect(arg string, f inspectFlags) error {
 	if err := f.overrides.Validate(); err != nil {
 		return err
 	}
+	p.tellVersion(f.overrides)
 	if err := report.WriteInspection(io.Discard, f.output, &audit.Inspection{}, report.Options{}); err != nil {
 		return err
 	}
