@@ -74,7 +74,7 @@ func Rerun(before *Memory, inventories []*inventory.Inventory, o Options) (Resul
 		audits = append(audits, j.audit)
 		after.nodes = append(after.nodes, j.known)
 	}
-	if len(audits) > 1 {
+	if len(audits) > 1 || hasNodeObjects(audits) {
 		r.judgeClusters(clustersOf(audits), audits, o)
 	}
 	for _, n := range audits {
