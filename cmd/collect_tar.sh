@@ -9,10 +9,11 @@ PATH=$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 LC_ALL=C
 export root PATH LC_ALL
 work=
-trap '[ -z "$work" ] || rm -rf "$work"' EXIT
+trap '[ -z "$work" ] || { rm -rf "$work"; unwatch; }' EXIT
 trap 'exit 1' HUP INT PIPE TERM
 umask 077
 work=$(mktemp -d "${TMPDIR:-/tmp}/certaudit.XXXXXXXXXX") || exit 1
+watch "$work"
 stage=$work/stage
 export work stage
 mkdir "$stage"

@@ -18,6 +18,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -33,7 +34,7 @@ func copied(t *testing.T, dir string) []byte {
 	tmp := t.TempDir()
 	bin := t.TempDir()
 	do(t, os.WriteFile(filepath.Join(bin, "id"), []byte("#!/bin/sh\necho 0\n"), 0o755))
-	c := exec.Command("sh", "-c", program.CopyCommand())
+	c := exec.Command("sh", "-c", program.CopyCommand(time.Minute))
 	c.Env = append(os.Environ(), "CERTAUDIT_COLLECT_ROOT="+dir, "TMPDIR="+tmp, "PATH="+bin+":"+os.Getenv("PATH"))
 	var out, errs bytes.Buffer
 	c.Stdout, c.Stderr = &out, &errs
