@@ -259,7 +259,7 @@ func (r *Result) addClusters(clusters []*clusterAudit) {
 // described is the node as the result has it.
 func (n *nodeAudit) described() Node {
 	version := n.facts.version.Value
-	d := Node{Name: n.name, KubernetesVersion: version, Profile: n.facts.profile, Distribution: n.inv.Distribution, Unreached: n.inv.IsUnreached(),
+	d := Node{Name: n.name, Hosts: n.ownHosts(), KubernetesVersion: version, Profile: n.facts.profile, Distribution: n.inv.Distribution, Unreached: n.inv.IsUnreached(),
 		ShortResidual: version != "" && (Interval{Until: "1.31"}).holds(version)}
 	rows, err := expirations(n)
 	if d.Expirations = rows; err != nil {

@@ -346,6 +346,7 @@ type omission struct {
 func omissions(r audit.Result) []omission {
 	type cause struct{ reason, check string }
 	var onNodes groups[cause]
+	nodes := newFleet(r)
 	said := map[string]string{}
 	for _, o := range r.Outcomes {
 		if !isPartial(o) {
@@ -354,7 +355,7 @@ func omissions(r audit.Result) []omission {
 		reason := unjudged(o)
 		if severalNodes(r) {
 			// Of one node the reason stays as it is.
-			shared := nodeless(reason, o.Node)
+			shared := nodes.general(reason, o.Node)
 			if known, ok := said[shared]; ok && known != reason {
 				said[shared] = shared
 			} else {
