@@ -56,6 +56,9 @@ func newNode(inv *inventory.Inventory, o Options) *node {
 	return n
 }
 
+// inputs counts the Kubernetes objects, and the files with certificates.
+func (n *node) inputs() int { return len(n.inv.Objects) + len(n.inv.Materials) }
+
 // ownName is the name under which the node is registered; "" if it is not known.
 func (n *node) ownName() string {
 	if names := n.facts.values["nodeName"]; len(names) > 0 {

@@ -37,7 +37,7 @@ type nodeAudit struct {
 
 func newNodeAudit(n *node, o Options, known *verdicts) *nodeAudit {
 	a := &nodeAudit{node: n, now: o.At, within: o.Within, policy: o.Policy, issuances: map[*entry]issuance{},
-		signatures: newSignatures(len(n.inv.Objects), known, o.Late)}
+		signatures: newSignatures(n.inputs(), known, o.Late)}
 	a.checkAhead()
 	a.edges = a.connections()
 	a.cut = a.exhausted

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -238,33 +239,31 @@ func (s *scanner) visit(name string, f File, isDir bool, m mark, named bool) {
 }
 
 func (s *scanner) folder(dir string) {
-	names, err := s.root.list(dir)
+	entries, err := s.root.entries(dir, maxScanned)
 	if err != nil {
 		s.lose(dir, KindUnreadable, unlisted(err))
 	}
-	if s.tree(dir, names) {
+	if s.tree(dir, entries) {
 		return
 	}
-	names = slices.DeleteFunc(names, func(n string) bool {
+	entries = slices.DeleteFunc(entries, func(e fs.DirEntry) bool {
 		// The kubelet keeps what a volume holds, and held, in folders that begin with two
 		// dots, behind links (kubernetes pkg/volume/util/atomic_writer.go).
+		n := e.Name()
 		return n == ".git" || strings.HasPrefix(n, "..") || s.excluded(path.Join(dir, n))
 	})
-	next := s.fetch(dir, names[:min(len(names), fetchAtOnce)])
-	for len(names) > 0 {
-		batch := next
-		rest := names[len(batch):]
-		next = s.fetch(dir, rest[:min(len(rest), fetchAtOnce)])
-		for i, f := range batch {
-			s.scanFetched(path.Join(dir, names[i]), f)
+	now, next := new(batch), new(batch)
+	for rest := s.fetch(now, dir, entries); len(now.names) > 0; now, next = next, now {
+		rest = s.fetch(next, dir, rest)
+		for i, name := range now.names {
+			s.scanFetched(name, &now.files[i])
 		}
-		names = rest
 	}
 }
 
 // scanFetched is scan for a name in a folder that may have been read before.
 func (s *scanner) scanFetched(name string, f *fetched) {
-	if f = s.take(f); f == nil {
+	if !s.take(f) {
 		s.scan(name, false)
 		return
 	}
@@ -280,7 +279,6 @@ func (s *scanner) read(name string) (File, []byte) {
 	if s.now == nil {
 		return s.root.read(name)
 	}
-	s.root.note(name, s.now.opened)
 	return s.now.file, s.now.data
 }
 
