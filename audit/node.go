@@ -76,11 +76,11 @@ func isEtcdOfKubeadm(r Requirement) bool {
 
 // certificates returns the rows of the entries, each with the status ok.
 func (n *node) certificates() []Certificate {
-	rows := make([]Certificate, 0, len(n.entries))
-	known := map[*x509.Certificate]*Certificate{}
+	rows := n.describedRows()
 	holders := kubeconfigEntries(n.inv)
-	for _, e := range n.entries {
-		row := e.row(n.name, known)
+	for i, e := range n.entries {
+		rows[i] = e.completed(n.name, rows[i])
+		row := &rows[i]
 		row.Status = statusOK
 		for _, ref := range e.refs {
 			if holder, ok := holders[ref.Origin]; ok && !slices.Contains(row.Kubeconfigs, holder) {
@@ -91,7 +91,33 @@ func (n *node) certificates() []Certificate {
 			f := n.inv.Files[e.place.Path]
 			row.Absent, row.Dangling = absence(f), f.State == inventory.DanglingLink
 		}
-		rows = append(rows, row)
+	}
+	return rows
+}
+
+// describedRows are the rows of the entries with what each certificate says, many of them
+// made on all processors. Those of one certificate share what they have in common.
+func (n *node) describedRows() []Certificate {
+	rows := make([]Certificate, len(n.entries))
+	first := make(map[*x509.Certificate]int, len(n.entries))
+	like := make([]int, len(n.entries)) // the first entry of the same certificate
+	for i, e := range n.entries {
+		like[i] = i
+		if e.cert == nil {
+			continue
+		}
+		if _, known := first[e.cert.Certificate]; !known {
+			first[e.cert.Certificate] = i
+		}
+		like[i] = first[e.cert.Certificate]
+	}
+	inParts(len(rows), func(i int) {
+		if like[i] == i {
+			rows[i] = *n.entries[i].described()
+		}
+	})
+	for i := range rows {
+		rows[i] = rows[like[i]]
 	}
 	return rows
 }

@@ -140,6 +140,16 @@ func onAllProcessors(n int, do func(i int)) {
 	}
 }
 
+// inParts is onAllProcessors for what takes too little to be handed out one by one.
+func inParts(n int, do func(i int)) {
+	const part = 256
+	onAllProcessors((n+part-1)/part, func(p int) {
+		for i := p * part; i < min(n, (p+1)*part); i++ {
+			do(i)
+		}
+	})
+}
+
 // grow makes room for the parts of all nodes.
 func (r *Result) grow(all []judged) {
 	if len(all) == 1 {
@@ -272,18 +282,32 @@ func (n *nodeAudit) described() Node {
 // descriptions of certificates of rows before, which it adds to: rows share what they
 // have in common.
 func (e *entry) row(node string, known map[*x509.Certificate]*Certificate) Certificate {
-	c := Certificate{Organizations: []string{}, DNSNames: []string{}, IPAddresses: []string{}, Usages: []string{}}
-	index := e.index
-	if e.cert != nil {
-		described := known[e.cert.Certificate]
-		if described == nil {
-			described = describe(*e.cert)
-			known[e.cert.Certificate] = described
-		}
-		c, index = *described, e.cert.Index
+	if e.cert == nil {
+		return e.completed(node, *e.described())
 	}
+	described := known[e.cert.Certificate]
+	if described == nil {
+		described = e.described()
+		known[e.cert.Certificate] = described
+	}
+	return e.completed(node, *described)
+}
+
+// described is the row of an entry with what its certificate says, if it has one.
+func (e *entry) described() *Certificate {
+	if e.cert == nil {
+		return &Certificate{Organizations: []string{}, DNSNames: []string{}, IPAddresses: []string{}, Usages: []string{}}
+	}
+	return describe(*e.cert)
+}
+
+// completed is a row with what the entry says of itself.
+func (e *entry) completed(node string, c Certificate) Certificate {
 	c.Node, c.Component, c.Type, c.Role = node, e.component, e.kind(), e.role.name
-	c.Path, c.Line, c.Field, c.Index = e.place.Path, e.place.Line, e.place.Field, index
+	c.Path, c.Line, c.Field, c.Index = e.place.Path, e.place.Line, e.place.Field, e.index
+	if e.cert != nil {
+		c.Index = e.cert.Index
+	}
 	c.UsedBy = e.usedBy()
 	return c
 }

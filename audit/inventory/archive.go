@@ -54,8 +54,8 @@ type archived struct {
 	data []byte
 	// lost says why data is not there; "" where it is.
 	lost string
-	// inside is what lies in a folder, by name.
-	inside []fs.DirEntry
+	// names are those in a folder.
+	names []string
 }
 
 func (e *archived) Name() string       { return e.name }
@@ -207,7 +207,7 @@ func (a *archive) fill() {
 	}
 	for _, name := range slices.Sorted(maps.Keys(a.entries)) {
 		if dir := a.entries[path.Dir(name)]; name != "/" {
-			dir.inside = append(dir.inside, fs.FileInfoToDirEntry(a.entries[name]))
+			dir.names = append(dir.names, path.Base(name))
 		}
 	}
 }
@@ -310,10 +310,10 @@ func (h *archiveHandle) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// ReadDir returns what lies in a folder, at most n of it.
-func (h *archiveHandle) ReadDir(n int) ([]fs.DirEntry, error) {
+// Readdirnames returns the names in a folder, at most n.
+func (h *archiveHandle) Readdirnames(n int) ([]string, error) {
 	if !h.IsDir() {
 		return nil, syscall.ENOTDIR
 	}
-	return slices.Clone(h.inside[:min(n, len(h.inside))]), nil
+	return slices.Clone(h.names[:min(n, len(h.names))]), nil
 }

@@ -1,7 +1,6 @@
 package inventory
 
 import (
-	"io/fs"
 	"path"
 	"runtime"
 	"sync"
@@ -30,11 +29,10 @@ type fetched struct {
 	panicked any
 }
 
-// batch are files that are read before their turn.
+// batch are files of a folder that are read before their turn.
 type batch struct {
-	files [fetchAtOnce]fetched
-	// names are those of the files, in the order in which they are looked at.
-	names []string
+	files []fetched
+	room  [fetchAtOnce]fetched
 }
 
 // mayFetch reports whether files are read before their turn: not those of an archive, which
@@ -44,45 +42,39 @@ func (s *scanner) mayFetch() bool {
 	return s.fetches && host && s.root.cache == nil
 }
 
-// fetch begins to read the first of what lies in a folder, on all processors, and returns the
-// rest. What cannot be read so is looked at in its turn.
-func (s *scanner) fetch(b *batch, dir string, entries []fs.DirEntry) (rest []fs.DirEntry) {
-	n := min(len(entries), fetchAtOnce)
-	b.names = b.names[:0]
-	var plain []*fetched
-	for i, e := range entries[:n] {
+// fetch begins to read the first of the names in a folder, on all processors, and returns the
+// rest of the names. What cannot be read so is looked at in its turn.
+func (s *scanner) fetch(b *batch, dir string, names []string) (rest []string) {
+	n := min(len(names), fetchAtOnce)
+	b.files = b.room[:n]
+	for i, name := range names[:n] {
 		f := &b.files[i]
-		f.ok, f.parts, f.panicked = false, nil, nil
-		f.file = File{Path: path.Join(dir, e.Name())}
-		b.names = append(b.names, f.file.Path)
-		if e.Type().IsRegular() && !(s.sets && mayHoldNodes(e.Name(), false)) {
-			plain = append(plain, f)
-		}
+		f.file, f.ok, f.parts, f.panicked = File{Path: path.Join(dir, name)}, false, nil, nil
 	}
-	if !s.mayFetch() || len(plain) == 0 {
-		return entries[n:]
+	if n == 0 || !s.mayFetch() {
+		return names[n:]
 	}
 	in, err := s.root.folderAt(dir)
 	if err != nil {
-		return entries[n:]
+		return names[n:]
 	}
-	for _, f := range plain {
-		f.done.Add(1)
+	for i := range b.files {
+		b.files[i].done.Add(1)
 	}
 	var next, left atomic.Int64
-	workers := min(len(plain), runtime.GOMAXPROCS(0))
+	workers := min(n, runtime.GOMAXPROCS(0))
 	left.Store(int64(workers))
 	for range workers {
 		go func() {
-			for i := int(next.Add(1)) - 1; i < len(plain); i = int(next.Add(1)) - 1 {
-				s.fetchOne(plain[i], in)
+			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
+				s.fetchOne(&b.room[i], in)
 			}
 			if left.Add(-1) == 0 {
 				in.fs.Close()
 			}
 		}()
 	}
-	return entries[n:]
+	return names[n:]
 }
 
 // fetchOne reads a file of an open folder. It shares nothing with others but the count of
@@ -90,7 +82,13 @@ func (s *scanner) fetch(b *batch, dir string, entries []fs.DirEntry) (rest []fs.
 func (s *scanner) fetchOne(f *fetched, in *folder) {
 	defer f.done.Done()
 	defer func() { f.panicked = recover() }() // it is the caller's, who may bear it
-	base := nameIn(f.file.Path)
+	name, base := f.file.Path, nameIn(f.file.Path)
+	if s.sets && mayHoldNodes(base, false) {
+		return
+	}
+	if info, err := in.fs.Lstat(base); err != nil || !info.Mode().IsRegular() || info.Size() > maxFetched {
+		return
+	}
 	h, err := in.fs.open(base)
 	if err != nil {
 		return
@@ -104,17 +102,16 @@ func (s *scanner) fetchOne(f *fetched, in *folder) {
 		s.held.Add(-info.Size())
 		return
 	}
-	f.file, f.seen = f.file.described(info), s.root.markOf(info, "")
-	f.file.State, f.file.Resolved = Readable, in.leadTo(f.file.Path, base)
 	f.data, err = readAll(h, f.data[:0], info.Size(), maxFetched)
 	if err != nil || len(f.data) > maxFetched {
 		s.held.Add(-info.Size())
 		clear(f.data)
 		return
 	}
-	f.ok = true
-	if isMaterial(f.file.Path, f.data) && parsers.IsPEM(f.data) {
-		f.parts = parsers.ParseFound(parsers.Origin{Path: s.shown(f.file.Path)}, f.data, nil)
+	f.ok, f.seen, f.file = true, s.root.markOf(info, ""), f.file.described(info)
+	f.file.State, f.file.Resolved = Readable, in.leadTo(name, base)
+	if isMaterial(name, f.data) && parsers.IsPEM(f.data) {
+		f.parts = parsers.ParseFound(parsers.Origin{Path: s.shown(name)}, f.data, nil)
 	}
 }
 

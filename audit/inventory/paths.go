@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -146,7 +145,7 @@ func (s *scanner) fitting(pattern string) []string {
 				}
 				continue
 			}
-			names, err := s.root.list(dir)
+			names, err := s.root.listUpTo(dir, maxScanned)
 			if err != nil {
 				s.lose(dir, KindUnreadable, unlisted(err))
 			}
@@ -239,37 +238,36 @@ func (s *scanner) visit(name string, f File, isDir bool, m mark, named bool) {
 }
 
 func (s *scanner) folder(dir string) {
-	entries, err := s.root.entries(dir, maxScanned)
+	names, err := s.root.listUpTo(dir, maxScanned)
 	if err != nil {
 		s.lose(dir, KindUnreadable, unlisted(err))
 	}
-	if s.tree(dir, entries) {
+	if s.tree(dir, names) {
 		return
 	}
-	entries = slices.DeleteFunc(entries, func(e fs.DirEntry) bool {
+	names = slices.DeleteFunc(names, func(n string) bool {
 		// The kubelet keeps what a volume holds, and held, in folders that begin with two
 		// dots, behind links (kubernetes pkg/volume/util/atomic_writer.go).
-		n := e.Name()
 		return n == ".git" || strings.HasPrefix(n, "..") || s.excluded(path.Join(dir, n))
 	})
 	now, next := new(batch), new(batch)
-	for rest := s.fetch(now, dir, entries); len(now.names) > 0; now, next = next, now {
+	for rest := s.fetch(now, dir, names); len(now.files) > 0; now, next = next, now {
 		rest = s.fetch(next, dir, rest)
-		for i, name := range now.names {
-			s.scanFetched(name, &now.files[i])
+		for i := range now.files {
+			s.scanFetched(&now.files[i])
 		}
 	}
 }
 
-// scanFetched is scan for a name in a folder that may have been read before.
-func (s *scanner) scanFetched(name string, f *fetched) {
+// scanFetched is scan for what lies in a folder and may have been read before.
+func (s *scanner) scanFetched(f *fetched) {
 	if !s.take(f) {
-		s.scan(name, false)
+		s.scan(f.file.Path, false)
 		return
 	}
-	s.root.note(name, f.seen)
+	s.root.note(f.file.Path, f.seen)
 	s.now = f
-	s.visit(name, f.file, false, f.seen, false)
+	s.visit(f.file.Path, f.file, false, f.seen, false)
 	s.now = nil
 	clear(f.data)
 }

@@ -414,20 +414,10 @@ func (r *root) small(rel string) string {
 
 // list returns the names in a folder, sorted; none and no error where there is
 // no such folder. A folder with more than maxDirEntries names is an error.
-func (r *root) list(name string) ([]string, error) {
-	entries, err := r.entries(name, maxDirEntries)
-	if len(entries) == 0 {
-		return nil, err
-	}
-	names := make([]string, len(entries))
-	for i, e := range entries {
-		names[i] = e.Name()
-	}
-	return names, err
-}
+func (r *root) list(name string) ([]string, error) { return r.listUpTo(name, maxDirEntries) }
 
-// entries is list with what each is, and a bound of its own.
-func (r *root) entries(name string, most int) ([]fs.DirEntry, error) {
+// listUpTo is list with a bound of its own.
+func (r *root) listUpTo(name string, most int) ([]string, error) {
 	if f, _ := r.stat(name); f.State == Missing {
 		return nil, nil
 	}
@@ -443,18 +433,18 @@ func (r *root) entries(name string, most int) ([]fs.DirEntry, error) {
 		return nil, err
 	}
 	defer h.Close()
-	entries, err := h.ReadDir(most + 1)
+	names, err := h.Readdirnames(most + 1)
 	if errors.Is(err, io.EOF) || errors.Is(err, syscall.ENOTDIR) {
 		err = nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	if len(entries) > most {
+	if len(names) > most {
 		return nil, fmt.Errorf("holds more than %d files", most)
 	}
-	slices.SortFunc(entries, func(a, b fs.DirEntry) int { return cmp.Compare(a.Name(), b.Name()) })
-	return entries, nil
+	slices.Sort(names)
+	return names, nil
 }
 
 // hidden reports whether the kubelet and this program pass over a name.

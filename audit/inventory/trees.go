@@ -1,9 +1,7 @@
 package inventory
 
 import (
-	"cmp"
 	"fmt"
-	"io/fs"
 	"path"
 	"path/filepath"
 	"slices"
@@ -30,11 +28,11 @@ var layoutFolders = func() []string {
 // maxTrees bounds how many nodes are read from below the given paths.
 const maxTrees = 10_000
 
-// tree reads a folder, with what lies in it by name, as a node, if it is one, and reports whether all in it was
+// tree reads a folder, in which names lie, as a node, if it is one, and reports whether all in it was
 // looked at. Where nothing starts a component that is known, a node says little of
 // what lies in it: all that it does not name is looked at as any other file.
-func (s *scanner) tree(dir string, entries []fs.DirEntry) bool {
-	if s.node == nil || !s.isTree(dir, entries) {
+func (s *scanner) tree(dir string, names []string) bool {
+	if s.node == nil || !s.isTree(dir, names) {
 		return false
 	}
 	if len(s.nodes) >= maxTrees {
@@ -65,10 +63,9 @@ func (s *scanner) tree(dir string, entries []fs.DirEntry) bool {
 	return false
 }
 
-func (s *scanner) isTree(dir string, entries []fs.DirEntry) bool {
+func (s *scanner) isTree(dir string, names []string) bool {
 	return slices.ContainsFunc(append(treeFolders[:len(treeFolders):len(treeFolders)], layoutFolders...), func(name string) bool {
-		first, _, _ := strings.Cut(name, "/")
-		if _, found := slices.BinarySearchFunc(entries, first, func(e fs.DirEntry, name string) int { return cmp.Compare(e.Name(), name) }); !found {
+		if first, _, _ := strings.Cut(name, "/"); !slices.Contains(names, first) {
 			return false
 		}
 		_, isDir := s.root.stat(path.Join(dir, name))

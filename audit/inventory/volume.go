@@ -23,7 +23,7 @@ type volume interface {
 type handle interface {
 	io.ReadCloser
 	Stat() (fs.FileInfo, error)
-	ReadDir(n int) ([]fs.DirEntry, error)
+	Readdirnames(n int) ([]string, error)
 }
 
 // hostVolume is a folder of this machine.
