@@ -8,6 +8,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -76,8 +77,12 @@ type scanner struct {
 	nodes []*Inventory
 	// looked are the files that a node named already.
 	looked map[string]bool
-	// named says that somebody named the file that is read.
+	// named says that somebody named the file that is read, and top is the path that was
+	// named last.
 	named bool
+	top   string
+	// telling remembers what tellsModes found.
+	telling map[string]bool
 	// exclude are those of [Clock].
 	exclude []string
 	// sets: snapshots of nodes and archives are read as the nodes and files in them, and
@@ -91,7 +96,7 @@ type scanner struct {
 // newScanner returns a scanner for certificates, keys and objects. Paths below
 // here, unless that is "", are shown relative to it.
 func newScanner(g *gatherer, here string) *scanner {
-	s := &scanner{gatherer: g, here: here, fetches: true}
+	s := &scanner{gatherer: g, here: here, fetches: true, telling: map[string]bool{}}
 	s.each = s.file
 	return s
 }
@@ -101,6 +106,8 @@ func newScanner(g *gatherer, here string) *scanner {
 func (s *scanner) scanNamed(name string, lenient bool) error {
 	defer s.addAll()
 	abs := absolute(s.here, name)
+	s.top = abs
+	clear(s.telling)
 	f, _ := s.root.stat(abs)
 	if f.State == Missing && isPattern(abs) {
 		paths := s.fitting(abs)
@@ -295,8 +302,8 @@ func (s *scanner) file(name string, now mark, named bool) {
 	}
 	f, data := s.read(name)
 	f.Path = s.shown(name)
-	if s.here != "" {
-		f.Mode &^= os.ModePerm // a repository does not keep modes
+	if s.here != "" && !s.tellsModes(path.Dir(f.Resolved)) {
+		f.Mode &^= os.ModePerm
 	}
 	known, ofNode := s.inv.Materials[f.Path]
 	switch {
@@ -335,6 +342,25 @@ func (s *scanner) file(name string, now mark, named bool) {
 		s.lose(name, KindUnreadable, f.Reason)
 	}
 	clear(data)
+}
+
+// tellsModes reports whether the modes of files in a folder say who can read them: not in an
+// archive, nor in a work tree of git, which keeps no modes, nor below a folder that others
+// may not enter, of those that were not named.
+func (s *scanner) tellsModes(dir string) bool {
+	tells, known := s.telling[dir]
+	if known {
+		return tells
+	}
+	_, isHost := s.root.fs.(hostVolume)
+	tells = isHost && runtime.GOOS != "windows" && (dir == "/" || s.tellsModes(path.Dir(dir)))
+	if tells {
+		git, _, _ := s.root.look(path.Join(dir, ".git"))
+		f, _, _ := s.root.look(dir)
+		tells = !git.Exists() && (!strings.HasPrefix(dir, strings.TrimSuffix(s.top, "/")+"/") || f.Mode&0o001 != 0)
+	}
+	s.telling[dir] = tells
+	return tells
 }
 
 // objectSuffixes are those of files of objects, which may be of any length.
