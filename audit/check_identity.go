@@ -294,6 +294,9 @@ func checkSANMissing(p *pass) {
 			f.severity = severity
 		}
 		f.remedy = p.reissue(e)
+		if e.role.name == inventory.RoleFileLeaf {
+			f.remedy = remedy{"# have its CA issue it with the names and addresses by which its server is called"}
+		}
 		p.reportEntry(e, f)
 	}
 }

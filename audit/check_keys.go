@@ -87,8 +87,11 @@ func (p *pass) keyElsewhere(e *entry, named string, keys namedKeys) finding {
 		return finding{severity: Info, message: message, remedy: remedy{"# have what shows this certificate name its own key"}}
 	}
 	return finding{severity: e.role.soften(Critical), message: message + ", which goes by the name of another certificate and is not its key: keys were exchanged",
-		remedy: remedy{"# give each certificate the key that is its own, and keep a copy of each key"}}
+		remedy: remedy{exchangedKeys}}
 }
+
+// exchangedKeys is what to do about keys that were exchanged.
+const exchangedKeys = "# give each certificate the key that is its own, and keep a copy of each key"
 
 // foreignAuthorityKey says that the key of a CA is not its own: crypto/x509 refuses to
 // sign with the pair (CreateCertificate).

@@ -211,6 +211,7 @@ type repair struct {
 
 // repairs are tried in their order: the first that has steps for a finding fixes it.
 var repairs = []repair{
+	{[]string{"identity/san-missing", "keys/mismatch"}, func(_ *planner, f Finding, e *entry, ask work) work { return knownToPeople(f, e, ask) }},
 	{[]string{"files/permissions"}, func(p *planner, f Finding, _ *entry, ask work) work { return p.chmodWork(f, ask) }},
 	{[]string{"files/malformed", "connections/client-untrusted", "connections/server-untrusted"}, func(p *planner, f Finding, _ *entry, ask work) work {
 		return p.pemWork(f, ask)
@@ -244,6 +245,16 @@ var repairs = []repair{
 	{reissuedBy, func(p *planner, f Finding, e *entry, ask work) work {
 		return p.certificateWork(p.roleOf(f, e), f.Path, false, ask)
 	}},
+}
+
+// knownToPeople leaves to people what no file tells: the names by which the server of a file is
+// called, and which of the keys that were exchanged is to be named how.
+func knownToPeople(f Finding, e *entry, ask work) work {
+	nameless := f.Check == "identity/san-missing" && e != nil && e.role.name == inventory.RoleFileLeaf
+	if nameless || f.Remedy == exchangedKeys {
+		return work{open: true, ask: ask.ask}
+	}
+	return ask
 }
 
 // strangerWork gives a kubeconfig that shows no certificate one.
