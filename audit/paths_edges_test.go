@@ -127,3 +127,29 @@ func TestNamelessServers(t *testing.T) {
 		compare(t, want, told(audit.Run([]*inventory.Inventory{inv}, audit.Options{At: fixtures.Now})))
 	}
 }
+
+// Texts that quote objects are no objects, whatever they are called as; what is called as
+// objects are, and cannot be decoded, is said to be so.
+func TestQuotedObjects(t *testing.T) {
+	object := "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n"
+	quoted := "**certaudit**: 1 certificate\n\n```\n" + object + "```\n"
+	for _, tt := range []struct {
+		file, text string
+		want       []string
+	}{
+		{file: "report.md", text: quoted},
+		{file: "report.txt", text: quoted},
+		{file: "script.sh", text: "kubectl apply -f - <<END\n" + object + "END\n"},
+		{file: "object.txt", text: object},
+		{file: "report.yaml", text: quoted, want: []string{"warning input/undecodable report.yaml: is neither YAML nor JSON: did not find expected alphabetic or numeric character", "incomplete input/undecodable: some input could not be understood"}},
+		{file: "config", text: "kind: Config\napiVersion: v1\nusers: [\n", want: []string{"warning input/undecodable config: is neither YAML nor JSON: did not find expected node content", "incomplete input/undecodable: some input could not be understood"}},
+	} {
+		dir := t.TempDir()
+		do(t, os.WriteFile(filepath.Join(dir, tt.file), []byte(tt.text), 0o644))
+		for _, named := range []string{".", tt.file} {
+			_, inv, err := inventory.GatherPaths(dir, []string{named}, nil, nil)
+			do(t, err)
+			compare(t, tt.want, told(audit.Run([]*inventory.Inventory{inv}, audit.Options{At: fixtures.Now})))
+		}
+	}
+}

@@ -329,7 +329,7 @@ func (s *scanner) file(name string, now mark, named bool) {
 		s.addAll()
 		s.inv.Files[f.Path] = f
 		s.found(f.Path, data)
-	case f.State == Readable && (IsObject(data) || named && isBareKubeconfig(data)):
+	case f.State == Readable && (isObjects(name, data) || named && isBareKubeconfig(data)):
 		s.addAll()
 		s.inv.Files[f.Path] = f
 		_ = s.objects(f.Path, bytes.NewReader(data)) // memory can always be read
@@ -419,6 +419,21 @@ func IsObject(data []byte) bool {
 		return false // markup, such as a report's
 	}
 	return bytes.Contains(data, []byte("apiVersion")) && bytes.Contains(data, []byte("kind")) // kubectl puts the kind behind the data
+}
+
+// quotingSuffixes are those of texts that may quote objects and are none: manuals, reports
+// such as those of this program, logs, and source.
+var quotingSuffixes = []string{".md", ".markdown", ".txt", ".rst", ".adoc", ".csv", ".log", ".ics", ".prom", ".go", ".py", ".rb", ".rs", ".js", ".ts", ".java",
+	".sh", ".bash", ".tf", ".tmpl", ".tpl", ".j2", ".patch", ".diff"}
+
+// isObjects is IsObject for a file: one that is called as what may quote objects holds some
+// if all of it is YAML or JSON.
+func isObjects(name string, data []byte) bool {
+	if !IsObject(data) || !slices.Contains(quotingSuffixes, path.Ext(name)) {
+		return IsObject(data)
+	}
+	_, problems := parsers.ParseDocuments(name, data)
+	return len(problems) == 0
 }
 
 // storeIterations is how much work goes into the passwords of key stores in one
