@@ -194,23 +194,43 @@ func (r *Result) planFor(n *nodeAudit, own []int) {
 const maxPlanned = 1000
 
 // nodeNames are what nodes are called in a result: none like another, except that
-// input which belongs to no node has no name. A second node of one name has its
-// folder behind it.
+// input which belongs to no node has no name. Nodes of one name have their folders behind
+// it, each of them, or, where that does not tell them apart, numbers.
 func nodeNames(inventories []*inventory.Inventory, o Overrides) []string {
-	names, taken := make([]string, len(inventories)), map[string]bool{}
-	times := map[string]int{}
+	names := make([]string, len(inventories))
 	for i, inv := range inventories {
-		name := cmp.Or(nodeName(inv, o.version(inv).Value), inv.FolderName())
-		if name != "" && inv.Folder != "" && taken[name] {
-			name = fmt.Sprintf("%s (%s)", name, inv.Folder)
+		names[i] = cmp.Or(nodeName(inv, o.version(inv).Value), inv.FolderName())
+	}
+	apart(names, func(i int) string {
+		if inventories[i].Folder == "" {
+			return names[i]
 		}
-		for base := name; name != "" && taken[name]; {
-			times[base] = max(times[base], 1) + 1
-			name = fmt.Sprintf("%s #%d", base, times[base])
-		}
-		names[i], taken[name] = name, true
+		return fmt.Sprintf("%s (%s)", names[i], inventories[i].Folder)
+	})
+	numbers := map[string]int{}
+	for again := true; again; { // a number may lead to what another is called
+		again = apart(names, func(i int) string {
+			base := names[i]
+			numbers[base]++
+			return fmt.Sprintf("%s #%d", base, numbers[base])
+		})
 	}
 	return names
+}
+
+// apart gives those of some names that are equal, and not empty, others, and reports whether
+// there were any.
+func apart(names []string, other func(i int) string) (changed bool) {
+	times := map[string]int{}
+	for _, name := range names {
+		times[name]++
+	}
+	for i, name := range names {
+		if name != "" && times[name] > 1 {
+			names[i], changed = other(i), true
+		}
+	}
+	return changed
 }
 
 func newResult(o Options) Result {
