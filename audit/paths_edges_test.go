@@ -153,3 +153,42 @@ func TestQuotedObjects(t *testing.T) {
 		}
 	}
 }
+
+// What programs keep of certificates that others took the place of is no fault, and neither is
+// an old CA of a trust store that signed nothing here. What merely is called alike is.
+func TestKeptFiles(t *testing.T) {
+	c := fixtures.ControlPlane(fixtures.Options{})
+	issue := func(base, name string, days int) fixtures.File {
+		c.Issue(base, fixtures.Spec{CommonName: name, DNSNames: []string{name}, NotBefore: fixtures.Now.AddDate(0, 0, days-90), NotAfter: fixtures.Now.AddDate(0, 0, days)})
+		return fixtures.File{Data: c.Node[base+".crt"].Data, Mode: 0o644}
+	}
+	old, valid, other := issue("/x/old", "web", -10), issue("/x/new", "web", 60), issue("/x/other", "other", 60)
+	c.NewCA("roots", fixtures.Spec{CommonName: "roots", IsCA: true, NotBefore: fixtures.Now.AddDate(-9, 0, 0), NotAfter: fixtures.Now.AddDate(0, 0, -10)})
+	root := fixtures.File{Data: []byte(c.CertificatePEM("roots")), Mode: 0o644}
+	for _, tt := range []struct {
+		name string
+		node fixtures.Node
+		want []string
+	}{
+		{"certbot", fixtures.Node{"/archive/web/cert1.pem": old, "/archive/web/cert2.pem": valid, "/live/web/cert.pem": {Link: "../../archive/web/cert2.pem"}},
+			[]string{"info validity/expired archive/web/cert1.pem: expired on 2026-11-13 12:00 UTC; live/web/cert.pem took its place"}},
+		{"the kubelet", fixtures.Node{"/kubelet-client-2026-08-15-12-00-00.pem": old, "/kubelet-client-2026-10-24-12-00-00.pem": valid},
+			[]string{"info validity/expired kubelet-client-2026-08-15-12-00-00.pem: expired on 2026-11-13 12:00 UTC; kubelet-client-2026-10-24-12-00-00.pem took its place"}},
+		{"certbot renewed nothing", fixtures.Node{"/archive/web/cert1.pem": old, "/archive/web/cert2.pem": other},
+			[]string{"critical validity/expired archive/web/cert1.pem: expired on 2026-11-13 12:00 UTC, 10 days ago; it must be renewed"}},
+		{"servers with numbers", fixtures.Node{"/web-1.crt": old, "/web-2.crt": valid},
+			[]string{"critical validity/expired web-1.crt: expired on 2026-11-13 12:00 UTC, 10 days ago; it must be renewed"}},
+		{"a trust store", fixtures.Node{"/roots.pem": root, "/0123abcd.0": {Link: "roots.pem"}},
+			[]string{"info validity/expired roots.pem: expired on 2026-11-13 12:00 UTC; it is one of the CAs of a trust store, and signed nothing in view"}},
+		{"a CA", fixtures.Node{"/roots.pem": root},
+			[]string{"critical validity/expired roots.pem: expired on 2026-11-13 12:00 UTC, 10 days ago; it must be renewed"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			dir := t.TempDir()
+			do(t, tt.node.Write(dir))
+			_, inv, err := inventory.GatherPaths(dir, []string{"."}, nil, nil)
+			do(t, err)
+			compare(t, tt.want, told(audit.Run([]*inventory.Inventory{inv}, audit.Options{At: fixtures.Now})))
+		})
+	}
+}
