@@ -354,7 +354,8 @@ func (n *nodeAudit) unmatched(e *entry) (Severity, string) {
 // has a name.
 func (e *entry) nameless() (Severity, string) {
 	x := e.cert.Certificate
-	if e.cert.IsCA || len(x.URIs)+len(x.EmailAddresses) > 0 {
+	why := matchesNoHost(x, false)
+	if why == "" || x.IsCA || len(x.URIs)+len(x.EmailAddresses) > 0 {
 		return "", ""
 	}
 	may := func(u x509.ExtKeyUsage) bool {
@@ -363,9 +364,9 @@ func (e *entry) nameless() (Severity, string) {
 	unlimited := len(x.ExtKeyUsage)+len(x.UnknownExtKeyUsage) == 0
 	switch {
 	case e.isCalledServer() && (unlimited || may(x509.ExtKeyUsageServerAuth)):
-		return Critical, matchesNoHost(x, false)
+		return Critical, why
 	case may(x509.ExtKeyUsageServerAuth) && !may(x509.ExtKeyUsageClientAuth):
-		return Warning, matchesNoHost(x, false)
+		return Warning, why
 	}
 	return "", ""
 }
