@@ -253,7 +253,7 @@ var weakSignatures = map[x509.SignatureAlgorithm]bool{
 }
 
 func checkReusedKey(p *pass) {
-	first := map[string]*entry{}
+	first := make(map[string]*entry, len(p.entries))
 	reported := map[string]bool{}
 	for e := range p.decoded((*entry).isLeaf) {
 		p.examine()

@@ -60,6 +60,15 @@ func BenchmarkPaths(b *testing.B) {
 	b.ReportMetric(float64(live)/float64(files)/1024, "KiB/certificate")
 }
 
+// liveBytes is how much memory is in use while some values are.
+func liveBytes(values ...any) uint64 {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	runtime.KeepAlive(values)
+	return m.HeapAlloc
+}
+
 // spent is the time that something took, by the clock and of all processors.
 type spent struct{ clock, cpu time.Duration }
 

@@ -114,7 +114,7 @@ func newSignatures(inputs int, known *verdicts, late func() bool) signatures {
 	if known == nil {
 		known = newVerdicts(nil)
 	}
-	return signatures{made: map[signature]bool{}, chained: map[signature]bool{}, known: known, chains: known.chains, extra: workPerInput * inputs, late: late}
+	return signatures{made: make(map[signature]bool, inputs), chained: map[signature]bool{}, known: known, chains: known.chains, extra: workPerInput * inputs, late: late}
 }
 
 // signature is a certificate behind the one that may have signed it; without that, the
