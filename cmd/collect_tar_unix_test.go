@@ -319,8 +319,8 @@ func TestCollectCopies(t *testing.T) {
 	}
 	// Of two looks at one node the later counts; here both are of one second, and the first does.
 	code, findings := audited(t, taken.ReplaceAllString(set, taken.FindString(set)))
-	want := []string{"cp-1 validity/expired", "cp-1 (b) cluster/same-node", "cp-1 (b) files/permissions",
-		"cp-1 input/unreadable", "cp-1 kubelet/serving-self-signed", "cp-1 (b) input/unreadable", "cp-1 (b) kubelet/serving-self-signed"}
+	want := []string{"cp-1 (a) validity/expired", "cp-1 (b) cluster/same-node", "cp-1 (b) files/permissions",
+		"cp-1 (a) input/unreadable", "cp-1 (a) kubelet/serving-self-signed", "cp-1 (b) input/unreadable", "cp-1 (b) kubelet/serving-self-signed"}
 	if diff := cmp.Diff(want, findings); diff != "" || code != 1 {
 		t.Errorf("the audit ended with %d (-want +got):\n%s", code, diff)
 	}
