@@ -50,8 +50,8 @@ cross: ## build and vet for Linux, macOS and Windows, on amd64 and arm64
 		$(GO) vet ./...; \
 	done
 
-dist: ## build a release into bin/dist: archives, deb, rpm, image; VERSION= and URL= of the files
-	$(DIST) $(GO) run . $(if $(VERSION),-version='$(VERSION)') $(if $(REVISION),-revision='$(REVISION)') $(if $(SOURCE_DATE_EPOCH),-date='$(SOURCE_DATE_EPOCH)') $(if $(URL),-url='$(URL)')
+dist: ## build a release into bin/dist: archives, deb, rpm, image; VERSION=, URL= of the files, MAINTAINER=
+	$(DIST) $(GO) run . $(if $(VERSION),-version='$(VERSION)') $(if $(REVISION),-revision='$(REVISION)') $(if $(SOURCE_DATE_EPOCH),-date='$(SOURCE_DATE_EPOCH)') $(if $(URL),-url='$(URL)') $(if $(MAINTAINER),-maintainer='$(MAINTAINER)')
 
 demo: build ## audit a small faulty cluster
 	bin/certaudit demo

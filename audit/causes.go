@@ -206,13 +206,13 @@ const issuedTogether = time.Hour
 // wrongClock explains certificates that are not valid yet and were issued together
 // by a clock that is wrong, theirs or this node's.
 func (n *nodeAudit) wrongClock(findings []Finding) []cause {
-	begins := map[string]time.Time{}
-	for e := range n.decoded(anyEntry) {
-		begins[e.cert.SHA256()] = e.cert.NotBefore
-	}
 	early := selected(findings, func(f Finding) bool { return f.Check == "validity/not-yet-valid" })
 	if len(early) < 2 {
 		return nil
+	}
+	begins := map[string]time.Time{}
+	for e := range n.decoded(anyEntry) {
+		begins[e.cert.SHA256()] = e.cert.NotBefore
 	}
 	first, last := begins[early[0].SHA256], begins[early[0].SHA256]
 	for _, f := range early {

@@ -317,7 +317,7 @@ func (n *node) privateKey(ref inventory.Reference) (parsers.Key, string, bool) {
 		return parsers.Key{}, "", false
 	}
 	for _, other := range n.privates[ref.Pair] {
-		for _, k := range n.inv.Material(other).Keys {
+		for _, k := range n.inv.Material(*other).Keys {
 			if k.Private {
 				return k, other.Place().Path, true
 			}
@@ -329,7 +329,7 @@ func (n *node) privateKey(ref inventory.Reference) (parsers.Key, string, bool) {
 func checkDuplicateSerial(p *pass) {
 	cas := p.authoritiesByName()
 	type numbered struct{ issuer, serial string }
-	first := map[numbered]*entry{}
+	first := make(map[numbered]*entry, len(p.entries))
 	reported := map[string]bool{}
 	keys := map[*x509.Certificate]string{}
 	for e := range p.decoded(func(e *entry) bool { return !p.selfSigned(e.cert.Certificate) }) {

@@ -53,7 +53,8 @@ func (c Check) runOver(p clusterPass) (findings []Finding, o Outcome) {
 }
 
 // judgeClusters tells which nodes belong together, resolves their connections to each
-// other, and runs the checks of what shows only between nodes.
+// other, and runs the checks of what shows only between nodes, or between a node and the
+// Node objects.
 func (r *Result) judgeClusters(clusters []*clusterAudit, audits []*nodeAudit, o Options) {
 	r.addClusters(clusters)
 	for _, c := range clusters {
@@ -67,6 +68,7 @@ func (r *Result) judgeClusters(clusters []*clusterAudit, audits []*nodeAudit, o 
 	}
 	everybody := &clusterAudit{members: audits}
 	everybody.indexHosts()
+	listed := hasNodeObjects(audits)
 	all := clusterPass{clusters: clusters, nodes: audits, everybody: everybody, at: o.At, now: o.Now, result: r, byNode: byNode}
 	for _, c := range Checks() {
 		switch {
@@ -74,7 +76,7 @@ func (r *Result) judgeClusters(clusters []*clusterAudit, audits []*nodeAudit, o 
 			r.addCluster(c.runOver(all))
 		case c.scope&scopeCluster != 0:
 			for _, cluster := range clusters {
-				if len(cluster.audits) > 1 {
+				if len(cluster.audits) > 1 || listed {
 					one := all
 					one.clusterAudit = cluster
 					r.addCluster(c.runOver(one))

@@ -312,9 +312,9 @@ func (n *nodeAudit) isNamedBy(e *entry) bool {
 	return slices.ContainsFunc(n.ownHosts(), func(host string) bool { return slices.Contains(names, parsers.CanonicalHost(host)) })
 }
 
-// ownHosts are the names and addresses by which the node is known to others.
+// ownHosts are the names and addresses by which the node is known to others, each once.
 func (n *nodeAudit) ownHosts() []string {
-	return slices.DeleteFunc(append(n.inv.OwnHosts(), n.ownName()), func(host string) bool { return host == "" || n.inv.IsLoopback(host) })
+	return slices.DeleteFunc(union(nil, append(n.inv.OwnHosts(), n.ownName())), func(host string) bool { return host == "" || n.inv.IsLoopback(host) })
 }
 
 // isHost reports whether a node's name is the one that its host has, as far as both are

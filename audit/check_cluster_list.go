@@ -20,6 +20,11 @@ type nodeList struct {
 	absent []parsers.NodeObject
 }
 
+// hasNodeObjects reports whether Node objects are among the input.
+func hasNodeObjects(audits []*nodeAudit) bool {
+	return slices.ContainsFunc(audits, func(n *nodeAudit) bool { return len(n.inv.Nodes) > 0 })
+}
+
 // nodeLists returns the lists of Node objects that are of the cluster: those that have a
 // member of it by its name, and none of another cluster. Of the others it is said that
 // they were not used.

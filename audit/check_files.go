@@ -112,7 +112,7 @@ func (g group) at() parsers.Origin { return parsers.Origin{Path: g.path, Field: 
 func (g group) component() string { return g.first().Component }
 
 func checkMissing(p *pass) {
-	for _, g := range p.groups {
+	for _, g := range p.named() {
 		if !g.required() {
 			continue
 		}
@@ -195,7 +195,7 @@ func (n *node) restore(g group) remedy {
 }
 
 func checkDanglingLink(p *pass) {
-	for _, g := range p.groups {
+	for _, g := range p.named() {
 		if g.file.Link != "" || g.file.State == inventory.LinkLoop {
 			p.examine()
 		}
@@ -219,7 +219,7 @@ func (n *node) relink(g group) remedy {
 }
 
 func checkMalformed(p *pass) {
-	for _, g := range p.groups {
+	for _, g := range p.named() {
 		if g.file.State == inventory.NotRegular || g.file.State == inventory.TooLarge {
 			p.examine()
 			f := finding{severity: g.role().soften(Critical), component: g.component(), at: g.at(),
@@ -413,7 +413,7 @@ func contents(m parsers.Material) string {
 }
 
 func checkPermissions(p *pass) {
-	for _, g := range p.groups {
+	for _, g := range p.named() {
 		if g.file.State != inventory.Readable {
 			continue
 		}
@@ -421,6 +421,9 @@ func checkPermissions(p *pass) {
 		if severity, expected := p.permissions(g); severity != "" {
 			message := fmt.Sprintf("has the mode %04o; expected %04o or less, %s", g.file.Mode.Perm(), expected.mode, expected.why)
 			fix := remedy{fmt.Sprintf("chmod %04o ", expected.mode) + shellWord(target(g.file))}
+			if expected == fileMode {
+				fix = remedy{"# a program that reads it as another user must be in its group first", "chmod o= " + shellWord(target(g.file))}
+			}
 			if d := p.inv.Distribution; p.isGivenMode(g.file) {
 				severity, message, fix = Info, message+"; "+d.Name+" gives it that mode", remedy{"# leave it as it is, or ask what " + d.Name + " needs it for"}
 			}
@@ -459,6 +462,8 @@ type permission struct {
 
 var (
 	secretMode = permission{0o600, "for whoever reads it can act in its name", "CIS Kubernetes Benchmark 1.1.13, 1.1.15, 1.1.17, 1.1.21, 4.1.5"}
+	// fileMode is that of a key of which nothing says who uses it.
+	fileMode   = permission{0o640, "for whoever reads it can act in its name", "https://www.postgresql.org/docs/current/ssl-tcp.html"}
 	publicMode = permission{0o644, "for whoever changes it decides whom the cluster trusts", "CIS Kubernetes Benchmark 1.1.20, 4.1.7"}
 )
 
@@ -467,6 +472,12 @@ var (
 // it, or anybody else, is none.
 func (n *node) permissions(g group) (Severity, permission) {
 	mode := uint32(g.file.Mode.Perm())
+	if g.component() == inventory.ComponentFile {
+		if mode&0o027 != 0 && n.secret(g) {
+			return Warning, fileMode
+		}
+		return "", permission{} // whom a certificate is for is not known
+	}
 	if !n.secret(g) {
 		if mode&0o022 != 0 {
 			return Warning, publicMode

@@ -294,6 +294,9 @@ func checkSANMissing(p *pass) {
 			f.severity = severity
 		}
 		f.remedy = p.reissue(e)
+		if e.role.name == inventory.RoleFileLeaf {
+			f.remedy = remedy{"# have its CA issue it with the names and addresses by which its server is called"}
+		}
 		p.reportEntry(e, f)
 	}
 }
@@ -335,11 +338,46 @@ const sourceNoNames = "https://go.dev/doc/go1.15#commonname; RFC 6125"
 // unmatched says why a serving certificate is refused by whatever host its server
 // is called, and what that is worth; "" if it may fit one, or nobody verifies it.
 func (n *nodeAudit) unmatched(e *entry) (Severity, string) {
+	if e.role.name == inventory.RoleFileLeaf {
+		return e.nameless()
+	}
 	severity, byAddress := n.matchless(e.role.name)
 	if severity == "" {
 		return "", ""
 	}
 	return severity, matchesNoHost(e.cert.Certificate, byAddress)
+}
+
+// nameless is unmatched for a certificate of which nothing says who shows it: it has to be a
+// server's by its usages alone, since some give those of a server to clients as well, or to
+// be called as kubeadm calls that of a server. One that is known by a URI or a mail address
+// has a name.
+func (e *entry) nameless() (Severity, string) {
+	x := e.cert.Certificate
+	why := matchesNoHost(x, false)
+	if why == "" || x.IsCA || len(x.URIs)+len(x.EmailAddresses) > 0 {
+		return "", ""
+	}
+	may := func(u x509.ExtKeyUsage) bool {
+		return slices.Contains(x.ExtKeyUsage, u) || slices.Contains(x.ExtKeyUsage, x509.ExtKeyUsageAny)
+	}
+	unlimited := len(x.ExtKeyUsage)+len(x.UnknownExtKeyUsage) == 0
+	switch {
+	case e.isCalledServer() && (unlimited || may(x509.ExtKeyUsageServerAuth)):
+		return Critical, why
+	case may(x509.ExtKeyUsageServerAuth) && !may(x509.ExtKeyUsageClientAuth):
+		return Warning, why
+	}
+	return "", ""
+}
+
+// isCalledServer reports whether a file has the name that kubeadm gives to the certificate of
+// a server: "apiserver.crt", "etcd/server.crt".
+func (e *entry) isCalledServer() bool {
+	return e.place.Field == "" && slices.ContainsFunc(inventory.KubeadmFiles(), func(k inventory.KubeadmFile) bool {
+		kind := roleNamed(k.Role).kind
+		return k.Holds == inventory.HoldsCertificate && (kind == typeServer || kind == typeBoth) && strings.HasSuffix("/"+e.place.Path, "/"+k.Path)
+	})
 }
 
 // matchless says what it is worth if nobody accepts a certificate of a role as a

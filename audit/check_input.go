@@ -114,7 +114,7 @@ func (p *pass) unreadable() []unread {
 			out = append(out, u)
 		}
 	}
-	for _, g := range p.groups {
+	for _, g := range p.named() {
 		p.examine()
 		switch g.file.State {
 		case inventory.NotRegular, inventory.TooLarge:
@@ -233,9 +233,8 @@ func checkUnknownVersion(p *pass) {
 		return
 	}
 	p.examine()
-	if !p.table.covered(version.Value) {
-		p.report(finding{component: "kube-apiserver", at: version.Origin,
-			message: fmt.Sprintf("Kubernetes %s is outside of what the requirement table covers, %s up to but not including %s; the nearest version was taken", version.Value, p.table.Covers.Since, p.table.Covers.Until),
-			remedy:  remedy{"# look for a newer certaudit, or check what changed in the release notes"}})
+	if outside := p.table.Outside(version.Value); outside != "" {
+		p.report(finding{component: "kube-apiserver", at: version.Origin, message: outside,
+			remedy: remedy{"# look for a newer certaudit, or check what changed in the release notes"}})
 	}
 }

@@ -13,6 +13,7 @@ import (
 )
 
 func checkKeyMismatch(p *pass) {
+	keys := sync.OnceValue(p.namedKeys)
 	for e := range p.decoded((*entry).isFirst) {
 		for _, ref := range e.refs {
 			key, path, ok := p.privateKey(*ref)
@@ -32,12 +33,65 @@ func checkKeyMismatch(p *pass) {
 			if e.role.isCA() {
 				f = p.foreignAuthorityKey(e, p.keyPlace(*ref, path))
 			}
+			if isPairedByName(*ref) && len(keys().places[e.cert.PublicKeySHA256()]) > 0 {
+				f = p.keyElsewhere(e, path, keys())
+			}
 			p.reportEntry(e, f)
 			break
 		}
 	}
 	p.kubeadmAuthorityKeys()
 }
+
+// isPairedByName reports whether nothing but its name says which key belongs to a certificate.
+func isPairedByName(ref inventory.Reference) bool {
+	return ref.Component == inventory.ComponentFile && ref.Embedded == nil
+}
+
+// namedKeys are the private keys in view: places are their files by the SHA-256 of the public
+// half, and astray are the files that go by the name of a certificate and are not its key.
+type namedKeys struct {
+	places map[string][]string
+	astray map[string]bool
+}
+
+func (p *pass) namedKeys() namedKeys {
+	found := namedKeys{map[string][]string{}, map[string]bool{}}
+	for _, ref := range p.inv.References {
+		if !holdsPrivate(ref) || ref.Path == "" {
+			continue
+		}
+		for _, k := range p.inv.Material(ref).Keys {
+			if k.Private {
+				found.places[k.PublicKeySHA256] = append(found.places[k.PublicKeySHA256], ref.Path)
+			}
+		}
+	}
+	for e := range p.decoded((*entry).isFirst) {
+		for _, ref := range e.refs {
+			if key, file, ok := p.privateKey(*ref); ok && key.PublicKeySHA256 != e.cert.PublicKeySHA256() {
+				found.astray[file] = true
+			}
+		}
+	}
+	return found
+}
+
+// keyElsewhere says of a certificate, whose key lies in other files than the one that goes by
+// its name, where these are. Whoever shows it may well name one of them. Where each of them
+// goes by the name of another certificate, and is not that one's, keys were exchanged.
+func (p *pass) keyElsewhere(e *entry, named string, keys namedKeys) finding {
+	own := slices.Compact(slices.Sorted(slices.Values(keys.places[e.cert.PublicKeySHA256()])))
+	message := fmt.Sprintf("the private key of %s, the file that goes by its name, is not that of this certificate; its own is in %s", named, strings.Join(clipAll(own), ", "))
+	if slices.ContainsFunc(own, func(file string) bool { return !keys.astray[file] }) {
+		return finding{severity: Info, message: message, remedy: remedy{"# have what shows this certificate name its own key"}}
+	}
+	return finding{severity: e.role.soften(Critical), message: message + ", which goes by the name of another certificate and is not its key: keys were exchanged",
+		remedy: remedy{exchangedKeys}}
+}
+
+// exchangedKeys is what to do about keys that were exchanged.
+const exchangedKeys = "# give each certificate the key that is its own, and keep a copy of each key"
 
 // foreignAuthorityKey says that the key of a CA is not its own: crypto/x509 refuses to
 // sign with the pair (CreateCertificate).
@@ -199,7 +253,7 @@ var weakSignatures = map[x509.SignatureAlgorithm]bool{
 }
 
 func checkReusedKey(p *pass) {
-	first := map[string]*entry{}
+	first := make(map[string]*entry, len(p.entries))
 	reported := map[string]bool{}
 	for e := range p.decoded((*entry).isLeaf) {
 		p.examine()

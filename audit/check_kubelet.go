@@ -52,7 +52,7 @@ func (p *pass) reportUnrotated(ref inventory.Reference, user parsers.KubeUser) {
 }
 
 func checkLink(p *pass) {
-	for _, g := range p.groups {
+	for _, g := range p.named() {
 		base := path.Base(g.path)
 		if base != "kubelet-client-current.pem" && base != "kubelet-server-current.pem" || g.file.State != inventory.Readable {
 			continue

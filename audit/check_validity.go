@@ -1,12 +1,15 @@
 package audit
 
 import (
+	"bytes"
 	"certaudit/audit/inventory"
 	"crypto/x509"
 	"fmt"
 	"iter"
 	"path"
+	"regexp"
 	"slices"
+	"sync"
 	"time"
 
 	"certaudit/parsers"
@@ -24,6 +27,7 @@ func checkExpired(p *pass) {
 	for _, path := range p.foreign {
 		p.unjudged("%s speaks of other clusters as well, which were not judged", path)
 	}
+	kept := sync.OnceValue(p.keptFiles)
 	for e := range p.everyPlace() {
 		p.examine()
 		if !e.expired(p.now) {
@@ -40,8 +44,81 @@ func checkExpired(p *pass) {
 			f.message = fmt.Sprintf("expired on %s; a valid CA stands beside it and nothing needs this one", instant(e.cert.NotAfter))
 			f.remedy = remedy{"# remove the certificate from " + e.place.Path}
 		}
+		if why := kept().why(e); why != "" {
+			f.severity, f.remedy = Info, remedy{"# leave it to whoever keeps the folder"}
+			f.message = fmt.Sprintf("expired on %s; %s", instant(e.cert.NotAfter), why)
+		}
 		p.reportEntry(e, f)
 	}
+}
+
+// keptFiles are what programs keep of certificates that nothing shows any more.
+type keptFiles struct {
+	n *nodeAudit
+	// stores are the folders with the CAs that OpenSSL finds by the hashes of their names.
+	stores map[string]bool
+	// versions are the certificates of files that are kept beside those that took their place, by
+	// their folder and what the names of all versions have in common.
+	versions map[[2]string][]*entry
+}
+
+var (
+	// hashed is how OpenSSL looks for a CA in a folder (openssl-rehash(1)).
+	hashed = regexp.MustCompile(`^[0-9a-f]{8}\.[0-9]+$`)
+	// versioned are the names of which all versions stay: certbot's archive (certbot storage.py),
+	// and what the kubelet rotates (client-go util/certificate FileStore).
+	versioned = regexp.MustCompile(`^((?:cert|chain|fullchain)[0-9]+|kubelet-(?:client|server)-[0-9-]+)\.pem$`)
+	digits    = regexp.MustCompile(`[0-9]+`)
+)
+
+func (p *pass) keptFiles() keptFiles {
+	k := keptFiles{p.nodeAudit, map[string]bool{}, map[[2]string][]*entry{}}
+	for name := range p.inv.Files {
+		if hashed.MatchString(path.Base(name)) {
+			k.stores[path.Dir(name)] = true
+		}
+	}
+	for e := range p.decoded((*entry).isFile) {
+		if of, ok := k.version(e); ok {
+			k.versions[of] = append(k.versions[of], e)
+		}
+	}
+	return k
+}
+
+// isFile reports whether nothing names the file of an entry.
+func (e *entry) isFile() bool {
+	return e.component == inventory.ComponentFile && e.place.Field == ""
+}
+
+// version is where all versions of a file lie, which a link may lead to, and what their names
+// have in common.
+func (k keptFiles) version(e *entry) (of [2]string, ok bool) {
+	dir, base := path.Split(k.n.inv.Files[e.place.Path].Resolved)
+	return [2]string{dir, digits.ReplaceAllString(base, "")}, versioned.MatchString(base)
+}
+
+// why says why nothing shows a certificate, or needs it; "" where something may.
+func (k keptFiles) why(e *entry) string {
+	if !e.isFile() {
+		return ""
+	}
+	if of, ok := k.version(e); ok {
+		for _, other := range k.versions[of] {
+			if other.index == e.index && other.cert.NotBefore.After(e.cert.NotBefore) && !other.expired(k.n.now) && bytes.Equal(other.cert.RawSubject, e.cert.RawSubject) {
+				return other.place.Path + " took its place"
+			}
+		}
+	}
+	if !e.role.isCA() || !k.stores[path.Dir(e.place.Path)] {
+		return ""
+	}
+	for leaf := range k.n.decoded((*entry).isLeaf) {
+		if k.n.maybeSigned(e.cert.Certificate, leaf.cert.Certificate) {
+			return ""
+		}
+	}
+	return "it is one of the CAs of a trust store, and signed nothing in view"
 }
 
 // everyPlace yields every certificate, and the copies of CAs in kubeconfigs that
@@ -131,6 +208,7 @@ func (n *nodeAudit) superseded(e *entry) bool {
 }
 
 func checkExpiring(p *pass) {
+	kept := sync.OnceValue(p.keptFiles)
 	for e := range p.everyPlace() {
 		if e.expired(p.now) || p.rotationOverdue(e) {
 			continue
@@ -142,16 +220,17 @@ func checkExpiring(p *pass) {
 		}
 		f := finding{severity: p.softenDates(e, severity), remedy: p.renewAt(e),
 			message: fmt.Sprintf("expires on %s, in %s; renew it before", instant(e.cert.NotAfter), roughly(e.cert.NotAfter.Sub(p.now)))}
-		switch {
-		case f.severity == Info && e.role.name == inventory.RoleKubeletSelf:
+		if f.severity == Info && e.role.name == inventory.RoleKubeletSelf {
 			f.message = fmt.Sprintf("expires on %s, in %s; nothing here verifies what the kubelet made for itself", instant(e.cert.NotAfter), roughly(e.cert.NotAfter.Sub(p.now)))
 			f.remedy = remedy{"# nothing fails because of it; the kubelet makes another pair at its start where there is none"}
-		case f.severity == Info && p.renewedBy([]*entry{e}, true) == RenewedByKubeadm:
-			f.remedy = remedy{fmt.Sprintf("# kubeadm certs renew %s renews it, with the names that it has", e.role.kubeadm().Name)}
 		}
 		if p.superseded(e) {
 			f.severity = Info
 			f.message += ", or let it go: another CA stands beside it and nothing needs this one"
+		}
+		if why := kept().why(e); why != "" {
+			f.severity, f.remedy = Info, remedy{"# leave it to whoever keeps the folder"}
+			f.message = fmt.Sprintf("expires on %s, in %s; %s", instant(e.cert.NotAfter), roughly(e.cert.NotAfter.Sub(p.now)), why)
 		}
 		p.reportEntry(e, f)
 	}

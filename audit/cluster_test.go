@@ -163,7 +163,7 @@ func TestSameNode(t *testing.T) {
 		}
 	}
 	want := []string{
-		`warning cp-2: is the same node as cp-2 #2 by its names (host "cp-2", node "cp-2"), and shows something else (this is taken on 2026-11-23 10:00 UTC, the other taken on 2026-11-23 12:00 UTC); between nodes cp-2 #2 counts. Expected each node once, and a name of its own for each`,
+		`warning cp-2 #1: is the same node as cp-2 #2 by its names (host "cp-2", node "cp-2"), and shows something else (this is taken on 2026-11-23 10:00 UTC, the other taken on 2026-11-23 12:00 UTC); between nodes cp-2 #2 counts. Expected each node once, and a name of its own for each`,
 		"info cp-2 #3: shows the same as cp-2 #2, and is the same node by its names: it was read twice, and counts once between nodes",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

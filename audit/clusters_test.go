@@ -82,10 +82,10 @@ func TestClusters(t *testing.T) {
 		{"a node alone is not called a cluster", []fixtures.Node{one.Node}, nil},
 		{"a cluster", []fixtures.Node{one.Node, two.Node, worker.Node}, []audit.Cluster{{Name: name, CAKeys: []string{kubernetes}, Nodes: []string{"cp-1", "cp-2", "worker-1"}}}},
 		{"two of one name", []fixtures.Node{one.Node, other.Node}, []audit.Cluster{
-			{Name: name + " (CA " + kubernetes[:8] + ")", CAKeys: []string{kubernetes}, Nodes: []string{"cp-1"}},
+			{Name: name + " (CA " + kubernetes[:8] + ")", CAKeys: []string{kubernetes}, Nodes: []string{"cp-1 #1"}},
 			{Name: name + " (CA " + foreign[:8] + ")", CAKeys: []string{foreign}, Nodes: []string{"cp-1 #2"}}}},
 		{"a rotation: old, both and new", []fixtures.Node{one.Node, both.Node, other.Node}, []audit.Cluster{
-			{Name: name, CAKeys: []string{kubernetes, foreign}, Nodes: []string{"cp-1", "both", "cp-1 #2"}}}},
+			{Name: name, CAKeys: []string{kubernetes, foreign}, Nodes: []string{"cp-1 #1", "both", "cp-1 #2"}}}},
 		{"hosts of etcd: one of the cluster, one of another", []fixtures.Node{etcdHost("", "etcd-1"), one.Node, etcdHost("other", "etcd-2")}, []audit.Cluster{
 			{Name: name, CAKeys: []string{kubernetes}, Nodes: []string{"etcd-1", "cp-1"}},
 			{Name: "CA " + etcd[:8], CAKeys: []string{etcd}, Nodes: []string{"etcd-2"}}}},

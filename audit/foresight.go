@@ -27,7 +27,7 @@ func foreseeable(after *Memory, o Options) []*foreseen {
 	var all []*foreseen
 	for i, known := range after.nodes {
 		then := &nodeAudit{node: known.node, policy: o.Policy, issuances: map[*entry]issuance{},
-			signatures: newSignatures(len(known.node.inv.Objects), after.signed, o.Late)}
+			signatures: newSignatures(known.node.inputs(), after.signed, o.Late)}
 		all = append(all, &foreseen{now: newNodeAudit(known.node, o, after.signed), then: then, order: i})
 	}
 	return all
@@ -124,7 +124,7 @@ func (s *foresight) look() {
 // is what chains lead to then.
 func (s *foresight) set(n *nodeAudit, at time.Time, lasts func(*x509.Certificate) bool, found *chains) {
 	made := n.made
-	n.signatures = newSignatures(len(n.inv.Objects), n.known, s.o.Late)
+	n.signatures = newSignatures(n.inputs(), n.known, s.o.Late)
 	n.made, n.now, n.lasts, n.chains = made, at, lasts, found
 	clear(n.issuances)
 }

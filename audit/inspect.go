@@ -136,6 +136,14 @@ func newInspection(source string, at time.Time) *Inspection {
 		Problems: []parsers.Problem{}, Findings: []Finding{}, Unjudged: []string{}, made: newSignatures(0, nil, nil)}
 }
 
+// Uninspected returns the inspection of a file of which nothing could be read, with the
+// reason as its problem.
+func Uninspected(source, reason string, at time.Time) *Inspection {
+	i := newInspection(source, at)
+	i.Problems = append(i.Problems, parsers.Problem{Origin: parsers.Origin{Path: source}, Kind: inventory.KindUnreadable, Detail: reason})
+	return i
+}
+
 // MaxInspected is how many bytes of a file or stream [Inspect] takes.
 const MaxInspected = inventory.MaxFileBytes
 
@@ -153,6 +161,8 @@ func Inspect(source string, data []byte, password func() (string, error), at tim
 			break
 		}
 		i.add("", openKeystore(here, data, word))
+	case inventory.IsSnapshot(data):
+		i.Problems = append(i.Problems, parsers.Problem{Origin: here, Kind: parsers.KindUnsupported, Detail: "is a snapshot of a node, which certaudit audit judges"})
 	case inventory.IsObject(data):
 		i.objects(data)
 	default:

@@ -25,17 +25,15 @@ func (t *LogTies) causeOf(f Finding, connection string) LogCause {
 // staleChecks are those that say of a process that it goes on with what was there before.
 var staleChecks = []string{"served/differs", "served/stale", checkDiffers}
 
-// stepFor is the number, from 1, of the step of the plan that fixes a finding, that which
-// puts something into place before any other; 0 for none.
+// stepFor is the number, from 1, of the step of the plan that fixes a finding, or of the first
+// that prepares it; 0 for none.
 func (t *LogTies) stepFor(f Finding) int {
 	first := 0
 	for i, s := range t.result.Plan {
-		restarts := s.Phase == PhaseRestart && slices.Contains(staleChecks, f.Check) && strings.HasSuffix(s.Title, " "+f.Component)
-		if s.Node != f.Node || !restarts && !slices.Contains(s.Findings, f.Label()) {
+		if s.Node != f.Node || !slices.Contains(s.Findings, f.Label()) {
 			continue
 		}
-		switch s.Phase {
-		case PhasePlace, PhaseRestart, PhaseFollow, PhaseAsk:
+		if s.Fixes() {
 			return i + 1
 		}
 		if first == 0 {

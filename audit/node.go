@@ -26,17 +26,15 @@ type node struct {
 	// foreign are the kubeconfigs that speak of other clusters as well.
 	foreign []string
 	// privates are the references to private keys by their pair.
-	privates map[string][]inventory.Reference
-	// groups are the files that something names.
-	groups []group
+	privates map[string][]*inventory.Reference
 	// authorityKeys are the keys of the CAs in view, by their SHA-256.
 	authorityKeys map[string]bool
 }
 
 func newNode(inv *inventory.Inventory, o Options) *node {
 	inv, foreign := ownOnly(inv)
-	n := &node{inv: inv, foreign: foreign, facts: factsOf(inv, o.Overrides), groups: groupsOf(inv), table: o.requirements(),
-		reqs: map[string][]*Requirement{}, privates: map[string][]inventory.Reference{}, authorityKeys: map[string]bool{}}
+	n := &node{inv: inv, foreign: foreign, facts: factsOf(inv, o.Overrides), table: o.requirements(),
+		reqs: map[string][]*Requirement{}, privates: map[string][]*inventory.Reference{}, authorityKeys: map[string]bool{}}
 	n.entries, n.copies = entriesOf(inv)
 	for _, e := range n.entries {
 		if e.cert != nil && e.cert.IsCA {
@@ -50,13 +48,16 @@ func newNode(inv *inventory.Inventory, o Options) *node {
 		n.reqs[r.Role] = append(n.reqs[r.Role], r)
 	}
 	n.name = cmp.Or(n.ownName(), inv.FolderName())
-	for _, ref := range inv.References {
-		if ref.Pair != "" && holdsPrivate(ref) {
+	for i := range inv.References {
+		if ref := &inv.References[i]; ref.Pair != "" && holdsPrivate(*ref) {
 			n.privates[ref.Pair] = append(n.privates[ref.Pair], ref)
 		}
 	}
 	return n
 }
+
+// inputs counts the Kubernetes objects, and the files with certificates.
+func (n *node) inputs() int { return len(n.inv.Objects) + len(n.inv.Materials) }
 
 // ownName is the name under which the node is registered; "" if it is not known.
 func (n *node) ownName() string {
@@ -75,11 +76,11 @@ func isEtcdOfKubeadm(r Requirement) bool {
 
 // certificates returns the rows of the entries, each with the status ok.
 func (n *node) certificates() []Certificate {
-	rows := make([]Certificate, 0, len(n.entries))
-	known := map[*x509.Certificate]*Certificate{}
+	rows := n.describedRows()
 	holders := kubeconfigEntries(n.inv)
-	for _, e := range n.entries {
-		row := e.row(n.name, known)
+	for i, e := range n.entries {
+		rows[i] = e.completed(n.name, rows[i])
+		row := &rows[i]
 		row.Status = statusOK
 		for _, ref := range e.refs {
 			if holder, ok := holders[ref.Origin]; ok && !slices.Contains(row.Kubeconfigs, holder) {
@@ -90,7 +91,33 @@ func (n *node) certificates() []Certificate {
 			f := n.inv.Files[e.place.Path]
 			row.Absent, row.Dangling = absence(f), f.State == inventory.DanglingLink
 		}
-		rows = append(rows, row)
+	}
+	return rows
+}
+
+// describedRows are the rows of the entries with what each certificate says, many of them
+// made on all processors. Those of one certificate share what they have in common.
+func (n *node) describedRows() []Certificate {
+	rows := make([]Certificate, len(n.entries))
+	first := make(map[*x509.Certificate]int, len(n.entries))
+	like := make([]int, len(n.entries)) // the first entry of the same certificate
+	for i, e := range n.entries {
+		like[i] = i
+		if e.cert == nil {
+			continue
+		}
+		if _, known := first[e.cert.Certificate]; !known {
+			first[e.cert.Certificate] = i
+		}
+		like[i] = first[e.cert.Certificate]
+	}
+	inParts(len(rows), func(i int) {
+		if like[i] == i {
+			rows[i] = *n.entries[i].described()
+		}
+	})
+	for i := range rows {
+		rows[i] = rows[like[i]]
 	}
 	return rows
 }

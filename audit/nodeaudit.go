@@ -16,6 +16,8 @@ type nodeAudit struct {
 	policy *Policy
 	// issuances remembers what verifying an entry gave.
 	issuances map[*entry]issuance
+	// groups are the files that something names, once something asked for them.
+	groups []group
 	// cas are the CAs in view by their subject, once something asked for them.
 	cas map[string][]parsers.Certificate
 	signatures
@@ -35,7 +37,7 @@ type nodeAudit struct {
 
 func newNodeAudit(n *node, o Options, known *verdicts) *nodeAudit {
 	a := &nodeAudit{node: n, now: o.At, within: o.Within, policy: o.Policy, issuances: map[*entry]issuance{},
-		signatures: newSignatures(len(n.inv.Objects), known, o.Late)}
+		signatures: newSignatures(n.inputs(), known, o.Late)}
 	a.checkAhead()
 	a.edges = a.connections()
 	a.cut = a.exhausted
@@ -46,6 +48,14 @@ func newNodeAudit(n *node, o Options, known *verdicts) *nodeAudit {
 		a.issuance(e)
 	}
 	return a
+}
+
+// named are the files that something names.
+func (n *nodeAudit) named() []group {
+	if n.groups == nil {
+		n.groups = groupsOf(n.inv)
+	}
+	return n.groups
 }
 
 // requirements returns those of a role that state a fact.

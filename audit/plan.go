@@ -28,6 +28,12 @@ type Step struct {
 // Manual reports whether the step is for somebody to decide or to do.
 func (s Step) Manual() bool { return len(s.Commands) == 0 }
 
+// Fixes reports whether the findings of the step end with it: it changes what the node runs
+// with, or asks somebody to. The steps before it prepare that.
+func (s Step) Fixes() bool {
+	return slices.Contains([]Phase{PhasePlace, PhaseRestart, PhaseFollow, PhaseAsk}, s.Phase)
+}
+
 // Phase is a part of a plan. Nothing is put into place before all that replaces it
 // is made and checked, and nothing is restarted before all is in place.
 type Phase string
@@ -65,6 +71,8 @@ type planner struct {
 	// changed are the files and folders that will be changed, restarts the components
 	// that have to notice, and tools the programs that the commands need.
 	changed, restarts, tools []string
+	// restarted are the labels of what the restart of a component fixes by itself.
+	restarted map[string][]string
 	// reload: units of systemd are changed.
 	reload bool
 	// stages are the folders in which what is new is made.
@@ -75,9 +83,13 @@ type planner struct {
 	modes  []modeChange
 }
 
+func newPlanner(n *nodeAudit) *planner {
+	return &planner{nodeAudit: n, restarted: map[string][]string{}}
+}
+
 // plan returns the plan for some findings of the node.
 func (n *nodeAudit) plan(findings []Finding) []Step {
-	p := &planner{nodeAudit: n}
+	p := newPlanner(n)
 	for _, work := range p.works(findings) {
 		if component := p.takesUp(work); component != "" {
 			labels := work.findings
@@ -99,7 +111,7 @@ func (p *planner) takesUp(w work) string {
 	if len(p.unsettled) == 0 {
 		return ""
 	}
-	trial := &planner{nodeAudit: p.nodeAudit}
+	trial := newPlanner(p.nodeAudit)
 	w.add(trial)
 	for _, name := range p.unsettled {
 		c, _ := p.inv.Component(name)

@@ -15,7 +15,7 @@ func (r *Result) planAll(audits []*nodeAudit) {
 	}
 	turn := map[*nodeAudit]int{}
 	for _, n := range audits {
-		turn[n] = turnOf(n, slices.ContainsFunc(own[n.name], func(i int) bool { return r.Findings[i].Component == inventory.Etcd && planned(r.Findings[i]) }))
+		turn[n] = turnOf(n, slices.ContainsFunc(own[n.name], func(i int) bool { return r.Findings[i].Component == inventory.Etcd && n.planned(r.Findings[i]) }))
 	}
 	ordered := slices.Clone(audits)
 	slices.SortStableFunc(ordered, func(a, b *nodeAudit) int { return cmp.Compare(turn[a], turn[b]) })

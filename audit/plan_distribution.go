@@ -128,7 +128,7 @@ func (n *node) applies(remedy inventory.LayoutRemedy, name, role string) bool {
 // the plan has no commands for it, as what is left to do.
 func (p *planner) advise(f Finding) {
 	l := p.layout()
-	if l == nil || !planned(f) {
+	if l == nil || !p.planned(f) {
 		return
 	}
 	for _, a := range l.Advice {

@@ -51,7 +51,7 @@ func (p *planner) signerWork(f Finding, ask work) work {
 			continue
 		}
 		for _, k := range p.privates[ref.Pair] {
-			return p.assignWork(ask, assignmentOf(ref, clients.Path), assignmentOf(k, key))
+			return p.assignWork(ask, assignmentOf(ref, clients.Path), assignmentOf(*k, key))
 		}
 	}
 	return ask

@@ -18,15 +18,16 @@ var restartOrder = []string{inventory.Etcd, inventory.APIServer, inventory.Contr
 const stopContainers = `stop() { if command -v crictl > /dev/null; then for c in $(crictl ps -q --name "^$1\$"); do crictl stop "$c" > /dev/null; done; else for c in $(docker ps -q --filter "name=k8s_$1_"); do docker stop "$c" > /dev/null; done; fi; }`
 
 // restartAll adds the restarts, each once, and waits for what was restarted.
-func (p *planner) restartAll(of work) {
+func (p *planner) restartAll(all work) {
 	slices.SortFunc(p.restarts, func(a, b string) int {
 		return cmp.Compare(slices.Index(restartOrder, a), slices.Index(restartOrder, b))
 	})
 	if p.reload {
-		p.add(PhaseRestart, of, "have systemd read its units again", "systemctl daemon-reload")
+		p.add(PhaseRestart, all, "have systemd read its units again", "systemctl daemon-reload")
 	}
 	for _, name := range p.restarts {
 		c, ok := p.inv.Component(name)
+		of := work{findings: append([]string{}, p.restarted[name]...)}
 		switch {
 		case slices.Contains(p.unsettled, name):
 			p.add(PhaseAsk, of, settle(name).ask)
@@ -36,7 +37,7 @@ func (p *planner) restartAll(of work) {
 			p.add(PhaseRestart, of, "restart the kubelet", restartCommand(c, name))
 		case !ok:
 		case p.isStatic(c):
-			p.add(PhaseLook, of, "see that containers can be stopped", "command -v crictl > /dev/null || command -v docker > /dev/null")
+			p.add(PhaseLook, all, "see that containers can be stopped", "command -v crictl > /dev/null || command -v docker > /dev/null")
 			p.add(PhaseRestart, of, "restart "+name, stopContainers, "stop "+name)
 		case c.Unit != "" && quotable(unitName(c, name)):
 			p.add(PhaseRestart, of, "restart "+name, restartCommand(c, name))
@@ -50,7 +51,7 @@ func (p *planner) restartAll(of work) {
 		if len(otherMembers(p.inv)) > 0 {
 			title += ", before anything is done on another control-plane node"
 		}
-		p.add(PhaseWait, of, title,
+		p.add(PhaseWait, all, title,
 			"i=0; until curl -sk -m 5 "+words("https://"+address+"/readyz")+` | grep -qE '^ok$|"code": *40[13]'; do i=$((i+1)); [ $i -lt 60 ]; sleep 5; done`)
 	}
 }

@@ -27,9 +27,21 @@ type work struct {
 	renews inventory.KubeadmFile
 }
 
-// planned reports whether a finding is to be fixed: it is at warning or above, and
-// not waived.
-func planned(f Finding) bool { return f.Waiver == nil && f.Severity.Rank() >= Warning.Rank() }
+// planned reports whether a finding is to be fixed: it is not waived, and at warning or
+// above, or of a certificate that ends soon and that kubeadm renews with the others.
+func (n *nodeAudit) planned(f Finding) bool {
+	return f.Waiver == nil && (f.Severity.Rank() >= Warning.Rank() || n.endsWithOthers(f))
+}
+
+// endsWithOthers reports whether a finding is of a certificate that ends soon and that
+// kubeadm renews.
+func (n *nodeAudit) endsWithOthers(f Finding) bool {
+	if f.Check != "validity/expiring" {
+		return false
+	}
+	e := n.entryOf(f)
+	return e != nil && n.renewedBy([]*entry{e}, true) == RenewedByKubeadm
+}
 
 // Label names what a step fixes: the check and the path, "validity/expired
 // /etc/kubernetes/pki/apiserver.crt".
@@ -44,11 +56,11 @@ var reissuedBy = []string{"identity/common-name", "identity/organization-missing
 	"identity/organizational-unit", "usage/extended-key-usage", "usage/key-usage", "usage/not-a-ca", "files/missing", "files/malformed", "files/dangling-link", "input/undecodable",
 	"cluster/copied-leaf"}
 
-// works returns what fixes the findings at warning or above that are not waived.
+// works returns what fixes those findings that are to be fixed.
 func (p *planner) works(findings []Finding) []work {
 	var out []work
 	for _, f := range slices.Concat(findings, p.alsoEarly(findings)) {
-		if !planned(f) {
+		if !p.planned(f) {
 			continue
 		}
 		w := p.workFor(f)
@@ -70,7 +82,7 @@ func (p *planner) works(findings []Finding) []work {
 func (p *planner) alsoEarly(findings []Finding) []Finding {
 	var out []Finding
 	for _, f := range findings {
-		if f.Check != "validity/not-yet-valid" || !planned(f) {
+		if f.Check != "validity/not-yet-valid" || !p.planned(f) {
 			continue
 		}
 		for _, c := range f.Causes {
@@ -199,6 +211,7 @@ type repair struct {
 
 // repairs are tried in their order: the first that has steps for a finding fixes it.
 var repairs = []repair{
+	{[]string{"identity/san-missing", "keys/mismatch"}, func(_ *planner, f Finding, e *entry, ask work) work { return knownToPeople(f, e, ask) }},
 	{[]string{"files/permissions"}, func(p *planner, f Finding, _ *entry, ask work) work { return p.chmodWork(f, ask) }},
 	{[]string{"files/malformed", "connections/client-untrusted", "connections/server-untrusted"}, func(p *planner, f Finding, _ *entry, ask work) work {
 		return p.pemWork(f, ask)
@@ -234,6 +247,16 @@ var repairs = []repair{
 	}},
 }
 
+// knownToPeople leaves to people what no file tells: the names by which the server of a file is
+// called, and which of the keys that were exchanged is to be named how.
+func knownToPeople(f Finding, e *entry, ask work) work {
+	nameless := f.Check == "identity/san-missing" && e != nil && e.role.name == inventory.RoleFileLeaf
+	if nameless || f.Remedy == exchangedKeys {
+		return work{open: true, ask: ask.ask}
+	}
+	return ask
+}
+
 // strangerWork gives a kubeconfig that shows no certificate one.
 func (p *planner) strangerWork(f Finding, ask work) work {
 	k, ok := p.inv.Kubeconfigs[f.Path]
@@ -245,8 +268,9 @@ func (p *planner) strangerWork(f Finding, ask work) work {
 
 // restartWork restarts a component that goes on with what there was.
 func (p *planner) restartWork(f Finding) work {
-	return work{key: "restart " + f.Component, steps: func(p *planner, _ work) bool {
+	return work{key: "restart " + f.Component, steps: func(p *planner, of work) bool {
 		p.restart(f.Component)
+		p.restarted[f.Component] = union(p.restarted[f.Component], of.findings)
 		return true
 	}}
 }
@@ -263,11 +287,11 @@ func (n *node) entryOf(f Finding) *entry {
 
 // roleOf is the role of the certificate that a finding is about, or of the file that
 // is missing or malformed; what stands behind a certificate goes with it.
-func (n *node) roleOf(f Finding, e *entry) *role {
+func (n *nodeAudit) roleOf(f Finding, e *entry) *role {
 	if e != nil && e.index == 0 {
 		return e.role
 	}
-	for _, g := range n.groups {
+	for _, g := range n.named() {
 		if g.path == f.Path {
 			return g.role()
 		}
@@ -367,8 +391,8 @@ func (p *planner) chmodWork(f Finding, ask work) work {
 	}}
 }
 
-func (n *node) refsTo(name string) []*inventory.Reference {
-	for _, g := range n.groups {
+func (n *nodeAudit) refsTo(name string) []*inventory.Reference {
+	for _, g := range n.named() {
 		if g.path == name {
 			return g.refs
 		}

@@ -255,7 +255,18 @@ func (t *Requirements) clamp(version string) string {
 	return version
 }
 
-// covered reports whether the table speaks of a version.
-func (t *Requirements) covered(version string) bool {
-	return t.Covers.holds(version)
+// Outside says that the table does not cover a version, and by which one it is judged; "" for
+// one that it covers, and for what is no version.
+func (t *Requirements) Outside(version string) string {
+	v := canonicalVersion(version)
+	first, last := t.Covers.Since, lastBefore(t.Covers.Until)
+	switch {
+	case v == "":
+		return ""
+	case t.Covers.startsAfter(v):
+		return fmt.Sprintf("no Kubernetes version before %s is known; %s is judged by the requirements of %s", first, version, first)
+	case t.Covers.endsBefore(v):
+		return fmt.Sprintf("no Kubernetes version after %s is known; %s is judged by the requirements of %s", last, version, last)
+	}
+	return ""
 }

@@ -3,7 +3,6 @@ package audit
 import (
 	"certaudit/audit/inventory"
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
 
@@ -162,15 +161,15 @@ func TestSelectByProfile(t *testing.T) {
 	}
 }
 
-func TestCovered(t *testing.T) {
-	var covered []string
-	for _, v := range []string{"v1.19.16", "v1.20.0", "v1.37.9", "v1.38.0-alpha.1", "v1.38.0"} {
-		if DefaultRequirements().covered(v) {
-			covered = append(covered, v)
+// A version that the table does not cover is said with the one that is taken for it.
+func TestOutside(t *testing.T) {
+	before, after := "no Kubernetes version before 1.20 is known; %s is judged by the requirements of 1.20", "no Kubernetes version after 1.37 is known; %s is judged by the requirements of 1.37"
+	for version, text := range map[string]string{"": "", "latest": "", "1.20": "", "v1.20.0": "", "v1.37.9": "",
+		"1.2": before, "v1.19.16": before, "v1.38.0-alpha.1": after, "1.38": after, "v1.99.0": after} {
+		want := strings.Replace(text, "%s", version, 1)
+		if got := DefaultRequirements().Outside(version); got != want {
+			t.Errorf("%q: %q, want %q", version, got, want)
 		}
-	}
-	if want := []string{"v1.20.0", "v1.37.9"}; !slices.Equal(covered, want) {
-		t.Errorf("covered are %q, want %q", covered, want)
 	}
 }
 

@@ -74,6 +74,8 @@ type Node struct {
 	// Distribution is the one that made the node; nil where kubeadm did, or nobody who is
 	// recognised.
 	Distribution *inventory.Distribution `json:"distribution,omitempty"`
+	// Hosts are the names and addresses by which others know the node, each once.
+	Hosts []string `json:"-"`
 	// Expirations are the rows of kubeadm certs check-expiration for this node.
 	Expirations []Expiration `json:"-"`
 	// ExpirationError is what that command ends with instead of printing them; ""

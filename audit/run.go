@@ -74,7 +74,7 @@ func Rerun(before *Memory, inventories []*inventory.Inventory, o Options) (Resul
 		audits = append(audits, j.audit)
 		after.nodes = append(after.nodes, j.known)
 	}
-	if len(audits) > 1 {
+	if len(audits) > 1 || hasNodeObjects(audits) {
 		r.judgeClusters(clustersOf(audits), audits, o)
 	}
 	for _, n := range audits {
@@ -112,6 +112,7 @@ func judgeAll(before *Memory, signed *verdicts, inventories []*inventory.Invento
 		j := judged{audit: newNodeAudit(known.node, o, signed), known: known, part: newResult(o)}
 		j.part.addNode(j.audit, known.rows)
 		j.next = j.audit.nextChange()
+		j.audit.groups = nil // a fleet's take much memory, and only plans ask again
 		all[i] = j
 	})
 	return all
@@ -137,6 +138,16 @@ func onAllProcessors(n int, do func(i int)) {
 			panic(p)
 		}
 	}
+}
+
+// inParts is onAllProcessors for what takes too little to be handed out one by one.
+func inParts(n int, do func(i int)) {
+	const part = 256
+	onAllProcessors((n+part-1)/part, func(p int) {
+		for i := p * part; i < min(n, (p+1)*part); i++ {
+			do(i)
+		}
+	})
 }
 
 // grow makes room for the parts of all nodes.
@@ -173,7 +184,7 @@ func (r *Result) planFor(n *nodeAudit, own []int) {
 	}
 	r.Plan = append(r.Plan, n.plan(findings)...)
 	for _, i := range own {
-		if f := &r.Findings[i]; planned(*f) && len(r.Findings) <= maxPlanned {
+		if f := &r.Findings[i]; n.planned(*f) && len(r.Findings) <= maxPlanned {
 			f.Remedy = remedyOf(n.plan([]Finding{*f}), f.Remedy)
 		}
 	}
@@ -183,23 +194,43 @@ func (r *Result) planFor(n *nodeAudit, own []int) {
 const maxPlanned = 1000
 
 // nodeNames are what nodes are called in a result: none like another, except that
-// input which belongs to no node has no name. A second node of one name has its
-// folder behind it.
+// input which belongs to no node has no name. Nodes of one name have their folders behind
+// it, each of them, or, where that does not tell them apart, numbers.
 func nodeNames(inventories []*inventory.Inventory, o Overrides) []string {
-	names, taken := make([]string, len(inventories)), map[string]bool{}
-	times := map[string]int{}
+	names := make([]string, len(inventories))
 	for i, inv := range inventories {
-		name := cmp.Or(nodeName(inv, o.version(inv).Value), inv.FolderName())
-		if name != "" && inv.Folder != "" && taken[name] {
-			name = fmt.Sprintf("%s (%s)", name, inv.Folder)
+		names[i] = cmp.Or(nodeName(inv, o.version(inv).Value), inv.FolderName())
+	}
+	apart(names, func(i int) string {
+		if inventories[i].Folder == "" {
+			return names[i]
 		}
-		for base := name; name != "" && taken[name]; {
-			times[base] = max(times[base], 1) + 1
-			name = fmt.Sprintf("%s #%d", base, times[base])
-		}
-		names[i], taken[name] = name, true
+		return fmt.Sprintf("%s (%s)", names[i], inventories[i].Folder)
+	})
+	numbers := map[string]int{}
+	for again := true; again; { // a number may lead to what another is called
+		again = apart(names, func(i int) string {
+			base := names[i]
+			numbers[base]++
+			return fmt.Sprintf("%s #%d", base, numbers[base])
+		})
 	}
 	return names
+}
+
+// apart gives those of some names that are equal, and not empty, others, and reports whether
+// there were any.
+func apart(names []string, other func(i int) string) (changed bool) {
+	times := map[string]int{}
+	for _, name := range names {
+		times[name]++
+	}
+	for i, name := range names {
+		if name != "" && times[name] > 1 {
+			names[i], changed = other(i), true
+		}
+	}
+	return changed
 }
 
 func newResult(o Options) Result {
@@ -258,7 +289,7 @@ func (r *Result) addClusters(clusters []*clusterAudit) {
 // described is the node as the result has it.
 func (n *nodeAudit) described() Node {
 	version := n.facts.version.Value
-	d := Node{Name: n.name, KubernetesVersion: version, Profile: n.facts.profile, Distribution: n.inv.Distribution, Unreached: n.inv.IsUnreached(),
+	d := Node{Name: n.name, Hosts: n.ownHosts(), KubernetesVersion: version, Profile: n.facts.profile, Distribution: n.inv.Distribution, Unreached: n.inv.IsUnreached(),
 		ShortResidual: version != "" && (Interval{Until: "1.31"}).holds(version)}
 	rows, err := expirations(n)
 	if d.Expirations = rows; err != nil {
@@ -271,18 +302,32 @@ func (n *nodeAudit) described() Node {
 // descriptions of certificates of rows before, which it adds to: rows share what they
 // have in common.
 func (e *entry) row(node string, known map[*x509.Certificate]*Certificate) Certificate {
-	c := Certificate{Organizations: []string{}, DNSNames: []string{}, IPAddresses: []string{}, Usages: []string{}}
-	index := e.index
-	if e.cert != nil {
-		described := known[e.cert.Certificate]
-		if described == nil {
-			described = describe(*e.cert)
-			known[e.cert.Certificate] = described
-		}
-		c, index = *described, e.cert.Index
+	if e.cert == nil {
+		return e.completed(node, *e.described())
 	}
+	described := known[e.cert.Certificate]
+	if described == nil {
+		described = e.described()
+		known[e.cert.Certificate] = described
+	}
+	return e.completed(node, *described)
+}
+
+// described is the row of an entry with what its certificate says, if it has one.
+func (e *entry) described() *Certificate {
+	if e.cert == nil {
+		return &Certificate{Organizations: []string{}, DNSNames: []string{}, IPAddresses: []string{}, Usages: []string{}}
+	}
+	return describe(*e.cert)
+}
+
+// completed is a row with what the entry says of itself.
+func (e *entry) completed(node string, c Certificate) Certificate {
 	c.Node, c.Component, c.Type, c.Role = node, e.component, e.kind(), e.role.name
-	c.Path, c.Line, c.Field, c.Index = e.place.Path, e.place.Line, e.place.Field, index
+	c.Path, c.Line, c.Field, c.Index = e.place.Path, e.place.Line, e.place.Field, e.index
+	if e.cert != nil {
+		c.Index = e.cert.Index
+	}
 	c.UsedBy = e.usedBy()
 	return c
 }

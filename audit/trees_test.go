@@ -89,8 +89,8 @@ func TestTrees(t *testing.T) {
 	}{
 		{"fleet/cp-1", "cp-1: 16", []string{"critical validity/expired [cp-1] /etc/kubernetes/pki/apiserver.crt"}},
 		{"fleet/old", "cp-1: 16", nil},
-		{"fleet", "cp-1: 16, worker-1: 3, cp-1 (fleet/old/cp-1): 16, : 1", []string{
-			"critical validity/expired [] fleet/certs/www.crt", "critical validity/expired [cp-1] /etc/kubernetes/pki/apiserver.crt",
+		{"fleet", "cp-1 (fleet/cp-1): 16, worker-1: 3, cp-1 (fleet/old/cp-1): 16, : 1", []string{
+			"critical validity/expired [] fleet/certs/www.crt", "critical validity/expired [cp-1 (fleet/cp-1)] /etc/kubernetes/pki/apiserver.crt",
 			"warning cluster/same-node [cp-1 (fleet/old/cp-1)] "}},
 		{"fleet/certs", ": 1", []string{"critical validity/expired [] fleet/certs/www.crt"}},
 		{"fleet/cp-1/etc/kubernetes/pki", ": 10", []string{"critical validity/expired [] fleet/cp-1/etc/kubernetes/pki/apiserver.crt"}},

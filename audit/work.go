@@ -20,9 +20,10 @@ const (
 	// maxWork is spent on one node. The largest honest one, a host's whole bundle
 	// of public roots, takes about a thousand units.
 	maxWork = 50_000
-	// workPerObject is how much more is spent for each Kubernetes object: a list of
-	// all Secrets of a cluster has many.
-	workPerObject = 10
+	// workPerInput is how much more is spent for each Kubernetes object and each file with
+	// certificates: a list of all Secrets of a cluster has many, and so have folders. It is
+	// a signature by ECDSA of 384 bits.
+	workPerInput = 10
 	// maxRSABits and maxRSAExponent bound the keys that signatures are verified
 	// with. crypto/tls takes no larger key, and no CA issues for a larger exponent;
 	// the work grows with the square of the one and the logarithm of the other.
@@ -108,11 +109,12 @@ type signatures struct {
 	lasts func(*x509.Certificate) bool
 }
 
-func newSignatures(objects int, known *verdicts, late func() bool) signatures {
+// newSignatures returns the memory of nothing for so many inputs.
+func newSignatures(inputs int, known *verdicts, late func() bool) signatures {
 	if known == nil {
 		known = newVerdicts(nil)
 	}
-	return signatures{made: map[signature]bool{}, chained: map[signature]bool{}, known: known, chains: known.chains, extra: workPerObject * objects, late: late}
+	return signatures{made: make(map[signature]bool, inputs), chained: map[signature]bool{}, known: known, chains: known.chains, extra: workPerInput * inputs, late: late}
 }
 
 // signature is a certificate behind the one that may have signed it; without that, the

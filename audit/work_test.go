@@ -122,7 +122,7 @@ func TestUnverified(t *testing.T) {
 func TestExhausted(t *testing.T) {
 	ca, key := authority(t, "CA", nil)
 	s := newSignatures(2, nil, nil)
-	s.spent = maxWork + 2*workPerObject - 2
+	s.spent = maxWork + 2*workPerInput - 2
 	first, second, third := leafOf(t, 2, ca, key), leafOf(t, 3, ca, key), leafOf(t, 4, ca, key)
 	if !s.signed(ca, first) || !s.signed(ca, second) || s.exhausted {
 		t.Error("the last of the work is not done")

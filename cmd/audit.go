@@ -408,6 +408,7 @@ func (p *program) begin(f auditFlags) (o audit.Options, stop func(), err error) 
 	if o, err = f.options(p.now()); err != nil {
 		return o, nil, err
 	}
+	p.tellVersion(f.overrides)
 	o.Late, stop = p.untilInterrupted()
 	return o, stop, nil
 }
@@ -527,8 +528,14 @@ func (p *program) gatherPaths(paths, more []string, clock inventory.Clock) (node
 			return nil, nil, errors.New("the standard input can be read once only; give one -")
 		}
 	}
-	tick, end := p.progress()
+	show, end := p.progress()
 	defer end()
+	tick := func(files int) {
+		collectOf(files)
+		if show != nil {
+			show(files)
+		}
+	}
 	if len(files) > 0 {
 		if nodes, rest, err = clock.GatherPaths(workingFolder(), files, more, tick); err != nil {
 			return nil, nil, err

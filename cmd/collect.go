@@ -106,9 +106,9 @@ func (f collectFlags) collector(now func() time.Time) (*collector, error) {
 	if f.timeout <= 0 {
 		return nil, fmt.Errorf("--timeout takes a time such as 60s, not %s", f.timeout)
 	}
-	c := &collector{options: slices.Clip(sshOptions), timeout: f.timeout, now: now, script: collectScript, read: onlySnapshot, programs: map[string]string{}}
+	c := &collector{options: slices.Clip(sshOptions), timeout: f.timeout, now: now, script: watched(collectScript, f.timeout), read: onlySnapshot, programs: map[string]string{}}
 	if f.tar {
-		c.script, c.read = copyCommand(), c.onlyCopy
+		c.script, c.read = copyCommand(f.timeout), c.onlyCopy
 	}
 	if own, err := os.Executable(); err == nil {
 		c.programs[thisSystem] = own

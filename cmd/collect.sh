@@ -20,7 +20,7 @@ if [ -n "$program" ] && "$program" snapshot --help >/dev/null 2>&1 </dev/null; t
 fi
 
 folder=
-trap '[ -z "$folder" ] || rm -rf "$folder"' EXIT
+trap '[ -z "$folder" ] || { rm -rf "$folder"; unwatch; }' EXIT
 trap 'exit 1' HUP INT PIPE TERM
 umask 077
 # A folder may be mounted so that nothing in it can be run.
@@ -36,6 +36,7 @@ if [ -z "$folder" ]; then
 	exit 1
 fi
 
+watch "$folder"
 mark program "$(uname -sm)"
 read -r size || exit 1
 cat >"$folder/certaudit"

@@ -24,6 +24,11 @@ import (
 //go:embed collect.sh
 var collectScript string
 
+// watchScript comes before each of the others: it ends them where nobody waits any more.
+//
+//go:embed collect_watch.sh
+var watchScript string
+
 // copyScript makes an archive of a host, by cutScript.
 //
 //go:embed collect_tar.sh
@@ -45,9 +50,15 @@ var copiedFolders = slices.Concat(
 	inventory.HostRootFiles(),
 )
 
+// watched is a script that ends by itself a moment after the time is over that its answer
+// is waited for.
+func watched(script string, timeout time.Duration) string {
+	return fmt.Sprintf("limit=%d\n%s%s", int(timeout.Seconds())+2, watchScript, script)
+}
+
 // copyCommand runs copyScript as root.
-func copyCommand() string {
-	script := "sh -c " + quoted(strings.Replace(copyScript, "@cut.awk@", cutScript, 1)) + " sh"
+func copyCommand(timeout time.Duration) string {
+	script := "sh -c " + quoted(watched(strings.Replace(copyScript, "@cut.awk@", cutScript, 1), timeout)) + " sh"
 	for _, folder := range copiedFolders {
 		script += " " + quoted(folder)
 	}

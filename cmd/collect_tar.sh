@@ -1,5 +1,5 @@
-# Writes an archive of some folders of a node, "$@", to the standard output, without
-# anything secret. What is sent is a copy that is made in a folder which nobody else can
+# Writes an archive of some folders of a node, "$@", and of the kubeconfigs in its homes to
+# the standard output, without anything secret. What is sent is a copy that is made in a folder which nobody else can
 # look into, and which is gone in the end: no key is ever written there. Modes, owners and
 # links are those of the node. What is not sent is there with "left out" for its content.
 # CERTAUDIT_COLLECT_ROOT is a folder that takes the place of the root, for tests.
@@ -9,10 +9,11 @@ PATH=$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 LC_ALL=C
 export root PATH LC_ALL
 work=
-trap '[ -z "$work" ] || rm -rf "$work"' EXIT
+trap '[ -z "$work" ] || { rm -rf "$work"; unwatch; }' EXIT
 trap 'exit 1' HUP INT PIPE TERM
 umask 077
 work=$(mktemp -d "${TMPDIR:-/tmp}/certaudit.XXXXXXXXXX") || exit 1
+watch "$work"
 stage=$work/stage
 export work stage
 mkdir "$stage"
@@ -84,6 +85,16 @@ for path; do
 		[ ! -e "$path" ] || find "$path" \( -path '*/kubelet/pods' -o -path '*/kubelet/plugins' -o -path '*/kubelet/device-plugins' -o -path '*/kubelet/pod-resources' -o -path '*/kubelet/checkpoints' -o -path '*/rancher/*/data' -o -path '*/agent/containerd' -o -path '*/agent/images' -o -path '*/agent/kubelet' -o -path '*/server/static' -o -path '*/etcd/member/*' -o -path '*/etcd-snapshots' -o -path '*/db/snapshots' -o -name '*.tar' -o -name '*.sock' \) -prune -o -exec sh "$work/copy" {} +
 		;;
 	esac
+done
+# Of homes, the kubeconfigs that an audit reads there, and no other file of a user.
+homes=0
+for home in "$root/root" "$root"/home/*; do
+	[ $((homes += 1)) -le 1000 ] || break
+	files=0
+	for file in "$home/.kube/config" "$home"/*.kubeconfig; do
+		[ $((files += 1)) -le 30 ] || break
+		[ ! -f "$file" ] && [ ! -h "$file" ] || sh "$work/copy" "$file"
+	done
 done
 find "$stage" -depth -type d -exec sh "$work/folders" {} +
 

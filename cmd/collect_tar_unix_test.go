@@ -18,6 +18,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -33,7 +34,7 @@ func copied(t *testing.T, dir string) []byte {
 	tmp := t.TempDir()
 	bin := t.TempDir()
 	do(t, os.WriteFile(filepath.Join(bin, "id"), []byte("#!/bin/sh\necho 0\n"), 0o755))
-	c := exec.Command("sh", "-c", program.CopyCommand())
+	c := exec.Command("sh", "-c", program.CopyCommand(time.Minute))
 	c.Env = append(os.Environ(), "CERTAUDIT_COLLECT_ROOT="+dir, "TMPDIR="+tmp, "PATH="+bin+":"+os.Getenv("PATH"))
 	var out, errs bytes.Buffer
 	c.Stdout, c.Stderr = &out, &errs
@@ -178,6 +179,54 @@ func TestCopies(t *testing.T) {
 	}
 }
 
+// Of every home the kubeconfigs are copied, without their keys, and nothing else.
+func TestCopiesOfHomes(t *testing.T) {
+	c := fixtures.ControlPlane(fixtures.Options{})
+	other := fixtures.ControlPlane(fixtures.Options{KeyAlgorithm: fixtures.RSAEach})
+	admin, key := c.Node["/etc/kubernetes/admin.conf"], c.Node["/etc/kubernetes/pki/apiserver.key"]
+	for name, f := range map[string]fixtures.File{
+		"/home/ann/.kube/config":       admin,
+		"/home/ann/.kube/cache":        {Data: []byte("token: not-for-others\n"), Mode: 0o600},
+		"/home/ann/.ssh/id":            key,
+		"/home/bob/.kube/config":       other.Node["/etc/kubernetes/admin.conf"],
+		"/home/bob smith/.kube/config": {Link: "/etc/kubernetes/admin.conf"},
+		"/home/ci/deploy.kubeconfig":   {Data: append(slices.Clone(admin.Data), "# token: not-for-others\n"...), Mode: 0o600},
+		"/home/eve/notes":              {Data: []byte("not-for-others"), Mode: 0o644},
+		"/root/second.kubeconfig":      admin,
+	} {
+		c.Node[name] = f
+	}
+	dir := t.TempDir()
+	do(t, c.Node.Write(dir))
+	whole, err := inventory.Gather(dir)
+	do(t, err)
+	archive := copied(t, dir)
+	keepsKeys(t, c.Node, archive)
+	if bytes.Contains(archive, []byte("not-for-others")) {
+		t.Error("something else of a home is sent")
+	}
+	inv, err := inventory.Clock{}.GatherCopy(bytes.NewReader(archive), program.CopiedFolders)
+	do(t, err)
+	inHomes := func(inv *inventory.Inventory) (names []string) {
+		for _, ref := range inv.References {
+			if ref.Component == "kubectl" && ref.Holds == inventory.HoldsKubeconfig {
+				names = append(names, ref.Path)
+			}
+		}
+		return names
+	}
+	want := []string{"/home/ann/.kube/config", "/home/bob/.kube/config", "/home/bob smith/.kube/config", "/root/second.kubeconfig", "/home/ci/deploy.kubeconfig"}
+	if diff := cmp.Diff(want, inHomes(inv)); diff != "" {
+		t.Errorf("kubeconfigs of homes (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(inHomes(whole), inHomes(inv)); diff != "" {
+		t.Errorf("(-node +copy):\n%s", diff)
+	}
+	if diff := cmp.Diff(shownOf(whole), shownOf(inv)); diff != "" {
+		t.Errorf("(-node +copy):\n%s", diff)
+	}
+}
+
 // Files that hold nothing but secrets are not copied, whatever the letters of their names.
 func TestCopiesLeaveFilesOut(t *testing.T) {
 	c := fixtures.ControlPlane(fixtures.Options{})
@@ -270,8 +319,8 @@ func TestCollectCopies(t *testing.T) {
 	}
 	// Of two looks at one node the later counts; here both are of one second, and the first does.
 	code, findings := audited(t, taken.ReplaceAllString(set, taken.FindString(set)))
-	want := []string{"cp-1 validity/expired", "cp-1 (b) cluster/same-node", "cp-1 (b) files/permissions",
-		"cp-1 input/unreadable", "cp-1 kubelet/serving-self-signed", "cp-1 (b) input/unreadable", "cp-1 (b) kubelet/serving-self-signed"}
+	want := []string{"cp-1 (a) validity/expired", "cp-1 (b) cluster/same-node", "cp-1 (b) files/permissions",
+		"cp-1 (a) input/unreadable", "cp-1 (a) kubelet/serving-self-signed", "cp-1 (b) input/unreadable", "cp-1 (b) kubelet/serving-self-signed"}
 	if diff := cmp.Diff(want, findings); diff != "" || code != 1 {
 		t.Errorf("the audit ended with %d (-want +got):\n%s", code, diff)
 	}

@@ -18,6 +18,7 @@ import (
 	"regexp"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -415,6 +416,52 @@ func TestCollectBreaks(t *testing.T) {
 		time.Sleep(time.Millisecond)
 	}
 	h.leaves(t)
+}
+
+// A host on which something hangs ends it once nobody waits any more, and nothing is left.
+func TestCollectHangs(t *testing.T) {
+	l := newLab(t)
+	pid := func(name string) string { return filepath.Join(l.dir, name+".pid") }
+	hangs := func(name string) string { return "echo $$ >" + pid(name) + "; exec sleep 1000 >/dev/null" }
+	program, stubborn := l.host("program"), l.host("stubborn")
+	copying := l.host("copying")
+	copying.script(t, "touch", hangs("copying"))
+	do(t, os.Rename(l.tree("ok-1.34"), filepath.Join(copying.tmp, "..", "root")))
+	for _, h := range []struct {
+		host *labHost
+		args []string
+		text string
+	}{
+		{program, []string{"program"}, hangs("program")},
+		{stubborn, []string{"stubborn"}, "trap '' TERM; " + hangs("stubborn")},
+		{copying, []string{"--tar", "copying"}, ""},
+	} {
+		name := h.args[len(h.args)-1]
+		sent := filepath.Join(t.TempDir(), "certaudit")
+		do(t, os.WriteFile(sent, []byte("#!/bin/sh\n"+h.text+"\n"), 0o644))
+		code, set, _ := l.collect(append([]string{"--timeout", "3s", "--binary", runtime.GOOS + "/" + runtime.GOARCH + "=" + sent}, h.args...)...)
+		want := fmt.Sprintf("%s: the host %q was not read: it took longer than 3s; --timeout gives it more", name, name)
+		if diff := cmp.Diff([]string{want}, shownSet(t, set)); diff != "" || code != 3 {
+			t.Errorf("ended with %d (-want +got):\n%s", code, diff)
+		}
+		text, err := os.ReadFile(pid(name))
+		do(t, err)
+		hung, err := strconv.Atoi(strings.TrimSpace(string(text)))
+		do(t, err)
+		gone := func() bool {
+			left, _ := os.ReadDir(h.host.tmp)
+			return len(left) == 0 && errors.Is(syscall.Kill(hung, 0), syscall.ESRCH)
+		}
+		for range 10_000 {
+			if gone() {
+				break
+			}
+			time.Sleep(time.Millisecond)
+		}
+		if h.host.leaves(t); !gone() {
+			t.Errorf("%s: process %d is still there", name, hung)
+		}
+	}
 }
 
 // One that is told to end ends all connections, and what is there is whole.

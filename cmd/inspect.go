@@ -8,7 +8,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -33,13 +35,14 @@ type inspectFlags struct {
 func (p *program) inspectCommand() *cobra.Command {
 	var f inspectFlags
 	c := &cobra.Command{
-		Use:   "inspect FILE|HOST:PORT|-",
-		Short: "Show everything in a file, or what an endpoint serves",
-		Long: `Show every certificate, request and key in a file of any kind: PEM, DER, a bundle,
+		Use:   "inspect FILE|HOST:PORT|- ...",
+		Short: "Show everything in files, or what endpoints serve",
+		Long: `Show every certificate, request and key in files of any kind: PEM, DER, a bundle,
 PKCS#12 and Java key stores, a kubeconfig, Kubernetes objects; or, of HOST:PORT or
 an https URL, what is served there. Of each: names, issuer, dates, key, signature,
 purposes, fingerprints; then how they make a chain, and which key belongs to which.
-Private keys are never printed.
+Private keys are never printed. Of several files each is shown under its name, or, with
+-o json, in a list.
 
 The password of a key store is taken from --password-file, from the environment
 variable ` + passwordVariable + `, or asked for on the terminal.
@@ -50,8 +53,8 @@ Exit codes: 0; 1 if --expect finds something at warning or above; 2 wrong usage;
   certaudit inspect api.example.org:6443 --ca ca.crt
   certaudit inspect apiserver.crt --expect kube-apiserver/serving --kubernetes-version 1.34
   kubectl get secret web -o yaml | certaudit inspect -`,
-		Args: arguments(1, 1),
-		RunE: func(_ *cobra.Command, args []string) error { return p.inspect(args[0], f) },
+		Args: arguments(1, math.MaxInt),
+		RunE: func(_ *cobra.Command, args []string) error { return p.inspect(args, f) },
 	}
 	flags := c.Flags()
 	flags.StringVar(&f.at, "at", "", "count days from this `TIME`, RFC 3339 or a date (default now)")
@@ -80,7 +83,7 @@ func roles() []string {
 	return out
 }
 
-func (p *program) inspect(arg string, f inspectFlags) error {
+func (p *program) inspect(args []string, f inspectFlags) error {
 	at, err := parseTime(f.at, p.now())
 	if err != nil {
 		return err
@@ -88,26 +91,45 @@ func (p *program) inspect(arg string, f inspectFlags) error {
 	if err := f.overrides.Validate(); err != nil {
 		return err
 	}
-	if err := report.WriteInspection(io.Discard, f.output, &audit.Inspection{}, report.Options{}); err != nil {
+	p.tellVersion(f.overrides)
+	if err := report.WriteInspections(io.Discard, f.output, nil, report.Options{}); err != nil {
 		return err
 	}
-	i, err := p.inspected(arg, f, at)
-	if err != nil {
-		return err
+	if slices.Contains(args[slices.Index(args, stdinName)+1:], stdinName) {
+		return errors.New("the standard input can be read once only; give one -")
 	}
-	if f.expect != "" {
-		if err := i.Expect(f.expect, audit.Options{Overrides: f.overrides}); err != nil {
+	var all []*audit.Inspection
+	for _, arg := range args {
+		i, err := p.inspected(arg, f, at)
+		if err == nil && f.expect != "" {
+			err = i.Expect(f.expect, audit.Options{Overrides: f.overrides})
+		}
+		var unread exit
+		switch {
+		case errors.As(err, &unread) && len(args) > 1: // the others are shown
+			i = audit.Uninspected(arg, unread.message, at)
+		case err != nil:
 			return err
 		}
+		all = append(all, i)
 	}
 	b := bufio.NewWriter(p.stdout)
-	if err := wrote("what was found", b, report.WriteInspection(b, f.output, i, terminal(p.stdout, f.noColor))); err != nil {
+	if err := wrote("what was found", b, report.WriteInspections(b, f.output, all, terminal(p.stdout, f.noColor))); err != nil {
 		return err
 	}
-	switch {
-	case audit.Result{Findings: i.Findings}.AtOrAbove(audit.Warning) > 0:
-		return exit{code: exitFindings}
-	case len(i.Problems) > 0 || len(i.Items) == 0:
+	return verdictOf(all)
+}
+
+// verdictOf is the exit code of what was inspected, as an error.
+func verdictOf(all []*audit.Inspection) error {
+	lost := false
+	for _, i := range all {
+		if (audit.Result{Findings: i.Findings}).AtOrAbove(audit.Warning) > 0 {
+			return exit{code: exitFindings}
+		}
+		lost = lost || len(i.Problems) > 0 || len(i.Items) == 0
+	}
+	if lost {
 		return exit{code: exitIncomplete}
 	}
 	return nil

@@ -14,7 +14,7 @@ const firstCollection = 224 << 20
 
 // maxMemory is what a run tries to stay below, unless GOMEMLIMIT says otherwise, by
 // collecting more often: five thousand nodes fit into it.
-const maxMemory = 900 << 20
+const maxMemory = 960 << 20
 
 // collectLate puts off the first garbage collection of a command that ends soon:
 // the audit of a node allocates less than the memory that a collection would
@@ -28,11 +28,25 @@ var collectLate = sync.OnceFunc(func() {
 	}
 	limit := debug.SetMemoryLimit(-1)
 	debug.SetMemoryLimit(min(limit, firstCollection))
-	runtime.AddCleanup(new([64]byte), func(limit int64) {
+	begin := sync.OnceFunc(func() {
 		debug.SetMemoryLimit(min(limit, maxMemory))
 		debug.SetGCPercent(percent * 2 / 3)
-	}, limit)
+	})
+	runtime.AddCleanup(new([64]byte), func(begin func()) { begin() }, begin)
+	collectOf = func(files int) {
+		if files == manyFiles {
+			begin()
+		}
+	}
 })
+
+// manyFiles are more than a fleet of which the first collection is worth to be put off: single
+// files take less memory each, and the garbage of reading them would be most of it.
+const manyFiles = 2000
+
+// collectOf is to be called with the number of files that were read so far; collectLate has
+// it begin to collect garbage once there are many.
+var collectOf = func(int) {}
 
 // manyRows are so many certificates of a result that what they were found in takes much
 // memory.

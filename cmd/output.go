@@ -107,7 +107,7 @@ func (o outputs) has(format string) bool {
 // unsaid are the parts of the verdict that one of the reports has no place for: how much a
 // filter hides, and whether the audit is complete.
 func (o outputs) unsaid(r audit.Result) []string {
-	if !slices.ContainsFunc(o.list, func(out output) bool { return !report.HasVerdict(out.format.Name) }) {
+	if !slices.ContainsFunc(o.list, func(out output) bool { return out.format.NoVerdict }) {
 		return nil
 	}
 	var out []string
@@ -126,7 +126,7 @@ func (o outputs) write(r audit.Result) error {
 	shown := r.Only(o.filter)
 	for _, out := range o.list {
 		one := shown
-		if report.ShowsAll(out.format.Name) {
+		if out.format.ShowsAll {
 			one = r
 		}
 		if err := o.writeOne(out, one); err != nil {

@@ -59,10 +59,19 @@ of the profile docs, or with --profile kubeadm of what kubeadm makes.`,
 	return c
 }
 
+// tellVersion says on the error stream by which version is judged where the one that was
+// asked for is not known.
+func (p *program) tellVersion(o audit.Overrides) {
+	if outside := audit.DefaultRequirements().Outside(o.KubernetesVersion); outside != "" {
+		fmt.Fprintln(p.stderr, "certaudit: "+report.Message(outside))
+	}
+}
+
 func (p *program) requirements(f requirementFlags) error {
 	if err := f.Validate(); err != nil {
 		return err
 	}
+	p.tellVersion(f.Overrides)
 	table := audit.DefaultRequirements()
 	switch {
 	case f.layout == layoutDocs && f.Profile != audit.ProfileDocs && f.Profile != audit.ProfileKubeadm:

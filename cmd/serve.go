@@ -243,6 +243,9 @@ func (p *program) serve(ctx context.Context, f serveFlags) error {
 	s := newServer(f, policy, log, p.now)
 	s.passwords = passwords
 	s.tellPolicy()
+	if outside := audit.DefaultRequirements().Outside(f.overrides.KubernetesVersion); outside != "" {
+		log.Warn(outside)
+	}
 	s.forget()
 
 	reload := make(chan os.Signal, 1)

@@ -24,7 +24,7 @@ func TestUsage(t *testing.T) {
 		"requirements --profle kubeadm": "unknown flag \"--profle\" (did you mean \"--profile\"?)\nRun \"certaudit requirements --help\" for the flags.\n",
 		"requirements --profile kubadm": "unknown profile \"kubadm\" (did you mean \"kubeadm\"?); profiles are kubeadm, docs, generic, k3s, k0s, microk8s\nRun \"certaudit requirements --help\" for the flags.\n",
 		"version now":                   "\"now\": certaudit version takes no arguments\nRun \"certaudit version --help\" for the flags.\n",
-		"inspect":                       "an argument is missing; the usage is certaudit inspect FILE|HOST:PORT|- [flags]\nRun \"certaudit inspect --help\" for the flags.\n",
+		"inspect":                       "an argument is missing; the usage is certaudit inspect FILE|HOST:PORT|- ... [flags]\nRun \"certaudit inspect --help\" for the flags.\n",
 		"diff a":                        "the second argument is missing; the usage is certaudit diff OLD NEW [flags]\nRun \"certaudit diff --help\" for the flags.\n",
 		"checks a b":                    "\"b\" is one argument too many; the usage is certaudit checks [ID|FAMILY] [flags]\nRun \"certaudit checks --help\" for the flags.\n",
 		"help audti":                    "unknown command \"audti\" (did you mean \"audit\"?); \"certaudit --help\" lists them\nRun \"certaudit help --help\" for the flags.\n",

@@ -193,13 +193,14 @@ type oddBegin struct {
 // What encoding/pem takes for BEGIN, at whatever place in the line, is none.
 func oddBegins(data []byte) []oddBegin {
 	var out []oddBegin
-	if !bytes.Contains(data, []byte("BEGIN ")) {
+	word := []byte("BEGIN ")
+	if !bytes.Contains(data, word) {
 		return nil
 	}
 	line := 0
 	for text := range bytes.Lines(data) {
 		line++
-		if !bytes.Contains(text, pemBegin) && len(text) < maxBeginLine {
+		if len(text) < maxBeginLine && bytes.Contains(text, word) && !bytes.Contains(text, pemBegin) {
 			if b, odd := oddBeginOf(strings.TrimSpace(string(text))); odd && len(out) < maxProblems {
 				b.line = line
 				out = append(out, b)

@@ -57,7 +57,48 @@ type Certificate struct {
 // NewCertificate returns a certificate with the place it stands at and its index
 // there, from 0.
 func NewCertificate(at Origin, index int, c *x509.Certificate) Certificate {
+	shareIDs(c)
 	return CertificateOf(at, index, c, Fingerprint(c))
+}
+
+// shareIDs makes the identifiers of extensions and of attributes of names one in memory for
+// all certificates: they are a tenth of what crypto/x509 keeps of one.
+func shareIDs(c *x509.Certificate) {
+	for i := range c.Extensions {
+		c.Extensions[i].Id = sharedID(c.Extensions[i].Id)
+	}
+	for _, names := range [][]pkix.AttributeTypeAndValue{c.Subject.Names, c.Issuer.Names} {
+		for i := range names {
+			names[i].Type = sharedID(names[i].Type)
+		}
+	}
+}
+
+// The arcs of attributes and of extensions (RFC 5280, appendix A).
+const (
+	arcAttribute = 4
+	arcExtension = 29
+)
+
+// sharedIDs are the first identifiers of each arc.
+var sharedIDs = func() map[int][]asn1.ObjectIdentifier {
+	out := map[int][]asn1.ObjectIdentifier{}
+	for _, arc := range []int{arcAttribute, arcExtension} {
+		for n := range 64 {
+			out[arc] = append(out[arc], asn1.ObjectIdentifier{2, 5, arc, n})
+		}
+	}
+	return out
+}()
+
+// sharedID is the one identifier in memory that is equal to a given one, if there is one.
+func sharedID(id asn1.ObjectIdentifier) asn1.ObjectIdentifier {
+	if len(id) == 4 && id[0] == 2 && id[1] == 5 && id[3] >= 0 {
+		if known := sharedIDs[id[2]]; id[3] < len(known) {
+			return known[id[3]]
+		}
+	}
+	return id
 }
 
 // CertificateOf is [NewCertificate] for a certificate whose fingerprint is known.

@@ -11,8 +11,8 @@ import (
 // ChecksFormats returns the formats of certaudit checks, the default first.
 func ChecksFormats() []FormatOf[[]audit.Check] {
 	return []FormatOf[[]audit.Check]{
-		{"table", "one check a line; of a single one all that there is to say", writeChecks},
-		{"json", "all that there is to say of each", func(w io.Writer, c []audit.Check, _ Options) error { return writeJSONValue(w, c) }},
+		{Name: "table", Summary: "one check a line; of a single one all that there is to say", Write: writeChecks},
+		{Name: "json", Summary: "all that there is to say of each", Write: func(w io.Writer, c []audit.Check, _ Options) error { return writeJSONValue(w, c) }},
 	}
 }
 

@@ -14,7 +14,7 @@ import (
 // ConnectionFormats returns the formats of the connections alone, the default
 // first.
 func ConnectionFormats() []Format {
-	all := []Format{{"table", "who talks to whom, and whether they would accept each other", writeConnections}}
+	all := []Format{{Name: "table", Summary: "who talks to whom, and whether they would accept each other", Write: writeConnections}}
 	for _, f := range Formats() {
 		if slices.Contains([]string{"json", "mermaid", "dot"}, f.Name) {
 			all = append(all, f)

@@ -14,9 +14,9 @@ import (
 // DiffFormats returns the formats of certaudit diff, the default first.
 func DiffFormats() []FormatOf[audit.Difference] {
 	return []FormatOf[audit.Difference]{
-		{"text", "what changed, what got worse first", writeDiff},
-		{"json", "the whole difference, schema " + audit.DiffSchema, func(w io.Writer, d audit.Difference, _ Options) error { return writeJSONValue(w, d) }},
-		{"markdown", "what changed as lists, for a change request", writeDiffMarkdown},
+		{Name: "text", Summary: "what changed, what got worse first", Write: writeDiff},
+		{Name: "json", Summary: "the whole difference, schema " + audit.DiffSchema, Write: func(w io.Writer, d audit.Difference, _ Options) error { return writeJSONValue(w, d) }},
+		{Name: "markdown", Summary: "what changed as lists, for a change request", Write: writeDiffMarkdown},
 	}
 }
 

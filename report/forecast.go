@@ -15,10 +15,10 @@ import (
 // ForecastFormats returns the formats of certaudit forecast, the default first.
 func ForecastFormats() []FormatOf[audit.Forecast] {
 	return []FormatOf[audit.Forecast]{
-		{"table", "day by day what ends, what stops, and the last day to renew it", writeForecast},
-		{"json", "the whole forecast, schema " + audit.ForecastSchema, func(w io.Writer, f audit.Forecast, _ Options) error { return writeJSONValue(w, f) }},
-		{"ics", "the last days as a calendar with alarms", writeForecastICS},
-		{"markdown", "the days and the renewals as tables", writeForecastMarkdown},
+		{Name: "table", Summary: "day by day what ends, what stops, and the last day to renew it", Write: writeForecast},
+		{Name: "json", Summary: "the whole forecast, schema " + audit.ForecastSchema, Write: func(w io.Writer, f audit.Forecast, _ Options) error { return writeJSONValue(w, f) }},
+		{Name: "ics", Summary: "the last days as a calendar with alarms", Write: writeForecastICS},
+		{Name: "markdown", Summary: "the days and the renewals as tables", Write: writeForecastMarkdown},
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"path"
-	"slices"
 	"strings"
 
 	"certaudit/audit"
@@ -65,6 +64,13 @@ type FormatOf[T any] struct {
 	Summary string
 	// Write writes it to w. It fails where w does, and where the format cannot show it.
 	Write func(w io.Writer, it T, o Options) error
+	// ShowsAll says that it shows a whole result, whatever a filter selects: an alert must not
+	// miss what a reader hides, kubeadm hides nothing, a test that is not said to have failed
+	// counts as passed, and the page filters by itself.
+	ShowsAll bool
+	// NoVerdict says that it has no place for how much a filter hides, and for whether the audit
+	// is complete.
+	NoVerdict bool
 }
 
 // Format is one way to write a result, or a part of it such as its plan.
@@ -73,39 +79,26 @@ type Format = FormatOf[audit.Result]
 // Formats returns every format in the order for a help page, the default first.
 func Formats() []Format {
 	return []Format{
-		{"table", "certificates in as many columns as fit, findings, the plan in short and the verdict", writeTable},
-		{"wide", "all columns, with role, serial, key, start, usages and a row for each use of a certificate", writeWide},
-		{SheetFormat, "the certificate health-check sheet: a row for each use, keys and CAs among them", writeSheet},
-		{"lines", "one finding a line, path:line: severity check: message, for grep and editors", writeLines},
-		{"json", "the whole result, schema " + audit.Schema, writeJSON},
-		{"yaml", "the document of json as YAML", writeYAML},
-		{"csv", "the certificates for a spreadsheet", writeCSV},
-		{"markdown", "findings and certificates for a CI job summary or a merge request", writeMarkdown},
-		{"sarif", "the findings as SARIF 2.1.0, for code scanning", writeSARIF},
-		{"junit", "every check as a test case of JUnit's XML", writeJUnit},
-		{"github", "the findings as annotations of a GitHub workflow", writeGitHub},
-		{"gitlab", "the findings as a GitLab Code Quality report", writeGitLab},
-		{"html", "one self-contained page for people", writeHTML},
-		{"ics", "the expiry dates as a calendar with alarms, without what renews itself", writeICS},
-		{"prometheus", "metrics for the textfile collector of node_exporter", writePrometheus},
-		{"kubeadm", "the tables of kubeadm certs check-expiration, byte for byte", writeKubeadm},
-		{"kubeadm-json", "the JSON of kubeadm certs check-expiration, byte for byte", writeKubeadmJSON},
-		{"mermaid", "the connections as a Mermaid flowchart", writeMermaid},
-		{"dot", "the connections as a graph for Graphviz", writeDot},
+		{Name: "table", Summary: "certificates in as many columns as fit, findings, the plan in short and the verdict", Write: writeTable},
+		{Name: "wide", Summary: "all columns, with role, serial, key, start, usages and a row for each use of a certificate", Write: writeWide},
+		{Name: SheetFormat, Summary: "the certificate health-check sheet: a row for each use, keys and CAs among them", Write: writeSheet},
+		{Name: "lines", Summary: "one finding a line, path:line: severity check: message, for grep and editors", Write: writeLines, NoVerdict: true},
+		{Name: "json", Summary: "the whole result, schema " + audit.Schema, Write: writeJSON},
+		{Name: "yaml", Summary: "the document of json as YAML", Write: writeYAML},
+		{Name: "csv", Summary: "the certificates for a spreadsheet", Write: writeCSV, NoVerdict: true},
+		{Name: "markdown", Summary: "findings and certificates for a CI job summary or a merge request", Write: writeMarkdown},
+		{Name: "sarif", Summary: "the findings as SARIF 2.1.0, for code scanning", Write: writeSARIF, NoVerdict: true},
+		{Name: "junit", Summary: "every check as a test case of JUnit's XML", Write: writeJUnit, ShowsAll: true},
+		{Name: "github", Summary: "the findings as annotations of a GitHub workflow", Write: writeGitHub},
+		{Name: "gitlab", Summary: "the findings as a GitLab Code Quality report", Write: writeGitLab, NoVerdict: true},
+		{Name: "html", Summary: "one self-contained page for people", Write: writeHTML, ShowsAll: true},
+		{Name: "ics", Summary: "the expiry dates as a calendar with alarms, without what renews itself", Write: writeICS, NoVerdict: true},
+		{Name: "prometheus", Summary: "metrics for the textfile collector of node_exporter", Write: writePrometheus, ShowsAll: true},
+		{Name: "kubeadm", Summary: "the tables of kubeadm certs check-expiration, byte for byte", Write: writeKubeadm, ShowsAll: true},
+		{Name: "kubeadm-json", Summary: "the JSON of kubeadm certs check-expiration, byte for byte", Write: writeKubeadmJSON, ShowsAll: true},
+		{Name: "mermaid", Summary: "the connections as a Mermaid flowchart", Write: writeMermaid},
+		{Name: "dot", Summary: "the connections as a graph for Graphviz", Write: writeDot},
 	}
-}
-
-// ShowsAll reports whether the format of a name shows a whole result, whatever a filter
-// selects: an alert must not miss what a reader hides, kubeadm hides nothing, a test that is
-// not told to have failed counts as passed, and the page filters by itself.
-func ShowsAll(name string) bool {
-	return slices.Contains([]string{"prometheus", "kubeadm", "kubeadm-json", "junit", "html"}, name)
-}
-
-// HasVerdict reports whether the format of a name says how much a filter hides, and whether
-// the audit is complete.
-func HasVerdict(name string) bool {
-	return !slices.Contains([]string{"lines", "csv", "sarif", "gitlab", "ics"}, name)
 }
 
 // SheetFormat is the name of the format that needs [audit.Result.Uses].

@@ -489,37 +489,22 @@ type htmlGroup struct {
 	// ID numbers the groups in their order, from 0.
 	ID    int
 	Check audit.Check
-	// Severity is the worst of those that count, or of all where none counts.
+	// Severity is that of the most urgent.
 	Severity audit.Severity
 	// Counts is how many are neither waived nor known.
 	Counts int
-	Items  []htmlFinding
+	// Items are in the order of their urgency.
+	Items []htmlFinding
 }
 
 // Level is that of the severity.
 func (g htmlGroup) Level() level { return severityLevel(g.Severity) }
-
-func (g *htmlGroup) add(f htmlFinding) {
-	g.Items = append(g.Items, f)
-	first := f.Counts() && g.Counts == 0
-	if first || f.Counts() == (g.Counts > 0) && f.Severity.Rank() > g.Severity.Rank() {
-		g.Severity = f.Severity
-	}
-	if f.Counts() {
-		g.Counts++
-	}
-}
 
 // Open reports whether the group is to be seen at once: not what is ignored or
 // only worth knowing, and not a list that would push everything else off the
 // page.
 func (g htmlGroup) Open() bool {
 	return g.Counts > 0 && g.Severity.Rank() >= audit.Warning.Rank() && len(g.Items) <= maxOpen
-}
-
-// compare puts the worst first, and what is ignored last.
-func (g htmlGroup) compare(other htmlGroup) int {
-	return cmp.Or(cmp.Compare(min(other.Counts, 1), min(g.Counts, 1)), cmp.Compare(other.Severity.Rank(), g.Severity.Rank()))
 }
 
 // maxOpen is how long a list may be and still be open from the start.
@@ -568,40 +553,31 @@ func (f htmlFinding) List() string { return f.list() }
 // Remedy is what to do, with a word on whose it is where it is not that of all.
 func (f htmlFinding) Remedy() string { return strings.Join(ownRemedy(f.sharedFinding), "\n") }
 
-// groupFindings puts findings under their checks, the worst first.
+// groupFindings puts findings under their checks, in the order of their urgency: that of a
+// check is that of the first of its findings.
 func groupFindings(all htmlRowSet) []htmlGroup {
 	byID := map[string]audit.Check{}
 	for _, c := range audit.Checks() {
 		byID[c.ID] = c
 	}
-	order := make([]int, len(all.findings))
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(all.findings[a].members[0], all.findings[b].members[0]) })
 	index := map[string]int{}
 	var out []htmlGroup
-	for _, i := range order {
-		f := all.findings[i]
+	for i, f := range all.findings {
 		g, ok := index[f.Check]
 		if !ok {
 			g, index[f.Check] = len(out), len(out)
 			check := byID[f.Check]
 			check.ID = f.Check
-			out = append(out, htmlGroup{Check: check})
+			out = append(out, htmlGroup{ID: g, Check: check, Severity: f.Severity})
 		}
 		row := -1
 		if len(f.Rows) > 0 {
 			row = all.of[f.Rows[0]]
 		}
-		out[g].add(htmlFinding{sharedFinding: f, ID: f.members[0], Index: i, Row: row, On: all.fleet.nodes(f.nodes), Steps: all.steps[i]})
-	}
-	for _, g := range out {
-		slices.SortStableFunc(g.Items, func(a, b htmlFinding) int { return cmp.Compare(b.Severity.Rank(), a.Severity.Rank()) })
-	}
-	slices.SortStableFunc(out, htmlGroup.compare)
-	for i := range out {
-		out[i].ID = i
+		out[g].Items = append(out[g].Items, htmlFinding{sharedFinding: f, ID: f.members[0], Index: i, Row: row, On: all.fleet.nodes(f.nodes), Steps: all.steps[i]})
+		if f.Counts() {
+			out[g].Counts++
+		}
 	}
 	return out
 }

@@ -319,7 +319,7 @@ func (b *browser) tabStops(until string) []string {
 func lookAtKeyboard(t *testing.T, b *browser) {
 	b.show(htmlDemo(t), Options{})
 	want := []string{"Skip to the findings", "Skip to the certificates", "Findings", "Plan", "Timeline", "Certificates", "Connections", "Issuers", "Checks", "Dark theme",
-		"keys/mismatch", "validity/expiring", "usage/extended-key-usage", "validity/expired", "2026-11-28"}
+		"validity/expired", "keys/mismatch", "usage/extended-key-usage", "validity/expiring", "2026-11-28"}
 	if diff := cmp.Diff(want, b.tabStops(`e.closest("#findings") !== null`)); diff != "" {
 		t.Errorf("before the first finding (-want +got):\n%s", diff)
 	}

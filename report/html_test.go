@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -598,8 +599,26 @@ func TestHTMLPlaces(t *testing.T) {
 			links = append(links, f.ID, f.Row)
 		}
 	}
-	if diff := cmp.Diff([]int{2, -1, 3, 4, 4, -1, 1, 1, 0, -1, 7, 4, 6, 4, 5, 4}, links); diff != "" {
+	if diff := cmp.Diff([]int{3, 4, 2, -1, 4, -1, 1, 1, 7, 4, 0, -1, 6, 4, 5, 4}, links); diff != "" {
 		t.Errorf("findings with their rows (-want +got):\n%s", diff)
+	}
+}
+
+// Checks stand in the order in which the text first names them: the most urgent first.
+func TestHTMLGroupsByUrgency(t *testing.T) {
+	for name, r := range map[string]audit.Result{"awkward": awkward(), "demo": auditOf(t, fixtures.Demo()), "fleet": fleetOf(t, 12)} {
+		var want, got []string
+		for _, f := range urgent(r) {
+			if !slices.Contains(want, f.Check) {
+				want = append(want, f.Check)
+			}
+		}
+		for _, g := range newHTMLPage(r, nil).Findings {
+			got = append(got, g.Check.ID)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
 	}
 }
 

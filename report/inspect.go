@@ -17,17 +17,26 @@ import (
 // default first.
 func InspectionFormats() []string { return []string{"text", "json"} }
 
-// WriteInspection writes what a file or endpoint shows, as one readable block for
-// each item ("text") or as one document of schema [audit.InspectionSchema]
-// ("json"). It fails for another format, and where w does.
-func WriteInspection(w io.Writer, format string, i *audit.Inspection, o Options) error {
+// WriteInspections writes what files or endpoints show, as one readable block for
+// each item ("text"), or as a document of schema [audit.InspectionSchema] ("json"). Of
+// several, each stands under its name, or is one of a list. It fails for another format, and
+// where w does.
+func WriteInspections(w io.Writer, format string, all []*audit.Inspection, o Options) error {
 	switch format {
 	case "text":
 		b := bufio.NewWriter(w)
-		writeInspection(b, i, o)
+		for n, i := range all {
+			if len(all) > 1 {
+				fmt.Fprintf(b, "%s==> %s <==\n\n", strings.Repeat("\n", min(n, 1)), printable(i.Source))
+			}
+			writeInspection(b, i, o)
+		}
 		return b.Flush()
 	case "json":
-		return writeJSONValue(w, i)
+		if len(all) == 1 {
+			return writeJSONValue(w, all[0])
+		}
+		return writeJSONValue(w, all)
 	}
 	return fmt.Errorf("%s; formats are %s", parsers.Unknown("format", format, InspectionFormats()), strings.Join(InspectionFormats(), ", "))
 }

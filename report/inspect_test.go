@@ -35,7 +35,7 @@ func inspection() *audit.Inspection {
 }
 
 // A name that a terminal would obey is escaped, and every part has its line.
-func TestWriteInspection(t *testing.T) {
+func TestWriteInspections(t *testing.T) {
 	want := `endpoint h:1
   protocol   TLS 1.3
   cipher     C
@@ -81,13 +81,13 @@ problem  x:9: no END line
 `
 	i := inspection()
 	var b strings.Builder
-	if err := report.WriteInspection(&b, "text", i, report.Options{}); err != nil {
+	if err := report.WriteInspections(&b, "text", []*audit.Inspection{i}, report.Options{}); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(want, b.String()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if err := report.WriteInspection(&b, "yaml", i, report.Options{}); err == nil || err.Error() != `unknown format "yaml"; formats are text, json` {
+	if err := report.WriteInspections(&b, "yaml", []*audit.Inspection{i}, report.Options{}); err == nil || err.Error() != `unknown format "yaml"; formats are text, json` {
 		t.Errorf("an unknown format: %v", err)
 	}
 }
@@ -99,7 +99,7 @@ func TestInspectionFormats(t *testing.T) {
 		for _, i := range []*audit.Inspection{inspection(), {}} {
 			write := func(o report.Options) string {
 				var b strings.Builder
-				if err := report.WriteInspection(&b, format, i, o); err != nil {
+				if err := report.WriteInspections(&b, format, []*audit.Inspection{i}, o); err != nil {
 					t.Fatalf("%s: %v", format, err)
 				}
 				return b.String()
@@ -112,7 +112,7 @@ func TestInspectionFormats(t *testing.T) {
 			if diff := cmp.Diff(out, plain); diff != "" {
 				t.Errorf("%s (-plain +coloured):\n%s", format, diff)
 			}
-			if err := report.WriteInspection(full{}, format, i, report.Options{}); !errors.Is(err, io.ErrShortWrite) {
+			if err := report.WriteInspections(full{}, format, []*audit.Inspection{i}, report.Options{}); !errors.Is(err, io.ErrShortWrite) {
 				t.Errorf("%s: %v", format, err)
 			}
 		}

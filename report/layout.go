@@ -133,8 +133,8 @@ func tableLayouts(r audit.Result) iter.Seq[layout] {
 				return
 			}
 		}
-		for _, cut := range []func(string) cell{split, chopped} {
-			last := gridOn(countedNodes, shortColumns(short, narrowColumns, cut))
+		for _, cut := range narrowCuts {
+			last := gridOn(countedNodes, shortColumns(short, narrowColumns(cut.component), cut.path))
 			last.hint = short.hint + leftOut
 			if !yield(layout{grid: last, tall: true}) {
 				return
@@ -182,11 +182,23 @@ var leavingColumns = []string{"ALT NAMES", "ISSUER", "ORGANIZATION", "CN", "TYPE
 const leftOut = "More: -o wide."
 
 // narrowColumns are those that are left in the end.
-var narrowColumns = []column[subject]{
-	{"COMPONENT", func(c subject) cell { return names(c.Component) }},
-	{pathTitle, place},
-	{endTitle, func(c subject) cell { return rowEnd(c, minute) }},
-	{statusTitle, func(c subject) cell { return names(c.Status[strings.LastIndexByte(c.Status, '/')+1:]) }},
+func narrowColumns(component func(string) cell) []column[subject] {
+	return []column[subject]{
+		{componentTitle, func(c subject) cell { return component(c.Component) }},
+		{pathTitle, place},
+		{endTitle, func(c subject) cell { return rowEnd(c, minute) }},
+		{statusTitle, func(c subject) cell { return names(c.Status[strings.LastIndexByte(c.Status, '/')+1:]) }},
+	}
+}
+
+// narrowCuts say where the cells of narrow columns may be wrapped, that which hurts least
+// first: a path is there to be copied, and its lines are more than those of the few components
+// with long names.
+var narrowCuts = []struct{ component, path func(string) cell }{
+	{component, split},
+	{componentParts, split},
+	{component, chopped},
+	{componentParts, chopped},
 }
 
 // shortColumns are columns with short paths and dates; cut says where a path may be

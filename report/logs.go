@@ -16,9 +16,9 @@ import (
 // LogsFormats returns the formats of certaudit logs, the default first.
 func LogsFormats() []FormatOf[audit.Logs] {
 	return []FormatOf[audit.Logs]{
-		{"text", "what failed, the worst first, with its cause and what to do", writeLogs},
-		{"json", "everything, schema " + audit.LogsSchema, func(w io.Writer, l audit.Logs, _ Options) error { return writeJSONValue(w, l) }},
-		{"markdown", "what failed as a table, for a CI job summary or an issue", writeLogsMarkdown},
+		{Name: "text", Summary: "what failed, the worst first, with its cause and what to do", Write: writeLogs},
+		{Name: "json", Summary: "everything, schema " + audit.LogsSchema, Write: func(w io.Writer, l audit.Logs, _ Options) error { return writeJSONValue(w, l) }},
+		{Name: "markdown", Summary: "what failed as a table, for a CI job summary or an issue", Write: writeLogsMarkdown},
 	}
 }
 

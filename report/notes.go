@@ -346,6 +346,7 @@ type omission struct {
 func omissions(r audit.Result) []omission {
 	type cause struct{ reason, check string }
 	var onNodes groups[cause]
+	nodes := newFleet(r)
 	said := map[string]string{}
 	for _, o := range r.Outcomes {
 		if !isPartial(o) {
@@ -354,7 +355,7 @@ func omissions(r audit.Result) []omission {
 		reason := unjudged(o)
 		if severalNodes(r) {
 			// Of one node the reason stays as it is.
-			shared := nodeless(reason, o.Node)
+			shared := nodes.general(reason, o.Node)
 			if known, ok := said[shared]; ok && known != reason {
 				said[shared] = shared
 			} else {
@@ -506,21 +507,19 @@ const maxName = 256
 // worst names the most urgent of the findings that count, at warning or above; "" for
 // none.
 func worst(r audit.Result, shown func(string) string) string {
-	for _, f := range urgent(r) {
-		if !f.Counts() || f.Severity.Rank() <= audit.Info.Rank() {
-			continue
-		}
-		text := "; worst " + shown(f.Check)
-		if f.Path != "" {
-			name, _ := clip(path.Base(f.Path), maxName)
-			text += " of " + shown(name)
-		}
-		if severalNodes(r) && f.Node != "" {
-			text += " on " + shown(f.Node)
-		}
-		return text
+	f, ok := mostUrgent(r)
+	if !ok || !f.Counts() || f.Severity.Rank() <= audit.Info.Rank() {
+		return ""
 	}
-	return ""
+	text := "; worst " + shown(f.Check)
+	if f.Path != "" {
+		name, _ := clip(path.Base(f.Path), maxName)
+		text += " of " + shown(name)
+	}
+	if severalNodes(r) && f.Node != "" {
+		text += " on " + shown(f.Node)
+	}
+	return text
 }
 
 // counted are the counts of a summary that are not 0.

@@ -12,10 +12,10 @@ import (
 // PlanFormats returns the formats of certaudit plan, the default first.
 func PlanFormats() []Format {
 	return []Format{
-		{"text", "the steps with their commands, for reading", writePlanText},
-		{"sh", "the steps as a script", writePlanScript},
-		{"json", "the steps as JSON", writePlanJSON},
-		{"markdown", "the steps as a list to tick off", writePlanMarkdown},
+		{Name: "text", Summary: "the steps with their commands, for reading", Write: writePlanText},
+		{Name: "sh", Summary: "the steps as a script", Write: writePlanScript},
+		{Name: "json", Summary: "the steps as JSON", Write: writePlanJSON},
+		{Name: "markdown", Summary: "the steps as a list to tick off", Write: writePlanMarkdown},
 	}
 }
 

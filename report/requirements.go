@@ -13,16 +13,16 @@ import (
 // first.
 func RequirementFormats() []FormatOf[[]audit.Requirement] {
 	return []FormatOf[[]audit.Requirement]{
-		{"table", "a row for each fact", func(w io.Writer, rows []audit.Requirement, o Options) error {
+		{Name: "table", Summary: "a row for each fact", Write: func(w io.Writer, rows []audit.Requirement, o Options) error {
 			return writeSections(w, o, section(requirementColumns, rows, ""))
 		}},
-		{"json", "the rows as JSON", func(w io.Writer, rows []audit.Requirement, _ Options) error {
+		{Name: "json", Summary: "the rows as JSON", Write: func(w io.Writer, rows []audit.Requirement, _ Options) error {
 			return writeJSONValue(w, append([]audit.Requirement{}, rows...))
 		}},
-		{"csv", "the rows for a spreadsheet", func(w io.Writer, rows []audit.Requirement, _ Options) error {
+		{Name: "csv", Summary: "the rows for a spreadsheet", Write: func(w io.Writer, rows []audit.Requirement, _ Options) error {
 			return writeRows(w, csvOf(requirementColumns), rows)
 		}},
-		{"markdown", "the rows as a table in Markdown", func(w io.Writer, rows []audit.Requirement, _ Options) error {
+		{Name: "markdown", Summary: "the rows as a table in Markdown", Write: func(w io.Writer, rows []audit.Requirement, _ Options) error {
 			_, err := io.WriteString(w, newGrid(columnsOf(requirementColumns), rows).markdown())
 			return err
 		}},
@@ -33,12 +33,12 @@ func RequirementFormats() []FormatOf[[]audit.Requirement] {
 // first.
 func DocumentedFormats() []FormatOf[audit.Documented] {
 	return []FormatOf[audit.Documented]{
-		{"table", "the two tables", func(w io.Writer, d audit.Documented, o Options) error {
+		{Name: "table", Summary: "the two tables", Write: func(w io.Writer, d audit.Documented, o Options) error {
 			return writeSections(w, o, section(documentedColumns, d.Certificates, certificatesTitle), section(pathColumns, d.Paths, pathsTitle))
 		}},
-		{"json", "the two tables as JSON", func(w io.Writer, d audit.Documented, _ Options) error { return writeJSONValue(w, d) }},
-		{"csv", "the two tables for a spreadsheet, an empty line between them", writeDocumentedCSV},
-		{"markdown", "the two tables in Markdown", writeDocumentedMarkdown},
+		{Name: "json", Summary: "the two tables as JSON", Write: func(w io.Writer, d audit.Documented, _ Options) error { return writeJSONValue(w, d) }},
+		{Name: "csv", Summary: "the two tables for a spreadsheet, an empty line between them", Write: writeDocumentedCSV},
+		{Name: "markdown", Summary: "the two tables in Markdown", Write: writeDocumentedMarkdown},
 	}
 }
 

@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"net"
 	"regexp"
 	"slices"
 	"strings"
@@ -18,6 +19,12 @@ const nodeWord = "{node}"
 // longer word stays: "cp-1" is not in "cp-10".
 func nodeless(s, node string) string {
 	name, _, _ := strings.Cut(node, " ") // a second node of one name has something behind it
+	return replaceName(s, name, nodeWord)
+}
+
+// replaceName is s with a name or an address replaced, but where it is part of a longer
+// one. "" is in no text.
+func replaceName(s, name, by string) string {
 	if name == "" || !strings.Contains(s, name) {
 		return s
 	}
@@ -32,7 +39,7 @@ func nodeless(s, node string) string {
 		if i > 0 && isWord(s[i-1]) || end < len(s) && isWord(s[end]) {
 			b.WriteString(s[:end])
 		} else {
-			b.WriteString(s[:i] + nodeWord)
+			b.WriteString(s[:i] + by)
 		}
 		s = s[end:]
 	}
@@ -67,14 +74,48 @@ type fleet struct {
 	total    int
 	clusters int
 	cluster  map[string]string
+	// hosts are the names and addresses of each node, as of [audit.Node].
+	hosts map[string][]string
 }
 
 func newFleet(r audit.Result) fleet {
-	f := fleet{several: severalNodes(r), total: len(r.Nodes), clusters: len(r.Clusters), cluster: map[string]string{}}
+	f := fleet{several: severalNodes(r), total: len(r.Nodes), clusters: len(r.Clusters), cluster: map[string]string{}, hosts: map[string][]string{}}
 	for _, n := range r.Nodes {
-		f.cluster[n.Name] = n.Cluster
+		f.cluster[n.Name], f.hosts[n.Name] = n.Cluster, n.Hosts
 	}
 	return f
+}
+
+// addressWord stands for the address of each of several nodes.
+const addressWord = "{address}"
+
+// general is s with the names and addresses of a node replaced by [nodeWord] and
+// [addressWord], so that texts of several nodes that differ in these alone become equal.
+func (f fleet) general(s, node string) string {
+	s = nodeless(s, node)
+	for _, host := range f.hosts[node] {
+		if net.ParseIP(host) != nil {
+			s = replaceName(s, host, addressWord)
+		} else {
+			s = replaceName(s, host, nodeWord)
+		}
+	}
+	return s
+}
+
+// example says which address of a node a general text leaves out, " ({address} is
+// 192.0.2.11 on cp-1)"; "" where it leaves out none.
+func (f fleet) example(s, node string) string {
+	var left []string
+	for _, host := range f.hosts[node] {
+		if net.ParseIP(host) != nil && replaceName(s, host, addressWord) != s {
+			left = append(left, host)
+		}
+	}
+	if left == nil {
+		return ""
+	}
+	return fmt.Sprintf(" (%s is %s on %s)", addressWord, strings.Join(left, ", "), node)
 }
 
 // nodes lists names, up to maxNodes of them; of more it says how many there are, and
@@ -246,27 +287,54 @@ type sharedFinding struct {
 	nodes []string
 	// members are the indexes of all in the result.
 	members []int
+	// general says that the messages of several are without the addresses of the nodes.
+	general bool
 	// apart says that the dates in the messages differ.
 	apart bool
 	// ownRemedy says that the remedy is that of the first node alone.
 	ownRemedy bool
 }
 
+// findingKey is what findings of several nodes have in common that are shown as one.
+type findingKey struct {
+	cluster, check, component, path, field, message, ignored, explains, breaks, reference string
+	severity                                                                              audit.Severity
+	// general says that the message is without the addresses of the node.
+	general bool
+}
+
+// findingKeys are those of the findings of a result. The addresses of a node stay in a
+// message that another node says as well.
+func findingKeys(r audit.Result, f fleet) []findingKey {
+	undated := memo(func(s string) string { return datesIn.ReplaceAllString(s, "…") })
+	keys, said := make([]findingKey, len(r.Findings)), map[findingKey]int{}
+	for i, one := range r.Findings {
+		keys[i] = findingKey{f.cluster[one.Node], one.Check, one.Component, nodeless(one.Path, one.Node), one.Field, undated(nodeless(one.Message, one.Node)), ignoredFor(one),
+			consequences(one), strings.Join(allNodeless(one.Breaks, one.Node), "\x00"), one.Reference, one.Severity, false}
+		said[keys[i]]++
+	}
+	for i, one := range r.Findings {
+		if said[keys[i]] == 1 {
+			keys[i].message, keys[i].general = undated(f.general(one.Message, one.Node)), true
+		}
+	}
+	return keys
+}
+
 // shareFindings puts the most urgent first, and makes one of those that say the same but for
-// the name of the node and dates.
+// the names and addresses of the node and dates.
 func shareFindings(r audit.Result) []sharedFinding {
 	f := newFleet(r)
-	type key struct {
-		cluster, check, component, path, field, message, ignored, explains, breaks, reference string
-		severity                                                                              audit.Severity
+	var keys []findingKey
+	if f.several {
+		keys = findingKeys(r, f)
 	}
-	index := map[key]int{}
+	index := map[findingKey]int{}
 	type member struct {
 		at   int
 		node string
 	}
 	has := map[member]bool{}
-	undated := memo(func(s string) string { return datesIn.ReplaceAllString(s, "…") })
 	var out []sharedFinding
 	for _, i := range byUrgency(r) {
 		one := r.Findings[i]
@@ -274,13 +342,11 @@ func shareFindings(r audit.Result) []sharedFinding {
 			out = append(out, sharedFinding{Finding: one, nodes: nonEmpty(one.Node), members: []int{i}})
 			continue
 		}
-		k := key{f.cluster[one.Node], one.Check, one.Component, nodeless(one.Path, one.Node), one.Field, undated(nodeless(one.Message, one.Node)), ignoredFor(one),
-			consequences(one), strings.Join(allNodeless(one.Breaks, one.Node), "\x00"), one.Reference, one.Severity}
-		at, ok := index[k]
+		at, ok := index[keys[i]]
 		if !ok || has[member{at, one.Node}] {
-			index[k] = len(out)
+			index[keys[i]] = len(out)
 			has[member{len(out), one.Node}] = true
-			out = append(out, sharedFinding{Finding: one, nodes: []string{one.Node}, members: []int{i}})
+			out = append(out, sharedFinding{Finding: one, nodes: []string{one.Node}, members: []int{i}, general: keys[i].general})
 			continue
 		}
 		g := &out[at]
@@ -288,19 +354,22 @@ func shareFindings(r audit.Result) []sharedFinding {
 		g.nodes, g.members = append(g.nodes, one.Node), append(g.members, i)
 	}
 	for i := range out {
-		out[i].join(r.Findings)
+		out[i].join(r.Findings, f)
 	}
 	return out
 }
 
 // join words a finding of several nodes so that it holds for all.
-func (g *sharedFinding) join(findings []audit.Finding) {
-	first := findings[g.members[0]]
+func (g *sharedFinding) join(findings []audit.Finding, all fleet) {
+	first, words := findings[g.members[0]], nodeless
+	if g.general {
+		words = all.general
+	}
 	for _, i := range g.members[1:] {
 		f := findings[i]
 		if f.Message != first.Message {
-			g.Message = nodeless(first.Message, first.Node)
-			g.apart = g.apart || nodeless(f.Message, f.Node) != g.Message
+			g.Message = words(first.Message, first.Node)
+			g.apart = g.apart || words(f.Message, f.Node) != g.Message
 		}
 		if f.Path != first.Path {
 			g.Path = nodeless(first.Path, first.Node)
@@ -311,6 +380,9 @@ func (g *sharedFinding) join(findings []audit.Finding) {
 		g.ownRemedy = g.ownRemedy || f.Remedy != first.Remedy
 	}
 	g.sort(findings)
+	if g.general && g.Message != first.Message {
+		g.Message += all.example(first.Message, first.Node)
+	}
 	if g.apart {
 		g.Message += " (so on " + first.Node + "; the dates of the others differ)"
 	}
@@ -370,7 +442,7 @@ func newPlanIndex(r audit.Result) *planIndex {
 			nodes = append(nodes, s.Node)
 		}
 		stepsOf[s.Node] = append(stepsOf[s.Node], i)
-		if s.Phase == audit.PhasePlace || s.Phase == audit.PhaseFollow || s.Phase == audit.PhaseAsk {
+		if s.Fixes() {
 			for _, label := range distinct(slices.Clone(s.Findings)) {
 				k := [2]string{s.Node, label}
 				p.fixes[k] = append(p.fixes[k], i)

@@ -188,6 +188,39 @@ func TestShareFindings(t *testing.T) {
 	}
 }
 
+// What differs by the nodes' own names and addresses is said once, with those of one node.
+func TestShareFindingsOfAddresses(t *testing.T) {
+	r := threeNodes()
+	hosts := [][]string{{"cp-1", "ip-192-0-2-1", "192.0.2.1", "2001:db8::1"}, {"cp-2", "ip-192-0-2-2", "192.0.2.2", "2001:db8::2"}, {"192.0.2.3"}}
+	for i, f := range []audit.Finding{
+		{Check: "a", Message: "lacks 192.0.2.1 and 2001:db8::1; https://192.0.2.1:6443 is dialled"}, {Check: "a", Message: "lacks 192.0.2.2 and 2001:db8::2; https://192.0.2.2:6443 is dialled"},
+		{Check: "b", Message: "lacks 192.0.2.11"}, {Check: "b", Message: "lacks 192.0.2.22"},
+		{Check: "c", Message: "is ip-192-0-2-1"}, {Check: "c", Message: "is ip-192-0-2-2"},
+		{Check: "d", Message: "has 192.0.2.1"}, {Check: "d", Message: "has 192.0.2.1"},
+		{Check: "e", Message: "192.0.2.1 ended on 2026-11-20"}, {Check: "e", Message: "192.0.2.2 ended on 2026-11-21"},
+	} {
+		f.Node, f.Severity = []string{"cp-1", "cp-2"}[i%2], audit.Warning
+		r.Findings = append(r.Findings, f)
+	}
+	for i := range r.Nodes {
+		r.Nodes[i].Hosts = hosts[i]
+	}
+	got := []string{}
+	for _, g := range shareFindings(r) {
+		got = append(got, strings.Join(g.nodes, " ")+" "+g.Check+" "+g.Message)
+	}
+	want := []string{
+		"cp-1 cp-2 a lacks {address} and {address}; https://{address}:6443 is dialled ({address} is 192.0.2.1, 2001:db8::1 on cp-1)",
+		"cp-1 b lacks 192.0.2.11", "cp-2 b lacks 192.0.2.22",
+		"cp-1 cp-2 c is {node}",
+		"cp-1 cp-2 d has 192.0.2.1",
+		"cp-1 cp-2 e {address} ended on 2026-11-20 ({address} is 192.0.2.1 on cp-1) (so on cp-1; the dates of the others differ)",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 // The plan of nodes that have the same steps is shown once, and a finding names the
 // steps that are shown.
 func TestSharePlans(t *testing.T) {

@@ -91,10 +91,12 @@ func narrowNodeColumn(f fleet) column[subject] {
 	}}
 }
 
+var componentColumn = column[subject]{componentTitle, func(c subject) cell { return component(c.Component) }}
+
 // tableColumns are those of the kubeadm certificate health-check sheet, then
 // the verdict.
 var tableColumns = []column[subject]{
-	{"COMPONENT", func(c subject) cell { return names(c.Component) }},
+	componentColumn,
 	{"TYPE", func(c subject) cell { return pieces(c.Type) }},
 	{pathTitle, place},
 	{"CN", func(c subject) cell { return names(c.CommonName) }},
@@ -117,9 +119,10 @@ var wideColumns = []column[subject]{
 
 // The titles of columns that are shown in more than one way.
 const (
-	pathTitle   = "CERTIFICATE PATH"
-	endTitle    = "EXPIRATION"
-	statusTitle = "STATUS"
+	componentTitle = "COMPONENT"
+	pathTitle      = "CERTIFICATE PATH"
+	endTitle       = "EXPIRATION"
+	statusTitle    = "STATUS"
 )
 
 // writeTable writes the certificates, or the requests that were audited, as a
@@ -245,11 +248,38 @@ func names(s string) cell {
 	return out
 }
 
-// hostNames are names of nodes, which may be wrapped behind every dot and hyphen: there
-// is no end to the names that clouds give.
+// maxUnbroken is how wide a name of a component or a node is at most that is never wrapped.
+const maxUnbroken = len("kube-apiserver")
+
+// component is the name of a component, which is wrapped once at most, behind its last
+// hyphen: a reader looks for it. One that is too wide even so is wrapped as any name.
+func component(s string) cell {
+	shown := brief(s)
+	last := strings.LastIndexByte(shown, '-') + 1
+	if head, tail := shown[:last], shown[last:]; textWidth(shown) > maxUnbroken && max(textWidth(head), textWidth(tail)) <= maxPiece {
+		return nonEmpty(head, tail)
+	}
+	return componentParts(s)
+}
+
+// componentParts is the name of a component, which is wrapped behind each of its hyphens
+// where it is wide.
+func componentParts(s string) cell {
+	if textWidth(brief(s)) <= maxUnbroken {
+		return whole(s)
+	}
+	return names(s)
+}
+
+// hostNames are names of nodes; wide ones may be wrapped behind every dot and hyphen, for
+// there is no end to the names that clouds give.
 func hostNames(s string) cell {
 	var out cell
 	for _, piece := range pieces(s) {
+		if textWidth(piece) <= maxUnbroken {
+			out = append(out, piece)
+			continue
+		}
 		for _, part := range strings.SplitAfter(piece, ".") {
 			out = append(out, nonEmpty(strings.SplitAfter(part, "-")...)...)
 		}

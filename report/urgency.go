@@ -12,21 +12,37 @@ import (
 // count, the worst, those that break most connections, those whose certificate ends first;
 // otherwise in their order.
 func byUrgency(r audit.Result) []int {
-	order, ends := make([]int, len(r.Findings)), make([]time.Time, len(r.Findings))
+	order, compare := urgencies(r)
+	slices.SortStableFunc(order, compare)
+	return order
+}
+
+// mostUrgent is the first of [byUrgency]; ok is false where there are no findings.
+func mostUrgent(r audit.Result) (f audit.Finding, ok bool) {
+	if len(r.Findings) == 0 {
+		return f, false
+	}
+	order, compare := urgencies(r)
+	return r.Findings[slices.MinFunc(order, compare)], true
+}
+
+// urgencies are the indexes of the findings of a result, and what compares the findings of
+// two of them.
+func urgencies(r audit.Result) (indexes []int, compare func(a, b int) int) {
+	indexes, ends := make([]int, len(r.Findings)), make([]time.Time, len(r.Findings))
 	for i, f := range r.Findings {
-		order[i] = i
+		indexes[i] = i
 		for _, row := range f.Rows {
 			if end := r.Certificates[row].NotAfter; !end.IsZero() && (ends[i].IsZero() || end.Before(ends[i])) {
 				ends[i] = end
 			}
 		}
 	}
-	slices.SortStableFunc(order, func(a, b int) int {
+	return indexes, func(a, b int) int {
 		x, y := r.Findings[a], r.Findings[b]
 		return cmp.Or(-compareBool(x.Counts(), y.Counts()), cmp.Compare(y.Severity.Rank(), x.Severity.Rank()),
 			cmp.Compare(len(y.Breaks), len(x.Breaks)), compareBool(ends[a].IsZero(), ends[b].IsZero()), ends[a].Compare(ends[b]))
-	})
-	return order
+	}
 }
 
 // compareBool puts false before true.

@@ -77,6 +77,24 @@ func TestLeavingColumns(t *testing.T) {
 	}
 }
 
+// Where names of components may be wrapped: not at all where they are short, once where that
+// is enough.
+func TestComponentCell(t *testing.T) {
+	for name, want := range map[string]cell{
+		"":                                     nil,
+		"etcd":                                 {"etcd"},
+		"kube-apiserver":                       {"kube-apiserver"},
+		"kube-controller-manager":              {"kube-controller-", "manager"},
+		"cert-manager-webhook-of-another-team": {"cert-", "manager-", "webhook-", "of-", "another-", "team"},
+		"componentwithoutanyhyphen":            {"componentwithoutanyhyphen"},
+		"componentofmanynames":                 {"componentofmanynames"},
+	} {
+		if diff := cmp.Diff(want, component(name)); diff != "" {
+			t.Errorf("%q (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
 // What stands for a folder is said, and no path becomes another.
 func TestShorten(t *testing.T) {
 	for _, tt := range []struct {

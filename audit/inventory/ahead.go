@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"crypto/x509"
+	"crypto/x509/pkix"
 	"runtime"
 	"slices"
 	"sync"
@@ -64,14 +65,18 @@ func (a *ahead) addAll() {
 }
 
 // pool holds the certificates that were decoded, by their SHA-256, so that equal ones are
-// one in memory. It may be used by several goroutines.
+// one in memory, and so are the names of equal issuers. It may be used by several
+// goroutines.
 type pool struct {
-	mu    sync.Mutex
-	certs map[string]*x509.Certificate
-	texts texts
+	mu      sync.Mutex
+	certs   map[string]*x509.Certificate
+	issuers map[string]pkix.Name // by their DER
+	texts   texts
 }
 
-func newPool() *pool { return &pool{certs: map[string]*x509.Certificate{}, texts: texts{}} }
+func newPool() *pool {
+	return &pool{certs: map[string]*x509.Certificate{}, issuers: map[string]pkix.Name{}, texts: texts{}}
+}
 
 // known returns the certificate of a SHA-256, or nil.
 func (p *pool) known(sum string) *x509.Certificate {
@@ -86,6 +91,11 @@ func (p *pool) shared(sum string, c *x509.Certificate) *x509.Certificate {
 	defer p.mu.Unlock()
 	if first := p.certs[sum]; first != nil {
 		return first
+	}
+	if issuer, known := p.issuers[string(c.RawIssuer)]; known {
+		c.Issuer = issuer
+	} else {
+		p.issuers[string(c.RawIssuer)] = c.Issuer
 	}
 	p.certs[sum] = c
 	return c

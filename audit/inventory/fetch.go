@@ -3,6 +3,7 @@ package inventory
 import (
 	"path"
 	"runtime"
+	"sync"
 	"sync/atomic"
 
 	"certaudit/parsers"
@@ -15,18 +16,23 @@ const (
 	maxFetched = 128 << 10
 )
 
-// fetched is a file that was read, and decoded if it is PEM, before its turn. Once done is
-// closed it is there, or what fetching it panicked with.
+// fetched is a file that was read, and decoded if it is PEM, before its turn. Once done it
+// is there, or what fetching it panicked with.
 type fetched struct {
-	done chan struct{}
+	done sync.WaitGroup
 	// ok: it is a plain file that could be read; any other is looked at in its turn.
 	ok       bool
-	seen     mark
 	file     File
-	opened   mark
+	seen     mark
 	data     []byte
 	parts    []parsers.Found
 	panicked any
+}
+
+// batch are files of a folder that are read before their turn.
+type batch struct {
+	files []fetched
+	room  [fetchAtOnce]fetched
 }
 
 // mayFetch reports whether files are read before their turn: not those of an archive, which
@@ -36,90 +42,87 @@ func (s *scanner) mayFetch() bool {
 	return s.fetches && host && s.root.cache == nil
 }
 
-// fetch begins to read some files of a folder, on all processors. Where that cannot be done,
-// there is none for a name, which is looked at in its turn.
-func (s *scanner) fetch(dir string, names []string) []*fetched {
-	all := make([]*fetched, len(names))
-	if !s.mayFetch() || len(names) == 0 {
-		return all
+// fetch begins to read the first of the names in a folder, on all processors, and returns the
+// rest of the names. What cannot be read so is looked at in its turn.
+func (s *scanner) fetch(b *batch, dir string, names []string) (rest []string) {
+	n := min(len(names), fetchAtOnce)
+	b.files = b.room[:n]
+	for i, name := range names[:n] {
+		f := &b.files[i]
+		f.file, f.ok, f.parts, f.panicked = File{Path: path.Join(dir, name)}, false, nil, nil
+	}
+	if n == 0 || !s.mayFetch() {
+		return names[n:]
 	}
 	in, err := s.root.folderAt(dir)
 	if err != nil {
-		return all
+		return names[n:]
 	}
-	for i, n := range names {
-		if !s.sets || !mayHoldNodes(n, false) {
-			all[i] = &fetched{done: make(chan struct{})}
-		}
+	for i := range b.files {
+		b.files[i].done.Add(1)
 	}
 	var next, left atomic.Int64
-	workers := min(len(names), runtime.GOMAXPROCS(0))
+	workers := min(n, runtime.GOMAXPROCS(0))
 	left.Store(int64(workers))
 	for range workers {
 		go func() {
-			for i := int(next.Add(1)) - 1; i < len(all); i = int(next.Add(1)) - 1 {
-				if all[i] != nil {
-					s.fetchOne(all[i], in, path.Join(dir, names[i]))
-				}
+			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
+				s.fetchOne(&b.room[i], in)
 			}
 			if left.Add(-1) == 0 {
 				in.fs.Close()
 			}
 		}()
 	}
-	return all
+	return names[n:]
 }
 
 // fetchOne reads a file of an open folder. It shares nothing with others but the count of
 // bytes.
-func (s *scanner) fetchOne(f *fetched, in *folder, name string) {
-	defer close(f.done)
+func (s *scanner) fetchOne(f *fetched, in *folder) {
+	defer f.done.Done()
 	defer func() { f.panicked = recover() }() // it is the caller's, who may bear it
-	base := nameIn(name)
-	info, err := in.fs.Lstat(base)
-	if err != nil || !info.Mode().IsRegular() || info.Size() > maxFetched {
+	name, base := f.file.Path, nameIn(f.file.Path)
+	if s.sets && mayHoldNodes(base, false) {
 		return
 	}
-	f.seen = s.root.markOf(info, "")
-	f.file = File{Path: name, Resolved: in.leadTo(name, base)}
+	if info, err := in.fs.Lstat(base); err != nil || !info.Mode().IsRegular() || info.Size() > maxFetched {
+		return
+	}
 	h, err := in.fs.open(base)
 	if err != nil {
 		return
 	}
 	defer h.Close()
-	if info, err = h.Stat(); err != nil || !info.Mode().IsRegular() || info.Size() > maxFetched {
+	info, err := h.Stat()
+	if err != nil || !info.Mode().IsRegular() || info.Size() > maxFetched {
 		return
 	}
 	if s.held.Add(info.Size()) > maxAhead {
 		s.held.Add(-info.Size())
 		return
 	}
-	f.file, f.opened = f.file.described(info), s.root.markOf(info, "")
-	f.file.State = Readable
-	f.data, err = readAll(h, info.Size(), maxFetched)
+	f.data, err = readAll(h, f.data[:0], info.Size(), maxFetched)
 	if err != nil || len(f.data) > maxFetched {
 		s.held.Add(-info.Size())
 		clear(f.data)
 		return
 	}
-	f.ok = true
+	f.ok, f.seen, f.file = true, s.root.markOf(info, ""), f.file.described(info)
+	f.file.State, f.file.Resolved = Readable, in.leadTo(name, base)
 	if isMaterial(name, f.data) && parsers.IsPEM(f.data) {
 		f.parts = parsers.ParseFound(parsers.Origin{Path: s.shown(name)}, f.data, nil)
 	}
 }
 
-// take waits for a file, and returns nil for one that is to be looked at in its turn.
-func (s *scanner) take(f *fetched) *fetched {
-	if f == nil {
-		return nil
-	}
-	<-f.done
+// take waits for a file, and reports whether it was read before its turn.
+func (s *scanner) take(f *fetched) bool {
+	f.done.Wait()
 	if f.panicked != nil {
 		panic(f.panicked)
 	}
-	if !f.ok {
-		return nil
+	if f.ok {
+		s.held.Add(-f.file.Size)
 	}
-	s.held.Add(-f.file.Size)
-	return f
+	return f.ok
 }

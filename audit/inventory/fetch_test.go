@@ -83,8 +83,9 @@ func TestFetch(t *testing.T) {
 // A panic of reading a file before its turn is the caller's.
 func TestFetchPanics(t *testing.T) {
 	s := newScanner(newGatherer(nil), "")
-	f := &fetched{done: make(chan struct{})}
-	go s.fetchOne(f, nil, "/damaged.crt") // no folder is open
+	f := &fetched{file: File{Path: "/damaged.crt"}}
+	f.done.Add(1)
+	go s.fetchOne(f, nil) // no folder is open
 	defer func() {
 		if recover() == nil {
 			t.Error("the caller is given no panic")

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -76,8 +77,12 @@ type scanner struct {
 	nodes []*Inventory
 	// looked are the files that a node named already.
 	looked map[string]bool
-	// named says that somebody named the file that is read.
+	// named says that somebody named the file that is read, and top is the path that was
+	// named last.
 	named bool
+	top   string
+	// telling remembers what tellsModes found.
+	telling map[string]bool
 	// exclude are those of [Clock].
 	exclude []string
 	// sets: snapshots of nodes and archives are read as the nodes and files in them, and
@@ -91,7 +96,7 @@ type scanner struct {
 // newScanner returns a scanner for certificates, keys and objects. Paths below
 // here, unless that is "", are shown relative to it.
 func newScanner(g *gatherer, here string) *scanner {
-	s := &scanner{gatherer: g, here: here, fetches: true}
+	s := &scanner{gatherer: g, here: here, fetches: true, telling: map[string]bool{}}
 	s.each = s.file
 	return s
 }
@@ -101,6 +106,8 @@ func newScanner(g *gatherer, here string) *scanner {
 func (s *scanner) scanNamed(name string, lenient bool) error {
 	defer s.addAll()
 	abs := absolute(s.here, name)
+	s.top = abs
+	clear(s.telling)
 	f, _ := s.root.stat(abs)
 	if f.State == Missing && isPattern(abs) {
 		paths := s.fitting(abs)
@@ -145,7 +152,7 @@ func (s *scanner) fitting(pattern string) []string {
 				}
 				continue
 			}
-			names, err := s.root.list(dir)
+			names, err := s.root.listUpTo(dir, maxScanned)
 			if err != nil {
 				s.lose(dir, KindUnreadable, unlisted(err))
 			}
@@ -238,7 +245,7 @@ func (s *scanner) visit(name string, f File, isDir bool, m mark, named bool) {
 }
 
 func (s *scanner) folder(dir string) {
-	names, err := s.root.list(dir)
+	names, err := s.root.listUpTo(dir, maxScanned)
 	if err != nil {
 		s.lose(dir, KindUnreadable, unlisted(err))
 	}
@@ -250,27 +257,24 @@ func (s *scanner) folder(dir string) {
 		// dots, behind links (kubernetes pkg/volume/util/atomic_writer.go).
 		return n == ".git" || strings.HasPrefix(n, "..") || s.excluded(path.Join(dir, n))
 	})
-	next := s.fetch(dir, names[:min(len(names), fetchAtOnce)])
-	for len(names) > 0 {
-		batch := next
-		rest := names[len(batch):]
-		next = s.fetch(dir, rest[:min(len(rest), fetchAtOnce)])
-		for i, f := range batch {
-			s.scanFetched(path.Join(dir, names[i]), f)
+	now, next := new(batch), new(batch)
+	for rest := s.fetch(now, dir, names); len(now.files) > 0; now, next = next, now {
+		rest = s.fetch(next, dir, rest)
+		for i := range now.files {
+			s.scanFetched(&now.files[i])
 		}
-		names = rest
 	}
 }
 
-// scanFetched is scan for a name in a folder that may have been read before.
-func (s *scanner) scanFetched(name string, f *fetched) {
-	if f = s.take(f); f == nil {
-		s.scan(name, false)
+// scanFetched is scan for what lies in a folder and may have been read before.
+func (s *scanner) scanFetched(f *fetched) {
+	if !s.take(f) {
+		s.scan(f.file.Path, false)
 		return
 	}
-	s.root.note(name, f.seen)
+	s.root.note(f.file.Path, f.seen)
 	s.now = f
-	s.visit(name, f.file, false, f.seen, false)
+	s.visit(f.file.Path, f.file, false, f.seen, false)
 	s.now = nil
 	clear(f.data)
 }
@@ -280,7 +284,6 @@ func (s *scanner) read(name string) (File, []byte) {
 	if s.now == nil {
 		return s.root.read(name)
 	}
-	s.root.note(name, s.now.opened)
 	return s.now.file, s.now.data
 }
 
@@ -299,8 +302,8 @@ func (s *scanner) file(name string, now mark, named bool) {
 	}
 	f, data := s.read(name)
 	f.Path = s.shown(name)
-	if s.here != "" {
-		f.Mode &^= os.ModePerm // a repository does not keep modes
+	if s.here != "" && !s.tellsModes(path.Dir(f.Resolved)) {
+		f.Mode &^= os.ModePerm
 	}
 	known, ofNode := s.inv.Materials[f.Path]
 	switch {
@@ -326,7 +329,7 @@ func (s *scanner) file(name string, now mark, named bool) {
 		s.addAll()
 		s.inv.Files[f.Path] = f
 		s.found(f.Path, data)
-	case f.State == Readable && (IsObject(data) || named && isBareKubeconfig(data)):
+	case f.State == Readable && (isObjects(name, data) || named && isBareKubeconfig(data)):
 		s.addAll()
 		s.inv.Files[f.Path] = f
 		_ = s.objects(f.Path, bytes.NewReader(data)) // memory can always be read
@@ -339,6 +342,25 @@ func (s *scanner) file(name string, now mark, named bool) {
 		s.lose(name, KindUnreadable, f.Reason)
 	}
 	clear(data)
+}
+
+// tellsModes reports whether the modes of files in a folder say who can read them: not in an
+// archive, nor in a work tree of git, which keeps no modes, nor below a folder that others
+// may not enter, of those that were not named.
+func (s *scanner) tellsModes(dir string) bool {
+	tells, known := s.telling[dir]
+	if known {
+		return tells
+	}
+	_, isHost := s.root.fs.(hostVolume)
+	tells = isHost && runtime.GOOS != "windows" && (dir == "/" || s.tellsModes(path.Dir(dir)))
+	if tells {
+		git, _, _ := s.root.look(path.Join(dir, ".git"))
+		f, _, _ := s.root.look(dir)
+		tells = !git.Exists() && (!strings.HasPrefix(dir, strings.TrimSuffix(s.top, "/")+"/") || f.Mode&0o001 != 0)
+	}
+	s.telling[dir] = tells
+	return tells
 }
 
 // objectSuffixes are those of files of objects, which may be of any length.
@@ -397,6 +419,21 @@ func IsObject(data []byte) bool {
 		return false // markup, such as a report's
 	}
 	return bytes.Contains(data, []byte("apiVersion")) && bytes.Contains(data, []byte("kind")) // kubectl puts the kind behind the data
+}
+
+// quotingSuffixes are those of texts that may quote objects and are none: manuals, reports
+// such as those of this program, logs, and source.
+var quotingSuffixes = []string{".md", ".markdown", ".txt", ".rst", ".adoc", ".csv", ".log", ".ics", ".prom", ".go", ".py", ".rb", ".rs", ".js", ".ts", ".java",
+	".sh", ".bash", ".tf", ".tmpl", ".tpl", ".j2", ".patch", ".diff"}
+
+// isObjects is IsObject for a file: one that is called as what may quote objects holds some
+// if all of it is YAML or JSON.
+func isObjects(name string, data []byte) bool {
+	if !IsObject(data) || !slices.Contains(quotingSuffixes, path.Ext(name)) {
+		return IsObject(data)
+	}
+	_, problems := parsers.ParseDocuments(name, data)
+	return len(problems) == 0
 }
 
 // storeIterations is how much work goes into the passwords of key stores in one

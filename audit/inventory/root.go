@@ -10,7 +10,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"sort"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -202,7 +202,7 @@ func (r *root) readUpTo(name string, most int64) (File, []byte) {
 	}
 	var data []byte
 	if info.Size() <= most { // a file of the proc file system has none
-		if data, err = readAll(h, info.Size(), most); err != nil {
+		if data, err = readAll(h, nil, info.Size(), most); err != nil {
 			return f.failed(err), nil
 		}
 	}
@@ -214,10 +214,10 @@ func (r *root) readUpTo(name string, most int64) (File, []byte) {
 	return f, data
 }
 
-// readAll reads a file of about a size, and of one that is too large only so
-// much that it shows.
-func readAll(h io.Reader, size, most int64) ([]byte, error) {
-	b := bytes.NewBuffer(make([]byte, 0, min(max(size, 0), most)+bytes.MinRead))
+// readAll reads a file of about a size, into a buffer where that is large enough, and of
+// one that is too large only so much that it shows.
+func readAll(h io.Reader, buffer []byte, size, most int64) ([]byte, error) {
+	b := bytes.NewBuffer(slices.Grow(buffer, int(min(max(size, 0), most))+bytes.MinRead))
 	_, err := b.ReadFrom(io.LimitReader(h, most+1))
 	return b.Bytes(), err
 }
@@ -414,7 +414,10 @@ func (r *root) small(rel string) string {
 
 // list returns the names in a folder, sorted; none and no error where there is
 // no such folder. A folder with more than maxDirEntries names is an error.
-func (r *root) list(name string) ([]string, error) {
+func (r *root) list(name string) ([]string, error) { return r.listUpTo(name, maxDirEntries) }
+
+// listUpTo is list with a bound of its own.
+func (r *root) listUpTo(name string, most int) ([]string, error) {
 	if f, _ := r.stat(name); f.State == Missing {
 		return nil, nil
 	}
@@ -430,17 +433,17 @@ func (r *root) list(name string) ([]string, error) {
 		return nil, err
 	}
 	defer h.Close()
-	names, err := h.Readdirnames(maxDirEntries + 1)
+	names, err := h.Readdirnames(most + 1)
 	if errors.Is(err, io.EOF) || errors.Is(err, syscall.ENOTDIR) {
 		err = nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	if len(names) > maxDirEntries {
-		return nil, fmt.Errorf("holds more than %d files", maxDirEntries)
+	if len(names) > most {
+		return nil, fmt.Errorf("holds more than %d files", most)
 	}
-	sort.Strings(names)
+	slices.Sort(names)
 	return names, nil
 }
 

@@ -25,9 +25,10 @@ import (
 
 // What a release of the tests is made of.
 const (
-	testRevision = "0123456789abcdef0123456789abcdef01234567"
-	testSeconds  = "1795608000"
-	testURL      = "https://downloads.invalid/v1.2.3"
+	testRevision   = "0123456789abcdef0123456789abcdef01234567"
+	testSeconds    = "1795608000"
+	testURL        = "https://downloads.invalid/v1.2.3"
+	testMaintainer = "Jane Doe <jane@certaudit.invalid>"
 )
 
 // testDate is testSeconds.
@@ -57,7 +58,7 @@ func released(root, version, systems string) (string, error) {
 		return "", err
 	}
 	temporary = append(temporary, dir)
-	return dir, run([]string{"-root", root, "-out", dir, "-version", version, "-revision", testRevision, "-date", testSeconds, "-url", testURL, "-targets", systems}, io.Discard, io.Discard)
+	return dir, run([]string{"-root", root, "-out", dir, "-version", version, "-revision", testRevision, "-date", testSeconds, "-maintainer", testMaintainer, "-url", testURL, "-targets", systems}, io.Discard, io.Discard)
 }
 
 // built is the folder of a release for this system.
@@ -148,7 +149,7 @@ func TestBuildsAreTheSame(t *testing.T) {
 		t.Fatal(err)
 	}
 	tree, there := copied(t), t.TempDir()
-	c := exec.Command("go", "run", "-trimpath", ".", "-out", there, "-version", "1.2.3", "-revision", testRevision, "-date", testSeconds, "-url", testURL, "-targets", systems)
+	c := exec.Command("go", "run", "-trimpath", ".", "-out", there, "-version", "1.2.3", "-revision", testRevision, "-date", testSeconds, "-maintainer", testMaintainer, "-url", testURL, "-targets", systems)
 	c.Dir = filepath.Join(tree, "deploy", "dist")
 	output(t, c)
 	a, b := must(under(here)), must(under(there))
@@ -298,9 +299,12 @@ func TestVersions(t *testing.T) {
 	}
 	says := func(want string) {
 		t.Helper()
-		r, err := newRelease(dir, "", "", "")
+		r, err := newRelease(dir, given{})
 		if err != nil {
 			t.Fatal(err)
+		}
+		if r.maintainer != "a <a@b.invalid>" {
+			t.Errorf("the maintainer is %q", r.maintainer)
 		}
 		if got := strings.ReplaceAll(r.version, r.revision[:7], "HASH"); !strings.HasPrefix(got, want) || !r.date.Equal(testDate) {
 			t.Errorf("version %s of %s, want %s", got, r.date, want)
@@ -317,7 +321,7 @@ func TestVersions(t *testing.T) {
 		}
 	}
 	put("https://a.invalid/b\n")
-	if _, err := newRelease(dir, "", "", ""); err == nil || !strings.Contains(err.Error(), "outside of a repository, give VERSION, REVISION and SOURCE_DATE_EPOCH") {
+	if _, err := newRelease(dir, given{}); err == nil || !strings.Contains(err.Error(), "outside of a repository, give VERSION, REVISION, SOURCE_DATE_EPOCH and MAINTAINER") {
 		t.Errorf("outside of a repository: %v", err)
 	}
 	git("init", "-q")
@@ -331,8 +335,21 @@ func TestVersions(t *testing.T) {
 	git("commit", "-qam", "two")
 	says("1.2.3+1.gHASH")
 	for _, version := range []string{"1.2", "v1.2.3; rm", "1.2.3-a b", "01.2.3"} {
-		if _, err := newRelease(dir, version, testRevision, testSeconds); err == nil {
+		if _, err := newRelease(dir, given{version, testRevision, testSeconds, testMaintainer}); err == nil {
 			t.Errorf("the version %q is taken", version)
+		}
+	}
+}
+
+// The maintainer is who is given, else the author of the commit.
+func TestMaintainer(t *testing.T) {
+	r, err := newRelease("../..", given{"1.2.3", testRevision, testSeconds, testMaintainer})
+	if err != nil || r.maintainer != testMaintainer {
+		t.Errorf("%v, want %s (%v)", r, testMaintainer, err)
+	}
+	for _, who := range []string{"Jane Doe", "<jane@example.org>", "Jane Doe <jane>", "Jane <j@example.org>\nX: y", "Jane <j@example.org> <k@example.org>", "Jane <j @example.org>"} {
+		if _, err := newRelease("../..", given{"1.2.3", testRevision, testSeconds, who}); err == nil {
+			t.Errorf("%q is taken for a maintainer", who)
 		}
 	}
 }

@@ -28,6 +28,7 @@ func run(args []string, stdout, stderr io.Writer) error {
 	version := flags.String("version", "", "release this `version`, as in 1.2.3 (default: that of the commit's tag, else 0.0.0-dev and when and what was committed)")
 	revision := flags.String("revision", "", "say that this is the `commit` (default: that of the folder)")
 	date := flags.String("date", "", "when it was committed, in `seconds` since 1970 (default: as git says)")
+	maintainer := flags.String("maintainer", "", "who answers for the packages, as `Name <address>` (default: the author of the commit)")
 	url := flags.String("url", "", "the `address` of the folder that the files will be downloaded from (default: the repository's releases)")
 	only := flags.String("targets", "", "build for these `systems` alone, as in linux/amd64,darwin/arm64 (default: all)")
 	if err := flags.Parse(args); err != nil {
@@ -40,7 +41,7 @@ func run(args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	r, err := newRelease(*root, *version, *revision, *date)
+	r, err := newRelease(*root, given{*version, *revision, *date, *maintainer})
 	if err != nil {
 		return err
 	}

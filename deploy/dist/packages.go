@@ -83,7 +83,7 @@ func (r *release) pack(f format, p program, t texts, work string) error {
 	}
 	info := &nfpm.Info{
 		Name: name, Arch: p.arch, Platform: "linux", Version: r.version, Section: "admin", Priority: "optional",
-		Maintainer: maintainer, Description: summary + "\n" + description, Homepage: r.repository, License: license,
+		Maintainer: r.maintainer, Description: summary + "\n" + description, Homepage: r.repository, License: license,
 		DisableGlobbing: true, MTime: r.date,
 	}
 	arch := p.arch
@@ -199,7 +199,7 @@ func debianLegal(r *release, t texts) ([]file, error) {
 		return nil, err
 	}
 	entry := fmt.Sprintf("%s (%s) unstable; urgency=medium\n\n  * Release %s; see changelog.gz.\n\n -- %s  %s\n",
-		name, strings.Replace(r.version, "-", "~", 1), r.version, maintainer, r.date.Format("Mon, 02 Jan 2006 15:04:05 -0700"))
+		name, strings.Replace(r.version, "-", "~", 1), r.version, r.maintainer, r.date.Format("Mon, 02 Jan 2006 15:04:05 -0700"))
 	notices, err := compressed(t.notices)
 	if err != nil {
 		return nil, err

@@ -28,9 +28,6 @@ configured with, holds each against the requirements of the node's Kubernetes
 version, and says what is not as it should be and how to fix it. It prints
 reports, is a gate for pipelines, and serves metrics for Prometheus.`
 
-// maintainer is who the packages name; .invalid is no domain (RFC 2606).
-const maintainer = "The certaudit authors <certaudit@certaudit.invalid>"
-
 // license is the SPDX identifier of the program's licence.
 const license = "Apache-2.0"
 
@@ -43,6 +40,8 @@ type release struct {
 	version, revision string
 	// date is when the commit was made, in UTC: the time of everything that has one.
 	date time.Time
+	// maintainer is who answers for the packages, "Name <address>".
+	maintainer string
 	// repository and url are the addresses of the project and of the files of this release.
 	repository, url string
 }
@@ -82,8 +81,11 @@ func targetsNamed(list string) ([]target, error) {
 	return out, nil
 }
 
+// given is what somebody says of a release; "" for what git is asked for.
+type given struct{ version, revision, seconds, maintainer string }
+
 // newRelease asks git for what is not given.
-func newRelease(root, version, revision, seconds string) (*release, error) {
+func newRelease(root string, g given) (*release, error) {
 	root, err := filepath.Abs(root)
 	if err != nil {
 		return nil, err
@@ -92,15 +94,15 @@ func newRelease(root, version, revision, seconds string) (*release, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &release{root: root, repository: strings.TrimSpace(string(address)), revision: revision}
-	if seconds == "" {
-		if seconds, err = r.git("log", "-1", "--format=%ct"); err != nil {
+	r := &release{root: root, repository: strings.TrimSpace(string(address)), revision: g.revision, maintainer: g.maintainer}
+	if g.seconds == "" {
+		if g.seconds, err = r.git("log", "-1", "--format=%ct"); err != nil {
 			return nil, err
 		}
 	}
-	n, err := strconv.ParseInt(seconds, 10, 64)
+	n, err := strconv.ParseInt(g.seconds, 10, 64)
 	if err != nil || n < 0 {
-		return nil, fmt.Errorf("%q is no date in seconds since 1970", seconds)
+		return nil, fmt.Errorf("%q is no date in seconds since 1970", g.seconds)
 	}
 	r.date = time.Unix(n, 0).UTC()
 	if r.revision == "" {
@@ -108,7 +110,15 @@ func newRelease(root, version, revision, seconds string) (*release, error) {
 			return nil, err
 		}
 	}
-	if r.version = strings.TrimPrefix(version, "v"); r.version == "" {
+	if r.maintainer == "" {
+		if r.maintainer, err = r.git("log", "-1", "--format=%an <%ae>"); err != nil {
+			return nil, err
+		}
+	}
+	if !named.MatchString(r.maintainer) {
+		return nil, fmt.Errorf("%q is no maintainer; give MAINTAINER as in 'Jane Doe <jane@example.org>'", r.maintainer)
+	}
+	if r.version = strings.TrimPrefix(g.version, "v"); r.version == "" {
 		r.version = r.described()
 	}
 	if !semantic.MatchString(r.version) {
@@ -120,6 +130,9 @@ func newRelease(root, version, revision, seconds string) (*release, error) {
 // semantic is a version as https://semver.org has it.
 var semantic = regexp.MustCompile(`^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?(\+[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?$`)
 
+// named is a maintainer as packages have one: a name and an address (Debian Policy 5.6.2).
+var named = regexp.MustCompile(`^[^\pC<>]+ <[^\pC\s<>@]+@[^\pC\s<>@]+>$`)
+
 // git returns what git prints of the tree.
 func (r *release) git(args ...string) (string, error) {
 	var stderr bytes.Buffer
@@ -127,7 +140,7 @@ func (r *release) git(args ...string) (string, error) {
 	c.Dir, c.Stderr = r.root, &stderr
 	out, err := c.Output()
 	if err != nil {
-		return "", fmt.Errorf("git %s: %w: %s; outside of a repository, give VERSION, REVISION and SOURCE_DATE_EPOCH", args[0], err, bytes.TrimSpace(stderr.Bytes()))
+		return "", fmt.Errorf("git %s: %w: %s; outside of a repository, give VERSION, REVISION, SOURCE_DATE_EPOCH and MAINTAINER", args[0], err, bytes.TrimSpace(stderr.Bytes()))
 	}
 	return strings.TrimSpace(string(out)), nil
 }

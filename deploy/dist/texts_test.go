@@ -38,7 +38,7 @@ func static(t *testing.T, program string) {
 // testRelease is a release of this tree of which nothing is built.
 func testRelease(t *testing.T) *release {
 	t.Helper()
-	r, err := newRelease("../..", "1.2.3", testRevision, testSeconds)
+	r, err := newRelease("../..", given{"1.2.3", testRevision, testSeconds, testMaintainer})
 	if err != nil {
 		t.Fatal(err)
 	}
