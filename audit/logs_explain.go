@@ -308,8 +308,6 @@ func (t *LogTies) explainUnseen(w told, e *LogEvent, unseen []match, line string
 		why = t.serialWords(w)
 	case len(unseen) > 0 && unseen[0].reason != "":
 		why = unseen[0].reason
-	case len(w.serials) > 0:
-		why = fmt.Sprintf("the certificate with serial number %s is in %s, and no client in view shows it there", w.Serial, joinOr(t.placesOf(w.serials)))
 	case e.Node != "" && e.PeerNode == "":
 		why = "the other end is not in view"
 	case e.Node != "":
