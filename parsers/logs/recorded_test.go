@@ -14,12 +14,12 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
-// TestRecorded holds lines against what they must say. recorded.txt has lines that
-// programs wrote for a fault that was made, without what carried them, and known.txt lines
-// in the wording of their sources. Each has its program, the line, and what it says.
+// TestRecorded holds lines against what they must say. recorded.txt and the files in
+// recorded have lines that programs wrote for a fault that was made, without what carried
+// them, and known.txt lines in the wording of their sources. Each has its program, the line,
+// and what it says.
 func TestRecorded(t *testing.T) {
-	for _, name := range []string{"recorded.txt", "known.txt"} {
-		name = filepath.Join("testdata", name)
+	for _, name := range append(recordedFiles(t), filepath.Join("testdata", "known.txt")) {
 		data, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)
