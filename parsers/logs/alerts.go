@@ -43,10 +43,10 @@ var alerts = []alert{
 	{KindHandshakeEnded, "", "close_notify", "", "Close notify", "0"},
 }
 
-// alertsIn are the alerts in the spelling of one program, behind its gates; one that the
-// program does not spell is left out.
-func alertsIn(spelling func(alert) string, gates ...string) family {
-	f := family{gates: gates}
+// alertsIn are the alerts in the spelling of one writer, behind its gates; one that it
+// does not spell is left out.
+func alertsIn(writer string, spelling func(alert) string, gates ...string) family {
+	f := family{gates: gates, writer: writer}
 	for _, a := range alerts {
 		if text := spelling(a); text != "" {
 			f.phrases = append(f.phrases, phrase{text, a.kind, Refused, a.side, nil})
@@ -57,7 +57,7 @@ func alertsIn(spelling func(alert) string, gates ...string) family {
 
 // goAlerts are Go's. Those without a row are such as for QUIC and for ECH.
 var goAlerts = func() family {
-	f := alertsIn(func(a alert) string { return a.golang }, "remote error: tls: ")
+	f := alertsIn("", func(a alert) string { return a.golang }, "remote error: tls: ")
 	f.phrases = append(f.phrases, phrase{"", KindHandshakeFailure, Refused, "", nil})
 	return f
 }()
@@ -65,8 +65,8 @@ var goAlerts = func() family {
 // openSSLAlerts and openSSLReasons are OpenSSL's (ssl/ssl_err.c) and BoringSSL's: in words,
 // and as the constants that Python, Node and BoringSSL write of them.
 var (
-	openSSLAlerts  = alertsIn(openSSLName, "sslv3 alert ", "tlsv1 alert ", "tlsv13 alert ", "ssl/tls alert ", "tlsv1 ")
-	openSSLReasons = alertsIn(func(a alert) string { return strings.ToUpper(strings.ReplaceAll(openSSLName(a), " ", "_")) },
+	openSSLAlerts  = alertsIn("openssl", openSSLName, "sslv3 alert ", "tlsv1 alert ", "tlsv13 alert ", "ssl/tls alert ", "tlsv1 ")
+	openSSLReasons = alertsIn("openssl", func(a alert) string { return strings.ToUpper(strings.ReplaceAll(openSSLName(a), " ", "_")) },
 		"SSLV3_ALERT_", "TLSV1_ALERT_", "TLSV13_ALERT_", "TLSV1_")
 )
 
@@ -81,7 +81,7 @@ func openSSLName(a alert) string {
 }
 
 // javaAlerts are those of sun.security.ssl (Alert.java); of the last two it says something else.
-var javaAlerts = alertsIn(func(a alert) string {
+var javaAlerts = alertsIn("java", func(a alert) string {
 	if a.kind == KindHandshakeEnded {
 		return ""
 	}
@@ -89,7 +89,7 @@ var javaAlerts = alertsIn(func(a alert) string {
 }, "Received fatal alert: ")
 
 // rustlsAlerts are those of rustls (enums.rs).
-var rustlsAlerts = alertsIn(func(a alert) string {
+var rustlsAlerts = alertsIn("rustls", func(a alert) string {
 	switch a.name {
 	case "unknown_ca":
 		return "UnknownCA"
@@ -106,11 +106,11 @@ var rustlsAlerts = alertsIn(func(a alert) string {
 // gnuTLSAlerts and gnuTLSNames are those of GnuTLS: as wget and gnutls-cli write them, with
 // their numbers, and as git and others that use curl with GnuTLS do.
 var (
-	gnuTLSAlerts = alertsIn(func(a alert) string {
+	gnuTLSAlerts = alertsIn("gnutls", func(a alert) string {
 		if a.number == "" {
 			return ""
 		}
 		return a.number + "]: "
 	}, "received alert [", "Received alert [")
-	gnuTLSNames = alertsIn(func(a alert) string { return a.gnuTLS }, "gnutls_handshake() failed: ")
+	gnuTLSNames = alertsIn("gnutls", func(a alert) string { return a.gnuTLS }, "gnutls_handshake() failed: ")
 )

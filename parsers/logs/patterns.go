@@ -4,7 +4,7 @@ package logs
 // said first, then what the writer found, the more exact before the less.
 var families = []family{
 	goAlerts, openSSLAlerts, openSSLReasons, javaAlerts, rustlsAlerts, gnuTLSAlerts, gnuTLSNames,
-	goX509, macOS, goTLS, verifications, ofNode, ofCurl, ofWget, gnuTLSVerdicts, gnuTLSErrors, ofJava, nodeErrors, rustls, languages, proxies, openSSL, mixups,
+	goX509, macOS, goTLS, verifications, ofNode, ofCurl, ofWget, gnuTLSVerdicts, gnuTLSErrors, ofJava, nodeErrors, rustls, overOpenSSL, ofNginx, ofHAProxy, ofHTTPD, openSSL, mixups,
 	requests, installers, ownFiles, tokens, etcdPeers, interrupted, refusals,
 }
 

@@ -32,6 +32,7 @@ var verified = []phrase{
 // stand between: of curl (lib/vtls/openssl.c), Python (Modules/_ssl.c), Ruby, s_client and
 // s_server (apps/lib/s_cb.c), nginx, Apache httpd (ssl_engine_kernel.c) and stunnel.
 var verifications = family{
+	writer: "openssl",
 	gates: []string{"verify error:num=", "SSL certificate verify error: (", "Verify return code: ", "SSL certificate problem: ", "certificate verify failed: ", "Verification error: ", "depth lookup:",
 		"Certificate Verification: Error (", "CERT: Pre-verification error: "},
 	skip:    "0123456789:() ",
@@ -40,12 +41,15 @@ var verifications = family{
 
 // ofNode are the words before them in what Node and Bun write, which others write before anything.
 var ofNode = family{
+	writer:  "node",
 	gates:   []string{"Error: ", "reason: "},
 	phrases: slices.DeleteFunc(slices.Clone(verified), func(p phrase) bool { return !strings.Contains(p.text, "ertificate") }),
 }
 
-// ofCurl are curl's own words (lib/vtls/openssl.c, hostcheck.c).
+// ofCurl are curl's own words (lib/vtls/openssl.c, hostcheck.c), and at the end those of curl with
+// GnuTLS, as of git (lib/vtls/gtls.c).
 var ofCurl = family{
+	writer: "curl",
 	phrases: []phrase{
 		{"SSL: no alternative certificate subject name matches target ", KindNameMismatch, Refuses, Client, nameAfter("'")},
 		{"does not match target host name ", KindNameMismatch, Refuses, Client, name},
@@ -57,12 +61,15 @@ var ofCurl = family{
 		{"error setting certificate verify locations", KindFileUnreadable, Own, "", nil},
 		{"error setting certificate file", KindFileUnreadable, Own, "", nil},
 		{"error adding trust anchors from file", KindFileUnreadable, Own, "", nil},
+		{"server certificate verification failed", KindBadCertificate, Refuses, Client, nil},
+		{"error reading X.509 key or certificate file", KindMalformed, Own, "", nil},
 	},
 }
 
 // ofWget are wget's (src/openssl.c, src/gnutls.c). With GnuTLS it says of whatever is wrong
 // that it is not trusted, and the reason in the next line.
 var ofWget = family{
+	writer: "wget",
 	phrases: []phrase{
 		{"Unable to locally verify the issuer's authority", KindUnknownAuthority, Refuses, Client, nil},
 		{"Self-signed certificate encountered", KindUnknownAuthority, Refuses, Client, nil},
@@ -83,7 +90,8 @@ var ofWget = family{
 // gnuTLSVerdicts are what apt, gnutls-cli and others write of GnuTLS's verification
 // (lib/cert-session.c); the last is for further reasons.
 var gnuTLSVerdicts = family{
-	gates: []string{"The certificate is NOT trusted. "},
+	writer: "gnutls",
+	gates:  []string{"The certificate is NOT trusted. "},
 	phrases: []phrase{
 		{"The certificate issuer is unknown", KindUnknownAuthority, Refuses, "", nil},
 		{"The certificate chain uses expired certificate", KindExpired, Refuses, "", nil},
@@ -99,7 +107,8 @@ var gnuTLSVerdicts = family{
 // gnuTLSErrors are its errors (lib/errors.c) behind the words of those that pass them on: wget,
 // git, apt, gnutls-cli and gnutls-serv.
 var gnuTLSErrors = family{
-	gates: []string{"GnuTLS: ", "gnutls_handshake() failed: ", "Could not handshake: ", "Error in handshake: ", "*** Fatal error: "},
+	writer: "gnutls",
+	gates:  []string{"GnuTLS: ", "gnutls_handshake() failed: ", "Could not handshake: ", "Error in handshake: ", "*** Fatal error: "},
 	phrases: []phrase{
 		{"An unexpected TLS packet was received", KindTLSToHTTP, Refuses, "", bySide},
 		{"The TLS connection was non-properly terminated", KindHandshakeEnded, Unclear, "", nil},
@@ -112,6 +121,7 @@ var gnuTLSErrors = family{
 // ofJava are those of OpenJDK (sun.security.ssl, sun.security.validator, sun.security.util
 // HostnameChecker, java.security.cert).
 var ofJava = family{
+	writer: "java",
 	phrases: []phrase{
 		{"CertificateExpiredException: NotAfter: ", KindExpired, Refuses, "", bound},
 		{"CertificateNotYetValidException: NotBefore: ", KindNotYetValid, Refuses, "", bound},
@@ -142,6 +152,7 @@ var ofJava = family{
 
 // nodeErrors are Node's and Bun's (lib/tls.js, lib/_tls_wrap.js, src/crypto/crypto_common.cc).
 var nodeErrors = family{
+	writer: "node",
 	phrases: []phrase{
 		{"Hostname/IP does not match certificate's altnames: ", KindNameMismatch, Refuses, Client, altnames},
 		{"CERT_HAS_EXPIRED", KindExpired, Refuses, "", nil},
@@ -158,6 +169,7 @@ var nodeErrors = family{
 
 // rustls are those of rustls (error.rs).
 var rustls = family{
+	writer: "rustls",
 	phrases: []phrase{
 		{"invalid peer certificate: UnknownIssuer", KindUnknownAuthority, Refuses, "", nil},
 		{"invalid peer certificate: BadSignature", KindUnknownAuthority, Refuses, "", nil},
@@ -175,24 +187,22 @@ var rustls = family{
 	},
 }
 
-// languages are what the libraries of Python (urllib3 1), PHP, Perl (IO::Socket::SSL), and
-// socat and git say of names and certificates in words of their own.
-var languages = family{
+// overOpenSSL are what urllib3 (up to 1.26), PHP and socat, which use OpenSSL, say of names in
+// words of their own.
+var overOpenSSL = family{
+	writer: "openssl",
 	phrases: []phrase{
 		{"doesn't match either of '", KindNameMismatch, Refuses, Client, hostname},
 		{"doesn't match '", KindNameMismatch, Refuses, Client, hostname},
 		{"did not match expected name `", KindNameMismatch, Refuses, Client, name},
 		{"did not match expected CN=`", KindNameMismatch, Refuses, Client, name},
 		{"commonName does not match hostname ", KindNameMismatch, Refuses, Client, name},
-		{"server certificate verification failed", KindBadCertificate, Refuses, Client, nil},
-		{"error reading X.509 key or certificate file", KindMalformed, Own, "", nil},
 	},
 }
 
-// proxies are what nginx (ngx_http_request.c, ngx_http_upstream.c, ngx_event_openssl.c),
-// HAProxy (src/ssl_sock.c, src/session.c) and Apache httpd (ssl_engine_*.c) say in words of
-// their own.
-var proxies = family{
+// ofNginx are nginx's own words (ngx_http_request.c, ngx_http_upstream.c, ngx_event_openssl.c).
+var ofNginx = family{
+	writer: "nginx",
 	phrases: []phrase{
 		{"client sent no required SSL certificate", KindCertificateRequired, Refuses, Server, nil},
 		{"client sent plain HTTP request to HTTPS port", KindHTTPToTLS, Refuses, Server, nil},
@@ -201,7 +211,13 @@ var proxies = family{
 		{"upstream SSL certificate does not match ", KindNameMismatch, Refuses, Client, name},
 		{"cannot load certificate ", KindMalformed, Own, "", fileReason},
 		{"SSL_CTX_load_verify_locations(", KindMalformed, Own, "", fileReason},
+	},
+}
 
+// ofHAProxy are HAProxy's (src/session.c, src/ssl_sock.c, src/ssl_ckch.c).
+var ofHAProxy = family{
+	writer: "haproxy",
+	phrases: []phrase{
 		{"SSL client certificate not trusted", KindBadCertificate, Refuses, Server, ofFrontend},
 		{"SSL handshake failure", KindHandshakeFailure, Unclear, Server, ofFrontend},
 		{"Connection closed during SSL handshake", KindHandshakeEnded, Unclear, Server, ofFrontend},
@@ -211,7 +227,13 @@ var proxies = family{
 		{"unable to load certificate from file ", KindMalformed, Own, "", nil},
 		{"unable to stat SSL certificate from file ", KindFileMissing, Own, "", fileReason},
 		{"Couldn't open the ca-file ", KindMalformed, Own, "", fileReason},
+	},
+}
 
+// ofHTTPD are those of Apache httpd (modules/ssl).
+var ofHTTPD = family{
+	writer: "httpd",
+	phrases: []phrase{
 		{"SSL Proxy: Peer certificate does not match for hostname ", KindNameMismatch, Refuses, Client, name},
 		{" do not match", KindKeyMismatch, Own, "", from("Certificate and private key ")},
 		{"' does not exist or is empty", KindFileMissing, Own, "", from("SSLC")},
@@ -275,7 +297,8 @@ func hostname(e *Event, m *match) bool {
 // openSSL are the reasons of its errors (ssl/ssl_err.c, crypto/*/*_err.c); they count where
 // the line names its routines, or a program that passes its words on.
 var openSSL = family{
-	with: []string{"SSL routines", "SSL: ", "[SSL", "[X509", "SSL_", "X509_check_private_key", "x509 certificate routines", "PEM routines", "PEM_read_bio", "routines:", "TLS/SSL connection", "system library"},
+	writer: "openssl",
+	with:   []string{"SSL routines", "SSL: ", "[SSL", "[X509", "SSL_", "X509_check_private_key", "x509 certificate routines", "PEM routines", "PEM_read_bio", "routines:", "TLS/SSL connection", "system library"},
 	phrases: []phrase{
 		{"peer did not return a certificate", KindCertificateRequired, Refuses, Server, nil},
 		{"no shared cipher", KindProtocolMismatch, Refuses, Server, nil},

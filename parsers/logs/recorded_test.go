@@ -79,7 +79,7 @@ type understood struct {
 func understoodOf(e *Event, uses []Use) understood {
 	var r understood
 	if e != nil {
-		r = understood{Kind: e.Kind, Direction: e.Direction, Side: e.Side, Peer: e.Peer, Name: e.Name, Valid: e.Valid, Candidate: e.Candidate, Paths: e.Paths, Message: e.Message}
+		r = understood{Kind: e.Kind, Direction: e.Direction, Side: e.Side, Peer: e.Peer, Name: e.Name, Valid: e.Valid, Candidate: e.Candidate, Paths: e.Paths, Message: e.Message, Component: e.At.Component}
 		if !e.Clock.IsZero() {
 			r.Clock = e.Clock.Format("2006-01-02T15:04:05Z07:00")
 		}
