@@ -29,7 +29,8 @@ func (t *LogTies) explain(w told, o Options) LogEvent {
 	}
 	guilty, others := t.narrowed(w, e)
 	others = t.clientsTold(w, others)
-	if !w.isVague() {
+	vague := w.isVague() || w.isOfAnyServer()
+	if !vague {
 		w.namePeer(&e, guilty, others)
 	}
 	line := lineWords(w, e)
@@ -43,7 +44,7 @@ func (t *LogTies) explain(w told, o Options) LogEvent {
 	}
 	e.Causes = t.causes(w, guilty)
 	switch {
-	case len(e.Causes) > 0 && w.isVague():
+	case len(e.Causes) > 0 && vague:
 		e.explainVague(line)
 	case len(e.Causes) > 0:
 		clock := clockWords(w, false, o.At)
@@ -224,6 +225,9 @@ func (t *LogTies) explainSound(w told, e *LogEvent, others []match, line string,
 		sound = t.soundServer(w, o)
 	}
 	switch {
+	case w.isOfAnyServer():
+		e.Tie, e.Peer = TieElsewhere, ""
+		e.Meaning, e.Next = sentences(line, "The line does not say which server was called, and nothing that is wrong in view explains it."), t.lookNext(w, *e, info)
 	case w.Side == logs.Server && len(others) > 0 && others[0].fit == fitUnknown:
 		t.explainStranger(w, e, line, info)
 	case len(broken) > 0:

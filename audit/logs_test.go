@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/big"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -473,6 +474,32 @@ func TestLogsOfAHealthyNode(t *testing.T) {
 	}
 	if diff := gocmp.Diff([]string{"info handshake-ended: kube-apiserver  : open"}, got); diff != "" || len(l.Findings) != 0 || l.Incomplete {
 		t.Errorf("-want +got:\n%s\nfindings %v, incomplete %v", diff, l.Findings, l.Incomplete)
+	}
+}
+
+// Programs that have nothing to do with the cluster write much, and no line of theirs is held
+// against a certificate or a component of a node that is in order.
+func TestLogsOfOtherPrograms(t *testing.T) {
+	recorded := string(must(os.ReadFile(filepath.Join("..", "parsers", "logs", "testdata", "recorded", "others.txt"))))
+	var others []string
+	program := ""
+	for line := range strings.SplitSeq(recorded, "\n") {
+		switch {
+		case strings.HasPrefix(line, "# "):
+			program = line
+		case strings.HasPrefix(line, "= "), strings.HasPrefix(program, "# skopeo"), strings.HasPrefix(program, "# podman"), strings.HasPrefix(program, "# Caddy"):
+		default:
+			others = append(others, line)
+		}
+	}
+	l := explainLogs(t, []fixtures.Node{fixtures.ControlPlane(fixtures.Options{}).Node}, map[string]string{"others.log": strings.Join(others, "\n")})
+	if len(l.Events) < 100 {
+		t.Errorf("%d events, expected those of hundreds of lines", len(l.Events))
+	}
+	for _, e := range l.Events {
+		if said := e.Meaning + e.Next; e.Tie == audit.TieCause || e.Tie == audit.TieRestart || strings.Contains(said, "/etc/kubernetes") || strings.Contains(said, "restart ") {
+			t.Errorf("%s\nis tied to the node: %s: %s %s", e.Message, tied(e), e.Meaning, e.Next)
+		}
 	}
 }
 

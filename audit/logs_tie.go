@@ -358,10 +358,36 @@ func programOf(component string) string {
 // byHand are programs that people run with CA files and kubeconfigs of their own choice.
 var byHand = []string{people, "curl", "wget", "openssl", "etcdctl", "etcdutl"}
 
+// libraries have words of their own in the lines of programs that these do not name. No
+// component of Kubernetes is built with one, nor is what extends its API server.
+var libraries = []string{"gnutls", "java", "node", "openssl", "rustls"}
+
+// isOfLibrary reports whether all that is known of the writer is a library that it is built with.
+func (w told) isOfLibrary() bool { return slices.Contains(libraries, w.program) }
+
+// noAPI are programs that extend no API server, as are those that are built with a library
+// of [libraries].
+var noAPI = []string{"caddy", "haproxy", "httpd", "nginx"}
+
+// mayServeAPI reports whether a server wrote the line that may extend the API server:
+// any that is no component of its own.
+func (w told) mayServeAPI() bool {
+	return w.Side == logs.Server && w.program != "" && !inventory.IsProgram(w.program) && !w.isOfLibrary() && !slices.Contains(noAPI, w.program)
+}
+
 // isOfPeople reports whether a client that people run wrote the line, or one of which the
 // log says nothing: it holds nothing that a restart changes, or nobody knows what.
 func (w told) isOfPeople() bool {
-	return w.Side != logs.Server && w.Direction != logs.Own && (w.At.Component == "" || slices.Contains(byHand, w.program))
+	return w.Side != logs.Server && w.Direction != logs.Own && (w.At.Component == "" || slices.Contains(byHand, w.program) || w.isOfLibrary())
+}
+
+// isOfAnyServer reports whether a client that is no component does not say which server it
+// called: any may be at an address within its machine.
+func (w told) isOfAnyServer() bool {
+	if w.Side == logs.Server || w.program == "" || w.program == people || inventory.IsProgram(w.program) {
+		return false
+	}
+	return w.isOfLibrary() && w.called.host == "" || w.called.port == "" && isLoopback(w.called.host)
 }
 
 // How well an address leads to an end.
@@ -441,7 +467,7 @@ func (s *suspect) isAt(r remote) bool {
 // fitsCaller is fits where a server wrote the line.
 func (w told) fitsCaller(s *suspect) int {
 	program := w.program
-	extension := s.Server == "extension API servers" && program != "" && !inventory.IsProgram(program)
+	extension := s.Server == "extension API servers" && w.mayServeAPI()
 	if s.called != program && program != "" && !extension || isTokens(s.Client) != w.isOfTokens() {
 		return 0
 	}
@@ -476,6 +502,9 @@ func (w told) mayCall(s *suspect) bool {
 func (w told) isLoopback() bool { return isLoopback(w.caller.host) }
 
 func isLoopback(host string) bool {
+	if host == "localhost" {
+		return true
+	}
 	a, err := netip.ParseAddr(host)
 	return err == nil && a.IsLoopback()
 }

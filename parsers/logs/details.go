@@ -143,7 +143,7 @@ func names(e *Event, m *match) bool {
 
 // name reads the name that follows.
 func name(e *Event, m *match) bool {
-	e.Name = word(strings.TrimLeft(m.rest(), "'\"‘“ "))
+	e.Name = word(strings.TrimLeft(m.rest(), "'\"`‘“ "))
 	return true
 }
 
@@ -151,7 +151,7 @@ func name(e *Event, m *match) bool {
 func nameAfter(text string) func(*Event, *match) bool {
 	return func(e *Event, m *match) bool {
 		if _, rest, ok := strings.Cut(m.rest(), text); ok {
-			e.Name = word(strings.TrimLeft(rest, "'\"‘“ "))
+			e.Name = word(strings.TrimLeft(rest, "'\"`‘“ "))
 		}
 		return true
 	}
@@ -384,7 +384,8 @@ func looksLikeTLS(text string) bool {
 	if strings.Contains(text, "x509: ") {
 		return true
 	}
-	if containsAny(text, unreachable) {
+	// The source that Python shows of an exception: what it says follows.
+	if containsAny(text, unreachable) || strings.HasPrefix(strings.TrimLeft(text, " "), "raise ") {
 		return false
 	}
 	has := func(word string) bool { return strings.Contains(text, word) }

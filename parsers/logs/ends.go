@@ -1,6 +1,9 @@
 package logs
 
-import "strings"
+import (
+	"net"
+	"strings"
+)
 
 // frame is a wording that says which part the writer has in a handshake.
 type frame struct {
@@ -13,7 +16,7 @@ type frame struct {
 // servers are wordings of who was called. Sources: net/http server.go; etcd
 // embed/config.go (3.3), embed/config_logging.go (3.5, 3.6); k8s.io/apiserver
 // pkg/endpoints/filters/authentication.go; grpc-go server.go; golang.org/x/net/http2
-// server.go; nginx ngx_event_openssl.c.
+// server.go; nginx ngx_event_openssl.c, ngx_http_request.c; redis src/tls.c; stunnel.
 var servers = []frame{
 	{"TLS handshake error from ", Server, func(rest string) string { return before(rest, ": ") }},
 	{`rejected connection from "`, Server, quoted},
@@ -24,13 +27,15 @@ var servers = []frame{
 	{"error reading preface from client ", Server, func(rest string) string { return before(rest, ": ") }},
 	{"while SSL handshaking to upstream", Client, func(rest string) string { return origin(field(rest, `upstream: "`)) }},
 	{"while SSL handshaking, client: ", Server, func(rest string) string { return before(rest, ",") }},
-	{"client SSL certificate verify error", Server, func(rest string) string { return before(field2(rest, "client: "), ",") }},
+	{"while reading client request headers, client: ", Server, func(rest string) string { return before(rest, ",") }},
+	{"Error accepting a client connection", Server, nil}, {"SSL_accept", Server, nil},
 	{"process_client_certificate", Server, nil}, {"tls_post_process_client_hello", Server, nil}, {"tls_early_post_process_client_hello", Server, nil},
 }
 
 // clients are wordings of who called, of which those with an address count where they
 // are nearest before the failure. Sources: net/url Error, net.OpError; grpc-go
-// clientconn.go and resolver_conn_wrapper.go, credentials; etcd rafthttp/probing_status.go, stream.go.
+// clientconn.go and resolver_conn_wrapper.go, credentials; etcd rafthttp/probing_status.go, stream.go;
+// urllib3 connectionpool.py.
 var clients = []frame{
 	{"https://", Client, func(rest string) string { return hostOf("https://", rest) }},
 	{`{Addr: "`, Client, quoted},
@@ -40,6 +45,7 @@ var clients = []frame{
 	{"endpoints://", Client, target}, {"endpoint://", Client, target},
 	{"health check for peer ", Client, func(rest string) string { return before(rest, " ") }},
 	{"failed to dial ", Client, func(rest string) string { return before(rest, " on stream") }},
+	{"HTTPSConnectionPool(host='", Client, pooled},
 }
 
 // calls are further wordings of who called, anywhere in the line.
@@ -49,7 +55,7 @@ var calls = []frame{
 	{"peer became inactive", Client, func(rest string) string { return field(rest, `"peer-id":"`) }},
 	{"in connection to ", Client, func(rest string) string { return before(strings.TrimSpace(rest), " ") }},
 	{"Unable to connect to the server", Client, nil}, {"authentication handshake failed", Client, nil}, {"error reading server preface", Client, nil},
-	{"failed to verify certificate", Client, nil}, {"curl: (", Client, nil}, {"process_server_certificate", Client, nil}, {"SSLCertVerificationError", Client, nil}, {"urlopen error", Client, nil}, {"createTransport failed", Client, nil},
+	{"failed to verify certificate", Client, nil}, {"curl: (", Client, nil}, {"process_server_certificate", Client, nil}, {"urlopen error", Client, nil}, {"SSL_connect", Client, nil}, {"createTransport failed", Client, nil},
 }
 
 // endsOf says which part the writer has in the handshake, and who is at the other end.
@@ -142,6 +148,16 @@ func hostOf(scheme, rest string) string {
 		return ""
 	}
 	return scheme + rest
+}
+
+// pooled is the server of urllib3's HTTPSConnectionPool(host='HOST', port=PORT).
+func pooled(rest string) string {
+	host, rest, _ := strings.Cut(rest, "', port=")
+	port, _, ok := strings.Cut(rest, ")")
+	if !ok {
+		return ""
+	}
+	return "https://" + net.JoinHostPort(host, port)
 }
 
 // target is the address of a target of grpc-go, endpoints://id/host:port.

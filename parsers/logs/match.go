@@ -1,6 +1,7 @@
 package logs
 
 import (
+	"cmp"
 	"regexp"
 	"slices"
 	"strings"
@@ -39,6 +40,9 @@ type family struct {
 	// with are further words, of which the line must have one; none for any line.
 	with    []string
 	phrases []phrase
+	// writer is the program or library that alone has these wordings, where the line does not
+	// say who wrote it; "" for those of Go, as which the components of Kubernetes and others write.
+	writer string
 }
 
 // maxTries bounds the places of one gate that are looked at in a line.
@@ -112,6 +116,7 @@ func eventOf(l Line) (e *Event, uses []Use, suspect bool) {
 	}
 	for _, f := range families {
 		if e, m := f.find(l, text); e != nil {
+			e.At.Component = cmp.Or(l.Component, f.writer)
 			e.Message = message(m)
 			e.Paths = certificatePaths(text)
 			e.Serial, e.KeyID = refusedCertificate(text)

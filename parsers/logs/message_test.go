@@ -12,7 +12,7 @@ func TestMessagesEnd(t *testing.T) {
 			"x509: certificate has expired or is not yet valid: current time 2026-11-26T18:00:00Z is after 2026-11-25T18:00:00Z"},
 		{"remote error: tls: bad certificate curl -k", "remote error: tls: bad certificate"},
 		{"x509: certificate signed by unknown authority, and more", "x509: certificate signed by unknown authority, and more"},
-		{"x509: issuer has name constraints but leaf doesn't have a SAN extension", "x509: issuer has name constraints but leaf doesn't have a SAN extension"},
+		{"x509: cannot validate certificate for 10.0.0.25 because it doesn't contain any IP SANs", "x509: cannot validate certificate for 10.0.0.25 because it doesn't contain any IP SANs"},
 		{"x509: certificate is valid for a, not b", "x509: certificate is valid for a, not b"},
 		{"curl: (60) SSL: no alternative certificate subject name matches target ipv4 address '172.17.0.27'", "SSL: no alternative certificate subject name matches target ipv4 address '172.17.0.27'"},
 		{"err='x509: certificate signed by unknown authority'", "x509: certificate signed by unknown authority"},

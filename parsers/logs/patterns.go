@@ -1,70 +1,13 @@
 package logs
 
-import (
-	"slices"
-	"strings"
-)
+import "strings"
 
 // families are the wordings, in the order in which they are tried: what the other end
 // said first, then what the writer found, the more exact before the less.
 var families = []family{
-	alerts, otherAlerts, goX509, macOS, goTLS, verifications, ofNode, otherClients, openSSL, mixups, deprecated,
+	goAlerts, openSSLAlerts, openSSLReasons, javaAlerts, rustlsAlerts, gnuTLSAlerts, gnuTLSNames,
+	goX509, macOS, goTLS, verifications, ofNode, ofCurl, ofWget, gnuTLSVerdicts, gnuTLSErrors, ofJava, nodeErrors, rustls, overOpenSSL, ofNginx, ofHAProxy, ofHTTPD, openSSL, mixups, deprecated,
 	requests, installers, ownFiles, tokens, etcdPeers, interrupted, refusals,
-}
-
-// alerts are those that the other end sent.
-var alerts = family{
-	gates:   []string{"remote error: tls: ", "sslv3 alert ", "tlsv1 alert ", "tlsv13 alert ", "ssl/tls alert ", "tlsv1 ", "SSLV3_ALERT_", "TLSV1_ALERT_", "TLSV13_ALERT_", "Received fatal alert: ", "received fatal alert: "},
-	phrases: alertPhrases(),
-}
-
-// alertNames are the names of alerts (RFC 8446, section 6.2) as Go (crypto/tls alert.go)
-// and OpenSSL (ssl/ssl_err.c) write them; Java has underscores in those of the RFC, rustls
-// words in capitals, and BoringSSL capitals alone. One that begins as another does stands before it.
-var alertNames = []struct {
-	kind  Kind
-	side  Side
-	names []string
-}{
-	{KindRevoked, "", []string{"revoked certificate", "certificate revoked", "bad certificate status response"}},
-	{KindBadCertificate, "", []string{"bad certificate", "certificate unknown", "access denied"}},
-	{KindUnknownAuthority, "", []string{"unknown certificate authority", "unknown ca"}},
-	{KindBadCertificate, "", []string{"unknown certificate"}},
-	{KindExpired, "", []string{"expired certificate", "certificate expired"}},
-	{KindUnsupportedCertificate, "", []string{"unsupported certificate"}},
-	{KindCertificateRequired, Client, []string{"certificate required"}},
-	{KindHandshakeFailure, "", []string{"handshake failure", "insufficient security", "illegal parameter", "error decrypting message", "decrypt error",
-		"error decoding message", "decode error", "unexpected message", "bad record MAC", "bad record mac", "record overflow", "missing extension", "unsupported extension", "no renegotiation"}},
-	{KindProtocolMismatch, "", []string{"protocol version", "inappropriate fallback", "no application protocol"}},
-	{KindInternalError, "", []string{"internal error"}},
-	{KindUnrecognizedName, Client, []string{"unrecognized name"}},
-	{KindHandshakeEnded, "", []string{"user canceled", "user cancelled", "close notify"}},
-}
-
-func alertPhrases() []phrase {
-	var phrases []phrase
-	seen := map[string]bool{}
-	for _, row := range alertNames {
-		for _, name := range row.names {
-			capitals := ""
-			for _, word := range strings.Fields(name) {
-				capitals += strings.ToUpper(word[:1]) + word[1:]
-			}
-			for _, spelling := range []string{name, strings.ReplaceAll(name, " ", "_"), strings.ToUpper(strings.ReplaceAll(name, " ", "_")), capitals} {
-				if !seen[spelling] {
-					phrases = append(phrases, phrase{spelling, row.kind, Refused, row.side, nil})
-				}
-				seen[spelling] = true
-			}
-		}
-	}
-	return phrases
-}
-
-// otherAlerts are those of Go that have no row, such as those for QUIC and for ECH.
-var otherAlerts = family{
-	gates:   []string{"remote error: tls: "},
-	phrases: []phrase{{"", KindHandshakeFailure, Refused, "", nil}},
 }
 
 // goX509 are the errors of crypto/x509 (verify.go, x509.go, parser.go).
@@ -79,15 +22,11 @@ var goX509 = family{
 		{"certificate is not valid for any names, but wanted to match ", KindNoNames, Refuses, "", name},
 		{"certificate relies on legacy Common Name field", KindNoNames, Refuses, "", nil},
 		{"Common Name is not a valid hostname", KindNoNames, Refuses, "", nil},
-		{"certificate has no names", KindNoNames, Refuses, "", nil},
 		{"certificate specifies an incompatible key usage", KindKeyUsage, Refuses, "", nil},
-		{"a root or intermediate certificate is not authorized for an extended key usage", KindKeyUsage, Refuses, "", nil},
 		{"certificate is not authorized to sign other certificates", KindNotACA, Refuses, "", nil},
 		{"invalid signature: parent certificate cannot sign", KindNotACA, Refuses, "", nil},
 		{"a root or intermediate certificate is not authorized to sign", KindChainInvalid, Refuses, "", nil},
 		{"too many intermediates for path length constraint", KindChainInvalid, Refuses, "", nil},
-		{"issuer has name constraints", KindChainInvalid, Refuses, "", nil},
-		{"issuer name does not match subject", KindChainInvalid, Refuses, "", nil},
 		{"unhandled critical extension", KindChainInvalid, Refuses, "", nil},
 		{"no valid chains built", KindChainInvalid, Refuses, "", nil},
 		{"signature check attempts limit reached", KindChainInvalid, Refuses, "", nil},
@@ -95,7 +34,7 @@ var goX509 = family{
 		{"cannot verify signature: insecure algorithm", KindWeakSignature, Refuses, "", nil},
 		{"cannot verify signature: algorithm unimplemented", KindWeakSignature, Refuses, "", nil},
 		{"RSA key missing NULL parameters", KindMalformed, Own, "", fromOther},
-		{"malformed ", KindMalformed, Own, "", fromOther}, {"invalid ", KindMalformed, Own, "", fromOther}, {"failed to parse ", KindMalformed, Own, "", fromOther}, {"failed to unmarshal ", KindMalformed, Own, "", fromOther},
+		{"malformed ", KindMalformed, Own, "", fromOther}, {"invalid ", KindMalformed, Own, "", fromOther}, {"failed to parse ", KindMalformed, Own, "", fromOther},
 		{"cannot parse ", KindMalformed, Own, "", fromOther}, {"trailing data", KindMalformed, Own, "", fromOther}, {"negative serial number", KindMalformed, Own, "", fromOther}, {"serial number ", KindMalformed, Own, "", fromOther},
 		{"unsupported ", KindMalformed, Own, "", fromOther}, {"unknown ", KindMalformed, Own, "", fromOther}, {"certificate contains duplicate extension", KindMalformed, Own, "", fromOther}, {"SAN ", KindMalformed, Own, "", fromOther},
 		{"inner and outer signature algorithm", KindMalformed, Own, "", fromOther}, {"decryption password incorrect", KindMalformed, Own, "", nil}, {"no DEK-Info header", KindMalformed, Own, "", nil},
@@ -125,7 +64,6 @@ var goTLS = family{
 	phrases: []phrase{
 		{"client didn't provide a certificate", KindCertificateRequired, Refuses, Server, nil},
 		{"client offered only unsupported versions", KindProtocolMismatch, Refuses, Server, nil},
-		{"client offered TLS version older than", KindProtocolMismatch, Refuses, Server, nil},
 		{"client offered an unsupported, maximum protocol version", KindProtocolMismatch, Refuses, Server, nil},
 		{"client using inappropriate protocol fallback", KindProtocolMismatch, Refuses, Server, nil},
 		{"unsupported SSLv2 handshake received", KindProtocolMismatch, Refuses, Server, nil},
@@ -133,12 +71,10 @@ var goTLS = family{
 		{"no cipher suite supported by both client and server", KindProtocolMismatch, Refuses, Server, nil},
 		{"no key exchanges supported by both client and server", KindProtocolMismatch, Refuses, Server, nil},
 		{"no ECDHE curve supported by both client and server", KindProtocolMismatch, Refuses, Server, nil},
-		{"no supported elliptic curves offered", KindProtocolMismatch, Refuses, Server, nil},
 		{"peer doesn't support any of the certificate's signature algorithms", KindProtocolMismatch, Refuses, "", nil},
 		{"server selected unsupported protocol version", KindProtocolMismatch, Refuses, Client, nil},
 		{"server selected unsupported ", KindProtocolMismatch, Refuses, Client, nil},
 		{"server chose an unconfigured cipher suite", KindProtocolMismatch, Refuses, Client, nil},
-		{"server did not select an ALPN protocol", KindProtocolMismatch, Refuses, Client, nil},
 		{"no supported versions satisfy MinVersion and MaxVersion", KindProtocolMismatch, Own, "", nil},
 		{"first record does not look like a TLS handshake", KindTLSToHTTP, Refuses, "", bySide},
 		{"oversized record received", KindTLSToHTTP, Refuses, "", bySide},
@@ -168,147 +104,6 @@ var goTLS = family{
 		{"handshake message of length", KindHandshakeFailure, Refuses, "", nil},
 		{"internal error", KindInternalError, Refuses, "", nil},
 		{`"`, KindClientIdentity, Refuses, Server, dnsNames},
-	},
-}
-
-// verified are the results of OpenSSL's verification (crypto/x509/x509_txt.c), as it and
-// those that build on it write them.
-var verified = []phrase{
-	{"certificate has expired", KindExpired, Refuses, "", nil},
-	{"certificate is not yet valid", KindNotYetValid, Refuses, "", nil},
-	{"unable to get local issuer certificate", KindUnknownAuthority, Refuses, "", nil},
-	{"unable to get issuer certificate", KindUnknownAuthority, Refuses, "", nil},
-	{"unable to verify the first certificate", KindUnknownAuthority, Refuses, "", nil},
-	{"self signed certificate", KindUnknownAuthority, Refuses, "", nil}, {"self-signed certificate", KindUnknownAuthority, Refuses, "", nil},
-	{"certificate signature failure", KindUnknownAuthority, Refuses, "", nil},
-	{"unsupported certificate purpose", KindKeyUsage, Refuses, "", nil}, {"unsuitable certificate purpose", KindKeyUsage, Refuses, "", nil},
-	{"invalid CA certificate", KindNotACA, Refuses, "", nil},
-	{"certificate revoked", KindRevoked, Refuses, "", nil},
-	{"Hostname mismatch, certificate is not valid for ", KindNameMismatch, Refuses, "", name}, {"hostname mismatch", KindNameMismatch, Refuses, "", nil}, {"Hostname mismatch", KindNameMismatch, Refuses, "", nil},
-	{"IP address mismatch, certificate is not valid for ", KindNameMismatch, Refuses, "", name}, {"IP address mismatch", KindNameMismatch, Refuses, "", nil},
-	{"CA signature digest algorithm too weak", KindWeakSignature, Refuses, "", nil},
-	{"EE certificate key too weak", KindWeakKey, Refuses, "", nil}, {"CA certificate key too weak", KindWeakKey, Refuses, "", nil},
-	{"path length constraint exceeded", KindChainInvalid, Refuses, "", nil}, {"permitted subtree violation", KindChainInvalid, Refuses, "", nil}, {"excluded subtree violation", KindChainInvalid, Refuses, "", nil},
-	{"unhandled critical extension", KindChainInvalid, Refuses, "", nil}, {"unable to get certificate CRL", KindChainInvalid, Refuses, "", nil}, {"CRL has expired", KindChainInvalid, Refuses, "", nil},
-	{"Missing Authority Key Identifier", KindChainInvalid, Refuses, "", nil}, {"Basic Constraints of CA cert not marked critical", KindChainInvalid, Refuses, "", nil}, {"CA cert does not include key usage extension", KindChainInvalid, Refuses, "", nil},
-}
-
-// verifications are the words before a result of OpenSSL's verification, whose number may
-// stand between: of curl
-// (lib/vtls/openssl.c), Python (Modules/_ssl.c), s_client and s_server (apps/lib/s_cb.c),
-// and nginx.
-var verifications = family{
-	gates:   []string{"verify error:num=", "SSL certificate verify error: (", "Verify return code: ", "SSL certificate problem: ", "certificate verify failed: ", "Verification error: ", "depth lookup:"},
-	skip:    "0123456789:( ",
-	phrases: verified,
-}
-
-// ofNode are the words before them in what Node writes, which others write before anything.
-var ofNode = family{
-	gates:   []string{"Error: ", "reason: "},
-	phrases: slices.DeleteFunc(slices.Clone(verified), func(p phrase) bool { return !strings.Contains(p.text, "ertificate") }),
-}
-
-// otherClients are what curl, wget, Java, Node and rustls say in words of their own.
-// Sources: curl lib/vtls/openssl.c, hostcheck; wget src/openssl.c, src/gnutls.c; OpenJDK
-// sun.security; node lib/tls.js; rustls error.rs.
-var otherClients = family{
-	phrases: []phrase{
-		{"SSL: no alternative certificate subject name matches target ", KindNameMismatch, Refuses, Client, nameAfter("'")},
-		{"does not match target host name ", KindNameMismatch, Refuses, Client, name},
-		{"does not match target hostname ", KindNameMismatch, Refuses, Client, name},
-		{"Private key does not match the certificate public key", KindKeyMismatch, Own, "", nil},
-		{"SSL certificate verification failed", KindBadCertificate, Unclear, Client, nil}, // so does an alert that the client's has expired
-		{"unable to set private key file", KindKeyMismatch, Own, "", fileReason},
-		{"could not load PEM client certificate", KindMalformed, Own, "", fileReason},
-		{"error setting certificate verify locations", KindFileUnreadable, Own, "", nil},
-		{"error setting certificate file", KindFileUnreadable, Own, "", nil},
-		{"error adding trust anchors from file", KindMalformed, Own, "", nil},
-
-		{"Unable to locally verify the issuer's authority", KindUnknownAuthority, Refuses, Client, nil},
-		{"Self-signed certificate encountered", KindUnknownAuthority, Refuses, Client, nil},
-		{"The certificate has expired", KindExpired, Refuses, Client, nil},
-		{"The certificate has not yet been activated", KindNotYetValid, Refuses, Client, nil},
-		{"Issued certificate has expired", KindExpired, Refuses, Client, nil},
-		{"Issued certificate not yet valid", KindNotYetValid, Refuses, Client, nil},
-		{"no certificate subject alternative name matches", KindNameMismatch, Refuses, Client, nil}, // the name is in the next line
-		{"requested host name ", KindNameMismatch, Refuses, Client, func(e *Event, m *match) bool { return from("certificate common name")(e, m) && name(e, m) }},
-		{"’ is not trusted", KindUnknownAuthority, Refuses, Client, from("The certificate of ‘")},
-		{"’ doesn't have a known issuer", KindUnknownAuthority, Refuses, Client, from("The certificate of ‘")},
-		{"’ has expired", KindExpired, Refuses, Client, from("The certificate of ‘")},
-		{"’ is not yet activated", KindNotYetValid, Refuses, Client, from("The certificate of ‘")},
-		{"The certificate's owner does not match hostname ", KindNameMismatch, Refuses, Client, name},
-
-		{"CertificateExpiredException: NotAfter: ", KindExpired, Refuses, "", bound},
-		{"CertificateNotYetValidException: NotBefore: ", KindNotYetValid, Refuses, "", bound},
-		{"No subject alternative names matching IP address ", KindNameMismatch, Refuses, Client, name},
-		{"No subject alternative DNS name matching ", KindNameMismatch, Refuses, Client, name},
-		{"No name matching ", KindNameMismatch, Refuses, Client, func(e *Event, m *match) bool {
-			return within("CertificateException", "SSLHandshake")(e, m) && name(e, m)
-		}},
-		{"No subject alternative names present", KindNoNames, Refuses, Client, nil},
-		{"Extended key usage does not permit use for TLS", KindKeyUsage, Refuses, "", nil},
-		{"Algorithm constraints check failed", KindWeakSignature, Refuses, "", nil},
-		{"PKIX path building failed", KindUnknownAuthority, Refuses, "", nil},
-		{"unable to find valid certification path", KindUnknownAuthority, Refuses, "", nil},
-		{"Empty client certificate chain", KindCertificateRequired, Refuses, Server, nil},
-		{"Unsupported or unrecognized SSL message", KindTLSToHTTP, Refuses, "", bySide},
-		{"Remote host terminated the handshake", KindHandshakeEnded, Unclear, "", nil},
-		{"Remote host closed connection during handshake", KindHandshakeEnded, Unclear, "", nil},
-
-		{"Hostname/IP does not match certificate's altnames: ", KindNameMismatch, Refuses, Client, altnames},
-		{"CERT_HAS_EXPIRED", KindExpired, Refuses, "", nil},
-		{"CERT_NOT_YET_VALID", KindNotYetValid, Refuses, "", nil},
-		{"UNABLE_TO_VERIFY_LEAF_SIGNATURE", KindUnknownAuthority, Refuses, "", nil},
-		{"UNABLE_TO_GET_ISSUER_CERT", KindUnknownAuthority, Refuses, "", nil},
-		{"SELF_SIGNED_CERT_IN_CHAIN", KindUnknownAuthority, Refuses, "", nil},
-		{"DEPTH_ZERO_SELF_SIGNED_CERT", KindUnknownAuthority, Refuses, "", nil},
-		{"ERR_TLS_CERT_ALTNAME_INVALID", KindNameMismatch, Refuses, Client, nil},
-
-		{"invalid peer certificate: UnknownIssuer", KindUnknownAuthority, Refuses, "", nil},
-		{"invalid peer certificate: Expired", KindExpired, Refuses, "", nil},
-		{"invalid peer certificate: certificate expired", KindExpired, Refuses, "", nil},
-		{"invalid peer certificate: NotValidYet", KindNotYetValid, Refuses, "", nil},
-		{"invalid peer certificate: certificate not valid yet", KindNotYetValid, Refuses, "", nil},
-		{"invalid peer certificate: NotValidForName", KindNameMismatch, Refuses, "", nil},
-		{"invalid peer certificate: certificate not valid for name ", KindNameMismatch, Refuses, "", name},
-		{"invalid peer certificate: ", KindBadCertificate, Refuses, "", nil},
-	},
-}
-
-// openSSL are the reasons of its errors (ssl/ssl_err.c, crypto/*/*_err.c); they count where
-// the line names its routines, or a program that passes its words on.
-var openSSL = family{
-	with: []string{"SSL routines", "SSL: ", "[SSL", "SSL_", "X509_check_private_key", "x509 certificate routines", "PEM routines", "PEM_read_bio", "routines:"},
-	phrases: []phrase{
-		{"peer did not return a certificate", KindCertificateRequired, Refuses, Server, nil},
-		{"no shared cipher", KindProtocolMismatch, Refuses, Server, nil},
-		{"unsupported protocol", KindProtocolMismatch, Refuses, "", nil},
-		{"no protocols available", KindProtocolMismatch, Own, "", nil},
-		{"unsafe legacy renegotiation disabled", KindProtocolMismatch, Refuses, Client, nil},
-		{"no suitable signature algorithm", KindProtocolMismatch, Refuses, "", nil},
-		{"version too low", KindProtocolMismatch, Refuses, "", nil},
-		{"OPENSSL_internal:WRONG_VERSION_NUMBER", KindTLSToHTTP, Refuses, "", nil},
-		{"OPENSSL_internal:HTTP_REQUEST", KindHTTPToTLS, Refuses, Server, nil},
-		{"OPENSSL_internal:CERTIFICATE_VERIFY_FAILED", KindBadCertificate, Refuses, "", nil},
-		{"OPENSSL_internal:PEER_DID_NOT_RETURN_A_CERTIFICATE", KindCertificateRequired, Refuses, Server, nil},
-		{"wrong version number", KindTLSToHTTP, Refuses, Client, nil},
-		{"packet length too long", KindTLSToHTTP, Refuses, Client, nil},
-		{"http request", KindHTTPToTLS, Refuses, Server, nil},
-		{"https proxy request", KindHTTPToTLS, Refuses, Server, nil},
-		{"key values mismatch", KindKeyMismatch, Own, "", nil},
-		{"key type mismatch", KindKeyMismatch, Own, "", nil},
-		{"no start line", KindMalformed, Own, "", nil},
-		{"bad end line", KindMalformed, Own, "", nil},
-		{"bad base64 decode", KindMalformed, Own, "", nil},
-		{"ca md too weak", KindWeakSignature, Own, "", nil},
-		{"ee key too small", KindWeakKey, Own, "", nil},
-		{"ca key too small", KindWeakKey, Own, "", nil},
-		{"dh key too small", KindWeakKey, Refuses, Client, nil},
-		{"certificate verify failed", KindBadCertificate, Refuses, "", nil},
-		{"unexpected eof while reading", KindHandshakeEnded, Unclear, "", nil},
-		{"SSL_ERROR_SYSCALL", KindHandshakeEnded, Unclear, "", nil},
-		{"UNEXPECTED_EOF_WHILE_READING", KindHandshakeEnded, Unclear, "", nil},
 	},
 }
 
@@ -380,7 +175,6 @@ var ownFiles = family{
 		{"private key does not match", KindKeyMismatch, Own, "", nil},
 		{"-bit keys are insecure", KindWeakKey, Refuses, "", within("rsa: ")},
 		{"rsa: keys smaller than ", KindWeakKey, Refuses, "", nil},
-		{"cannot load certificate ", KindMalformed, Own, "", fileReason}, // nginx, ngx_event_openssl.c
 		{" for reading, No such file or directory", KindFileMissing, Own, "", absent},
 		{": no such file or directory", KindFileMissing, Own, "", absent}, {": No such file or directory", KindFileMissing, Own, "", absent},
 		{": The system cannot find the file specified", KindFileMissing, Own, "", absent},
@@ -485,16 +279,3 @@ func fromOther(e *Event, m *match) bool {
 // reached is for requests that come as far as the API server: one that does not run yet is no
 // fault of certificates.
 func reached(_ *Event, m *match) bool { return !containsAny(m.text, unreachable) }
-
-// fileReason is why a client of OpenSSL did not load a file.
-func fileReason(e *Event, m *match) bool {
-	switch {
-	case within("o such file", "fopen")(e, m):
-		e.Kind = KindFileMissing
-	case within("ermission denied")(e, m):
-		e.Kind = KindFileUnreadable
-	case within("key values mismatch")(e, m):
-		e.Kind = KindKeyMismatch
-	}
-	return true
-}

@@ -133,6 +133,8 @@ var writers = []struct{ begin, component string }{
 	{"[preflight] ", "kubeadm"},
 	{"[kubelet-start] ", "kubeadm"},
 	{"error execution phase ", "kubeadm"},
+	{"[ALERT]    (", "haproxy"},
+	{"[WARNING]  (", "haproxy"},
 }
 
 // writerOf is who wrote a text, as far as the text leaves no doubt; "" for nobody.
@@ -146,12 +148,34 @@ func writerOf(b []byte) string {
 		}
 		return ""
 	}
+	if isNginx(b) {
+		return "nginx"
+	}
+	if isCaddy(b) {
+		return "caddy"
+	}
 	for _, w := range writers {
 		if len(b) > len(w.begin) && b[0] == w.begin[0] && string(b[:len(w.begin)]) == w.begin {
 			return w.component
 		}
 	}
 	return ""
+}
+
+// isNginx reports whether a line of text begins as those of the error log of nginx do:
+// 2026/11/26 20:03:46 [info] 28647#28647: *1 client
+func isNginx(b []byte) bool {
+	if len(b) < 32 || b[4] != '/' || b[7] != '/' || b[20] != '[' {
+		return false
+	}
+	_, after, _ := bytes.Cut(b[20:min(len(b), 60)], []byte("] "))
+	process, _, ok := bytes.Cut(after, []byte(": "))
+	return ok && bytes.IndexByte(process, '#') > 0
+}
+
+// isCaddy reports whether a line of JSON is of a logger of Caddy's server (modules/caddyhttp).
+func isCaddy(b []byte) bool {
+	return len(b) > 1 && b[0] == '{' && bytes.Contains(b[:min(len(b), 100)], []byte(`"logger":"http.`))
 }
 
 // heading is the component that a heading names whose lines follow, "" for none that is

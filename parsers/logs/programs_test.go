@@ -108,7 +108,7 @@ func TestHandshakesOfOtherClients(t *testing.T) {
 				if slices.Contains(f.named, client) {
 					want.Name = "127.0.0.1"
 				}
-				if client == "curl" || client == "python3" || client == "node" && f.kind == KindNameMismatch {
+				if client == "curl" || f.kind == KindNameMismatch {
 					want.Side = Client
 				}
 				if client == "node" && f.kind == KindNameMismatch {

@@ -19,11 +19,7 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 // carried them, and known.txt lines in the wording of their sources. Each has its program,
 // the line, and what it says.
 func TestRecorded(t *testing.T) {
-	names, err := filepath.Glob(filepath.Join("testdata", "recorded", "*.txt"))
-	if err != nil || len(names) == 0 {
-		t.Fatal(names, err)
-	}
-	for _, name := range append(names, filepath.Join("testdata", "recorded.txt"), filepath.Join("testdata", "known.txt")) {
+	for _, name := range append(recordedFiles(t), filepath.Join("testdata", "known.txt")) {
 		data, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)
@@ -84,7 +80,7 @@ type understood struct {
 func understoodOf(e *Event, uses []Use) understood {
 	var r understood
 	if e != nil {
-		r = understood{Kind: e.Kind, Direction: e.Direction, Side: e.Side, Peer: e.Peer, Name: e.Name, Valid: e.Valid, Candidate: e.Candidate, Serial: e.Serial, Paths: e.Paths, Message: e.Message}
+		r = understood{Kind: e.Kind, Direction: e.Direction, Side: e.Side, Peer: e.Peer, Name: e.Name, Valid: e.Valid, Candidate: e.Candidate, Serial: e.Serial, Paths: e.Paths, Message: e.Message, Component: e.At.Component}
 		if !e.Clock.IsZero() {
 			r.Clock = e.Clock.Format("2006-01-02T15:04:05Z07:00")
 		}
