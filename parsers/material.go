@@ -57,13 +57,14 @@ type Certificate struct {
 // NewCertificate returns a certificate with the place it stands at and its index
 // there, from 0.
 func NewCertificate(at Origin, index int, c *x509.Certificate) Certificate {
-	shareIDs(c)
+	ShareIDs(c)
 	return CertificateOf(at, index, c, Fingerprint(c))
 }
 
-// shareIDs makes the identifiers of extensions and of attributes of names one in memory for
-// all certificates: they are a tenth of what crypto/x509 keeps of one.
-func shareIDs(c *x509.Certificate) {
+// ShareIDs makes the identifiers of extensions and of attributes of names one in memory for
+// all certificates: they are a tenth of what crypto/x509 keeps of one. c is changed, and
+// is not to be in use yet.
+func ShareIDs(c *x509.Certificate) {
 	for i := range c.Extensions {
 		c.Extensions[i].Id = sharedID(c.Extensions[i].Id)
 	}

@@ -287,6 +287,7 @@ func (s *snapshot) resolve(known *pool) error {
 			if parsers.Fingerprint(c) != sum {
 				return fmt.Errorf("is a snapshot that was changed: a certificate has not the SHA-256 %q", sum)
 			}
+			parsers.ShareIDs(c)
 			c = known.shared(sum, c)
 		}
 		p.certs[sum] = c
