@@ -213,7 +213,7 @@ func checkDanglingLink(p *pass) {
 // relink says where a link should lead.
 func (n *node) relink(g group) remedy {
 	if newest := n.inv.NewestRotated(g.path); newest != "" {
-		return remedy{"# lead the link to " + newest}
+		return remedy{"# point the link at " + newest}
 	}
 	return n.restore(g)
 }

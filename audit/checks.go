@@ -568,7 +568,7 @@ var roster = []Check{
 	{
 		ID: "input/unreadable", Severity: Info, scope: scopeNode | scopeRequests,
 		Summary: "a file or folder could not be read",
-		Why:     "What it holds was not judged; the audit is incomplete. A static pod's manifest that cannot be read is a warning, and so is a host that certaudit collect did not reach. All that want of rights keeps from being read is one finding.",
+		Why:     "What it holds was not judged; the audit is incomplete. A static pod's manifest that cannot be read is a warning, and so is a host that certaudit collect did not reach. What cannot be read for lack of permission is one finding.",
 		Example: "The audit runs without root's rights.",
 		Remedy:  "Run as root.",
 		Source:  sourceBest,

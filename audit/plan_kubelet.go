@@ -174,7 +174,7 @@ func (p *planner) linkWork(f Finding, ask work) work {
 	return work{key: "link " + f.Path, steps: func(p *planner, of work) bool {
 		p.changes(f.Path)
 		p.add(PhaseLook, of, "see that "+f.Path+" still leads where it did", fmt.Sprintf(`[ "$(readlink %s)" = %s ]`, words(f.Path), shellWord(link)))
-		p.add(PhasePlace, of, "lead "+f.Path+" to the newest certificate", "ln -sfn -- "+words(newest, f.Path))
+		p.add(PhasePlace, of, "point "+f.Path+" at the newest certificate", "ln -sfn -- "+words(newest, f.Path))
 		p.restart(inventory.Kubelet)
 		return true
 	}}
@@ -249,7 +249,7 @@ func (p *planner) kubeletClientWork(at string, ask work) work {
 		p.changes(current)
 		dated := words(strings.TrimSuffix(current, "current.pem")) + `"$D".pem`
 		p.add(PhaseMake, of, "join certificate and key as the kubelet keeps them", "cat "+words(o.made, o.newKey)+" > "+words(s.path("kubelet-client.pem")))
-		p.add(PhasePlace, of, "lead "+current+" to the new certificate", freeDate(dated), "mv -- "+words(s.path("kubelet-client.pem"))+" "+dated, "ln -sfn -- "+dated+" "+words(current))
+		p.add(PhasePlace, of, "point "+current+" at the new certificate", freeDate(dated), "mv -- "+words(s.path("kubelet-client.pem"))+" "+dated, "ln -sfn -- "+dated+" "+words(current))
 		p.restart(inventory.Kubelet)
 		if late && also.steps != nil {
 			also.steps(p, of)
@@ -295,7 +295,7 @@ func (p *planner) embeddedClientWork(f Finding, ask work) work {
 		p.changes(current)
 		p.add(PhaseMake, of, "take the kubelet's pair out of "+f.Path, decodeField(user.CertificateData.Origin, "client-certificate-data")+" > "+words(made), decodeField(user.KeyData.Origin, "client-key-data")+" >> "+words(made))
 		p.add(PhaseCheck, of, "see that it is a pair", samePublicKey(words(made), words(made)))
-		p.add(PhasePlace, of, "lead "+current+" to it", freeDate(dated), "mv -- "+words(made)+" "+dated, "ln -sfn -- "+dated+" "+words(current))
+		p.add(PhasePlace, of, "point "+current+" at it", freeDate(dated), "mv -- "+words(made)+" "+dated, "ln -sfn -- "+dated+" "+words(current))
 		return also.steps(p, of)
 	}}
 }

@@ -180,7 +180,7 @@ func writeOutage(b *bytes.Buffer, g outage, f audit.Forecast, o Options) {
 	for _, s := range g.stops() {
 		writeWrapped(b, "  - ", fmt.Sprintf("%s (%s)", s.what, someOf(s.labels, maxListed)), o)
 	}
-	b.WriteString("  for want of:\n")
+	b.WriteString("  because these end:\n")
 	for i, e := range g.ends {
 		if i == maxListed {
 			fmt.Fprintf(b, "    %d more\n", len(g.ends)-i)
@@ -402,9 +402,9 @@ func brokenWords(f audit.Forecast, ended bool) string {
 
 // forecastSummary says when the next outage is.
 func forecastSummary(f audit.Forecast) string {
-	line := "nothing that is seen here breaks for want of a renewal"
+	line := "nothing that is seen here breaks because something was not renewed"
 	if len(f.Broken)+len(f.Absent) > 0 {
-		line = "nothing else that is seen here breaks for want of a renewal"
+		line = "nothing else that is seen here breaks because something was not renewed"
 	}
 	if !f.Until.IsZero() {
 		line += " until " + minute(f.Until)
