@@ -218,10 +218,10 @@ func checkExpiring(p *pass) {
 		if severity == "" {
 			continue
 		}
-		f := finding{severity: p.softenDates(e, severity), remedy: p.renewAt(e),
-			message: fmt.Sprintf("expires on %s, in %s; renew it before", instant(e.cert.NotAfter), roughly(e.cert.NotAfter.Sub(p.now)))}
+		expires := fmt.Sprintf("expires on %s, in %s; ", instant(e.cert.NotAfter), roughly(e.cert.NotAfter.Sub(p.now)))
+		f := finding{severity: p.softenDates(e, severity), remedy: p.renewAt(e), message: expires + "renew it before"}
 		if f.severity == Info && e.role.name == inventory.RoleKubeletSelf {
-			f.message = fmt.Sprintf("expires on %s, in %s; nothing here verifies what the kubelet made for itself", instant(e.cert.NotAfter), roughly(e.cert.NotAfter.Sub(p.now)))
+			f.message = expires + "nothing here verifies what the kubelet made for itself"
 			f.remedy = remedy{"# nothing fails because of it; the kubelet makes another pair at its start where there is none"}
 		}
 		if p.superseded(e) {
@@ -230,7 +230,7 @@ func checkExpiring(p *pass) {
 		}
 		if why := kept().why(e); why != "" {
 			f.severity, f.remedy = Info, remedy{"# leave it to whoever keeps the folder"}
-			f.message = fmt.Sprintf("expires on %s, in %s; %s", instant(e.cert.NotAfter), roughly(e.cert.NotAfter.Sub(p.now)), why)
+			f.message = expires + why
 		}
 		p.reportEntry(e, f)
 	}

@@ -269,7 +269,7 @@ func (r *request) row() Request {
 
 // issuedRows are the rows of the certificates that were issued.
 func issuedRows(set *requestSet) []Certificate {
-	rows, known := []Certificate{}, map[*x509.Certificate]*Certificate{}
+	rows, known := []Certificate{}, map[*x509.Certificate]Certificate{}
 	for _, r := range set.list {
 		if leaf, ok := r.leaf(); ok {
 			e := &entry{cert: &leaf, role: roleNamed(inventory.RoleFileLeaf), component: "CertificateSigningRequest", place: r.Certificate.Origin}

@@ -123,9 +123,7 @@ func (s *foresight) look() {
 // set has a node judged at a time, where some certificates last whatever their dates; found
 // is what chains lead to then.
 func (s *foresight) set(n *nodeAudit, at time.Time, lasts func(*x509.Certificate) bool, found *chains) {
-	made := n.made
-	n.signatures = newSignatures(n.inputs(), n.known, s.o.Late)
-	n.made, n.now, n.lasts, n.chains = made, at, lasts, found
+	n.now, n.signatures = at, signatures{made: n.made, known: n.known, chains: found, extra: n.extra, late: n.late, lasts: lasts}
 	clear(n.issuances)
 }
 

@@ -55,8 +55,5 @@ func (c LogCause) id() string {
 	if c.Line != 0 {
 		where = fmt.Sprintf("%s:%d", c.Path, c.Line)
 	}
-	if c.Node != "" {
-		where += " on " + c.Node
-	}
-	return strings.TrimSpace(c.Check + " " + where)
+	return strings.TrimSpace(c.Check + " " + where + on(c.Node))
 }

@@ -113,7 +113,7 @@ func (n *node) describedRows() []Certificate {
 	}
 	inParts(len(rows), func(i int) {
 		if like[i] == i {
-			rows[i] = *n.entries[i].described()
+			rows[i] = n.entries[i].described()
 		}
 	})
 	for i := range rows {

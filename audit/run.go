@@ -301,22 +301,22 @@ func (n *nodeAudit) described() Node {
 // row is the table's row of an entry of a node, without its status. known are the
 // descriptions of certificates of rows before, which it adds to: rows share what they
 // have in common.
-func (e *entry) row(node string, known map[*x509.Certificate]*Certificate) Certificate {
+func (e *entry) row(node string, known map[*x509.Certificate]Certificate) Certificate {
 	if e.cert == nil {
-		return e.completed(node, *e.described())
+		return e.completed(node, e.described())
 	}
-	described := known[e.cert.Certificate]
-	if described == nil {
+	described, ok := known[e.cert.Certificate]
+	if !ok {
 		described = e.described()
 		known[e.cert.Certificate] = described
 	}
-	return e.completed(node, *described)
+	return e.completed(node, described)
 }
 
 // described is the row of an entry with what its certificate says, if it has one.
-func (e *entry) described() *Certificate {
+func (e *entry) described() Certificate {
 	if e.cert == nil {
-		return &Certificate{Organizations: []string{}, DNSNames: []string{}, IPAddresses: []string{}, Usages: []string{}}
+		return Certificate{Organizations: []string{}, DNSNames: []string{}, IPAddresses: []string{}, Usages: []string{}}
 	}
 	return describe(*e.cert)
 }
@@ -333,9 +333,9 @@ func (e *entry) completed(node string, c Certificate) Certificate {
 }
 
 // describe returns what every row of a certificate has.
-func describe(cert parsers.Certificate) *Certificate {
+func describe(cert parsers.Certificate) Certificate {
 	x := cert.Certificate
-	return &Certificate{X509: x, CommonName: x.Subject.CommonName, Issuer: issuerName(x),
+	return Certificate{X509: x, CommonName: x.Subject.CommonName, Issuer: issuerName(x),
 		Organizations: append([]string{}, x.Subject.Organization...), DNSNames: append([]string{}, x.DNSNames...), IPAddresses: texts(x.IPAddresses),
 		Serial: x.SerialNumber.Text(16), SHA256: cert.SHA256(), PublicKeySHA256: cert.PublicKeySHA256(), KeyAlgorithm: keyAlgorithm(x),
 		NotBefore: x.NotBefore.UTC(), NotAfter: x.NotAfter.UTC(), Usages: usages(x)}

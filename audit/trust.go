@@ -84,9 +84,6 @@ func bundleOf(inv *inventory.Inventory, ref inventory.Reference) bundle {
 // for, is no matter of time and stands. The nil error means that there is a
 // chain; one that [isUnverified] knows, that it was not looked for.
 func (s *signatures) verify(cert *x509.Certificate, chain []*x509.Certificate, b bundle, now time.Time) error {
-	if slices.ContainsFunc(b.certs, func(ca *x509.Certificate) bool { return s.chained[signature{ca, cert}] }) {
-		return nil
-	}
 	if slices.Contains(cert.ExtKeyUsage, x509.ExtKeyUsageClientAuth) {
 		// As servers will ask: what holds for one usage and today holds for any.
 		if err := s.build(cert, chain, b.certs, x509.VerifyOptions{CurrentTime: now, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}); err == nil || isUnverified(err) {

@@ -143,11 +143,11 @@ type useFinder struct {
 	certificates map[string]inventory.Reference
 	// users are the roles of the certificates in kubeconfigs, by component and path.
 	users map[[2]string]string
-	known map[*x509.Certificate]*Certificate
+	known map[*x509.Certificate]Certificate
 }
 
 func (n *node) useFinder() *useFinder {
-	f := &useFinder{node: n, certificates: map[string]inventory.Reference{}, users: map[[2]string]string{}, known: map[*x509.Certificate]*Certificate{}}
+	f := &useFinder{node: n, certificates: map[string]inventory.Reference{}, users: map[[2]string]string{}, known: map[*x509.Certificate]Certificate{}}
 	for _, ref := range n.inv.References {
 		if ref.Pair != "" && !holdsPrivate(ref) {
 			f.certificates[ref.Pair] = ref

@@ -91,9 +91,6 @@ type signatures struct {
 	// extra is added to maxWork.
 	extra, spent int
 	made         map[signature]bool
-	// chained are the certificates that crypto/x509 has built a chain from to the CA that
-	// signed them, which is its end, at some instant and for some usage.
-	chained map[signature]bool
 	// known are those of all nodes and of an earlier run.
 	known *verdicts
 	// exhausted says that the work was used up; passed, why something was not
@@ -114,7 +111,7 @@ func newSignatures(inputs int, known *verdicts, late func() bool) signatures {
 	if known == nil {
 		known = newVerdicts(nil)
 	}
-	return signatures{made: make(map[signature]bool, inputs), chained: map[signature]bool{}, known: known, chains: known.chains, extra: workPerInput * inputs, late: late}
+	return signatures{made: make(map[signature]bool, inputs), known: known, chains: known.chains, extra: workPerInput * inputs, late: late}
 }
 
 // signature is a certificate behind the one that may have signed it; without that, the
@@ -401,9 +398,6 @@ func (s *signatures) noteChains(chains [][]*x509.Certificate) {
 			link := signature{ca, chain[i]}
 			s.known.note(link, true)
 			s.made[link] = true
-		}
-		if len(chain) == 2 {
-			s.chained[signature{chain[1], chain[0]}] = true
 		}
 	}
 }

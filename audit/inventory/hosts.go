@@ -114,11 +114,7 @@ func (inv *Inventory) IsOwn(host string) bool {
 	if host == "" {
 		return false
 	}
-	if inv.IsLoopback(host) {
-		return true
-	}
-	same := inv.sameAs(host)
-	return slices.ContainsFunc(inv.OwnHosts(), same)
+	return inv.IsLoopback(host) || slices.ContainsFunc(inv.OwnHosts(), inv.sameAs(host))
 }
 
 // OwnHosts are the hosts by which the components of the node speak of it, those of its
