@@ -404,7 +404,7 @@ func (f *auditFlags) take(c *cobra.Command, args []string) error {
 // begin checks the flags and returns what they ask for, of an audit that begins now. Once
 // it has ended, stop is to be called.
 func (p *program) begin(f auditFlags) (o audit.Options, stop func(), err error) {
-	collectLate()
+	garbage.putOff()
 	if o, err = f.options(p.now()); err != nil {
 		return o, nil, err
 	}
@@ -531,7 +531,9 @@ func (p *program) gatherPaths(paths, more []string, clock inventory.Clock) (node
 	show, end := p.progress()
 	defer end()
 	tick := func(files int) {
-		collectOf(files)
+		if files == manyFiles {
+			garbage.begin()
+		}
 		if show != nil {
 			show(files)
 		}
