@@ -121,13 +121,16 @@ func TestJava(t *testing.T) {
 	}
 }
 
-// clientFaults are clients that a server which wants certificates refuses, or that refuse it.
-var clientFaults = []struct {
+// clientFault is what is wrong with a client.
+type clientFault struct {
 	name   string
 	change func(t *testing.T, c *fixtures.Cluster, config *tls.Config)
 	// nginx and haproxy are what these say of it.
 	nginx, haproxy facts
-}{
+}
+
+// clientFaults are clients that a server which wants certificates refuses, or that refuse it.
+var clientFaults = []clientFault{
 	{"none", func(_ *testing.T, _ *fixtures.Cluster, config *tls.Config) { config.Certificates = nil },
 		facts{Kind: KindCertificateRequired, Direction: Refuses, Side: Server}, facts{Kind: KindHandshakeFailure, Side: Server}},
 	{"expired", presented(over), facts{Kind: KindExpired, Direction: Refuses, Side: Server}, facts{Kind: KindBadCertificate, Direction: Refuses, Side: Server}},
@@ -143,6 +146,20 @@ func presented(change func(*fixtures.Spec)) func(*testing.T, *fixtures.Cluster, 
 		certificate, key := files(t, c, "/tls/client", calling(change))
 		pair := loaded(t, certificate, key)[0]
 		config.Certificates, config.GetClientCertificate = nil, func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &pair, nil }
+	}
+}
+
+// refusesClients lets a client of Go with each fault call a server, and holds what that says
+// against what it must say.
+func refusesClients(t *testing.T, c *fixtures.Cluster, address string, said chan string, must func(clientFault) facts) {
+	t.Helper()
+	for _, f := range clientFaults {
+		refusedBy(t, c, address, f.change)
+		want := must(f)
+		want.Peer = "127.0.0.1"
+		if diff := cmp.Diff(want, nextFacts(t, said)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", f.name, diff)
+		}
 	}
 }
 
@@ -206,14 +223,7 @@ func TestNginx(t *testing.T) {
 	files(t, c, "/tls/server", serving())
 	dir, address := written(t, c), freeAddress(t)
 	said := startsNginx(t, dir, fmt.Sprintf("listen %s ssl; ssl_certificate %s/server.crt; ssl_certificate_key %s/server.key; ssl_client_certificate %s/ca.crt; ssl_verify_client on;", address, dir, dir, dir))
-	for _, f := range clientFaults {
-		refusedBy(t, c, address, f.change)
-		want := f.nginx
-		want.Peer = "127.0.0.1"
-		if diff := cmp.Diff(want, nextFacts(t, said)); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", f.name, diff)
-		}
-	}
+	refusesClients(t, c, address, said, func(f clientFault) facts { return f.nginx })
 	ask("http://"+address, nil)
 	if diff := cmp.Diff(facts{Kind: KindHTTPToTLS, Direction: Refuses, Side: Server, Peer: "127.0.0.1"}, nextFacts(t, said)); diff != "" {
 		t.Errorf("plain HTTP (-want +got):\n%s", diff)
@@ -283,14 +293,7 @@ func TestHAProxy(t *testing.T) {
 	if diff := cmp.Diff([]facts{{Kind: KindNameMismatch, Direction: Refuses, Side: Client}}, factsIn(strings.Join(before, "\n"))); diff != "" {
 		t.Errorf("its server (-want +got):\n%s", diff)
 	}
-	for _, f := range clientFaults {
-		refusedBy(t, c, address, f.change)
-		want := f.haproxy
-		want.Peer = "127.0.0.1"
-		if diff := cmp.Diff(want, nextFacts(t, said)); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", f.name, diff)
-		}
-	}
+	refusesClients(t, c, address, said, func(f clientFault) facts { return f.haproxy })
 	conn, err := net.Dial("tcp", address)
 	if err != nil {
 		t.Fatal(err)
