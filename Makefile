@@ -20,7 +20,7 @@ build: ## build the program: bin/certaudit
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' Makefile
 
-quick: ## run the tests but the slow ones, in less than a minute
+quick: ## run the tests but the slow ones, in two minutes
 	$(TEST) -short ./...
 
 # Nothing is taken from the cache, and so go keeps no list of the files that the tests

@@ -420,6 +420,9 @@ func TestCollectBreaks(t *testing.T) {
 
 // A host on which something hangs ends it once nobody waits any more, and nothing is left.
 func TestCollectHangs(t *testing.T) {
+	if testing.Short() {
+		t.Skip("waits until what hangs is given up")
+	}
 	l := newLab(t)
 	pid := func(name string) string { return filepath.Join(l.dir, name+".pid") }
 	hangs := func(name string) string { return "echo $$ >" + pid(name) + "; exec sleep 1000 >/dev/null" }
