@@ -4,7 +4,6 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"runtime"
-	"slices"
 	"sync"
 
 	"certaudit/parsers"
@@ -72,10 +71,11 @@ type pool struct {
 	certs   map[string]*x509.Certificate
 	issuers map[string]pkix.Name // by their DER
 	texts   texts
+	rooms   sync.Pool // of *snapshotRoom
 }
 
 func newPool() *pool {
-	return &pool{certs: map[string]*x509.Certificate{}, issuers: map[string]pkix.Name{}, texts: texts{}}
+	return &pool{certs: map[string]*x509.Certificate{}, issuers: map[string]pkix.Name{}, texts: texts{}, rooms: sync.Pool{New: newSnapshotRoom}}
 }
 
 // known returns the certificate of a SHA-256, or nil.
@@ -117,8 +117,8 @@ func (t texts) origin(at *parsers.Origin) {
 	t.one(&at.Field)
 }
 
-// compact gives back what decoding took too much of for an inventory: the nodes of a
-// cluster have the same paths and names, each a dozen times.
+// compact takes an inventory out of the room that it was decoded into, and makes equal texts
+// one: the nodes of a cluster have the same paths and names, each a dozen times.
 func (p *pool) compact(inv *Inventory) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -144,7 +144,7 @@ func (p *pool) compact(inv *Inventory) {
 		}
 		materials[name] = m
 	}
-	inv.Files, inv.Materials, inv.References = files, materials, slices.Clip(slices.Clone(inv.References))
+	inv.Files, inv.Materials, inv.References = files, materials, append([]Reference(nil), inv.References...)
 	for i := range inv.References {
 		r := &inv.References[i]
 		for _, s := range []*string{&r.Component, &r.Name, (*string)(&r.Holds), &r.Role, &r.Path, &r.Pair, &r.Object, &r.CopyOf} {

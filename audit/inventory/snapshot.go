@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	fastjson "github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"certaudit/parsers"
 )
@@ -229,7 +230,10 @@ func behindQuote(text []byte) []byte {
 
 // decodeSnapshot returns the inventory of a snapshot's text.
 func decodeSnapshot(text []byte, known *pool) (*Inventory, error) {
-	switch s, err := unmarshalled(text); {
+	room := known.rooms.Get().(*snapshotRoom)
+	defer known.rooms.Put(room)
+	defer room.clear()
+	switch s, err := room.unmarshalled(text); {
 	case err != nil:
 		return nil, fmt.Errorf("is no snapshot: %w", parsers.JSONError(err))
 	case !strings.HasPrefix(s.Schema, snapshotPrefix):
@@ -248,13 +252,52 @@ func decodeSnapshot(text []byte, known *pool) (*Inventory, error) {
 // unmarshalled is what encoding/json makes of a text, in a third of its time for one that is
 // as [WriteSnapshot] writes it. What has unknown names, a name twice or any fault is
 // encoding/json's own to judge.
-func unmarshalled(text []byte) (s snapshot, err error) {
-	if fastjson.Unmarshal(text, &s, fastjson.RejectUnknownMembers(true)) == nil {
-		return s, nil
+//
+// The result is in the room until it is cleared: what is to last has to be copied.
+func (room *snapshotRoom) unmarshalled(text []byte) (s snapshot, err error) {
+	into := struct {
+		Schema       string            `json:"schema"`
+		Program      string            `json:"program"`
+		Certificates map[string][]byte `json:"certificates"`
+		Inventory    *snapshotRoom     `json:"inventory"`
+	}{Certificates: room.certificates, Inventory: room}
+	if fastjson.Unmarshal(text, &into, fastjson.RejectUnknownMembers(true)) == nil {
+		return snapshot{into.Schema, into.Program, into.Certificates, room.inventory}, nil
 	}
-	s = snapshot{}
 	err = json.Unmarshal(text, &s)
 	return s, err
+}
+
+// snapshotRoom is room for what most of a snapshot consists of. One snapshot after another is
+// decoded into it, and it grows to what the largest takes.
+type snapshotRoom struct {
+	certificates map[string][]byte
+	files        map[string]File
+	materials    map[string]parsers.Material
+	references   []Reference
+	// inventory is what was decoded, in the room; nil for none.
+	inventory *Inventory
+}
+
+func newSnapshotRoom() any {
+	return &snapshotRoom{certificates: map[string][]byte{}, files: map[string]File{}, materials: map[string]parsers.Material{}}
+}
+
+// UnmarshalJSONFrom decodes an inventory into the room.
+func (room *snapshotRoom) UnmarshalJSONFrom(d *jsontext.Decoder) error {
+	room.inventory = &Inventory{Files: room.files, Materials: room.materials, References: room.references}
+	err := fastjson.UnmarshalDecode(d, room.inventory)
+	room.references = room.inventory.References
+	return err
+}
+
+// clear makes room for the next.
+func (room *snapshotRoom) clear() {
+	clear(room.certificates)
+	clear(room.files)
+	clear(room.materials)
+	clear(room.references)
+	room.references, room.inventory = room.references[:0], nil
 }
 
 // maxNamed bounds the references of components in a snapshot, each of which is held
