@@ -131,8 +131,16 @@ func (n *node) namedPairs() []certificateAndKey {
 	return out
 }
 
+// hasFinding reports whether a check is among findings.
+func hasFinding(findings []Finding, check string) bool {
+	return slices.ContainsFunc(findings, func(f Finding) bool { return f.Check == check })
+}
+
 // missingPairs explains a missing key by its certificate, which is missing too.
 func (n *nodeAudit) missingPairs(findings []Finding) []cause {
+	if !hasFinding(findings, "files/missing") {
+		return nil
+	}
 	var out []cause
 	for _, pair := range n.pairs() {
 		missing := func(name string) int {
@@ -180,6 +188,9 @@ func (n *nodeAudit) missingVolumes(findings []Finding) []cause {
 
 // swappedPairs explains two malformed files by their names, which are exchanged.
 func (n *nodeAudit) swappedPairs(findings []Finding) []cause {
+	if !hasFinding(findings, "files/malformed") {
+		return nil
+	}
 	var out []cause
 	for _, pair := range n.pairs() {
 		cert, key := n.inv.Materials[pair.certificate], n.inv.Materials[pair.key]

@@ -64,10 +64,13 @@ func (c *clusterAudit) trustOf(role string) caTrust {
 	t := caTrust{cas: map[string]parsers.Certificate{}}
 	bundles := [][]trusted{}
 	for _, use := range caUses {
+		if use.role != role {
+			continue
+		}
 		var of []trusted
 		for _, n := range c.members {
 			ref, ok := n.inv.ReferenceOf(use.component, use.flag)
-			if !ok || use.role != role || ref.Guessed {
+			if !ok || ref.Guessed {
 				continue
 			}
 			if keys := t.add(n.inv.Material(ref).Certificates); len(keys) > 0 {

@@ -22,10 +22,16 @@ const (
 )
 
 // hasObjects reports whether there is something for the checks of objects.
-func (n *node) hasObjects() bool {
-	return len(n.inv.Objects) > 0 || slices.ContainsFunc(n.inv.References, func(r inventory.Reference) bool {
-		return r.Object != ""
-	})
+func hasObjects(inv *inventory.Inventory) bool {
+	if len(inv.Objects) > 0 {
+		return true
+	}
+	for i := range inv.References {
+		if inv.References[i].Object != "" {
+			return true
+		}
+	}
+	return false
 }
 
 // byHolder lists the references of each Secret and ConfigMap.

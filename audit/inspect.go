@@ -416,7 +416,7 @@ func (i *Inspection) chainFrom(n int) Chain {
 // role; o gives the version and profile, that of kubeadm if there is none. An
 // unknown role, or one of which the table says nothing, is an error.
 func (i *Inspection) Expect(role string, o Options) error {
-	rows := o.requirements().Rows
+	rows := o.requirements().table.Rows
 	if !slices.ContainsFunc(rows, func(r Requirement) bool { return r.Role == role }) {
 		return fmt.Errorf("%s; \"certaudit requirements\" lists them", parsers.Unknown("role", role, roleNames()))
 	}

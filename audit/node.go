@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"crypto/x509"
 	"slices"
+	"sync"
 
 	"certaudit/audit/inventory"
 	"certaudit/parsers"
@@ -33,20 +34,15 @@ type node struct {
 
 func newNode(inv *inventory.Inventory, o Options) *node {
 	inv, foreign := ownOnly(inv)
-	n := &node{inv: inv, foreign: foreign, facts: factsOf(inv, o.Overrides), table: o.requirements(),
-		reqs: map[string][]*Requirement{}, privates: map[string][]*inventory.Reference{}, authorityKeys: map[string]bool{}}
+	own := o.requirements()
+	n := &node{inv: inv, foreign: foreign, facts: factsOf(inv, o.Overrides), table: own.table, privates: map[string][]*inventory.Reference{}, authorityKeys: map[string]bool{}}
 	n.entries, n.copies = entriesOf(inv)
 	for _, e := range n.entries {
 		if e.cert != nil && e.cert.IsCA {
 			n.authorityKeys[e.cert.PublicKeySHA256()] = true
 		}
 	}
-	for r := range n.table.selected(n.facts.profile, n.facts.version.Value) {
-		if n.facts.profile == ProfileKubeadm && !inv.KubeadmEtcd() && isEtcdOfKubeadm(*r) {
-			continue // whoever runs etcd may call its certificates anything
-		}
-		n.reqs[r.Role] = append(n.reqs[r.Role], r)
-	}
+	n.reqs = own.byRole(selection{n.facts.profile, n.facts.version.Value, n.facts.profile == ProfileKubeadm && !inv.KubeadmEtcd()})
 	n.name = cmp.Or(n.ownName(), inv.FolderName())
 	for i := range inv.References {
 		if ref := &inv.References[i]; ref.Pair != "" && holdsPrivate(*ref) {
@@ -65,6 +61,38 @@ func (n *node) ownName() string {
 		return names[0]
 	}
 	return ""
+}
+
+// selection is what decides which requirements a node has.
+type selection struct {
+	profile, version string
+	// ownEtcd: whoever runs etcd may call its certificates anything.
+	ownEtcd bool
+}
+
+// selections are the requirements of nodes by their roles, which nodes of one kind share. They
+// may be used by several goroutines.
+type selections struct {
+	table *Requirements
+	mu    sync.Mutex
+	made  map[selection]map[string][]*Requirement
+}
+
+// byRole returns the requirements of a selection, which are not to be changed.
+func (s *selections) byRole(of selection) map[string][]*Requirement {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if known, ok := s.made[of]; ok {
+		return known
+	}
+	reqs := map[string][]*Requirement{}
+	for r := range s.table.selected(of.profile, of.version) {
+		if !of.ownEtcd || !isEtcdOfKubeadm(*r) {
+			reqs[r.Role] = append(reqs[r.Role], r)
+		}
+	}
+	s.made[of] = reqs
+	return reqs
 }
 
 // isEtcdOfKubeadm reports whether a requirement is about what kubeadm issues for an

@@ -39,14 +39,20 @@ type Options struct {
 	// for one that may take any time.
 	// What was not judged by then is incomplete.
 	Late func() bool
+	// selections are what several nodes share; nil where there is one.
+	selections *selections
 }
 
-func (o Options) requirements() *Requirements {
+// requirements are those of nodes by the options.
+func (o Options) requirements() *selections {
+	if o.selections != nil {
+		return o.selections
+	}
 	table := o.Requirements
 	if table == nil {
 		table = DefaultRequirements()
 	}
-	return o.Policy.table(table)
+	return &selections{table: o.Policy.table(table), made: map[selection]map[string][]*Requirement{}}
 }
 
 // Run judges inventories. It is pure: the same arguments give the same Result.
@@ -59,9 +65,12 @@ func Run(inventories []*inventory.Inventory, o Options) Result {
 // the same result.
 func Rerun(before *Memory, inventories []*inventory.Inventory, o Options) (Result, *Memory) {
 	var audits []*nodeAudit
+	o.selections = o.requirements()
 	r, after := newResult(o), &Memory{signed: newVerdicts(before.signatures())}
 	names := nodeNames(inventories, o.Overrides)
-	all := judgeAll(before, after.signed, inventories, names, o)
+	room, outcomes := roomForOutcomes(inventories)
+	all := judgeAll(before, after.signed, inventories, names, outcomes, o)
+	r.Outcomes = room
 	r.grow(all)
 	for i, j := range all {
 		first := len(r.Certificates)
@@ -104,12 +113,14 @@ type judged struct {
 	next time.Time
 }
 
-// judgeAll audits each node for itself, on all processors.
-func judgeAll(before *Memory, signed *verdicts, inventories []*inventory.Inventory, names []string, o Options) []judged {
+// judgeAll audits each node for itself, on all processors. outcomes are where those of each
+// node go.
+func judgeAll(before *Memory, signed *verdicts, inventories []*inventory.Inventory, names []string, outcomes [][]Outcome, o Options) []judged {
 	all := make([]judged, len(inventories))
 	onAllProcessors(len(inventories), func(i int) {
 		known := before.node(inventories[i], names[i], o)
 		j := judged{audit: newNodeAudit(known.node, o, signed), known: known, part: newResult(o)}
+		j.part.Outcomes = outcomes[i]
 		j.part.addNode(j.audit, known.rows)
 		j.next = j.audit.nextChange()
 		j.audit.groups = nil // a fleet's take much memory, and only plans ask again
@@ -150,19 +161,43 @@ func inParts(n int, do func(i int)) {
 	})
 }
 
-// grow makes room for the parts of all nodes.
+// roomForOutcomes returns room for all outcomes, and the part of it that is each node's: a
+// fleet has a hundred for each node, which are put where they stay.
+func roomForOutcomes(inventories []*inventory.Inventory) (room []Outcome, parts [][]Outcome) {
+	ofNode, ofObjects := len(checksOf(scopeNode)), len(checksOf(scopeObjects))
+	count := func(inv *inventory.Inventory) int {
+		if hasObjects(inv) {
+			return ofNode + ofObjects
+		}
+		return ofNode
+	}
+	all := len(roster) // for those of the cluster
+	for _, inv := range inventories {
+		all += count(inv)
+	}
+	room, parts = make([]Outcome, 0, all), make([][]Outcome, len(inventories))
+	rest := room[:all]
+	for i, inv := range inventories {
+		n := count(inv)
+		parts[i], rest = rest[:0:n], rest[n:]
+	}
+	return room, parts
+}
+
+// grow makes room for the rows and findings of all nodes.
 func (r *Result) grow(all []judged) {
 	if len(all) == 1 {
 		return
 	}
-	var rows, findings, outcomes int
+	var rows, findings int
 	for _, j := range all {
-		rows, findings, outcomes = rows+len(j.part.Certificates), findings+len(j.part.Findings), outcomes+len(j.part.Outcomes)
+		rows, findings = rows+len(j.part.Certificates), findings+len(j.part.Findings)
 	}
-	r.Certificates, r.Findings, r.Outcomes = make([]Certificate, 0, rows), make([]Finding, 0, findings), make([]Outcome, 0, outcomes+len(roster))
+	r.Certificates, r.Findings = make([]Certificate, 0, rows), make([]Finding, 0, findings)
 }
 
-// add adds the part of a node, behind those of the nodes before it.
+// add adds the part of a node, behind those of the nodes before it. Its outcomes are where
+// they belong already, or behind that.
 func (r *Result) add(part Result) {
 	r.Nodes = append(r.Nodes, part.Nodes...)
 	r.RevocationLists = append(r.RevocationLists, part.RevocationLists...)
@@ -260,10 +295,9 @@ func (r *Result) judge(n *nodeAudit, checks []Check) {
 
 func (r *Result) addNode(n *nodeAudit, rows []Certificate) {
 	r.Nodes = append(r.Nodes, n.described())
-	r.Outcomes = slices.Grow(r.Outcomes, len(roster))
 	first := len(r.Findings)
 	r.judge(n, checksOf(scopeNode))
-	if n.hasObjects() {
+	if hasObjects(n.inv) {
 		r.judge(n, checksOf(scopeObjects))
 	}
 	n.recordImpact(r.Findings[first:])

@@ -10,9 +10,10 @@ import (
 
 // ReferenceOf returns the first reference of a component's flag.
 func (inv *Inventory) ReferenceOf(component, name string, holds ...Holding) (Reference, bool) {
-	for _, ref := range inv.References {
+	for i := range inv.References { // references are large: none is copied to look at it
+		ref := &inv.References[i]
 		if ref.Component == component && ref.Name == name && (len(holds) == 0 || slices.Contains(holds, ref.Holds)) {
-			return ref, true
+			return *ref, true
 		}
 	}
 	return Reference{}, false
