@@ -319,7 +319,7 @@ func TestGatherPaths(t *testing.T) {
 	}
 	t.Chdir(dir)
 	files := 0
-	_, inv, err := inventory.GatherPaths(workingFolder(t), []string{"."}, nil, func(n int) { files = n })
+	_, inv, err := inventory.GatherPaths(workingFolder(t), []string{"."}, nil, func(p inventory.Progress) { files = p.Files })
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -464,7 +464,6 @@ func (p *program) examine(f auditFlags, lookup func(string) (report.Format, erro
 	if err := f.filter.ValidateFor(r); err != nil {
 		return audit.Result{}, err
 	}
-	forgetAudited(r)
 	if err := outputs.write(r); err != nil {
 		return audit.Result{}, exit{exitIncomplete, err.Error()}
 	}
@@ -530,12 +529,12 @@ func (p *program) gatherPaths(paths, more []string, clock inventory.Clock) (node
 	}
 	show, end := p.progress()
 	defer end()
-	tick := func(files int) {
-		if files == manyFiles {
+	tick := func(read inventory.Progress) {
+		if garbage.allow(read); read.Files-read.Nodes >= manyFiles {
 			garbage.begin()
 		}
 		if show != nil {
-			show(files)
+			show(read)
 		}
 	}
 	if len(files) > 0 {

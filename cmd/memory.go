@@ -1,72 +1,112 @@
 package cmd
 
 import (
+	"math"
 	"runtime"
 	"runtime/debug"
+	"runtime/metrics"
 	"sync"
 
-	"certaudit/audit"
+	"certaudit/audit/inventory"
 )
 
-// firstCollection is the memory at which a run that was thought to be short
-// begins to collect garbage after all. A thousand nodes take more.
-const firstCollection = 224 << 20
+// The memory of a run is proportional to what it judges, in bytes: so much for itself, and
+// so much more for each node. A node that is audited holds two thirds of its share; the rest
+// is garbage until it is collected.
+const (
+	memoryOfRun  = 76 << 20
+	memoryOfNode = 178 << 10
+	// leastMemory is what any run may take before garbage is collected: the audit of a node
+	// allocates less than a collection would give back, and a third of its time would go
+	// into it.
+	leastMemory = 224 << 20
+	// maxMemory is what a run tries to stay below that takes more than its share, unless
+	// GOMEMLIMIT says otherwise.
+	maxMemory = 960 << 20
+)
 
-// maxMemory is what a run tries to stay below, unless GOMEMLIMIT says otherwise, by
-// collecting more often: five thousand nodes fit into it.
-const maxMemory = 960 << 20
-
-// lateCollection is the first garbage collection of a command that ends soon, put off: the
-// audit of a node allocates less than the memory that a collection would give back, and a
-// third of its time would go into it. Once it has begun, garbage is collected more often
-// than usual, so that a thousand nodes fit into 300 MiB.
+// lateCollection puts the garbage collection of a command that ends soon off, until the command
+// has taken the share of memory that is its own.
 type lateCollection struct {
-	putOffOnce, beginOnce sync.Once
+	mu sync.Mutex
 	// percent and limit are what garbage was collected by before; percent is 0 where nothing
-	// was put off.
+	// is put off.
 	percent int
 	limit   int64
+	// share is what the command may take, in bytes.
+	share int64
 }
 
 // garbage is that of the process.
 var garbage lateCollection
 
-// putOff puts the first collection off to where there is much.
-func (l *lateCollection) putOff() {
-	l.putOffOnce.Do(func() {
-		percent := debug.SetGCPercent(-1)
-		if percent < 0 {
-			return // GOGC=off
-		}
-		l.percent, l.limit = percent, debug.SetMemoryLimit(-1)
-		debug.SetMemoryLimit(min(l.limit, firstCollection))
-		runtime.AddCleanup(new([64]byte), (*lateCollection).begin, l)
-	})
-}
-
-// begin collects garbage from now on.
-func (l *lateCollection) begin() {
-	if l.percent == 0 {
+// putOff puts collections off from now on. A second call changes nothing.
+func (c *lateCollection) putOff() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.share > 0 {
 		return
 	}
-	l.beginOnce.Do(func() {
-		debug.SetMemoryLimit(min(l.limit, maxMemory))
-		debug.SetGCPercent(l.percent * 2 / 3)
-	})
+	c.share = leastMemory
+	percent := debug.SetGCPercent(-1)
+	if percent < 0 {
+		return // GOGC=off
+	}
+	c.percent, c.limit = percent, debug.SetMemoryLimit(-1)
+	debug.SetMemoryLimit(min(c.limit, c.share))
+	c.whenCollected()
 }
 
-// manyFiles are more than a fleet of which the first collection is worth to be put off: single
+// allow gives a command its share for the nodes that were read, and for those that are to be
+// expected as far as these fit into maxMemory.
+func (c *lateCollection) allow(read inventory.Progress) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	share := max(leastMemory, shareOf(read.Nodes), min(maxMemory, shareOf(read.Expected())))
+	if step := share / 16; c.percent == 0 || c.share-step < share && share < c.share+step {
+		return // setting a limit stops everything for a moment
+	}
+	c.share = share
+	debug.SetMemoryLimit(min(c.limit, share))
+}
+
+// shareOf is what so many nodes may take, in bytes.
+func shareOf(nodes int) int64 { return memoryOfRun + memoryOfNode*int64(nodes) }
+
+// whenCollected looks after each collection whether the share is enough.
+func (c *lateCollection) whenCollected() {
+	runtime.AddCleanup(new([64]byte), func(c *lateCollection) {
+		c.mu.Lock()
+		enough := c.percent == 0 || live() < min(c.limit, c.share)/4*3
+		c.mu.Unlock()
+		if enough {
+			c.whenCollected()
+		} else {
+			c.begin()
+		}
+	}, c)
+}
+
+// live is the memory that was in use when garbage was collected last, in bytes.
+func live() int64 {
+	sample := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+	metrics.Read(sample)
+	return int64(min(sample[0].Value.Uint64(), math.MaxInt64))
+}
+
+// begin collects garbage as it comes from now on, more often than usual, so that much of
+// anything fits into memory.
+func (c *lateCollection) begin() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.percent == 0 {
+		return
+	}
+	debug.SetMemoryLimit(min(c.limit, max(c.share, maxMemory)))
+	debug.SetGCPercent(c.percent * 2 / 3)
+	c.percent = 0
+}
+
+// manyFiles are more than those of which the collection is worth to be put off: single
 // files take less memory each, and the garbage of reading them would be most of it.
 const manyFiles = 2000
-
-// manyRows are so many certificates of a result that what they were found in takes much
-// memory.
-const manyRows = 2000
-
-// forgetAudited collects what a result was made of, once nothing else needs it: a report of
-// many nodes takes as much memory again.
-func forgetAudited(r audit.Result) {
-	if len(r.Certificates) >= manyRows {
-		runtime.GC()
-	}
-}

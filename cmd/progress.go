@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"golang.org/x/term"
+
+	"certaudit/audit/inventory"
 )
 
 // progressAfter is how long a run may take in silence.
@@ -14,12 +16,12 @@ const progressAfter = time.Second
 // progress returns a function to be called for each file, which tells of the run
 // on a terminal once it has taken a second, and one that wipes the line away. On
 // anything but a terminal both do nothing.
-func (p *program) progress() (tick func(files int), end func()) {
+func (p *program) progress() (tick func(inventory.Progress), end func()) {
 	show, end := p.progressLine()
 	if show == nil {
 		return nil, end
 	}
-	return func(files int) { show("%d files read", files) }, end
+	return func(p inventory.Progress) { show("%d files read", p.Files) }, end
 }
 
 // progressLine returns a function that shows how far a run is, and one that wipes the

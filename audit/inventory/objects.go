@@ -136,7 +136,9 @@ func ObjectLabel(kind, namespace, name string) string {
 // is called with the number of objects read so far. It fails when r does.
 func GatherObjects(name string, r io.Reader, progress func(objects int)) (*Inventory, error) {
 	s := newScanner(newGatherer(nil), "")
-	s.progress = progress
+	if progress != nil {
+		s.progress = func(p Progress) { progress(p.Files) }
+	}
 	b := bufio.NewReaderSize(r, 4096)
 	start, err := b.Peek(4096)
 	if len(start) == 0 && err != io.EOF {
@@ -206,8 +208,8 @@ func (s *scanner) objects(name string, r io.Reader) error {
 				s.object(name, e)
 			}
 			objects++
-			if s.progress != nil && s.here == "" {
-				s.progress(objects)
+			if s.here == "" {
+				s.tell(Progress{Files: objects})
 			}
 		}
 	})

@@ -16,6 +16,29 @@ import (
 	"certaudit/parsers"
 )
 
+// Progress is how far reading paths is.
+type Progress struct {
+	// Files are the files that were read, and Nodes the nodes that were found so far.
+	Files, Nodes int
+	// Listed counts what lies in the folders that were looked into so far, Files among it.
+	Listed int
+}
+
+// Expected is how many nodes there are if what was not read yet is like what was.
+func (p Progress) Expected() int {
+	if p.Files == 0 || p.Nodes > p.Files {
+		return p.Nodes
+	}
+	return p.Nodes + p.Nodes*max(0, p.Listed-p.Files)/p.Files
+}
+
+// tell tells of the progress.
+func (s *scanner) tell(p Progress) {
+	if s.progress != nil {
+		s.progress(p)
+	}
+}
+
 // maxScanned bounds how many files below the given paths are looked at.
 const maxScanned = 200_000
 
@@ -23,14 +46,13 @@ const maxScanned = 200_000
 // belong to a node: certificates, keys, kubeconfigs and Kubernetes objects,
 // recognised by content. here is the working folder, an absolute path of the
 // host: relative paths start there, and what lies below it is shown relative to
-// it. progress, unless nil, is called with the number of files read so far. A
-// path that does not exist is an error, since somebody wrote it by hand.
+// it. progress, unless nil, is called for each file. A path that does not exist is an error, since somebody wrote it by hand.
 //
 // A folder that holds a node's etc/kubernetes or var/lib/kubelet is read as
 // [Gather] does, with more as there, and becomes one of the nodes, in the order in
 // which they were found. files are all others; nil where there are nodes and nothing
 // else.
-func GatherPaths(here string, paths, more []string, progress func(files int)) (nodes []*Inventory, files *Inventory, err error) {
+func GatherPaths(here string, paths, more []string, progress func(Progress)) (nodes []*Inventory, files *Inventory, err error) {
 	return Clock{}.GatherPaths(here, paths, more, progress)
 }
 
@@ -63,7 +85,8 @@ type scanner struct {
 	ahead
 	here     string
 	files    int
-	progress func(int)
+	listed   int
+	progress func(Progress)
 	// each is what is done with a file; named says that somebody named it.
 	each func(name string, now mark, named bool)
 	// fetches: files are read before their turn, of which now is the one that each looks at;
@@ -237,9 +260,7 @@ func (s *scanner) visit(name string, f File, isDir bool, m mark, named bool) {
 	case isDir || s.looked[name]:
 	default:
 		s.files++
-		if s.progress != nil {
-			s.progress(s.files)
-		}
+		s.tell(Progress{Files: s.files, Nodes: len(s.nodes), Listed: s.listed})
 		s.each(name, m, named)
 	}
 }
@@ -257,6 +278,7 @@ func (s *scanner) folder(dir string) {
 		// dots, behind links (kubernetes pkg/volume/util/atomic_writer.go).
 		return n == ".git" || strings.HasPrefix(n, "..") || s.excluded(path.Join(dir, n))
 	})
+	s.listed += len(names)
 	now, next := new(batch), new(batch)
 	for rest := s.fetch(now, dir, names); len(now.files) > 0; now, next = next, now {
 		rest = s.fetch(next, dir, rest)

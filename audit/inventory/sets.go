@@ -151,9 +151,7 @@ func (s *scanner) snapshot(name string, n int, inv *Inventory, err error) bool {
 			inv.Folder = s.shown(name)
 		}
 		s.nodes = append(s.nodes, inv)
-		if s.files++; s.progress != nil {
-			s.progress(s.files)
-		}
+		s.tell(Progress{Files: s.files, Nodes: len(s.nodes), Listed: s.listed})
 		return true
 	}
 	return false
@@ -174,13 +172,13 @@ func (s *scanner) archived(name string, r io.Reader) {
 	}
 	in := newScanner(newGatherer(s.rootOf(a, "/")), "")
 	in.certificates, in.progress, in.exclude, in.sets, in.gather = s.certificates, s.progress, s.exclude, true, s.gather
-	in.archive, in.files, in.nodes = s.shown(name), s.files, s.nodes
+	in.archive, in.files, in.listed, in.nodes = s.shown(name), s.files, s.listed, s.nodes
 	in.node = func(dir string) (*Inventory, error) { return s.gather(s.rootOf(a, slashed(dir))) }
 	s.addAll()
 	in.scan("/", true)
 	in.addAll()
 	in.pair()
-	s.files, s.nodes = in.files, in.nodes
+	s.files, s.listed, s.nodes = in.files, in.listed, in.nodes
 	if err := s.inv.Join(in.inv); err != nil {
 		s.lose(name, parsers.KindUnsupported, err.Error())
 	}
@@ -223,7 +221,7 @@ func mayHoldNodes(name string, named bool) bool {
 // GatherStream reads what the standard input holds: snapshots of nodes, an archive of
 // files as [Clock.GatherPaths] reads a folder, or Kubernetes objects, certificates and
 // keys as [GatherObjects] does. name is what it is called.
-func (c Clock) GatherStream(name string, r io.Reader, more []string, progress func(files int)) (nodes []*Inventory, files *Inventory, err error) {
+func (c Clock) GatherStream(name string, r io.Reader, more []string, progress func(Progress)) (nodes []*Inventory, files *Inventory, err error) {
 	b := bufio.NewReaderSize(r, 4096)
 	if start, err := b.Peek(1); len(start) == 0 && err != nil && !errors.Is(err, io.EOF) {
 		return nil, nil, err
@@ -232,7 +230,7 @@ func (c Clock) GatherStream(name string, r io.Reader, more []string, progress fu
 	c.known = s.certificates
 	s.progress, s.exclude, s.sets, s.gather = progress, c.Exclude, true, c.archivedNode(more)
 	if !s.set(name, b, true) {
-		objects, err := GatherObjects(name, b, progress)
+		objects, err := GatherObjects(name, b, func(objects int) { s.tell(Progress{Files: objects}) })
 		return nil, objects, err
 	}
 	s.addAll()

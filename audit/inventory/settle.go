@@ -56,7 +56,7 @@ func (c Clock) Gather(dir string, more ...string) (*Inventory, error) {
 }
 
 // GatherPaths is [GatherPaths] with a second look at what was changed a moment ago.
-func (c Clock) GatherPaths(here string, paths, more []string, progress func(files int)) (nodes []*Inventory, files *Inventory, err error) {
+func (c Clock) GatherPaths(here string, paths, more []string, progress func(Progress)) (nodes []*Inventory, files *Inventory, err error) {
 	r, err := openRoot(volumeRoot(here))
 	if err != nil {
 		return nil, nil, err

@@ -116,7 +116,7 @@ func TestSecondLookAtMovedLink(t *testing.T) {
 	looks := 0
 	clock := inventory.Clock{Now: func() time.Time { return fixtures.Now }, Wait: func(time.Duration) { looks++ }}
 	files := 0
-	_, inv, err := clock.GatherPaths(dir, []string{"tls.crt", "tls.key"}, nil, func(int) {
+	_, inv, err := clock.GatherPaths(dir, []string{"tls.crt", "tls.key"}, nil, func(inventory.Progress) {
 		if files++; files == 2 {
 			move("..new")
 		}
