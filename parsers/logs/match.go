@@ -101,7 +101,23 @@ func (p phrase) event(l Line, m match) (*Event, match) {
 	if p.fill != nil && !p.fill(e, &m) {
 		return nil, m
 	}
+	if begin := ofInstaller(m); begin >= 0 {
+		e.Direction, e.Side, e.Peer, m.start = Own, UnknownSide, "", begin
+	}
 	return e, m
+}
+
+// ofInstaller is where a failure begins that kubeadm found in its own files, which it passes on
+// in the words of crypto/x509: "certificate NAME not signed by CA certificate ca: x509: ...";
+// -1 for none.
+func ofInstaller(m match) int {
+	text := m.text[:m.start]
+	for _, check := range []string{"not signed by CA certificate ", "not signed by corresponding CA: "} {
+		if i := strings.LastIndex(text, check); i >= 0 {
+			return strings.LastIndex(text[:i], "certificate ")
+		}
+	}
+	return -1
 }
 
 // maxLooked is how much of a line is looked at, in bytes.

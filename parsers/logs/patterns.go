@@ -145,8 +145,8 @@ var installers = family{
 		{"has got the wrong CA cert", KindUnknownAuthority, Own, "", from("a kubeconfig file ")},
 		{"the certificate has expired: NotBefore: ", KindExpired, Own, "", period},
 		{"the certificate is not valid yet: NotBefore: ", KindNotYetValid, Own, "", bound},
-		{"is neither in RSA nor ECDSA format", KindMalformed, Own, "", nil},
-		{"contains an invalid CA cert", KindMalformed, Own, "", nil},
+		{"is neither in RSA nor ECDSA format", KindMalformed, Own, "", from("the private key file ")},
+		{"contains an invalid CA cert", KindMalformed, Own, "", from("the kubeconfig file ")},
 	},
 }
 
