@@ -198,15 +198,25 @@ func bySide(e *Event, m *match) bool {
 	return true
 }
 
-// record is for an HTTP client that reads a TLS alert: content type 21, version 3
-// (RFC 8446, section 5.1).
-func record(_ *Event, m *match) bool {
-	return strings.HasPrefix(strings.TrimLeft(m.rest(), `"\`), `x15\x03`)
+// record is for an HTTP client that reads a TLS alert: content type 21.
+func record(_ *Event, m *match) bool { return ofTLS(m.rest(), "x15") }
+
+// hello is for an HTTP server that reads a TLS handshake: content type 22. gRPC says whose it is.
+// The message ends with it, for what follows is random.
+func hello(_ *Event, m *match) bool {
+	if !ofTLS(strings.TrimPrefix(m.rest(), "from client: "), "x16") {
+		return false
+	}
+	const version = "x03"
+	m.text = m.text[:m.end+strings.Index(m.rest(), version)+len(version)]
+	return true
 }
 
-// hello is for an HTTP server that reads a TLS handshake: content type 22, version 3.
-func hello(_ *Event, m *match) bool {
-	return strings.HasPrefix(strings.TrimLeft(m.rest(), `"\`), `x16\x03`)
+// ofTLS reports whether a quoted text, at whatever depth, begins with a record of TLS of a
+// content type: version 3 follows it (RFC 8446, section 5.1).
+func ofTLS(quoted, content string) bool {
+	begin := strings.ReplaceAll(quoted[:min(len(quoted), 40)], `\`, "")
+	return strings.HasPrefix(strings.TrimLeft(begin, `"`), content+"x03")
 }
 
 // within is for wordings that count only together with one of some others.
@@ -271,14 +281,17 @@ var endings = []struct {
 // absent is for a file that is not there or cannot be read: one of certificates, keys or
 // credentials, as its name has it. The message begins with what was done with it.
 func absent(_ *Event, m *match) bool {
-	start := strings.LastIndexAny(m.text[:m.start], " \t=('\"[") + 1
-	if !aboutCertificates(strings.Trim(m.text[start:m.start], "'\"`:,")) {
+	const quotes = `'"`
+	text := strings.TrimRight(strings.TrimSuffix(m.text[:m.start], " for reading"), quotes)
+	start := strings.LastIndexAny(text, " \t=('\"[") + 1
+	if !aboutCertificates(strings.Trim(text[start:], "`:,")) {
 		return false
 	}
 	m.start = start
+	text = strings.TrimRight(text[:start], quotes)
 	for _, verb := range []string{"open ", "stat ", "lstat ", "read "} {
-		if strings.HasSuffix(m.text[:start], verb) {
-			m.start = start - len(verb)
+		if strings.HasSuffix(text, verb) {
+			m.start = len(text) - len(verb)
 		}
 	}
 	return true
@@ -310,9 +323,13 @@ var certificateEndings = []string{".crt", ".key", ".pem", ".cer", ".cert", ".pub
 // so wherever they are, and of packages.
 var foreignPaths = []string{"/.ssh/", "/ssh/", "/ssh_host_", "/id_rsa", "/id_dsa", "/id_ecdsa", "/id_ed25519", "/rpm-gpg/"}
 
+// slashes are for the separators of Windows, twice where they are quoted.
+var slashes = strings.NewReplacer(`\\`, "/", `\`, "/")
+
 // aboutCertificates reports whether a path looks like one of a certificate, a key or a
 // kubeconfig.
 func aboutCertificates(p string) bool {
+	p = slashes.Replace(p)
 	if !strings.Contains(p, "/") || containsAny(p, foreignPaths) {
 		return false
 	}

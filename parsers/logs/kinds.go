@@ -313,7 +313,7 @@ var kinds = []KindInfo{
 		"`--cluster-signing-cert-file` and `--cluster-signing-key-file`: their end, and that they are a pair.",
 		[]Example{
 			{"kube-controller-manager 1.37.2", `"Unhandled Error" err="Sync jane failed with : error auto signing csr: the signer has expired: NotAfter=2026-11-20 00:00:00 +0000 UTC" logger="UnhandledError"`, Own, UnknownSide},
-			{"kube-controller-manager 1.34", `"Unhandled Error" err="Sync csr-8b7gt failed with : unable to parse csr \"csr-8b7gt\": PEM block type must be CERTIFICATE REQUEST"`, Own, UnknownSide},
+			{"kube-controller-manager 1.37.2", `"Unhandled Error" err="Sync jane failed with : error updating signature for csr: certificatesigningrequests.certificates.k8s.io \"jane\" is forbidden: User \"system:serviceaccount:kube-system:certificate-controller\" cannot update resource \"certificatesigningrequests/status\" in API group \"certificates.k8s.io\" at the cluster scope" logger="UnhandledError"`, Own, UnknownSide},
 		}, []string{"kubernetes pkg/controller/certificates/signer, authority/policies.go"}},
 	{KindUnauthorized, "credentials that are not accepted", critical,
 		"The handshake succeeded, and the API server does not know who is calling: the client's certificate is past its end or of another CA, or its token is not accepted. The API server's log has the reason. Where the words name `pods/log`, the kubelet said so of the API server.",
