@@ -24,13 +24,7 @@ var unwritten = map[string]string{
 	"does not match target hostname ":                    "curl 8.16 and later, lib/vtls",
 	"OPENSSL_internal:HTTP_REQUEST":                      "BoringSSL, ssl/ssl.errordata; the second is reported in istio/istio#29107 without its line",
 	"OPENSSL_internal:PEER_DID_NOT_RETURN_A_CERTIFICATE": "BoringSSL, ssl/ssl.errordata; the second is reported in istio/istio#29107 without its line",
-	"cannot create certificate signing request":          known,
-	"not signed by corresponding CA":                     known,
 }
-
-// known is for those of components of Kubernetes and etcd that are in known.txt alone, in the wording of
-// their sources.
-const known = "in the wording of its source"
 
 // Each wording is in a line that a real program wrote: one of those that are recorded.
 func TestWordingsAreWritten(t *testing.T) {
