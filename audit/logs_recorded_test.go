@@ -67,6 +67,7 @@ var recordedFaults = []recordedFault{
 	{"apiserver-empty", holding(pki+"/apiserver.crt", "")},
 	{"apiserver-client-ca", together(anotherCA("kubernetes", pki+"/old-ca"), flagged("kube-apiserver", "--client-ca-file="+pki+"/ca.crt", "--client-ca-file="+pki+"/old-ca.crt"))},
 	{"apiserver-client-ca-malformed", holding(pki+"/ca.crt", "nothing\n")},
+	{"apiserver-client-ca-empty", holding(pki+"/ca.crt", "")},
 	{"apiserver-sa-pub", func(c *fixtures.Cluster) {
 		other := fixtures.ControlPlane(fixtures.Options{Version: "v1.37.2", Seed: "another"})
 		c.Node[pki+"/sa.pub"] = other.Node[pki+"/sa.pub"]
@@ -89,6 +90,10 @@ var recordedFaults = []recordedFault{
 	}, flagged("kube-controller-manager", "--cluster-signing-cert-file="+pki+"/ca.crt", "--cluster-signing-cert-file="+pki+"/signing.crt"),
 		flagged("kube-controller-manager", "--cluster-signing-key-file="+pki+"/ca.key", "--cluster-signing-key-file="+pki+"/signing.key"))},
 
+	{"signing-ca-two", func(c *fixtures.Cluster) {
+		c.Node.Append(pki+"/ca.crt", c.CertificatePEM(fixtures.FrontProxyCA))
+	}},
+
 	{"kubelet-expired", issued(recordedKubelet, endedBefore)},
 	{"kubelet-other-ca", byAnotherCA(recordedKubelet, "kubernetes")},
 	{"kubelet-old-ca", embeddingAnotherCA(etc + "/kubelet.conf")},
@@ -103,6 +108,7 @@ var recordedFaults = []recordedFault{
 	{"kubelet-rotation", together(servingByRequest, issued(recordedKubelet, func(s *fixtures.Spec) {
 		s.NotBefore, s.NotAfter = fixtures.Now.AddDate(-1, 0, 0), time.Date(2026, 11, 26, 23, 30, 0, 0, time.UTC)
 	}))},
+	{"kubelet-unsigned", issued(recordedKubelet, endedBefore)},
 	{"apiserver-kubelet-client-expired", issued(pki+"/apiserver-kubelet-client", endedBefore)},
 
 	{"metrics-front-proxy-expired", issued(pki+"/front-proxy-client", endedBefore)},

@@ -281,14 +281,13 @@ var endings = []struct {
 // absent is for a file that is not there or cannot be read: one of certificates, keys or
 // credentials, as its name has it. The message begins with what was done with it.
 func absent(_ *Event, m *match) bool {
-	const quotes = `'"`
-	text := strings.TrimRight(strings.TrimSuffix(m.text[:m.start], " for reading"), quotes)
+	text := strings.TrimSuffix(m.text[:m.start], `"`)
 	start := strings.LastIndexAny(text, " \t=('\"[") + 1
-	if !aboutCertificates(strings.Trim(text[start:], "`:,")) {
+	if !aboutCertificates(strings.Trim(text[start:], "'\"`:,")) {
 		return false
 	}
 	m.start = start
-	text = strings.TrimRight(text[:start], quotes)
+	text = strings.TrimSuffix(text[:start], `"`)
 	for _, verb := range []string{"open ", "stat ", "lstat ", "read "} {
 		if strings.HasSuffix(text, verb) {
 			m.start = len(text) - len(verb)

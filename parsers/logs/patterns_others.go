@@ -146,7 +146,7 @@ var ofJava = family{
 		{"Remote host terminated the handshake", KindHandshakeEnded, Unclear, "", nil},
 		{"Remote host closed connection during handshake", KindHandshakeEnded, Unclear, "", nil},
 		{"Received close_notify during handshake", KindHandshakeEnded, Refused, "", nil},
-		{" (No such file or directory)", KindFileMissing, Own, "", unquoted}, {" (Permission denied)", KindFileUnreadable, Own, "", unquoted}, {" (Is a directory)", KindFileUnreadable, Own, "", unquoted},
+		{" (No such file or directory)", KindFileMissing, Own, "", absent}, {" (Permission denied)", KindFileUnreadable, Own, "", absent}, {" (Is a directory)", KindFileUnreadable, Own, "", absent},
 	},
 }
 
@@ -264,11 +264,6 @@ func because(e *Event, m *match) bool {
 		}
 	}
 	return true
-}
-
-// unquoted is for a file as Java names it, without the quotes that others put around it.
-func unquoted(e *Event, m *match) bool {
-	return !strings.HasSuffix(m.text[:m.start], "'") && absent(e, m)
 }
 
 // opened is for a file that stands behind the words; one of certificates, keys or credentials.
