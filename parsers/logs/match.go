@@ -221,7 +221,13 @@ func message(m match) string {
 var details = regexp.MustCompile(`^(?: \(possibly because of "[^"]*"(?: while trying to verify candidate authority certificate "[^"]*")?\))?(?:: current time [^ "]+ is (?:after|before) [^ ",]+)?`)
 
 // whole are failures, as they end, of which all is said but for the details.
-var whole = []string{"x509: certificate signed by unknown authority", "x509: " + expiredText, "x509: certificate specifies an incompatible key usage", "x509: certificate is not authorized to sign other certificates"}
+var whole = func() []string {
+	texts := []string{"x509: certificate signed by unknown authority", "x509: " + expiredText, "x509: certificate specifies an incompatible key usage", "x509: certificate is not authorized to sign other certificates"}
+	for _, p := range macOS.phrases {
+		texts = append(texts, p.text)
+	}
+	return texts
+}()
 
 // ownEnd is how much of rest belongs to a failure that is said whole; -1 where another
 // failure was said, or where what follows its details is set off from them.

@@ -12,11 +12,6 @@ import (
 // unwritten are the wordings, and the words before them, that no program wrote so that it could
 // be recorded, each with the reason why it is there all the same.
 var unwritten = map[string]string{
-	"” certificate is not trusted":                       "macOS is not at hand, and no report has the line: the words of SecTrustEvaluateWithError",
-	"” certificate is expired":                           "macOS is not at hand, and no report has the line: the words of SecTrustEvaluateWithError",
-	"” certificate name does not match input":            "macOS is not at hand, and no report has the line: the words of SecTrustEvaluateWithError",
-	"” certificate is not permitted for this usage":      "macOS is not at hand, and no report has the line: the words of SecTrustEvaluateWithError",
-	"” certificate is revoked":                           "macOS is not at hand, and no report has the line: the words of SecTrustEvaluateWithError",
 	"no ECDHE curve supported by both client and server": "Go 1.13 to 1.23, crypto/tls handshake_server_tls13.go",
 	"failed to parse certificate from server":            "Go up to 1.16, whose parser says \"asn1: \", crypto/tls handshake_client.go and handshake_server.go",
 	"failed to parse client certificate":                 "Go up to 1.16, whose parser says \"asn1: \", crypto/tls handshake_client.go and handshake_server.go",
