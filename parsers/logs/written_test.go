@@ -12,9 +12,6 @@ import (
 // unwritten are the wordings, and the words before them, that no program wrote so that it could
 // be recorded, each with the reason why it is there all the same.
 var unwritten = map[string]string{
-	"no ECDHE curve supported by both client and server": "Go 1.13 to 1.23, crypto/tls handshake_server_tls13.go",
-	"failed to parse certificate from server":            "Go up to 1.16, whose parser says \"asn1: \", crypto/tls handshake_client.go and handshake_server.go",
-	"failed to parse client certificate":                 "Go up to 1.16, whose parser says \"asn1: \", crypto/tls handshake_client.go and handshake_server.go",
 	"Hostname mismatch":                                  "OpenSSL up to 1.1, crypto/x509/x509_txt.c",
 	"does not match target hostname ":                    "curl 8.16 and later, lib/vtls",
 	"OPENSSL_internal:HTTP_REQUEST":                      "BoringSSL, ssl/ssl.errordata; the second is reported in istio/istio#29107 without its line",
