@@ -359,16 +359,18 @@ func certificatePaths(text string) []string {
 		if i < 0 {
 			break
 		}
-		start := from + i
+		start, second := from+i, i == 0 && from > 0 && text[from-1] == '~'
 		end := len(text)
 		if n := strings.IndexAny(text[start:], " \t\r\n\"',;()[]{}<>`\\|="); n >= 0 {
 			end = start + n
 		}
-		if colons := strings.Index(text[start:end], ":"); colons >= 0 {
-			end = start + colons
+		for _, between := range []string{":", "~/"} { // Istio's agent writes CERTIFICATE~KEY
+			if i := strings.Index(text[start:end], between); i >= 0 {
+				end = start + i
+			}
 		}
 		from = end + 1
-		if start > 0 && strings.IndexByte(" \t\"'=([{,:", text[start-1]) < 0 || strings.HasPrefix(text[start:], "//") {
+		if start > 0 && !second && strings.IndexByte(" \t\"'=([{,:", text[start-1]) < 0 || strings.HasPrefix(text[start:], "//") {
 			continue
 		}
 		if p := strings.TrimRight(text[start:end], "."); len(p) <= 4096 && aboutCertificates(p) {

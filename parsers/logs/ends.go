@@ -53,6 +53,9 @@ var calls = []frame{
 	{"prober detected unhealthy status", Client, func(rest string) string { return field(rest, `"remote-peer-id":"`) }},
 	{`invalid certificate detected connecting to "`, Client, quoted},
 	{"peer became inactive", Client, func(rest string) string { return field(rest, `"peer-id":"`) }},
+	{"upstream_reset_before_response_started", Client, func(rest string) string { return field(rest, `"upstream_host":"`) }},
+	{"upstream connect error", Client, nil},
+	{"remote address:", UnknownSide, func(rest string) string { return before(rest, ",") }}, // Envoy
 	{"in connection to ", Client, func(rest string) string { return before(strings.TrimSpace(rest), " ") }},
 	{"Unable to connect to the server", Client, nil}, {"authentication handshake failed", Client, nil}, {"error reading server preface", Client, nil},
 	{"failed to verify certificate", Client, nil}, {"curl: (", Client, nil}, {"process_server_certificate", Client, nil}, {"urlopen error", Client, nil}, {"SSL_connect", Client, nil}, {"createTransport failed", Client, nil},

@@ -432,7 +432,7 @@ func ownTime(b []byte) stamp {
 	if n, _, _ := isoLength(b); n > 0 {
 		return stamp{b[:n], isoTime}
 	}
-	for _, prefix := range []string{`time="`, "time=", "ts=", "raft", "WARNING: ", "INFO: ", "ERROR: "} {
+	for _, prefix := range []string{`time="`, "time=", "ts=", "[", "raft", "WARNING: ", "INFO: ", "ERROR: "} {
 		after, ok := bytes.CutPrefix(b, []byte(prefix))
 		if !ok {
 			continue

@@ -128,6 +128,10 @@ var carriedLines = []struct {
 	{"no time that there is", "-", "E1345 11:59:59.000000 11 a.go:1] x509", "text", Line{Text: "E1345 11:59:59.000000 11 a.go:1] x509"}},
 	{"an audit line with level and colon", "-", "2026-09-20T16:30:37Z INFO setup: x509", "timestamps", Line{Time: utc(9, 20, 16, 30, 37, 0), Text: "INFO setup: x509"}},
 	{"a repeated message", "-", "Sep 20 16:30:37 last message repeated 3 times x509", "text", Line{Text: "Sep 20 16:30:37 last message repeated 3 times x509"}},
+	{"Envoy", "-", "[2026-09-20 16:30:37.500][15][debug][connection] [source/common/tls/ssl_socket.cc:251] x509", "text",
+		Line{Time: utc(9, 20, 16, 30, 37, 500000000), Component: "envoy", Text: "[2026-09-20 16:30:37.500][15][debug][connection] [source/common/tls/ssl_socket.cc:251] x509"}},
+	{"brackets that are not Envoy's", "-", "[2026-09-20 16:30:37.500][main][debug] of a program that is not known: x509", "text",
+		Line{Time: utc(9, 20, 16, 30, 37, 500000000), Text: "[2026-09-20 16:30:37.500][main][debug] of a program that is not known: x509"}},
 	{"nothing", "-", "", "text", Line{}},
 	{"an empty object", "-", "{}", "text", Line{Text: "{}"}},
 }

@@ -210,8 +210,11 @@ func message(m match) string {
 		end = m.end + n
 	}
 	said := strings.TrimRight(m.text[start:end], " \t\r\n,;:>'│")
-	if strings.Count(said, "'")%2 == 1 && strings.HasPrefix(m.text[start+len(said):], "'") {
+	switch rest := m.text[start+len(said):]; {
+	case strings.Count(said, "'")%2 == 1 && strings.HasPrefix(rest, "'"):
 		said += "'"
+	case strings.Count(said, "<") > strings.Count(said, ">") && strings.HasPrefix(rest, ">"):
+		said += ">"
 	}
 	return Printable(said)
 }
@@ -242,8 +245,8 @@ func ownEnd(said, rest string) int {
 	return -1
 }
 
-// tails are what etcd, nginx and CoreDNS write behind an error.
-var tails = []string{" (prober ", " while SSL handshaking", ` logger="`}
+// tails are what etcd, nginx, CoreDNS and Envoy write behind an error.
+var tails = []string{" (prober ", " while SSL handshaking", ` logger="`, ":TLS_error_end"}
 
 // places begin where in its own source OpenSSL found it, which is no part of the message.
 var places = []string{":../", ":ssl/", ":crypto/"}

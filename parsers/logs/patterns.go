@@ -6,7 +6,7 @@ import "strings"
 // said first, then what the writer found, the more exact before the less.
 var families = []family{
 	goAlerts, openSSLAlerts, openSSLReasons, javaAlerts, rustlsAlerts, gnuTLSAlerts, gnuTLSNames,
-	goX509, macOS, goTLS, verifications, ofNode, ofCurl, ofWget, gnuTLSVerdicts, gnuTLSErrors, ofJava, nodeErrors, rustls, overOpenSSL, ofNginx, ofHAProxy, ofHTTPD, openSSL, mixups, deprecated,
+	goX509, macOS, goTLS, verifications, ofNode, ofCurl, ofWget, gnuTLSVerdicts, gnuTLSErrors, ofJava, nodeErrors, rustls, overOpenSSL, ofNginx, ofHAProxy, ofHTTPD, ofEnvoy, boringSSL, openSSL, mixups, deprecated,
 	requests, installers, ownFiles, tokens, etcdPeers, interrupted, refusals,
 }
 

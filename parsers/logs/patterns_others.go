@@ -30,11 +30,11 @@ var verified = []phrase{
 
 // verifications are the words before a result of OpenSSL's verification, whose number may
 // stand between: of curl (lib/vtls/openssl.c), Python (Modules/_ssl.c), Ruby, s_client and
-// s_server (apps/lib/s_cb.c), nginx, Apache httpd (ssl_engine_kernel.c) and stunnel.
+// s_server (apps/lib/s_cb.c), nginx, Apache httpd (ssl_engine_kernel.c), stunnel and Envoy.
 var verifications = family{
 	writer: "openssl",
 	gates: []string{"verify error:num=", "SSL certificate verify error: (", "Verify return code: ", "SSL certificate problem: ", "certificate verify failed: ", "Verification error: ", "depth lookup:",
-		"Certificate Verification: Error (", "CERT: Pre-verification error: "},
+		"Certificate Verification: Error (", "CERT: Pre-verification error: ", "certificate verification error at depth "},
 	skip:    "0123456789:() ",
 	phrases: verified,
 }
@@ -240,6 +240,40 @@ var ofHTTPD = family{
 	},
 }
 
+// ofEnvoy are Envoy's (source/common/tls), of whose configuration it does not say whether a key is
+// no pair with its certificate or cannot be read, and those of Istio's agent beside it.
+var ofEnvoy = family{
+	writer: "envoy",
+	phrases: []phrase{
+		{"verify cert failed: verify SAN list", KindNameMismatch, Refuses, "", nil},
+		{"verify cert failed: SAN matcher", KindNameMismatch, Refuses, "", nil},
+		{"Failed to load private key from ", KindKeyMismatch, Own, "", fileReason},
+		{"Failed to load certificate chain from ", KindMalformed, Own, "", nil},
+		{"Invalid path: ", KindFileMissing, Own, "", opened},
+		{"invalid PEM encoded certificate", KindMalformed, Own, "", nil},
+	},
+}
+
+// boringSSL are the reasons of its errors (ssl/ssl.errordata, crypto/*/*.errordata), which Envoy
+// and others write as constants.
+var boringSSL = family{
+	writer: "openssl",
+	gates:  []string{"OPENSSL_internal:"},
+	phrases: []phrase{
+		{"WRONG_VERSION_NUMBER", KindTLSToHTTP, Refuses, "", bySide},
+		{"HTTP_REQUEST", KindHTTPToTLS, Refuses, Server, nil},
+		{"HTTPS_PROXY_REQUEST", KindHTTPToTLS, Refuses, Server, nil},
+		{"CERTIFICATE_VERIFY_FAILED", KindBadCertificate, Refuses, "", nil},
+		{"PEER_DID_NOT_RETURN_A_CERTIFICATE", KindCertificateRequired, Refuses, Server, nil},
+		{"NO_SHARED_CIPHER", KindProtocolMismatch, Refuses, Server, nil},
+		{"NO_SHARED_GROUP", KindProtocolMismatch, Refuses, Server, nil},
+		{"CLIENTHELLO_TLSEXT", KindHandshakeFailure, Refuses, "", nil},
+		{"BAD_PACKET_LENGTH", KindHandshakeFailure, Refuses, "", nil}, {"DECRYPTION_FAILED_OR_BAD_RECORD_MAC", KindHandshakeFailure, Refuses, "", nil},
+		{"KEY_VALUES_MISMATCH", KindKeyMismatch, Own, "", nil}, {"KEY_TYPE_MISMATCH", KindKeyMismatch, Own, "", nil},
+		{"NO_START_LINE", KindMalformed, Own, "", nil}, {"BAD_END_LINE", KindMalformed, Own, "", nil}, {"BAD_BASE64_DECODE", KindMalformed, Own, "", nil},
+	},
+}
+
 // frontend begins what HAProxy logs of a connection that its listener did not take: client,
 // time and listener.
 var frontend = regexp.MustCompile(`(\S+:[0-9]+) \[[^]]*\] [^ /]+/[^ /]+: $`)
@@ -268,7 +302,10 @@ func because(e *Event, m *match) bool {
 
 // opened is for a file that stands behind the words; one of certificates, keys or credentials.
 func opened(_ *Event, m *match) bool {
-	p, _, _ := strings.Cut(m.rest(), "'")
+	p := m.rest()
+	if end := strings.IndexAny(p, "', "); end >= 0 {
+		p = p[:end]
+	}
 	return aboutCertificates(p)
 }
 
@@ -306,11 +343,6 @@ var openSSL = family{
 		{"no protocols available", KindProtocolMismatch, Own, "", nil},
 		{"unsafe legacy renegotiation disabled", KindProtocolMismatch, Refuses, Client, nil},
 		{"no suitable signature algorithm", KindProtocolMismatch, Refuses, "", nil},
-		{"OPENSSL_internal:WRONG_VERSION_NUMBER", KindTLSToHTTP, Refuses, "", bySide},
-		{"OPENSSL_internal:HTTP_REQUEST", KindHTTPToTLS, Refuses, Server, nil},
-		{"OPENSSL_internal:HTTPS_PROXY_REQUEST", KindHTTPToTLS, Refuses, Server, nil},
-		{"OPENSSL_internal:CERTIFICATE_VERIFY_FAILED", KindBadCertificate, Refuses, "", nil},
-		{"OPENSSL_internal:PEER_DID_NOT_RETURN_A_CERTIFICATE", KindCertificateRequired, Refuses, Server, nil},
 		{"wrong version number", KindTLSToHTTP, Refuses, "", bySide},
 		{"packet length too long", KindTLSToHTTP, Refuses, "", bySide},
 		{"http request", KindHTTPToTLS, Refuses, Server, nil},
@@ -341,8 +373,10 @@ func fileReason(e *Event, m *match) bool {
 		e.Kind = KindFileMissing
 	case within("ermission denied")(e, m):
 		e.Kind = KindFileUnreadable
-	case within("key values mismatch")(e, m):
+	case within("key values mismatch", "KEY_VALUES_MISMATCH")(e, m):
 		e.Kind = KindKeyMismatch
+	case within("PEM routines:OPENSSL_internal:")(e, m):
+		e.Kind = KindMalformed
 	case within("key too small")(e, m):
 		e.Kind = KindWeakKey
 	case within("md too weak")(e, m):

@@ -154,6 +154,9 @@ func writerOf(b []byte) string {
 	if isCaddy(b) {
 		return "caddy"
 	}
+	if isEnvoy(b) {
+		return "envoy"
+	}
 	for _, w := range writers {
 		if len(b) > len(w.begin) && b[0] == w.begin[0] && string(b[:len(w.begin)]) == w.begin {
 			return w.component
@@ -176,6 +179,18 @@ func isNginx(b []byte) bool {
 // isCaddy reports whether a line of JSON is of a logger of Caddy's server (modules/caddyhttp).
 func isCaddy(b []byte) bool {
 	return len(b) > 1 && b[0] == '{' && bytes.Contains(b[:min(len(b), 100)], []byte(`"logger":"http.`))
+}
+
+// isEnvoy reports whether a line of text begins as those of Envoy do:
+// [2025-03-05 07:22:38.631][15][debug][connection] [source/common/tls/ssl_socket.cc:251]
+func isEnvoy(b []byte) bool {
+	if len(b) < 32 || b[0] != '[' {
+		return false
+	}
+	n, _, _ := isoLength(b[1:])
+	after, ok := bytes.CutPrefix(b[1+n:], []byte("]["))
+	thread, _, closed := bytes.Cut(after[:min(len(after), 20)], []byte("]["))
+	return n > 0 && ok && closed && len(thread) > 0 && len(bytes.Trim(thread, "0123456789")) == 0
 }
 
 // heading is the component that a heading names whose lines follow, "" for none that is

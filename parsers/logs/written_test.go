@@ -12,9 +12,7 @@ import (
 // unwritten are the wordings, and the words before them, that no program wrote so that it could
 // be recorded, each with the reason why it is there all the same.
 var unwritten = map[string]string{
-	"does not match target hostname ":                    "curl 8.16 and later, lib/vtls",
-	"OPENSSL_internal:HTTP_REQUEST":                      "BoringSSL, ssl/ssl.errordata; the second is reported in istio/istio#29107 without its line",
-	"OPENSSL_internal:PEER_DID_NOT_RETURN_A_CERTIFICATE": "BoringSSL, ssl/ssl.errordata; the second is reported in istio/istio#29107 without its line",
+	"does not match target hostname ": "curl 8.16 and later, lib/vtls",
 }
 
 // Each wording is in a line that a real program wrote: one of those that are recorded.
