@@ -245,8 +245,8 @@ func ownEnd(said, rest string) int {
 	return -1
 }
 
-// tails are what etcd, nginx, CoreDNS and Envoy write behind an error.
-var tails = []string{" (prober ", " while SSL handshaking", ` logger="`, ":TLS_error_end"}
+// tails are what etcd, nginx, CoreDNS, Envoy and CRI-O write behind an error.
+var tails = []string{" (prober ", " while SSL handshaking", ` logger="`, ":TLS_error_end", "; artifact err: "}
 
 // places begin where in its own source OpenSSL found it, which is no part of the message.
 var places = []string{":../", ":ssl/", ":crypto/"}

@@ -97,7 +97,7 @@ var goTLS = family{
 		{"unsupported certificate", KindUnsupportedCertificate, Own, "", nil},
 		{"no certificates configured", KindNoServingCertificate, Refuses, Server, nil},
 		{"neither Certificates, GetCertificate, nor GetConfigForClient set", KindNoServingCertificate, Own, "", nil},
-		{"bad record MAC", KindHandshakeFailure, Refuses, "", nil},
+		{"bad record MAC", KindHandshakeFailure, Unclear, "", nil},
 		{"received unexpected handshake message", KindHandshakeFailure, Refuses, "", nil},
 		{"unexpected message", KindHandshakeFailure, Refuses, "", nil},
 		{"received record with version", KindHandshakeFailure, Refuses, "", nil},
@@ -152,7 +152,8 @@ var installers = family{
 
 // ownFiles are what a program says of its own files, and of what it cannot do for them.
 // Sources: os; k8s.io/client-go util/cert, util/keyutil; k8s.io/apiserver
-// dynamiccertificates; kubernetes pkg/kubelet/certificate; etcd client/pkg/transport.
+// dynamiccertificates; kubernetes pkg/kubelet/certificate; etcd client/pkg/transport;
+// containers/image pkg/tlsclientconfig (CRI-O, Podman, Skopeo).
 var ownFiles = family{
 	phrases: []phrase{
 		{"unable to load bootstrap kubeconfig", KindBootstrap, Own, "", nil},
@@ -163,6 +164,7 @@ var ownFiles = family{
 		{"client certificate authentication failed", KindClientIdentity, Refuses, Server, nil},
 		{"cert has non empty Common Name", KindClientIdentity, Own, "", nil},
 		{"KeyFile and CertFile must both be present", KindFileMissing, Own, "", nil},
+		{"missing key ", KindFileMissing, Own, "", within(" for client certificate ")}, {"missing client certificate ", KindFileMissing, Own, "", within(" for key ")},
 		{"no serving certificate available for the kubelet", KindNoServingCertificate, Refuses, Server, nil},
 		{"missing content for CA bundle ", KindMalformed, Own, "", nil},
 		{"missing content for serving cert ", KindMalformed, Own, "", nil},

@@ -33,7 +33,7 @@ var verified = []phrase{
 // s_server (apps/lib/s_cb.c), nginx, Apache httpd (ssl_engine_kernel.c), stunnel and Envoy.
 var verifications = family{
 	writer: "openssl",
-	gates: []string{"verify error:num=", "SSL certificate verify error: (", "Verify return code: ", "SSL certificate problem: ", "certificate verify failed: ", "Verification error: ", "depth lookup:",
+	gates: []string{"verify error:num=", "SSL certificate verify error: (", "Verify return code: ", "SSL certificate problem: ", "SSL certificate OpenSSL verify result: ", "certificate verify failed: ", "Verification error: ", "depth lookup:",
 		"Certificate Verification: Error (", "CERT: Pre-verification error: ", "certificate verification error at depth "},
 	skip:    "0123456789:() ",
 	phrases: verified,
@@ -58,6 +58,7 @@ var ofCurl = family{
 		{"SSL certificate verification failed", KindBadCertificate, Unclear, Client, nil}, // so does an alert that the client's has expired
 		{"unable to set private key file", KindKeyMismatch, Own, "", fileReason},
 		{"could not load PEM client certificate", KindMalformed, Own, "", fileReason},
+		{"' provided to --cacert does not exist", KindFileMissing, Own, "", from("The file '")},
 		{"error setting certificate verify locations", KindFileUnreadable, Own, "", nil},
 		{"error setting certificate file", KindFileUnreadable, Own, "", nil},
 		{"error adding trust anchors from file", KindFileUnreadable, Own, "", nil},
@@ -268,7 +269,7 @@ var boringSSL = family{
 		{"NO_SHARED_CIPHER", KindProtocolMismatch, Refuses, Server, nil},
 		{"NO_SHARED_GROUP", KindProtocolMismatch, Refuses, Server, nil},
 		{"CLIENTHELLO_TLSEXT", KindHandshakeFailure, Refuses, "", nil},
-		{"BAD_PACKET_LENGTH", KindHandshakeFailure, Refuses, "", nil}, {"DECRYPTION_FAILED_OR_BAD_RECORD_MAC", KindHandshakeFailure, Refuses, "", nil},
+		{"BAD_PACKET_LENGTH", KindHandshakeFailure, Unclear, "", nil}, {"DECRYPTION_FAILED_OR_BAD_RECORD_MAC", KindHandshakeFailure, Unclear, "", nil},
 		{"KEY_VALUES_MISMATCH", KindKeyMismatch, Own, "", nil}, {"KEY_TYPE_MISMATCH", KindKeyMismatch, Own, "", nil},
 		{"NO_START_LINE", KindMalformed, Own, "", nil}, {"BAD_END_LINE", KindMalformed, Own, "", nil}, {"BAD_BASE64_DECODE", KindMalformed, Own, "", nil},
 	},

@@ -11,6 +11,6 @@ var triggers = []string{
 	"cluster ID mismatch", "rejected connection", "rejected stream", "rejected the stream", "peer-urls", " added member ", "bootstrap kubeconfig", "unable to parse bytes",
 	"csr-controller::", "for csr", "signing csr", "signing request", "subject access review", "signer has expired", "SignerValidationFailure", "malformed HTTP response", "bogus greeting",
 	"verify error:num=", "Verification error: ", "Verify return code: ", "routines", "system library",
-	"eceived alert [", "received corrupt message", "t match", "does not exist or is empty", "open the ca-file", "insecure algorithm", "KeyUsage extension", "verify cert failed: ", "Invalid path: ",
+	"eceived alert [", "received corrupt message", "t match", "does not exist or is empty", "open the ca-file", "insecure algorithm", "KeyUsage extension", "verify cert failed: ", "missing key ", "provided to --cacert", "Invalid path: ",
 	"FLAG: --", "Running: ", "Running kube", "ETCD_", "request-header::", "client-ca-bundle::", "cert::", "cert-files::", "cert/key pair",
 }

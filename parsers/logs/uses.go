@@ -136,7 +136,8 @@ func flagUses(l Line, text string) []Use {
 		if !ok || !namesFile(name) || len(found) >= maxUses {
 			continue
 		}
-		for p := range strings.SplitSeq(strings.Trim(value, `"[]`), ",") {
+		value, _, _ = strings.Cut(strings.TrimLeft(value, `"`), `"`)
+		for p := range strings.SplitSeq(strings.Trim(value, "[]"), ",") {
 			found = append(found, inUse(l, name, p)...)
 		}
 	}
@@ -145,7 +146,7 @@ func flagUses(l Line, text string) []Use {
 
 // fileFlags end the names of flags that name files of certificates, keys or credentials.
 var fileFlags = []string{"cafile", "certfile", "keyfile", "ca-file", "cert-file", "key-file", "crl-file", "kubeconfig", "-certificate", "-key",
-	"certificate-authority", "cert-key", "cert-dir", "-cert", "-cacert", "webhook-config-file"}
+	"certificate-authority", "cert-key", "cert-dir", "-cert", "-cacert", "-tls-ca", "webhook-config-file"}
 
 func namesFile(flag string) bool {
 	return slices.ContainsFunc(fileFlags, func(ending string) bool { return strings.HasSuffix(flag, ending) })
