@@ -392,10 +392,10 @@ var troubles = []string{"rror", "fail", "Fail", "nvalid", "xpired", "nable to", 
 // unreachable are the errors of who did not come as far as a handshake.
 var unreachable = []string{"connection refused", "no route to host", "network is unreachable", "no such host", "host is down"}
 
-// harmless are names that have the word, of the API, of packages, classes and features, and
-// what is said of certificates that nobody uses.
+// harmless are names that have the word, of the API, of packages, classes and features, what is
+// said of certificates that nobody uses, and what k3s says of a CA that no token vouches for.
 var harmless = []string{"certificates.k8s.io", "certificatesigningrequest", "CertificateSigningRequest", "certificaterequest", "CertificateRequest", "associated certificate is expired",
-	"ca-certificates", "security.cert.Certificate ", "Certificate Error Assistant"}
+	"ca-certificates", "security.cert.Certificate ", "Certificate Error Assistant", "certificate is not trusted by the host CA bundle"}
 
 // looksLikeTLS reports whether a line that is not understood looks like a TLS failure.
 func looksLikeTLS(text string) bool {

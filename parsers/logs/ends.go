@@ -22,6 +22,7 @@ var servers = []frame{
 	{`rejected connection from "`, Server, quoted},
 	{"rejected connection", Server, func(rest string) string { return field(rest, `"remote-addr":"`) }},
 	{"Unable to authenticate the request", Server, nil},
+	{"Failed to authenticate request from ", Server, func(rest string) string { return before(rest, ": ") }}, // k3s
 	{"failed to complete security handshake from \"", Server, quoted},
 	{`ServerHandshake("`, Server, quoted},
 	{"error reading preface from client ", Server, func(rest string) string { return before(rest, ": ") }},

@@ -135,7 +135,7 @@ var kinds = []KindInfo{
 			{"curl 7.88.1", "curl: (35) OpenSSL/3.0.19: error:0A000414:SSL routines::sslv3 alert certificate revoked", Refused, Client},
 		}, []string{"etcd client/pkg/transport/listener_tls.go", "RFC 8446, section 6.2: certificate_revoked"}},
 	{KindBadCertificate, "a certificate refused, and the line does not say why", critical,
-		"One end refused the other's certificate. An alert (`remote error`, `alert bad certificate`) is from the other end: in a server's log the client did not accept the server; in a client's log the server did not accept the client's certificate. Go sends it for most reasons: the reason itself stands in the log of the other end. A writer that refuses by itself often has the reason in the line before.",
+		"One end refused the other's certificate. An alert (`remote error`, `alert bad certificate`) is from the other end: in a server's log the client did not accept the server; in a client's log the server did not accept the client's certificate. Go sends it for most reasons: the reason itself stands in the log of the other end. A writer that refuses by itself often has the reason in the line before. The server of k3s hears the alert once of each agent that starts, which tries whether its host knows the CA.",
 		"etcd and kube-apiserver, of clients that do not accept them; clients of etcd.",
 		"The log of the end that refused, at the same time; then the certificate of the other: its end, its CA against the one that the refusing end trusts, its names, its usages.",
 		[]Example{
@@ -317,7 +317,7 @@ var kinds = []KindInfo{
 			{"kube-controller-manager 1.37.2", `"Unhandled Error" err="Sync jane failed with : error updating signature for csr: certificatesigningrequests.certificates.k8s.io \"jane\" is forbidden: User \"system:serviceaccount:kube-system:certificate-controller\" cannot update resource \"certificatesigningrequests/status\" in API group \"certificates.k8s.io\" at the cluster scope" logger="UnhandledError"`, Own, UnknownSide},
 		}, []string{"kubernetes pkg/controller/certificates/signer, authority/policies.go"}},
 	{KindUnauthorized, "credentials that are not accepted", critical,
-		"The handshake succeeded, and the API server does not know who is calling: the client's certificate is past its end or of another CA, or its token is not accepted. The API server's log has the reason. Where the words name `pods/log`, the kubelet said so of the API server.",
+		"The handshake succeeded, and the API server does not know who is calling: the client's certificate is past its end or of another CA, or its token is not accepted. The API server's log has the reason. Where the words name `pods/log`, the kubelet said so of the API server. An agent of k3s: the server does not accept the token that it joins with.",
 		"kube-controller-manager, kube-scheduler, kubelets and kubectl with an old kubeconfig; pods with a token of an earlier cluster.",
 		"`Unable to authenticate the request` in the log of kube-apiserver at the same time; the certificate in the client's kubeconfig.",
 		[]Example{

@@ -238,13 +238,14 @@ var interrupted = family{
 // refusals are answers of an API server to credentials that it does not take. They count
 // where a component asks for what it must have to work. Sources: k8s.io/kube-aggregator
 // pkg/controllers/status; k8s.io/apimachinery pkg/api/errors; k8s.io/client-go tools/cache, tools/leaderelection; kubernetes
-// pkg/kubelet.
+// pkg/kubelet; k3s pkg/agent/config, pkg/server/auth.go.
 var refusals = family{
 	phrases: []phrase{
 		{"the server has asked for the client to provide credentials", KindUnauthorized, Refused, Client, nil},
 		{"You must be logged in to the server", KindUnauthorized, Refused, Client, nil},
 		{"Unauthorized", KindUnauthorized, Refused, Client, within("rror retrieving lease lock", "rror retrieving resource lock", "ailed to list", "ailed to watch", "egister node",
-			"pdating node", "pdate node", "ensure lease", "ensure node lease", "rror getting node", "Failed to contact API server", "CSINode")},
+			"pdating node", "pdate node", "ensure lease", "ensure node lease", "rror getting node", "Failed to contact API server", "CSINode", "failed to retrieve configuration from server")},
+		{"invalid username/password combination", KindUnauthorized, Refuses, Server, within("Failed to authenticate request from ")},
 		{"bad status from ", KindUnauthorized, Refused, Client, notKnown},
 		{" is forbidden: ", KindClientIdentity, Refused, Client, somebody},
 	},
