@@ -100,6 +100,7 @@ func (t *LogTies) causesOf(s *suspect) []LogCause {
 var kindChecks = map[logs.Kind][]string{
 	logs.KindExpired:              {"validity/expired"},
 	logs.KindNotYetValid:          {"validity/not-yet-valid"},
+	logs.KindWeakKey:              {"keys/weak"},
 	logs.KindKeyMismatch:          {"keys/mismatch", "chain/signing-bundle"},
 	logs.KindMalformed:            {"files/malformed", "input/undecodable", "keys/mismatch"},
 	logs.KindFileMissing:          {"files/missing", "files/dangling-link", "kubelet/serving-unapproved", "kubelet/link"},
@@ -323,7 +324,7 @@ func (w told) explainedBy(f Finding, component string) bool {
 		meant := w.called.component == inventory.Kubelet || w.At.Component == inventory.Kubelet || w.called.host != "" && w.called.port == ""
 		return meant && component == inventory.Kubelet && (slices.Contains(faults, faultName) || slices.Contains(faults, faultUntrusted))
 	}
-	if checks := kindChecks[w.Kind]; w.Kind == logs.KindExpired || w.Kind == logs.KindNotYetValid {
+	if checks := kindChecks[w.Kind]; w.Kind == logs.KindExpired || w.Kind == logs.KindNotYetValid || w.Kind == logs.KindWeakKey {
 		return slices.Contains(checks, f.Check)
 	}
 	return slices.ContainsFunc(kindFaults[w.Kind], func(why fault) bool { return slices.Contains(explains[why], f.Check) })

@@ -459,13 +459,21 @@ func (e *LogEvent) stale(w told, changed time.Time) {
 func (t *LogTies) explainStale(w told, e *LogEvent, sound []match, line string, o Options) {
 	m := sound[0]
 	presents, verifies := ends(m.suspect)
+	if w.Side == logs.Server && strings.Contains(w.Message, "bad record MAC") { // OpenSSL's alert in TLS 1.3, which Go cannot read
+		e.Tie, e.Meaning = TieOpen, sentences(line, "The alerts of Kubernetes and etcd can be read: this client is most likely one with OpenSSL (curl, Python), which refuses the certificate.")
+		e.Next = "Look at the CA file that this client trusts, and at the name or address that it calls."
+		return
+	}
 	if other, ok := t.otherEnd(w, *e); ok { // which gives the reason of what the writer was told without one
 		line = sentences(line, otherEndWords(other))
 		w.Kind, w.Bound, w.Clock, w.Direction = other.Kind, other.Bound, other.Clock, other.Direction
 	}
 	presenting, verifying := partiesOf(sound)
-	if clients := clientsOf(w, sound); len(clients) > 1 {
+	switch clients := clientsOf(w, sound); {
+	case len(clients) > 1:
 		line = sentences(line, fmt.Sprintf("The client may be %s.", joinOr(clients)))
+	case len(clients) == 1 && w.program == inventory.Etcd && slices.Contains(bareAlerts, w.Kind):
+		line = sentences(line, "Another program with a client of etcd (etcdctl, a backup) may be it too.")
 	}
 	about := fmt.Sprintf("By the files as they are now, %s verifies what %s shows", verifies.name, presents.name)
 	if m.verdict == VerdictUnverified {

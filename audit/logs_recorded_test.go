@@ -136,7 +136,7 @@ func TestRecordedLogs(t *testing.T) {
 			}
 			name := filepath.Join("testdata", "recorded", f.name+".txt")
 			text, files := recording(t, name)
-			golden(t, name, []byte(text+saidOf(t, nodes, files)))
+			golden(t, name, []byte(text+saidOf(t, nodes, files, recordedAt)))
 		})
 	}
 }
@@ -157,8 +157,8 @@ func recording(t *testing.T, name string) (text string, files map[string]string)
 	return text + saidMark, files
 }
 
-// saidOf is what is said of logs of some nodes, for people to read.
-func saidOf(t *testing.T, nodes []fixtures.Node, files map[string]string) string {
+// saidOf is what is said at a time of logs of some nodes, for people to read.
+func saidOf(t *testing.T, nodes []fixtures.Node, files map[string]string, at time.Time) string {
 	t.Helper()
 	var inventories []*inventory.Inventory
 	for _, n := range nodes {
@@ -166,10 +166,10 @@ func saidOf(t *testing.T, nodes []fixtures.Node, files map[string]string) string
 		do(t, n.Write(dir))
 		inventories = append(inventories, must(inventory.Gather(dir)))
 	}
-	o := audit.Options{At: recordedAt}
+	o := audit.Options{At: at}
 	r, after := audit.Rerun(nil, inventories, o)
 	ties := audit.NewLogTies(r, after, o)
-	reader := logs.NewReader(logs.Options{Now: recordedAt, HostOf: ties.HostOf})
+	reader := logs.NewReader(logs.Options{Now: at, HostOf: ties.HostOf})
 	for _, name := range sortedNames(files) {
 		reader.Read(name, strings.NewReader(files[name]))
 	}

@@ -226,6 +226,7 @@ var ofHAProxy = family{
 		{`Layer6 invalid response, info: "SSL handshake failure`, KindHandshakeFailure, Unclear, Client, nil},
 		{"inconsistencies between private key and certificate loaded ", KindKeyMismatch, Own, "", nil},
 		{"unable to load certificate from file ", KindMalformed, Own, "", nil},
+		{"No Private Key found in '", KindFileMissing, Own, "", opened},
 		{"unable to stat SSL certificate from file ", KindFileMissing, Own, "", fileReason},
 		{"Couldn't open the ca-file ", KindMalformed, Own, "", fileReason},
 	},
