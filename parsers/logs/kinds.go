@@ -135,7 +135,7 @@ var kinds = []KindInfo{
 			{"curl 7.88.1", "curl: (35) OpenSSL/3.0.19: error:0A000414:SSL routines::sslv3 alert certificate revoked", Refused, Client},
 		}, []string{"etcd client/pkg/transport/listener_tls.go", "RFC 8446, section 6.2: certificate_revoked"}},
 	{KindBadCertificate, "a certificate refused, and the line does not say why", critical,
-		"One end refused the other's certificate. An alert (`remote error`, `alert bad certificate`) is from the other end: in a server's log the client did not accept the server; in a client's log the server did not accept the client's certificate. Go sends it for most reasons: the reason itself stands in the log of the other end. A writer that refuses by itself often has the reason in the line before. The server of k3s hears the alert once of each agent that starts, which tries whether its host knows the CA.",
+		"The reason stands in the log of the end that refused: near this line, where it is the writer. An alert (`remote error`, `alert bad certificate`) is from the other end: in a server's log the client did not accept the server; in a client's log the server did not accept the client's certificate. Go sends it for most reasons. The server of k3s hears it once of each agent that starts, which tries whether its host knows the CA.",
 		"etcd and kube-apiserver, of clients that do not accept them; clients of etcd.",
 		"The log of the end that refused, at the same time; then the certificate of the other: its end, its CA against the one that the refusing end trusts, its names, its usages.",
 		[]Example{
