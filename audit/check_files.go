@@ -22,6 +22,8 @@ type group struct {
 	// unseen is the component whose container does not see the path; "" for a file
 	// of the node.
 	unseen string
+	// found says that nothing names the file, which lies among the paths that are audited.
+	found bool
 }
 
 // groupsOf returns the files that references lead to, in the order in which they
@@ -413,7 +415,7 @@ func contents(m parsers.Material) string {
 }
 
 func checkPermissions(p *pass) {
-	for _, g := range p.named() {
+	for _, g := range p.withModes() {
 		if g.file.State != inventory.Readable {
 			continue
 		}
@@ -430,6 +432,31 @@ func checkPermissions(p *pass) {
 			p.report(finding{severity: severity, component: g.component(), at: g.at(), message: message, remedy: fix, reference: expected.source})
 		}
 	}
+}
+
+// withModes are the files of which the mode is judged: those that something names, and those
+// that hold secrets in fields.
+func (n *nodeAudit) withModes() []group {
+	out := slices.Clip(n.named())
+	at := map[string]int{}
+	for i, g := range out {
+		at[g.path] = i
+	}
+	add := func(name string, ref *inventory.Reference) {
+		if _, known := at[name]; !known {
+			at[name] = len(out)
+			out = append(out, group{path: name, refs: []*inventory.Reference{ref}, file: n.inv.Files[name], found: true})
+		}
+	}
+	for _, name := range sortedKeys(n.inv.Kubeconfigs) {
+		add(name, &inventory.Reference{Component: inventory.ComponentKubeconfig, Origin: parsers.Origin{Path: name, Field: "users"}, Holds: inventory.HoldsKubeconfig, Path: name, Guessed: true})
+	}
+	for i := range n.inv.References {
+		if ref := &n.inv.References[i]; ref.Embedded != nil && holds(inventory.HoldsPrivateKey, *ref.Embedded) {
+			add(ref.Origin.Path, ref)
+		}
+	}
+	return out
 }
 
 // isGivenMode reports whether a file has the mode that the distribution gives it.
@@ -472,7 +499,7 @@ var (
 // it, or anybody else, is none.
 func (n *node) permissions(g group) (Severity, permission) {
 	mode := uint32(g.file.Mode.Perm())
-	if g.component() == inventory.ComponentFile {
+	if g.found || g.component() == inventory.ComponentFile || g.component() == inventory.ComponentKubeconfig {
 		if mode&0o027 != 0 && n.secret(g) {
 			return Warning, fileMode
 		}

@@ -2,8 +2,10 @@ package audit_test
 
 import (
 	"crypto/x509"
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"certaudit/audit"
@@ -21,6 +23,11 @@ func TestPathEdges(t *testing.T) {
 	file := func(of string, mode os.FileMode) fixtures.File {
 		return fixtures.File{Data: c.Node[of].Data, Mode: mode}
 	}
+	const adminConf = "/etc/kubernetes/admin.conf"
+	kubeconfig := func(user string) fixtures.File {
+		return fixtures.File{Mode: 0o644, Data: []byte("apiVersion: v1\nkind: Config\nclusters: []\ncontexts: [{name: c, context: {cluster: c, user: u}}]\nusers: [{name: u, user: " + user + "}]\n")}
+	}
+	secret := fmt.Appendf(nil, "apiVersion: v1\nkind: Secret\ntype: kubernetes.io/tls\nmetadata: {name: web, namespace: prod}\nstringData: {ca.crt: %q, tls.crt: %q, tls.key: %q}\n", c.Node["/etc/kubernetes/pki/ca.crt"].Data, c.Node["/x/a.crt"].Data, c.Node["/x/a.key"].Data)
 	node := fixtures.Node{
 		"/open/a.crt": file("/x/a.crt", 0o666), "/open/a.key": file("/x/a.key", 0o666),
 		"/names/a.pem": file("/x/a.crt", 0o644), "/names/a-key.pem": file("/x/b.key", 0o600),
@@ -32,11 +39,19 @@ func TestPathEdges(t *testing.T) {
 		"/alone/a.crt": file("/x/a.crt", 0o644), "/alone/a.key": file("/x/b.key", 0o600),
 		"/archive/cert1.pem": file("/x/a.crt", 0o644), "/archive/privkey1.pem": file("/x/a.key", 0o600),
 		"/archive/cert2.pem": file("/x/b.crt", 0o644), "/archive/privkey2.pem": file("/x/b.key", 0o600),
+		"/kube/conf": file(adminConf, 0o644), "/kube/own.conf": file(adminConf, 0o600), "/kube/group.conf": file(adminConf, 0o640),
+		"/kube/open.key": file("/x/a.key", 0o644), "/kube/shut/shut.key": file("/x/b.key", 0o644), "/kube/named.conf": kubeconfig("{client-certificate: a.crt, client-key: open.key}"),
+		"/kube/a.crt": file("/x/a.crt", 0o644), "/kube/b.crt": file("/x/b.crt", 0o644), "/kube/shut.conf": kubeconfig("{client-certificate: b.crt, client-key: shut/shut.key}"),
+		"/users/token.conf": kubeconfig("{token: secret}"), "/users/none.conf": kubeconfig("{}"), "/users/plugin.conf": kubeconfig("{exec: {command: aws}}"),
+		"/git/keys/admin.conf": file(adminConf, 0o644), "/-k/-c": file(adminConf, 0o644),
+		"/secrets/web.yaml": {Data: secret, Mode: 0o644}, "/secrets/own.yaml": {Data: secret, Mode: 0o600},
 		"/names/link": {Link: "../open"}, "/empty/a.txt": {Data: []byte("x"), Mode: 0o644},
 	}
 	dir := t.TempDir()
 	do(t, node.Write(dir))
 	do(t, os.Chmod(filepath.Join(dir, "closed", "keys"), 0o700))
+	do(t, os.Chmod(filepath.Join(dir, "kube", "shut"), 0o700))
+	const toAll = ": has the mode 0644; expected 0640 or less, for whoever reads it can act in its name"
 	for _, tt := range []struct {
 		name, path string
 		want       []string
@@ -61,6 +76,24 @@ func TestPathEdges(t *testing.T) {
 		{name: "a link to a folder", path: "names/link", want: []string{
 			"warning files/permissions names/link/a.key: has the mode 0666; expected 0640 or less, for whoever reads it can act in its name",
 		}},
+		{name: "kubeconfigs, and the keys that they name", path: "kube", want: []string{
+			"warning files/permissions kube/conf kubeconfig users" + toAll,
+			"warning files/permissions kube/open.key kubeconfig users[0].user.client-key" + toAll,
+		}},
+		{name: "a key in a folder that others may not enter", path: "kube/shut.conf"},
+		{name: "a key beside a kubeconfig that names it", path: "kube/named.conf", want: []string{
+			"warning files/permissions kube/open.key kubeconfig users[0].user.client-key" + toAll,
+		}},
+		{name: "kubeconfigs without certificates", path: "users", want: []string{
+			"warning files/permissions users/plugin.conf kubeconfig users" + toAll,
+			"warning files/permissions users/token.conf kubeconfig users" + toAll,
+		}},
+		{name: "a Secret", path: "secrets", want: []string{
+			`warning files/permissions secrets/web.yaml Secret prod/web stringData["tls.key"]` + toAll,
+		}},
+		{name: "a name that looks like a flag", path: "-k", want: []string{
+			"warning files/permissions " + filepath.ToSlash(dir) + "/-k/-c kubeconfig users" + toAll,
+		}},
 		{name: "a file of something else", path: "empty/a.txt"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -68,7 +101,7 @@ func TestPathEdges(t *testing.T) {
 			do(t, err)
 			r := audit.Run([]*inventory.Inventory{inv}, audit.Options{At: fixtures.Now})
 			compare(t, tt.want, told(r))
-			if found := len(r.Certificates); (found == 0) != (tt.path == "empty/a.txt") {
+			if found := len(r.Certificates); (found == 0) != slices.Contains([]string{"empty/a.txt", "users"}, tt.path) {
 				t.Errorf("%d certificates", found)
 			}
 		})

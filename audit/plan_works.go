@@ -379,8 +379,13 @@ type modeChange struct {
 }
 
 func (p *planner) chmodWork(f Finding, ask work) work {
-	file := p.inv.Files[f.Path]
-	_, expected := p.permissions(group{path: f.Path, refs: p.refsTo(f.Path), file: file})
+	groups := p.withModes()
+	i := slices.IndexFunc(groups, func(g group) bool { return g.path == f.Path })
+	if i < 0 {
+		return ask
+	}
+	file := groups[i].file
+	_, expected := p.permissions(groups[i])
 	if expected.mode == 0 || !quotable(target(file)) {
 		return ask
 	}

@@ -3,7 +3,6 @@ package inventory
 import (
 	"bytes"
 	"fmt"
-	"os"
 	"path"
 	"strings"
 
@@ -74,9 +73,7 @@ func (s *scanner) namedFile(kubeconfig string, f named) {
 	if _, known := s.inv.Files[shown]; !known {
 		file, data := s.root.read(abs)
 		file.Path = shown
-		if s.here != "" {
-			file.Mode &^= os.ModePerm // as of any file among the paths
-		}
+		s.dropUntold(&file)
 		s.inv.Files[shown] = file
 		if file.State == Readable {
 			s.inv.Materials[shown] = s.shared(parsers.ParseMaterial(parsers.Origin{Path: shown}, data))

@@ -213,7 +213,8 @@ func (s *scanner) scanAll(paths []string) {
 	s.pair()
 }
 
-// shown is the path for a reader.
+// shown is the path for a reader. One that would begin with a dash is shown whole, so that
+// no command takes it for a flag.
 func (s *scanner) shown(name string) string {
 	if s.archive != "" {
 		return path.Join(s.archive, name)
@@ -221,7 +222,7 @@ func (s *scanner) shown(name string) string {
 	if s.here == "" {
 		return name
 	}
-	if rel, ok := strings.CutPrefix(name, strings.TrimSuffix(s.here, "/")+"/"); ok {
+	if rel, ok := strings.CutPrefix(name, strings.TrimSuffix(s.here, "/")+"/"); ok && !strings.HasPrefix(rel, "-") {
 		return rel
 	}
 	return name
@@ -323,10 +324,8 @@ func (s *scanner) file(name string, now mark, named bool) {
 		return
 	}
 	f, data := s.read(name)
+	s.dropUntold(&f)
 	f.Path = s.shown(name)
-	if s.here != "" && !s.tellsModes(path.Dir(f.Resolved)) {
-		f.Mode &^= os.ModePerm
-	}
 	known, ofNode := s.inv.Materials[f.Path]
 	switch {
 	case f.State == Readable && IsSnapshot(data):
@@ -366,9 +365,16 @@ func (s *scanner) file(name string, now mark, named bool) {
 	clear(data)
 }
 
+// dropUntold takes the mode out of a file of which it does not say who can read it.
+func (s *scanner) dropUntold(f *File) {
+	if s.here != "" && !s.tellsModes(path.Dir(f.Resolved)) {
+		f.Mode &^= os.ModePerm
+	}
+}
+
 // tellsModes reports whether the modes of files in a folder say who can read them: not in an
 // archive, nor in a work tree of git, which keeps no modes, nor below a folder that others
-// may not enter, of those that were not named.
+// may not enter, unless the path that somebody named is it or lies in it.
 func (s *scanner) tellsModes(dir string) bool {
 	tells, known := s.telling[dir]
 	if known {
@@ -379,7 +385,7 @@ func (s *scanner) tellsModes(dir string) bool {
 	if tells {
 		git, _, _ := s.root.look(path.Join(dir, ".git"))
 		f, _, _ := s.root.look(dir)
-		tells = !git.Exists() && (!strings.HasPrefix(dir, strings.TrimSuffix(s.top, "/")+"/") || f.Mode&0o001 != 0)
+		tells = !git.Exists() && (strings.HasPrefix(s.top+"/", strings.TrimSuffix(dir, "/")+"/") || f.Mode&0o001 != 0)
 	}
 	s.telling[dir] = tells
 	return tells
