@@ -14,6 +14,8 @@ type nodeAudit struct {
 	// within is as of [Options].
 	within time.Duration
 	policy *Policy
+	// again is as of [Options].
+	again Again
 	// issuances remembers what verifying an entry gave.
 	issuances map[*entry]issuance
 	// groups are the files that something names, once something asked for them.
@@ -36,7 +38,7 @@ type nodeAudit struct {
 }
 
 func newNodeAudit(n *node, o Options, known *verdicts) *nodeAudit {
-	a := &nodeAudit{node: n, now: o.At, within: o.Within, policy: o.Policy, issuances: map[*entry]issuance{},
+	a := &nodeAudit{node: n, now: o.At, within: o.Within, policy: o.Policy, again: o.Again, issuances: map[*entry]issuance{},
 		signatures: newSignatures(n.inputs(), known, o.Late)}
 	a.checkAhead()
 	a.edges = a.connections()

@@ -191,8 +191,13 @@ func (p *planner) frame() {
 	}
 	p.clear(all)
 	p.restartAll(all)
-	if !slices.ContainsFunc(p.steps, Step.Manual) {
-		p.add(PhaseAudit, all, "audit the node again", "certaudit audit > /dev/null")
+	if slices.ContainsFunc(p.steps, Step.Manual) {
+		return
+	}
+	if p.inv.IsNode() {
+		p.add(PhaseAudit, all, "audit the node again", p.again.node()+" > /dev/null")
+	} else if command := p.again.files(); command != "" {
+		p.add(PhaseAudit, all, "audit the files again", command+" > /dev/null")
 	}
 }
 

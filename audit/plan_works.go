@@ -166,7 +166,7 @@ func (p *planner) workFor(f Finding) work {
 	if ask.ask == "" {
 		ask.ask = "look at " + f.Label() + ": " + f.Message
 	}
-	if !quotable(f.Path) {
+	if !quotable(f.Path) || p.inv.IsPacked(f.Path) {
 		return ask
 	}
 	if w, ok := p.distributionWork(f, ask); ok {

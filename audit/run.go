@@ -33,6 +33,8 @@ type Options struct {
 	Policy *Policy
 	// Baseline holds the findings that are known; nil for none.
 	Baseline *Baseline
+	// Again is how the audit is repeated at the end of a plan.
+	Again Again
 	// Uses asks for the rows of the health-check sheet in [Result.Uses].
 	Uses bool
 	// Late reports whether the audit has to end, and may be called by several goroutines; nil

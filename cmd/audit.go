@@ -235,7 +235,7 @@ func (f *auditFlags) options(now time.Time) (audit.Options, error) {
 	if !slices.Contains([]string{"", probeHere, probeAnywhere}, f.probe) {
 		return audit.Options{}, fmt.Errorf("%s; --probe takes %s or %s, as --probe=%s", parsers.Unknown("value", f.probe, []string{probeHere, probeAnywhere}), probeHere, probeAnywhere, probeAnywhere)
 	}
-	o := audit.Options{At: at, Now: now, Overrides: f.overrides}
+	o := audit.Options{At: at, Now: now, Overrides: f.overrides, Again: f.again()}
 	if f.within != "" {
 		if o.Within, err = parseWithin(f.within); err != nil {
 			return o, err
@@ -255,6 +255,43 @@ func (f *auditFlags) options(now time.Time) (audit.Options, error) {
 	}
 	o.Baseline, err = f.knownFindings()
 	return o, err
+}
+
+// again are the words by which the audit is repeated: the flags that say how things are
+// judged, and what was audited. A file that is none, such as what the shell makes for
+// <(command), is not there any more by then.
+func (f *auditFlags) again() audit.Again {
+	a := audit.Again{Paths: f.paths, Beside: f.node && slices.Equal(f.roots, []string{hostRoot})}
+	add := func(flag, value string) {
+		if value != "" {
+			a.Flags = append(a.Flags, audit.AgainFlag{Name: flag, Value: value, HasValue: true})
+		}
+	}
+	addFile := func(flag, name string) {
+		if info, err := os.Stat(name); err == nil && info.Mode().IsRegular() {
+			add(flag, name)
+		}
+	}
+	add("kubernetes-version", f.overrides.KubernetesVersion)
+	add("profile", f.overrides.Profile)
+	add("within", f.within)
+	if f.processes {
+		a.Flags = append(a.Flags, audit.AgainFlag{Name: "from-processes"})
+	}
+	switch name, from := f.config.chosen(); {
+	case name == "" && f.config.given:
+		a.Flags = append(a.Flags, audit.AgainFlag{Name: "config", HasValue: true})
+	case from != audit.PolicyFromDefault:
+		addFile("config", name)
+	}
+	addFile("baseline", f.baseline)
+	for _, pattern := range f.exclude {
+		add("exclude", pattern)
+	}
+	for _, name := range f.passwordFiles {
+		addFile("keystore-password-file", name)
+	}
+	return a
 }
 
 // openRegular opens a regular file, and nothing that would have to be waited for.
@@ -633,7 +670,7 @@ func (p *program) demo(f auditFlags) error {
 	if err := fixtures.Demo().Write(dir); err != nil {
 		return exit{exitIncomplete, err.Error()}
 	}
-	f.roots, f.at, f.config = []string{dir}, fixtures.Now.Format(time.RFC3339), policyFile{given: true}
+	f.roots, f.at = []string{dir}, fixtures.Now.Format(time.RFC3339)
 	err = p.audit(f)
 	if e, ok := err.(exit); ok && e.code == exitIncomplete && e.message == "" {
 		return nil

@@ -35,6 +35,9 @@ func writePlanText(w io.Writer, r audit.Result, _ Options) error {
 	}
 	for i, s := range r.Plan {
 		fmt.Fprintf(&b, "%d. %s\n", i+1, stepTitle(s, severalNodes(r)))
+		for _, label := range places(s) {
+			b.WriteString("     for " + label + "\n")
+		}
 		for _, c := range s.Commands {
 			for _, line := range printableLines(c) {
 				b.WriteString("     " + line + "\n")
@@ -58,6 +61,22 @@ func stepTitle(s audit.Step, nodes bool) string {
 	return title
 }
 
+// places are the findings for which somebody has to do a step, where its title names none
+// of their files.
+func places(s audit.Step) []string {
+	if !s.Manual() {
+		return nil
+	}
+	var out []string
+	for _, label := range s.Findings {
+		if _, file, _ := strings.Cut(label, " "); file == "" || strings.Contains(s.Title, file) {
+			return nil
+		}
+		out = append(out, printable(label))
+	}
+	return out
+}
+
 func writePlanMarkdown(w io.Writer, r audit.Result, _ Options) error {
 	var b strings.Builder
 	if len(r.Plan) == 0 {
@@ -65,6 +84,9 @@ func writePlanMarkdown(w io.Writer, r audit.Result, _ Options) error {
 	}
 	for _, s := range r.Plan {
 		b.WriteString("- [ ] " + stepTitle(s, severalNodes(r)) + "\n")
+		for _, label := range places(s) {
+			b.WriteString("  - " + label + "\n")
+		}
 		if len(s.Commands) > 0 {
 			b.WriteString("\n  ```sh\n")
 			for _, c := range s.Commands {
@@ -112,7 +134,14 @@ func planScript(r audit.Result) string {
 	b.WriteString("# steps\n")
 	for _, s := range r.Plan {
 		if s.Manual() {
-			b.WriteString(`printf '%s\n' ` + shellQuote("by hand: "+printable(s.Title)) + "; LEFT=1\n")
+			b.WriteString(`printf '%s\n' ` + shellQuote("by hand: "+printable(s.Title)))
+			for _, label := range places(s) {
+				b.WriteString(" " + shellQuote("  for "+label))
+			}
+			b.WriteString("\n")
+			if s.Phase != audit.PhaseLook { // what must hold before is not left to do
+				b.WriteString("LEFT=1\n")
+			}
 			continue
 		}
 		b.WriteString("step " + shellQuote(printable(s.Title)) + "\n")

@@ -9,6 +9,7 @@ package inventory
 
 import (
 	"cmp"
+	"slices"
 	"strings"
 	"time"
 
@@ -53,6 +54,9 @@ type Inventory struct {
 	// Named are paths that something names although it is not followed: a copy of a
 	// manifest, a container that does not see the path.
 	Named []string `json:"named,omitempty"`
+	// Packed are the archives and streams among the input: what is shown below their names
+	// is no file that a command could name.
+	Packed []string `json:"packed,omitempty"`
 	// Shared are folders that a program can read of which it is not known what it reads.
 	Shared []string `json:"shared,omitempty"`
 	// EtcdData is where an etcd has kept its data; "" where none has.
@@ -104,6 +108,15 @@ func ControlPlane(nodes []*Inventory) *Inventory {
 		}
 	}
 	return first
+}
+
+// IsNode reports whether the inventory is that of a node, and not of files that belong to
+// none.
+func (inv *Inventory) IsNode() bool { return inv.CertificatesDir != "" }
+
+// IsPacked reports whether what is shown at a path lies in an archive or a stream.
+func (inv *Inventory) IsPacked(name string) bool {
+	return slices.ContainsFunc(inv.Packed, func(packed string) bool { return name == packed || strings.HasPrefix(name, packed+"/") })
 }
 
 // New returns the inventory of nothing.

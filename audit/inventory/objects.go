@@ -144,7 +144,7 @@ func GatherObjects(name string, r io.Reader, progress func(objects int)) (*Inven
 	if len(start) == 0 && err != io.EOF {
 		return nil, err
 	}
-	s.inv.Files[name] = File{Path: name, State: Readable}
+	s.inv.Files[name], s.inv.Packed = File{Path: name, State: Readable}, []string{name}
 	if !isMaterial(name, start) && !parsers.IsDER(start) {
 		return s.inv, s.objects(name, b)
 	}
@@ -179,6 +179,7 @@ func (inv *Inventory) Join(other *Inventory) error {
 	inv.References = append(inv.References, other.References...)
 	inv.Objects = append(inv.Objects, other.Objects...)
 	inv.Nodes = append(inv.Nodes, other.Nodes...)
+	inv.Packed = append(inv.Packed, other.Packed...)
 	inv.Problems = append(inv.Problems, other.Problems...)
 	return nil
 }

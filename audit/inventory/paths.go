@@ -365,23 +365,23 @@ func (s *scanner) file(name string, now mark, named bool) {
 	clear(data)
 }
 
-// dropUntold takes the mode out of a file of which it does not say who can read it.
+// dropUntold takes the mode out of a file of which it does not say who can read it, as in an
+// archive, which may be one of a work tree of git.
 func (s *scanner) dropUntold(f *File) {
-	if s.here != "" && !s.tellsModes(path.Dir(f.Resolved)) {
+	if s.archive != "" || s.here != "" && !s.tellsModes(path.Dir(f.Resolved)) {
 		f.Mode &^= os.ModePerm
 	}
 }
 
-// tellsModes reports whether the modes of files in a folder say who can read them: not in an
-// archive, nor in a work tree of git, which keeps no modes, nor below a folder that others
+// tellsModes reports whether the modes of files in a folder say who can read them: neither in
+// a work tree of git, which keeps no modes, nor below a folder that others
 // may not enter, unless the path that somebody named is it or lies in it.
 func (s *scanner) tellsModes(dir string) bool {
 	tells, known := s.telling[dir]
 	if known {
 		return tells
 	}
-	_, isHost := s.root.fs.(hostVolume)
-	tells = isHost && runtime.GOOS != "windows" && (dir == "/" || s.tellsModes(path.Dir(dir)))
+	tells = runtime.GOOS != "windows" && (dir == "/" || s.tellsModes(path.Dir(dir)))
 	if tells {
 		git, _, _ := s.root.look(path.Join(dir, ".git"))
 		f, _, _ := s.root.look(dir)

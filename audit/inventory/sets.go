@@ -173,6 +173,7 @@ func (s *scanner) archived(name string, r io.Reader) {
 	in := newScanner(newGatherer(s.rootOf(a, "/")), "")
 	in.certificates, in.progress, in.exclude, in.sets, in.gather = s.certificates, s.progress, s.exclude, true, s.gather
 	in.archive, in.files, in.listed, in.nodes = s.shown(name), s.files, s.listed, s.nodes
+	in.inv.Packed = []string{in.archive}
 	in.node = func(dir string) (*Inventory, error) { return s.gather(s.rootOf(a, slashed(dir))) }
 	s.addAll()
 	in.scan("/", true)

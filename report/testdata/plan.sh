@@ -26,7 +26,8 @@ one: "1"
 	two
 END
 printf '%s\n' 'it'\''s $HOME'
-printf '%s\n' 'by hand: look at '\''/etc/x\nPLAN\n$(touch owned)'\''\x1b[31m; `touch owned`'; LEFT=1
+printf '%s\n' 'by hand: look at '\''/etc/x\nPLAN\n$(touch owned)'\''\x1b[31m; `touch owned`'
+LEFT=1
 N=end
 if [ -n "$LEFT" ]; then echo 'certaudit: done, but for what is left to do by hand' >&2; exit 3; fi
 echo 'certaudit: done'
