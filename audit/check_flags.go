@@ -2,6 +2,7 @@ package audit
 
 import (
 	"fmt"
+	"net/netip"
 	"path"
 	"slices"
 	"strings"
@@ -194,6 +195,47 @@ func servesTLS(urls, auto string) func(*node, inventory.Component) bool {
 	return func(_ *node, c inventory.Component) bool {
 		return strings.Contains(c.Setting(urls).Value, "https://") && !isOn(c.Setting(auto))
 	}
+}
+
+// etcdListener is a flag by which etcd listens, and the flags of the certificates that it
+// has there.
+type etcdListener struct{ urls, reached, pair, key, demand, ca string }
+
+var etcdListeners = []etcdListener{
+	{"listen-client-urls", "can read and change all that the cluster stores", "cert-file", "key-file", "client-cert-auth", "trusted-ca-file"},
+	{"listen-peer-urls", "can speak as a member of etcd", "peer-cert-file", "peer-key-file", "peer-client-cert-auth", "peer-trusted-ca-file"},
+}
+
+// checkPlainHTTP reports where etcd listens without TLS to others than its own node, unless
+// members or API servers call it there with TLS, which is the same fault.
+func checkPlainHTTP(p *pass) {
+	c, _ := p.inv.Component(inventory.Etcd)
+	for _, l := range etcdListeners {
+		setting := c.Setting(l.urls)
+		if setting.Value == "" {
+			continue
+		}
+		p.examine()
+		open := slices.DeleteFunc(parsers.List(setting.Value), func(u string) bool { return !isPlain(u) || p.isOwnLoopback(parsers.HostOf(u)) })
+		broken := slices.ContainsFunc(p.edges, func(e edge) bool { return e.Client != etcdHealthCheck && e.serverSide.fault == faultAbsent && e.serverSide.at == setting.Origin })
+		if len(open) == 0 || broken {
+			continue
+		}
+		message := fmt.Sprintf("etcd listens without TLS at %s: whoever reaches it %s; expected https://", strings.Join(open, " and "), l.reached)
+		if c.Setting(l.pair).Value != "" {
+			message += fmt.Sprintf("; --%s is ignored there", l.pair)
+		}
+		p.report(finding{component: c.Name, at: setting.Origin, message: message,
+			remedy: p.applyFlags(c, fmt.Sprintf("# in %s set --%s to https://, with --%s, --%s, --%s and --%s; before that change what calls it, and the address of a member with etcdctl member update",
+				where(setting.Origin), l.urls, l.pair, l.key, l.demand, l.ca))})
+	}
+}
+
+// isOwnLoopback reports whether a server that listens at a host is reached from its own node
+// alone.
+func (n *node) isOwnLoopback(host string) bool {
+	addresses, _ := n.inv.Resolve(host)
+	return len(addresses) > 0 && !slices.ContainsFunc(addresses, func(a netip.Addr) bool { return !a.IsLoopback() })
 }
 
 func checkMissingFlag(p *pass) {

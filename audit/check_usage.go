@@ -12,6 +12,7 @@ import (
 )
 
 func checkExtendedKeyUsage(p *pass) {
+	p.judgeTargets()
 	for e := range p.decoded((*entry).isLeaf) {
 		rows := p.wants(e, FactUsage)
 		if len(rows) == 0 {
@@ -35,6 +36,30 @@ func checkExtendedKeyUsage(p *pass) {
 			}
 		}
 	}
+}
+
+// judgeTargets judges what the services that the API server calls serve with: where no
+// certificate in view for the name of one may be a server's, the API server refuses it.
+func (p *pass) judgeTargets() {
+	p.targets(func(o inventory.Object, t inventory.Target, _ bundle, secrets []tlsSecret) {
+		named := slices.DeleteFunc(slices.Clone(secrets), func(s tlsSecret) bool { return s.leaf().VerifyHostname(t.DNSName()) != nil })
+		if len(named) == 0 {
+			return
+		}
+		p.examine()
+		if slices.ContainsFunc(named, func(s tlsSecret) bool { return serves(s.leaf()) }) {
+			return
+		}
+		s := named[0]
+		p.report(finding{severity: targetImpact(t), component: s.Label(), at: s.ref.Origin, sha256: s.sum(), reference: sourceWebhook,
+			message: fmt.Sprintf("the extended key usages are %s, and the certificate is that of the %s of %s; expected %q among them", listOr(usages(s.leaf()), "none"), targetWords(t), o.Label(), usageServerAuth),
+			remedy:  remedy{fmt.Sprintf("# issue the certificate in %s with the usage %s", s.Label(), usageServerAuth)}})
+	})
+}
+
+// serves reports whether a certificate may be that of a server.
+func serves(c *x509.Certificate) bool {
+	return unrestricted(c) || slices.Contains(c.ExtKeyUsage, x509.ExtKeyUsageServerAuth)
 }
 
 func checkKeyUsage(p *pass) {

@@ -390,6 +390,15 @@ var roster = []Check{
 		run:     checkMissingFlag,
 	},
 	{
+		ID: "flags/plain-http", Severity: Warning, scope: scopeNode,
+		Summary: "etcd listens without TLS where other machines reach it",
+		Why:     "What is sent there can be read on the way, and whoever reaches the address needs no certificate: clients read and change all that the cluster stores, Secrets included, and members take part in its votes. Addresses of the loopback are no fault, nor is --listen-metrics-urls, which serves metrics and health alone.",
+		Example: "--listen-peer-urls=http://192.0.2.11:2380 was kept from the day on which the cluster was tried out.",
+		Remedy:  "Give etcd a pair and a CA, and listen with https://; the address of a member is changed with etcdctl member update first.",
+		Source:  "https://etcd.io/docs/latest/op-guide/security/",
+		run:     checkPlainHTTP,
+	},
+	{
 		ID: "flags/service-range", Severity: Warning, scope: scopeNode,
 		Summary: "kube-controller-manager has another service range than kube-apiserver",
 		Why:     "One of the two is not what was meant. Pods call the API server by the first address of kube-apiserver's range, which its certificate must hold; kube-controller-manager gives pods addresses outside of its own.",

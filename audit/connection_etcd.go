@@ -32,7 +32,7 @@ func (n *nodeAudit) etcdEdges() []edge {
 	if ref, ok := n.inv.ReferenceOf("kubeadm", "etcd/healthcheck-client.crt"); ok && n.inv.Files[ref.Path].Exists() {
 		address := n.etcdLoopback()
 		l := n.etcdEdge("kubeadm", address, "etcd/ca.crt", ref.Name, roleNamed(inventory.RoleEtcdHealthcheck))
-		l.Client = "etcd health check"
+		l.Client = etcdHealthCheck
 		trust, ok := n.inv.ReferenceTo(n.certPath("etcd/ca.crt"), inventory.HoldsBundle)
 		if !ok {
 			trust, ok = n.inv.ReferenceOf("etcd", "trusted-ca-file")
@@ -47,11 +47,14 @@ func (n *nodeAudit) etcdEdges() []edge {
 	return append(edges, n.gatewayEdges()...)
 }
 
+// etcdHealthCheck is what kubeadm's client of etcd is called.
+const etcdHealthCheck = "etcd health check"
+
 // etcdLoopback is where kubeadm's client finds the etcd of this node: at its loopback
 // address, and the port of the first URL that leads there.
 func (n *node) etcdLoopback() string {
 	port := "2379"
-	for u := range strings.SplitSeq(etcdListens(n.inv), ",") {
+	for u := range strings.SplitSeq(etcdListens(n.inv, "listen-client-urls"), ",") {
 		if at := parsers.PortOf(u); at != "" && !isPlain(strings.TrimSpace(u)) && n.inv.IsLoopback(parsers.HostOf(u)) {
 			port = at
 			break
@@ -165,14 +168,7 @@ func (n *nodeAudit) etcdEdge(component, address, caFlag, certFlag string, r *rol
 	l.authorization, l.Identity = n.identify(r, offered), identityOf(offered)
 	if etcdElsewhere(n.inv, address) == "" {
 		l.authorization = n.allowed(clientNames, offered, l.authorization)
-		if spoken, known := n.plainEtcd(address); known && spoken != isPlain(address) {
-			l.serverSide = verification{verdict: VerdictBroken, fault: faultAbsent, reason: "etcd speaks " + protocol(spoken) + " there, and the client " + protocol(isPlain(address))}
-			if u := n.unset(inventory.Etcd, "listen-client-urls"); u.flag != "" {
-				l.serverSide.at, l.serverSide.unset, l.serverSide.reason = u.at, u, u.name()+" is not set: "+l.serverSide.reason
-			} else if spoken {
-				l.serverSide.at = n.inv.Setting("etcd", "listen-client-urls").Origin
-			}
-			l.clientSide = verification{verdict: VerdictNone}
+		if n.speaksOtherwise(&l, "listen-client-urls") {
 			return l
 		}
 	}
@@ -204,31 +200,49 @@ func protocol(plain bool) string {
 	return "TLS"
 }
 
-// plainEtcd reports whether the etcd of this node speaks no TLS at an address. known is
-// false where none of the URLs that it listens at is of the host and port.
-func (n *node) plainEtcd(address string) (plain, known bool) {
+// speaksOtherwise reports whether one end of a connection to the etcd of this node speaks
+// TLS and the other does not, by the URLs that a flag of etcd's listens at, and breaks the
+// connection then.
+func (n *node) speaksOtherwise(l *edge, flag string) bool {
+	spoken, known := plainAt(n.inv, l.Address, etcdListens(n.inv, flag))
+	if !known || spoken == isPlain(l.Address) {
+		return false
+	}
+	l.serverSide = verification{verdict: VerdictBroken, fault: faultAbsent, reason: "etcd speaks " + protocol(spoken) + " there, and the client " + protocol(isPlain(l.Address))}
+	if u := n.unset(inventory.Etcd, flag); u.flag != "" {
+		l.serverSide.at, l.serverSide.unset, l.serverSide.reason = u.at, u, u.name()+" is not set: "+l.serverSide.reason
+	} else if spoken {
+		l.serverSide.at = n.inv.Setting(inventory.Etcd, flag).Origin
+	}
+	l.clientSide = verification{verdict: VerdictNone}
+	return true
+}
+
+// plainAt reports whether a server that listens at some URLs speaks no TLS at an address.
+// known is false where none of them is of the host and port.
+func plainAt(inv *inventory.Inventory, address, urls string) (plain, known bool) {
 	host, port := parsers.HostOf(address), parsers.PortOf(address)
-	for u := range strings.SplitSeq(etcdListens(n.inv), ",") {
+	for u := range strings.SplitSeq(urls, ",") {
 		listens := parsers.HostOf(u)
 		if port != "" && parsers.PortOf(u) != port {
 			continue
 		}
 		a, err := netip.ParseAddr(listens)
-		if n.inv.SameHost(listens, host) || err == nil && a.IsUnspecified() || n.inv.IsLoopback(listens) && n.inv.IsLoopback(host) && !known {
+		if inv.SameHost(listens, host) || err == nil && a.IsUnspecified() || inv.IsLoopback(listens) && inv.IsLoopback(host) && !known {
 			plain, known = isPlain(strings.TrimSpace(u)), true
 		}
 	}
 	return plain, known
 }
 
-// etcdListens are the URLs at which the etcd of this node serves clients: the default
+// etcdListens are the URLs of a flag by which the etcd of this node listens: the default
 // where none are set.
-func etcdListens(inv *inventory.Inventory) string {
+func etcdListens(inv *inventory.Inventory, flag string) string {
 	c, _ := inv.Component(inventory.Etcd)
 	if whole, _ := isWhole(inv, c); !whole {
-		return c.Setting("listen-client-urls").Value
+		return c.Setting(flag).Value
 	}
-	return c.InEffect("listen-client-urls")
+	return c.InEffect(flag)
 }
 
 // etcdServer is what the etcd that listens at an address presents.
@@ -374,6 +388,13 @@ func (n *nodeAudit) peerEdges() []edge {
 		if isPlain(address) {
 			trust = anchors{none: true, reason: noTLS}
 			clients, l.far = trust, farEnd{}
+		}
+		if l.Server == inventory.Etcd && n.speaksOtherwise(&l, "listen-peer-urls") {
+			if isAlone(n.inv) {
+				l.role.impact = Warning // nobody calls it yet
+			}
+			edges = append(edges, l)
+			continue
 		}
 		l.serverSide = n.verifyServer(peer, trust, to(host))
 		l.clientSide = n.verifyClient(offered, clients)

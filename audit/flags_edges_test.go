@@ -184,6 +184,16 @@ func TestMissingFlagEdges(t *testing.T) {
 		{name: "etcd listens to its peers at its default", change: both(unset("etcd", "listen-peer-urls"),
 			replace(manifests+"/etcd.yaml", "--initial-cluster=cp-1=https://192.0.2.11:2380", "--initial-cluster=cp-1=https://192.0.2.11:2380,cp-2=https://192.0.2.12:2380")), want: []string{
 			"critical flags/missing /etc/kubernetes/manifests/etcd.yaml --listen-peer-urls: --listen-peer-urls of etcd is not set: it listens to its peers at localhost alone"}},
+		{name: "etcd listens to clients without TLS at every address", change: etcdListens("http://0.0.0.0:2379", "http://127.0.0.1:2379"), want: []string{
+			"warning flags/plain-http /etc/kubernetes/manifests/etcd.yaml --listen-client-urls: etcd listens without TLS at http://0.0.0.0:2379: whoever reaches it can read and change all that the cluster stores; expected https://; --cert-file is ignored there"}},
+		{name: "etcd listens to clients without TLS at an address of IPv6", change: etcdListens("https://127.0.0.1:2379,http://[2001:db8::1]:2379,http://[::1]:2382,http://localhost:2382", "https://127.0.0.1:2379"), want: []string{
+			"warning flags/plain-http /etc/kubernetes/manifests/etcd.yaml --listen-client-urls: etcd listens without TLS at http://[2001:db8::1]:2379: whoever reaches it can read and change all that the cluster stores; expected https://; --cert-file is ignored there"}},
+		{name: "etcd is called with TLS where it listens without", change: etcdListens("http://192.0.2.11:2379", "https://192.0.2.11:2379")},
+		{name: "etcd listens to itself without TLS", change: etcdListens("http://127.0.0.1:2379", "http://127.0.0.1:2379")},
+		{name: "etcd has no TLS for its members", change: both(unset("etcd", "peer-cert-file"), unset("etcd", "peer-key-file"), unset("etcd", "peer-trusted-ca-file"), unset("etcd", "peer-client-cert-auth"),
+			replace(manifests+"/etcd.yaml", "--listen-peer-urls=https://", "--listen-peer-urls=http://"), replace(manifests+"/etcd.yaml", "--initial-advertise-peer-urls=https://", "--initial-advertise-peer-urls=http://"),
+			replace(manifests+"/etcd.yaml", "--initial-cluster=cp-1=https://", "--initial-cluster=cp-1=http://")), want: []string{
+			"warning flags/plain-http /etc/kubernetes/manifests/etcd.yaml --listen-peer-urls: etcd listens without TLS at http://192.0.2.11:2380: whoever reaches it can speak as a member of etcd; expected https://"}},
 		{name: "the API server makes its certificate itself", change: both(unset("kube-apiserver", "tls-cert-file"), unset("kube-apiserver", "tls-private-key-file")), want: []string{
 			"critical flags/missing /etc/kubernetes/manifests/kube-apiserver.yaml --tls-cert-file: --tls-cert-file is not set: the API server generates a certificate at its start, which nobody can verify"}},
 		{name: "the API server keeps its certificate in a folder", change: both(unset("kube-apiserver", "tls-cert-file"), unset("kube-apiserver", "tls-private-key-file"), word("kube-apiserver", "--cert-dir="+pki))},

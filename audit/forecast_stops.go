@@ -35,7 +35,7 @@ var stopRules = []stopRule{
 	{"kubelet (bootstrap)", inventory.APIServer, "a kubelet without a certificate cannot ask for its first", "https://kubernetes.io/docs/reference/access-authn-authz/kubelet-tls-bootstrapping/"},
 	{"super-admin", inventory.APIServer, "nobody can log in with super-admin.conf, which is kept for emergencies", "https://kubernetes.io/docs/setup/best-practices/certificates/#configure-certificates-for-user-accounts"},
 	{"kubectl (*", inventory.APIServer, "whoever uses that kubeconfig cannot log in", "https://kubernetes.io/docs/concepts/configuration/organize-cluster-access-kubeconfig/"},
-	{"etcd health check", inventory.Etcd, "etcdctl fails with the health check's certificate; no probe uses it since Kubernetes 1.17", sourceEtcdUp},
+	{etcdHealthCheck, inventory.Etcd, "etcdctl fails with the health check's certificate; no probe uses it since Kubernetes 1.17", sourceEtcdUp},
 	{"etcd gateway", inventory.Etcd, "the HTTP gateway of etcd fails, and so do programs that use it", "https://etcd.io/docs/latest/dev-guide/api_grpc_gateway/"},
 	{"", inventory.APIServer, "a program that calls the API fails", sourceFailures},
 	{inventory.APIServer, "", "the API server cannot call a service that it is configured with", sourceFailures},

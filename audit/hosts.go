@@ -159,7 +159,7 @@ func listensAt(inv *inventory.Inventory, host string) bool {
 	if _, ok := inv.Component(inventory.Etcd); !ok || host == "" {
 		return false
 	}
-	listens := inventory.URLHosts(cmp.Or(etcdListens(inv), "http://localhost:2379")) // etcd's default, unless a file that was not read says otherwise
+	listens := inventory.URLHosts(cmp.Or(etcdListens(inv, "listen-client-urls"), "http://localhost:2379")) // etcd's default, unless a file that was not read says otherwise
 	for _, l := range append(listens, inventory.URLHosts(inv.Setting("etcd", "advertise-client-urls").Value)...) {
 		a, err := netip.ParseAddr(l)
 		everywhere := err == nil && a.IsUnspecified()
@@ -174,7 +174,7 @@ func listensAt(inv *inventory.Inventory, host string) bool {
 // listen; "" where it does, or where that is not known. What it gives out beside may be
 // the port that a container runner maps to its own.
 func silentPort(inv *inventory.Inventory, address string) string {
-	host, port, listens := parsers.HostOf(address), parsers.PortOf(address), etcdListens(inv)
+	host, port, listens := parsers.HostOf(address), parsers.PortOf(address), etcdListens(inv, "listen-client-urls")
 	if port == "" || !listensAt(inv, host) {
 		return ""
 	}

@@ -232,7 +232,7 @@ func isTokens(client string) bool { return strings.HasPrefix(client, "service ac
 const people = "kubectl"
 
 // callers are the programs behind the clients of connections that are not called as these.
-var callers = map[string]string{"admin": people, "super-admin": people, "etcd health check": "etcdctl",
+var callers = map[string]string{"admin": people, "super-admin": people, etcdHealthCheck: "etcdctl",
 	"etcd peers": inventory.Etcd, "etcd gateway": inventory.Etcd}
 
 func callerOf(client string) string {

@@ -93,6 +93,8 @@ func configMap(namespace, name, key, value string) string {
 func TestObjects(t *testing.T) {
 	m := newMaker()
 	cert, key := m.leaf("guard", "web-ca", "guard.prod.svc")
+	m.c.Issue("/x/guard-client", fixtures.Spec{CommonName: "guard-client", Signer: "web-ca", DNSNames: []string{"guard.prod.svc"}, Usages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}})
+	client, clientKey := string(m.c.Node["/x/guard-client.crt"].Data), string(m.c.Node["/x/guard-client.key"].Data)
 	wrongName, wrongKey := m.leaf("guard-old", "web-ca", "guard.dev.svc")
 	deep, deepKey := m.leaf("deep", "web-sub", "deep.prod.svc")
 	webCA, otherCA, webSub, k8s, old := m.ca("web-ca"), m.ca("other-ca"), m.ca("web-sub"), m.ca(fixtures.CA), m.ca("old")
@@ -121,6 +123,12 @@ func TestObjects(t *testing.T) {
 		{"certificate for another namespace, as cert-manager says", []string{secretObject("serving", tlsType, "tls.crt", wrongName, "tls.key", wrongKey, "ca.crt", webCA),
 			strings.Replace(webhookObject(webCA, ""), `"name": "guard"}`, `"name": "guard", "annotations": {"cert-manager.io/inject-ca-from-secret": "prod/serving"}}`, 1)},
 			[]string{`critical objects/service-name -:1 Secret prod/serving data["tls.crt"]: the certificate for the webhook "guard.example.org" (service prod/guard) of ValidatingWebhookConfiguration guard is valid for "guard.dev.svc"; expected "guard.prod.svc", as the API server calls the service`}},
+		{"a client's certificate", []string{secretObject("guard-tls", tlsType, "tls.crt", client, "tls.key", clientKey, "ca.crt", webCA), webhookObject(webCA, "")},
+			[]string{`critical usage/extended-key-usage -:1 Secret prod/guard-tls data["tls.crt"]: the extended key usages are "client auth", and the certificate is that of the webhook "guard.example.org" (service prod/guard) of ValidatingWebhookConfiguration guard; expected "server auth" among them`}},
+		{"a client's certificate, and nobody cares", []string{secretObject("guard-tls", tlsType, "tls.crt", client, "tls.key", clientKey, "ca.crt", webCA), webhookObject(webCA, `, "failurePolicy": "Ignore"`)},
+			[]string{`warning usage/extended-key-usage -:1 Secret prod/guard-tls data["tls.crt"]: the extended key usages are "client auth", and the certificate is that of the webhook "guard.example.org" (service prod/guard) of ValidatingWebhookConfiguration guard; expected "server auth" among them`}},
+		{"a client's certificate beside the server's", []string{secretObject("guard-client", tlsType, "tls.crt", client, "tls.key", clientKey, "ca.crt", webCA), sound, webhookObject(webCA, "")}, nil},
+		{"a client's certificate of another service", []string{secretObject("guard-tls", tlsType, "tls.crt", client, "tls.key", clientKey, "ca.crt", webCA), strings.ReplaceAll(webhookObject(webCA, ""), `"guard", "namespace"`, `"other", "namespace"`)}, nil},
 		{"whole chain", []string{secretObject("a", tlsType, "tls.crt", deep+webSub, "tls.key", deepKey, "ca.crt", webCA)}, nil},
 		{"intermediate in ca.crt alone", []string{secretObject("a", tlsType, "tls.crt", deep, "tls.key", deepKey, "ca.crt", webSub+webCA)},
 			[]string{`warning objects/chain -:1 Secret prod/a data["tls.crt"]: the intermediate "web-sub" stands in ca.crt alone, so that the server does not send it; expected it in tls.crt`}},
