@@ -217,7 +217,9 @@ func checkPlainHTTP(p *pass) {
 		}
 		p.examine()
 		open := slices.DeleteFunc(parsers.List(setting.Value), func(u string) bool { return !isPlain(u) || p.isOwnLoopback(parsers.HostOf(u)) })
-		broken := slices.ContainsFunc(p.edges, func(e edge) bool { return e.Client != etcdHealthCheck && e.serverSide.fault == faultAbsent && e.serverSide.at == setting.Origin })
+		broken := slices.ContainsFunc(p.edges, func(e edge) bool {
+			return e.Client != etcdHealthCheck && e.serverSide.fault == faultAbsent && e.serverSide.at == setting.Origin
+		})
 		if len(open) == 0 || broken {
 			continue
 		}
