@@ -14,6 +14,9 @@ as_root() {
 
 program=$(command -v certaudit)
 if [ -n "$program" ] && "$program" snapshot --help >/dev/null 2>&1 </dev/null; then
+	trap unwatch EXIT
+	trap 'exit 1' HUP INT PIPE TERM
+	watch
 	mark output
 	as_root "$program" snapshot
 	exit

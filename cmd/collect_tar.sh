@@ -86,10 +86,16 @@ for path; do
 		;;
 	esac
 done
-# Of homes, the kubeconfigs that an audit reads there, and no other file of a user.
-homes=0
-for home in "$root/root" "$root"/home/*; do
-	[ $((homes += 1)) -le 1000 ] || break
+# Of homes, the kubeconfigs that an audit reads there, and no other file of a user; of the
+# users who can log in nothing but where their homes are.
+mkdir -p "$stage/etc"
+if [ -n "$root" ] || ! getent passwd 2>/dev/null; then cat "$root/etc/passwd" 2>/dev/null; fi |
+	awk -F: 'NF == 7 && $6 ~ "^/." && $7 !~ "/(nologin|false|sync|halt|shutdown)$" && n++ < 1000 { print $1 ":x:" $3 ":" $4 "::" $6 ":" $7 }' >"$stage/etc/passwd"
+{
+	for home in /root "$root"/home/*; do echo "${home#"$root"}"; done
+	cut -d: -f6 "$stage/etc/passwd"
+} | awk '!seen[$0]++ && n++ < 1000' | while IFS= read -r home; do
+	home=$root$home
 	files=0
 	for file in "$home/.kube/config" "$home"/*.kubeconfig; do
 		[ $((files += 1)) -le 30 ] || break

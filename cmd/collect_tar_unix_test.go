@@ -185,14 +185,18 @@ func TestCopiesOfHomes(t *testing.T) {
 	other := fixtures.ControlPlane(fixtures.Options{KeyAlgorithm: fixtures.RSAEach})
 	admin, key := c.Node["/etc/kubernetes/admin.conf"], c.Node["/etc/kubernetes/pki/apiserver.key"]
 	for name, f := range map[string]fixtures.File{
-		"/home/ann/.kube/config":       admin,
-		"/home/ann/.kube/cache":        {Data: []byte("token: not-for-others\n"), Mode: 0o600},
-		"/home/ann/.ssh/id":            key,
-		"/home/bob/.kube/config":       other.Node["/etc/kubernetes/admin.conf"],
-		"/home/bob smith/.kube/config": {Link: "/etc/kubernetes/admin.conf"},
-		"/home/ci/deploy.kubeconfig":   {Data: append(slices.Clone(admin.Data), "# token: not-for-others\n"...), Mode: 0o600},
-		"/home/eve/notes":              {Data: []byte("not-for-others"), Mode: 0o644},
-		"/root/second.kubeconfig":      admin,
+		"/home/ann/.kube/config":         admin,
+		"/home/ann/.kube/cache":          {Data: []byte("token: not-for-others\n"), Mode: 0o600},
+		"/home/ann/.ssh/id":              key,
+		"/home/bob/.kube/config":         other.Node["/etc/kubernetes/admin.conf"],
+		"/home/bob smith/.kube/config":   {Link: "/etc/kubernetes/admin.conf"},
+		"/home/ci/deploy.kubeconfig":     {Data: append(slices.Clone(admin.Data), "# token: not-for-others\n"...), Mode: 0o600},
+		"/home/eve/notes":                {Data: []byte("not-for-others"), Mode: 0o644},
+		"/root/second.kubeconfig":        admin,
+		"/srv/people/dan d/.kube/config": admin,
+		"/srv/robot/.kube/config":        {Data: []byte("token: not-for-others\n"), Mode: 0o600},
+		"/etc/passwd": {Data: []byte("root:hash-not-for-others:0:0:Not for others:/root:/bin/bash\nann:x:1000:1000::/home/ann:/bin/sh\n" +
+			"dan:x:1001:1001:Dan,not-for-others:/srv/people/dan d:/bin/bash\nrobot:x:999:999::/srv/robot:/usr/sbin/nologin\nnobody:x:1:1::/:/bin/sh\nhalf:x\n"), Mode: 0o644},
 	} {
 		c.Node[name] = f
 	}
@@ -215,7 +219,7 @@ func TestCopiesOfHomes(t *testing.T) {
 		}
 		return names
 	}
-	want := []string{"/home/ann/.kube/config", "/home/bob/.kube/config", "/home/bob smith/.kube/config", "/root/second.kubeconfig", "/home/ci/deploy.kubeconfig"}
+	want := []string{"/home/ann/.kube/config", "/home/bob/.kube/config", "/home/bob smith/.kube/config", "/srv/people/dan d/.kube/config", "/root/second.kubeconfig", "/home/ci/deploy.kubeconfig"}
 	if diff := cmp.Diff(want, inHomes(inv)); diff != "" {
 		t.Errorf("kubeconfigs of homes (-want +got):\n%s", diff)
 	}

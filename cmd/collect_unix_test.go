@@ -427,6 +427,11 @@ func TestCollectHangs(t *testing.T) {
 	pid := func(name string) string { return filepath.Join(l.dir, name+".pid") }
 	hangs := func(name string) string { return "echo $$ >" + pid(name) + "; exec sleep 1000 >/dev/null" }
 	program, stubborn := l.host("program"), l.host("stubborn")
+	installed, plain := l.host("installed"), l.host("plain")
+	installed.script(t, "certaudit", `[ "$2" != --help ] || exit 0; `+hangs("installed"))
+	asked := filepath.Join(l.dir, "asked")
+	plain.script(t, "id", "echo 1000")
+	plain.script(t, "sudo", `shift 2; [ "$1" != sh ] || echo "$2 $3" >>`+asked+`; exec "$@"`)
 	copying := l.host("copying")
 	copying.script(t, "touch", hangs("copying"))
 	do(t, os.Rename(l.tree("ok-1.34"), filepath.Join(copying.tmp, "..", "root")))
@@ -437,6 +442,8 @@ func TestCollectHangs(t *testing.T) {
 	}{
 		{program, []string{"program"}, hangs("program")},
 		{stubborn, []string{"stubborn"}, "trap '' TERM; " + hangs("stubborn")},
+		{installed, []string{"installed"}, ""},
+		{plain, []string{"plain"}, hangs("plain")},
 		{copying, []string{"--tar", "copying"}, ""},
 	} {
 		name := h.args[len(h.args)-1]
@@ -464,6 +471,10 @@ func TestCollectHangs(t *testing.T) {
 		if h.host.leaves(t); !gone() {
 			t.Errorf("%s: process %d is still there", name, hung)
 		}
+	}
+	// The user of a host may not end what root runs there.
+	if text, err := os.ReadFile(asked); err != nil || string(text) != "-c kill -s KILL -- \"-$1\"\n" {
+		t.Errorf("sudo was asked for %q, %v", text, err)
 	}
 }
 

@@ -121,6 +121,12 @@ func (g *gatherer) homes() {
 	for _, n := range names {
 		homes = append(homes, path.Join("/home", n))
 	}
+	_, users := g.root.read("/etc/passwd")
+	for _, home := range homesOf(users) {
+		if !slices.Contains(homes, home) {
+			homes = append(homes, home)
+		}
+	}
 	for _, home := range homes {
 		name := path.Join(home, ".kube/config")
 		if f, _ := g.root.read(name); f.State != Readable && !(f.State == DanglingLink && isKubeadmConf(home, f.Link)) {
@@ -131,6 +137,25 @@ func (g *gatherer) homes() {
 	for _, home := range homes {
 		g.looseKubeconfigs(home)
 	}
+}
+
+// maxHomes bounds the homes that are taken from the users of a host.
+const maxHomes = 1000
+
+// homesOf are the homes of those users of /etc/passwd who can log in, in its order
+// (passwd(5)).
+func homesOf(passwd []byte) []string {
+	var homes []string
+	for line := range strings.Lines(string(passwd)) {
+		fields := strings.Split(strings.TrimSpace(line), ":")
+		if len(fields) != 7 || !path.IsAbs(fields[5]) || slices.Contains([]string{"nologin", "false", "sync", "halt", "shutdown"}, path.Base(fields[6])) {
+			continue
+		}
+		if home := path.Clean(fields[5]); home != "/" && len(homes) < maxHomes {
+			homes = append(homes, home)
+		}
+	}
+	return homes
 }
 
 // maxLoose bounds the kubeconfigs in one home that are read.
