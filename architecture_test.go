@@ -28,15 +28,16 @@ const module = "certaudit/"
 // left, "parsers <- audit/inventory <- audit <- report <- cmd", and no more than
 // it needs.
 var rooms = map[string][]string{
-	"parsers":         {},
-	"parsers/logs":    {"parsers"},
-	"fixtures":        {},
-	"audit/inventory": {"parsers"},
-	"audit":           {"parsers", "parsers/logs", "audit/inventory"},
-	"report":          {"parsers", "audit"},
-	"cmd":             {"parsers", "parsers/logs", "audit/inventory", "audit", "report", "fixtures"},
-	"cmd/certaudit":   {"cmd"},
-	"proof":           {}, // tests alone
+	"parsers":           {},
+	"parsers/logs":      {"parsers"},
+	"fixtures":          {},
+	"fixtures/loopback": {}, // for tests alone
+	"audit/inventory":   {"parsers"},
+	"audit":             {"parsers", "parsers/logs", "audit/inventory"},
+	"report":            {"parsers", "audit"},
+	"cmd":               {"parsers", "parsers/logs", "audit/inventory", "audit", "report", "fixtures"},
+	"cmd/certaudit":     {"cmd"},
+	"proof":             {}, // tests alone
 }
 
 // guests are the modules of others with the files and packages that see them.
@@ -81,7 +82,7 @@ var doors = []struct {
 		[]string{"audit/inventory/root.go", "cmd/audit.go", "cmd/inspect.go", "cmd/collect_ssh.go", "cmd/logs_sources.go"}, "a node's files are read below its root"},
 	{regexp.MustCompile(`^net\.(Dial.*|Lookup.*|Resolve.*|Resolver|DefaultResolver)$|^crypto/tls\.(Client|Config|Dial.*)$`),
 		[]string{"audit/inventory/probe.go"}, "only --probe and inspect HOST:PORT dial"},
-	{regexp.MustCompile(`^net\.(Listen.*|File.*)$`), []string{"cmd/serve.go", "cmd/serve_connections.go"}, "only serve listens"},
+	{regexp.MustCompile(`^net\.(Listen.*|File.*)$`), []string{"cmd/serve.go", "cmd/serve_connections.go", "fixtures/loopback"}, "only serve listens, and servers of tests"},
 	{regexp.MustCompile(`^net/http\.(Get|Head|Post|PostForm|Client|DefaultClient|Transport|DefaultTransport|NewRequest.*)$`), nil, "no server is asked"},
 }
 

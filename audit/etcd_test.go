@@ -13,13 +13,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
 
 	"certaudit/audit"
 	"certaudit/fixtures"
+	"certaudit/fixtures/loopback"
 )
 
 // etcdServer is a real etcd that runs on loopback with the TLS settings of a
@@ -65,10 +65,10 @@ func tryEtcd(t *testing.T, program string, n fixtures.Node) (etcdServer, error) 
 	if err := n.Write(dir); err != nil {
 		t.Fatal(err)
 	}
-	s := etcdServer{clients: freeAddress(t), peers: freeAddress(t)}
+	s := etcdServer{clients: loopback.FreeAddress(t), peers: loopback.FreeAddress(t)}
 	ctx, cancel := context.WithCancel(context.Background())
 	process := exec.CommandContext(ctx, program, s.arguments(n, dir)...)
-	process.Env = []string{"ETCD_UNSUPPORTED_ARCH=" + runtime.GOARCH} // etcd 3.4 starts on few without it
+	process.Env = loopback.EtcdEnvironment()
 	log, output, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
@@ -97,11 +97,7 @@ func tryEtcd(t *testing.T, program string, n fixtures.Node) (etcdServer, error) 
 // arguments are the TLS settings of a node's etcd with paths below dir, and
 // addresses on loopback. What else kubeadm sets differs between versions of etcd.
 func (s etcdServer) arguments(n fixtures.Node, dir string) []string {
-	args := []string{
-		"--name=default", "--data-dir=" + filepath.Join(dir, "data"),
-		"--listen-client-urls=https://" + s.clients, "--advertise-client-urls=https://" + s.clients,
-		"--listen-peer-urls=https://" + s.peers, "--initial-advertise-peer-urls=https://" + s.peers, "--initial-cluster=default=https://" + s.peers,
-	}
+	args := loopback.EtcdArguments(s.clients, s.peers, filepath.Join(dir, "data"))
 	for name, values := range flagsOf(n, "etcd") {
 		value := values[len(values)-1]
 		switch {
@@ -112,16 +108,6 @@ func (s etcdServer) arguments(n fixtures.Node, dir string) []string {
 		}
 	}
 	return args
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // ask sends one request, wherever the host of the URL leads to, and returns the

@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"certaudit/fixtures"
+	"certaudit/fixtures/loopback"
 )
 
 // factsIn are what the lines of an output say, each once.
@@ -221,7 +222,7 @@ func TestNginx(t *testing.T) {
 	c := pki()
 	c.WriteCA(fixtures.CA, "/tls/ca")
 	files(t, c, "/tls/server", serving())
-	dir, address := written(t, c), freeAddress(t)
+	dir, address := written(t, c), loopback.FreeAddress(t)
 	said := startsNginx(t, dir, fmt.Sprintf("listen %s ssl; ssl_certificate %s/server.crt; ssl_certificate_key %s/server.key; ssl_client_certificate %s/ca.crt; ssl_verify_client on;", address, dir, dir, dir))
 	refusesClients(t, c, address, said, func(f clientFault) facts { return f.nginx })
 	ask("http://"+address, nil)
@@ -261,7 +262,7 @@ func TestNginxUpstream(t *testing.T) {
 		c.WriteCA(fixtures.CA, "/tls/ca")
 		certificate, key := files(t, c, "/tls/server", serving(f.change))
 		upstream, _ := listens(t, &tls.Config{Certificates: loaded(t, certificate, key)})
-		dir, address := written(t, c), freeAddress(t)
+		dir, address := written(t, c), loopback.FreeAddress(t)
 		said := startsNginx(t, dir, fmt.Sprintf("listen %s; location / { proxy_pass https://%s; proxy_ssl_verify on; proxy_ssl_trusted_certificate %s/ca.crt; proxy_ssl_name kubernetes; }", address, upstream, dir))
 		ask("http://"+address, nil)
 		want := f.want
@@ -277,7 +278,7 @@ func TestHAProxy(t *testing.T) {
 	c := pki()
 	c.WriteCA(fixtures.CA, "/tls/ca")
 	certificate, key := files(t, c, "/tls/server", serving())
-	dir, address := written(t, c), freeAddress(t)
+	dir, address := written(t, c), loopback.FreeAddress(t)
 	upstream, _ := listens(t, &tls.Config{Certificates: loaded(t, certificate, key)})
 	config := filepath.Join(dir, "haproxy.cfg")
 	text := fmt.Sprintf("global\n log stdout format raw local0\ndefaults\n log global\n option httplog\n mode http\n timeout connect 5s\n timeout client 5s\n timeout server 5s\n"+

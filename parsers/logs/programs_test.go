@@ -7,11 +7,9 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"io"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -20,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"certaudit/fixtures"
+	"certaudit/fixtures/loopback"
 )
 
 // run is what a program writes, which must come to its end.
@@ -253,16 +252,6 @@ func starts(t *testing.T, dir string, env []string, ready string, words ...strin
 	return nil, nil
 }
 
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
-
 // A real etcd says which files it uses, and whom it refuses and by whom it is refused.
 func TestEtcd(t *testing.T) {
 	for _, form := range []string{"zap", "capnslog"} {
@@ -294,11 +283,10 @@ func etcdSays(t *testing.T, form string, server, client func(*fixtures.Spec), wa
 	certificate, key := files(t, c, "/tls/client", calling(change(client)...))
 	pair := loaded(t, certificate, key)[0]
 	dir := written(t, c)
-	clients, peers := freeAddress(t), freeAddress(t)
-	words := []string{"etcd", "--data-dir=" + t.TempDir(), "--listen-client-urls=https://" + clients, "--advertise-client-urls=https://" + clients,
-		"--listen-peer-urls=https://" + peers, "--initial-advertise-peer-urls=https://" + peers, "--initial-cluster=default=https://" + peers,
-		"--client-cert-auth", "--cert-file=" + dir + "/server.crt", "--key-file=" + dir + "/server.key", "--trusted-ca-file=" + dir + "/ca.crt",
-		"--peer-client-cert-auth", "--peer-cert-file=" + dir + "/peer.crt", "--peer-key-file=" + dir + "/peer.key", "--peer-trusted-ca-file=" + dir + "/ca.crt"}
+	clients, peers := loopback.FreeAddress(t), loopback.FreeAddress(t)
+	words := append([]string{"etcd"}, loopback.EtcdArguments(clients, peers, t.TempDir())...)
+	words = append(words, "--client-cert-auth", "--cert-file="+dir+"/server.crt", "--key-file="+dir+"/server.key", "--trusted-ca-file="+dir+"/ca.crt",
+		"--peer-client-cert-auth", "--peer-cert-file="+dir+"/peer.crt", "--peer-key-file="+dir+"/peer.key", "--peer-trusted-ca-file="+dir+"/ca.crt")
 	version, _ := exec.Command("etcd", "--version").CombinedOutput()
 	switch old := bytes.Contains(version, []byte("etcd Version: 3.4")); {
 	case !old && form == "capnslog":
@@ -306,7 +294,7 @@ func etcdSays(t *testing.T, form string, server, client func(*fixtures.Spec), wa
 	case old:
 		words = append(words, "--logger="+form)
 	}
-	said, before := starts(t, dir, []string{"ETCD_UNSUPPORTED_ARCH=" + runtime.GOARCH}, "serving client", words...)
+	said, before := starts(t, dir, loopback.EtcdEnvironment(), "serving client", words...)
 	got := map[string]string{}
 	for _, line := range before {
 		_, found, _ := eventOf(Line{Text: line})
