@@ -45,7 +45,7 @@ func TestPathEdges(t *testing.T) {
 		"/users/token.conf": kubeconfig("{token: secret}"), "/users/none.conf": kubeconfig("{}"), "/users/plugin.conf": kubeconfig("{exec: {command: aws}}"),
 		"/git/keys/admin.conf": file(adminConf, 0o644), "/-k/-c": file(adminConf, 0o644),
 		"/secrets/web.yaml": {Data: secret, Mode: 0o644}, "/secrets/own.yaml": {Data: secret, Mode: 0o600},
-		"/names/link": {Link: "../open"}, "/empty/a.txt": {Data: []byte("x"), Mode: 0o644},
+		"/names/link": {Link: "../open"}, "/links/a.crt": file("/x/a.crt", 0o644), "/links/self.crt": {Link: "self.crt"}, "/links/gone.crt": {Link: "gone"}, "/empty/a.txt": {Data: []byte("x"), Mode: 0o644},
 	}
 	dir := t.TempDir()
 	do(t, node.Write(dir))
@@ -93,6 +93,11 @@ func TestPathEdges(t *testing.T) {
 		}},
 		{name: "a name that looks like a flag", path: "-k", want: []string{
 			"warning files/permissions " + filepath.ToSlash(dir) + "/-k/-c kubeconfig users" + toAll,
+		}},
+		{name: "links that lead nowhere", path: "links", want: []string{
+			`info input/unreadable links/gone.crt: is a link to "gone", which does not exist; what it holds was not judged`,
+			"info input/unreadable links/self.crt: is a link that leads back to itself; what it holds was not judged",
+			"incomplete input/unreadable: 2 files and folders could not be read",
 		}},
 		{name: "a file of something else", path: "empty/a.txt"},
 	} {

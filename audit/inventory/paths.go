@@ -368,7 +368,8 @@ func (s *scanner) file(name string, now mark, named bool) {
 // dropUntold takes the mode out of a file of which it does not say who can read it, as in an
 // archive, which may be one of a work tree of git.
 func (s *scanner) dropUntold(f *File) {
-	if s.archive != "" || s.here != "" && !s.tellsModes(path.Dir(f.Resolved)) {
+	isFile := f.Resolved != "" // and no link that leads nowhere
+	if s.archive != "" || s.here != "" && !(isFile && s.tellsModes(path.Dir(f.Resolved))) {
 		f.Mode &^= os.ModePerm
 	}
 }
