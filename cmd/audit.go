@@ -235,12 +235,13 @@ func (f *auditFlags) options(now time.Time) (audit.Options, error) {
 	if !slices.Contains([]string{"", probeHere, probeAnywhere}, f.probe) {
 		return audit.Options{}, fmt.Errorf("%s; --probe takes %s or %s, as --probe=%s", parsers.Unknown("value", f.probe, []string{probeHere, probeAnywhere}), probeHere, probeAnywhere, probeAnywhere)
 	}
-	o := audit.Options{At: at, Now: now, Overrides: f.overrides, Again: f.again()}
+	o := audit.Options{At: at, Now: now, Overrides: f.overrides}
 	if f.within != "" {
 		if o.Within, err = parseWithin(f.within); err != nil {
 			return o, err
 		}
 	}
+	o.Again = f.again(o.Within)
 	if f.quiet && f.verbose {
 		return o, errors.New("--quiet and --verbose contradict each other; give one of them")
 	}
@@ -259,8 +260,8 @@ func (f *auditFlags) options(now time.Time) (audit.Options, error) {
 
 // again are the words by which the audit is repeated: the flags that say how things are
 // judged, and what was audited. A file that is none, such as what the shell makes for
-// <(command), is not there any more by then.
-func (f *auditFlags) again() audit.Again {
+// <(command), is not there any more by then, and what is issued for a year ends within one.
+func (f *auditFlags) again(within time.Duration) audit.Again {
 	a := audit.Again{Paths: f.paths, Beside: f.node && slices.Equal(f.roots, []string{hostRoot})}
 	add := func(flag, value string) {
 		if value != "" {
@@ -274,7 +275,9 @@ func (f *auditFlags) again() audit.Again {
 	}
 	add("kubernetes-version", f.overrides.KubernetesVersion)
 	add("profile", f.overrides.Profile)
-	add("within", f.within)
+	if within < year {
+		add("within", f.within)
+	}
 	if f.processes {
 		a.Flags = append(a.Flags, audit.AgainFlag{Name: "from-processes"})
 	}
@@ -293,6 +296,10 @@ func (f *auditFlags) again() audit.Again {
 	}
 	return a
 }
+
+// year is for how long kubeadm and the commands of a plan issue certificates, but for a day
+// that a plan may take.
+const year = 364 * 24 * time.Hour
 
 // openRegular opens a regular file, and nothing that would have to be waited for.
 func openRegular(name string) (*os.File, error) {
