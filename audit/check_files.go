@@ -22,8 +22,6 @@ type group struct {
 	// unseen is the component whose container does not see the path; "" for a file
 	// of the node.
 	unseen string
-	// found says that nothing names the file, which lies among the paths that are audited.
-	found bool
 }
 
 // groupsOf returns the files that references lead to, in the order in which they
@@ -434,26 +432,14 @@ func checkPermissions(p *pass) {
 	}
 }
 
-// withModes are the files of which the mode is judged: those that something names, and those
-// that hold secrets in fields.
+// withModes are the files of which the mode is judged: those that something names, and the
+// kubeconfigs among the paths that are audited.
 func (n *nodeAudit) withModes() []group {
 	out := slices.Clip(n.named())
-	at := map[string]int{}
-	for i, g := range out {
-		at[g.path] = i
-	}
-	add := func(name string, ref *inventory.Reference) {
-		if _, known := at[name]; !known {
-			at[name] = len(out)
-			out = append(out, group{path: name, refs: []*inventory.Reference{ref}, file: n.inv.Files[name], found: true})
-		}
-	}
 	for _, name := range sortedKeys(n.inv.Kubeconfigs) {
-		add(name, &inventory.Reference{Component: inventory.ComponentKubeconfig, Origin: parsers.Origin{Path: name, Field: "users"}, Holds: inventory.HoldsKubeconfig, Path: name, Guessed: true})
-	}
-	for i := range n.inv.References {
-		if ref := &n.inv.References[i]; ref.Embedded != nil && holds(inventory.HoldsPrivateKey, *ref.Embedded) {
-			add(ref.Origin.Path, ref)
+		if !slices.ContainsFunc(n.named(), func(g group) bool { return g.path == name }) {
+			ref := &inventory.Reference{Component: inventory.ComponentKubeconfig, Origin: parsers.Origin{Path: name, Field: "users"}, Holds: inventory.HoldsKubeconfig, Path: name, Guessed: true}
+			out = append(out, group{path: name, refs: []*inventory.Reference{ref}, file: n.inv.Files[name]})
 		}
 	}
 	return out
@@ -499,7 +485,7 @@ var (
 // it, or anybody else, is none.
 func (n *node) permissions(g group) (Severity, permission) {
 	mode := uint32(g.file.Mode.Perm())
-	if g.found || g.component() == inventory.ComponentFile || g.component() == inventory.ComponentKubeconfig {
+	if g.component() == inventory.ComponentFile || g.component() == inventory.ComponentKubeconfig {
 		if mode&0o027 != 0 && n.secret(g) {
 			return Warning, fileMode
 		}

@@ -355,7 +355,7 @@ var roster = []Check{
 	{
 		ID: "files/permissions", Severity: Warning, scope: scopeNode,
 		Summary: "a file can be read or written by others than it should",
-		Why:     "A key that others can read is a key that others have. A kubeconfig or Secret that holds one is judged as the key is. Of files that belong to no node, modes count neither in an archive nor in a work tree of git, nor below a folder that others may not enter.",
+		Why:     "A key that others can read is a key that others have. A kubeconfig that holds one is judged as the key is. Of files that belong to no node, modes count neither in an archive nor in a work tree of git, nor below a folder that others may not enter.",
 		Example: "A tree was restored with the umask of a user.",
 		Remedy:  "chmod.",
 		Source:  "CIS Kubernetes Benchmark 1.1, 4.1",
