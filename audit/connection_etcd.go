@@ -212,7 +212,7 @@ func (n *node) speaksOtherwise(l *edge, flag string) bool {
 	if u := n.unset(inventory.Etcd, flag); u.flag != "" {
 		l.serverSide.at, l.serverSide.unset, l.serverSide.reason = u.at, u, u.name()+" is not set: "+l.serverSide.reason
 	} else if spoken {
-		l.serverSide.at = n.inv.Setting(inventory.Etcd, flag).Origin
+		l.component, l.serverSide.at = inventory.Etcd, n.inv.Setting(inventory.Etcd, flag).Origin
 	}
 	l.clientSide = verification{verdict: VerdictNone}
 	return true

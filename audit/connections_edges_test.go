@@ -63,7 +63,7 @@ func TestEtcdListens(t *testing.T) {
 			"broken: kube-apiserver -> etcd https://127.0.0.1:2379 broken/-",
 			"    kube-apiserver-etcd-client",
 			"    etcd speaks HTTP there, and the client TLS",
-			"critical connections/server-untrusted, kube-apiserver, at /etc/kubernetes/manifests/etcd.yaml:23 --listen-client-urls",
+			"critical connections/server-untrusted, etcd, at /etc/kubernetes/manifests/etcd.yaml:23 --listen-client-urls",
 			"    kube-apiserver -> etcd https://127.0.0.1:2379: etcd speaks HTTP there, and the client TLS",
 			"    breaks kube-apiserver -> etcd",
 			"    breaks etcd health check -> etcd",

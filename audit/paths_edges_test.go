@@ -44,8 +44,8 @@ func TestPathEdges(t *testing.T) {
 		"/kube/a.crt": file("/x/a.crt", 0o644), "/kube/b.crt": file("/x/b.crt", 0o644), "/kube/shut.conf": kubeconfig("{client-certificate: b.crt, client-key: shut/shut.key}"),
 		"/users/token.conf": kubeconfig("{token: secret}"), "/users/none.conf": kubeconfig("{}"), "/users/plugin.conf": kubeconfig("{exec: {command: aws}}"),
 		"/git/keys/admin.conf": file(adminConf, 0o644), "/-k/-c": file(adminConf, 0o644),
-		"/secrets/web.yaml": {Data: secret, Mode: 0o644}, 
-		"/names/link": {Link: "../open"}, "/links/a.crt": file("/x/a.crt", 0o644), "/links/self.crt": {Link: "self.crt"}, "/links/gone.crt": {Link: "gone"}, "/empty/a.txt": {Data: []byte("x"), Mode: 0o644},
+		"/secrets/web.yaml": {Data: secret, Mode: 0o644},
+		"/names/link":       {Link: "../open"}, "/links/a.crt": file("/x/a.crt", 0o644), "/links/self.crt": {Link: "self.crt"}, "/links/gone.crt": {Link: "gone"}, "/empty/a.txt": {Data: []byte("x"), Mode: 0o644},
 	}
 	dir := t.TempDir()
 	do(t, node.Write(dir))
