@@ -90,10 +90,12 @@ func mayBeUnread(inv *inventory.Inventory, component string) bool {
 }
 
 // apiServerEvidence says what shows that a node is of the control plane: the API
-// server's certificate, the key of the cluster's CA, or what kubeadm runs beside
-// it. A node of etcd alone has none of these.
+// server's certificates, the key of the cluster's CA, or what kubeadm runs beside
+// it. A node of etcd alone has none of these; the one that the others got their
+// certificates from has kept the API server's for etcd
+// (https://kubernetes.io/docs/setup/production-environment/tools/kubeadm/setup-ha-etcd-with-kubeadm/).
 func (n *node) apiServerEvidence() string {
-	for _, file := range []string{n.certPath("apiserver.crt"), n.certPath("ca.key")} {
+	for _, file := range []string{n.certPath("apiserver.crt"), n.certPath("ca.key"), n.certPath("apiserver-kubelet-client.crt")} {
 		if n.inv.Files[file].Exists() {
 			return file
 		}
