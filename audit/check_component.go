@@ -95,10 +95,13 @@ func mayBeUnread(inv *inventory.Inventory, component string) bool {
 // certificates from has kept the API server's for etcd
 // (https://kubernetes.io/docs/setup/production-environment/tools/kubeadm/setup-ha-etcd-with-kubeadm/).
 func (n *node) apiServerEvidence() string {
-	for _, file := range []string{n.certPath("apiserver.crt"), n.certPath("ca.key"), n.certPath("apiserver-kubelet-client.crt")} {
+	for _, file := range []string{n.certPath("apiserver.crt"), n.certPath("ca.key")} {
 		if n.inv.Files[file].Exists() {
 			return file
 		}
+	}
+	if client := n.certPath("apiserver-kubelet-client.crt"); n.facts.profile == ProfileKubeadm && n.inv.Files[client].Exists() {
+		return client
 	}
 	for _, name := range []string{inventory.ControllerManager, inventory.Scheduler} {
 		if c, ok := n.inv.Component(name); ok && n.isStatic(c) && n.facts.profile == ProfileKubeadm {

@@ -66,7 +66,7 @@ var leftByName = []struct{ name, why string }{
 	{"bad-connections-address-etcd-port", "whether etcd should listen elsewhere or be called elsewhere is a decision"},
 	{"bad-flags-missing-kubelet", "what a configuration file holds is changed by those who wrote it"},
 	{"bad-flags-plain-http", "what calls etcd has to change with it"},
-	{"bad-flags-plain-peers", "which of the two addresses was meant is a decision"},
+	{"bad-connections-server-untrusted-plain-peers", "which of the two addresses was meant is a decision"},
 	{"bad-flags-service-range", "which of two ranges services have is a decision"},
 	{"bad-identity-san-missing-range", "what a component is started with is changed by those who chose it"},
 	{"bad-input-component-unread", "what stood in a file, or should, is not guessed"},
