@@ -252,6 +252,59 @@ func TestDoorsStayShut(t *testing.T) {
 	}
 }
 
+// Goroutines are started where make test has the race detector, and by a helper of tests
+// that waits for its only one.
+func TestGoroutinesAreWatched(t *testing.T) {
+	started := map[string]bool{}
+	for _, s := range sources(t, false) {
+		ast.Inspect(s.File, func(n ast.Node) bool {
+			if !startsGoroutine(n) {
+				return true
+			}
+			started[s.path] = true
+			if !strings.HasPrefix(s.path, "audit/") && !strings.HasPrefix(s.path, "cmd/") && s.path != "fixtures/capabilities_linux.go" {
+				t.Errorf("%s: starts a goroutine, and make test does not look for races there", s.at(n))
+			}
+			return true
+		})
+	}
+	for _, file := range []string{"audit/run.go", "audit/inventory/ahead.go", "cmd/serve.go"} { // by WaitGroup.Go and by go
+		if !started[file] {
+			t.Errorf("%s starts no goroutine", file)
+		}
+	}
+}
+
+// startsGoroutine knows "go" and the method Go of a sync.WaitGroup.
+func startsGoroutine(n ast.Node) bool {
+	switch n := n.(type) {
+	case *ast.GoStmt:
+		return true
+	case *ast.CallExpr:
+		method, ok := n.Fun.(*ast.SelectorExpr)
+		return ok && method.Sel.Name == "Go"
+	}
+	return false
+}
+
+// forOne matches what a file for one processor is called, or begins with.
+var forOne = regexp.MustCompile(`_(amd64|arm64)(_test)?\.go$|^//go:build .*(amd64|arm64)`)
+
+// So make cross vets the files for each system once.
+func TestNothingIsForOneProcessor(t *testing.T) {
+	for _, s := range slices.Concat(sources(t, false), sources(t, true)) {
+		texts := []string{s.path}
+		for _, group := range s.Comments {
+			for _, c := range group.List {
+				texts = append(texts, c.Text)
+			}
+		}
+		if slices.ContainsFunc(texts, forOne.MatchString) {
+			t.Errorf("%s is for one processor: let make cross vet for each", s.path)
+		}
+	}
+}
+
 // altering are the methods of os.Root and os.File that change something.
 var altering = regexp.MustCompile(`^(Create|Mkdir|MkdirAll|Remove|RemoveAll|Rename|Symlink|Link|Chmod|Chown|Lchown|Chtimes|Truncate|WriteFile|WriteAt)$`)
 
