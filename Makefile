@@ -9,6 +9,8 @@ MEMORY := $(shell test -z "$$TMPDIR" -a -w /dev/shm && ! grep -q ' /dev/shm .*no
 # Ten minutes, the default, are not enough for a slow machine.
 TEST := $(MEMORY) $(GO) test -timeout=30m
 RACE := $(shell command -v cc gcc clang >/dev/null 2>&1 && [ "$$($(GO) env CGO_ENABLED)" = 1 ] && echo -race)
+# Long tests of a single goroutine, in files that are tagged "!race" (TestAllRunWithoutDetector).
+ALONE := TestEveryLookIsRemembered|TestParseResultIsBounded
 COUNT ?= 6
 # What the program and its tests build for.
 SYSTEMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
@@ -34,6 +36,7 @@ quick: ## run the tests but the slow ones, in two minutes
 # (TestGoroutinesAreWatched), and at all that these call.
 test: ## run all tests, with the race detector where a C compiler is at hand
 	$(TEST) -count=1 $(RACE) ./audit/... ./cmd/...
+	$(if $(RACE),$(TEST) -count=1 -run='^($(ALONE))$$' ./audit)
 	rest=$$($(GO) list ./... | grep -Ev '^certaudit/(audit|cmd)(/|$$)') && $(TEST) -count=1 $$rest
 	$(DIST) $(TEST) -count=1 ./...
 

@@ -287,6 +287,29 @@ func startsGoroutine(n ast.Node) bool {
 	return false
 }
 
+// What the race detector leaves out in the packages that it watches runs without it.
+func TestAllRunWithoutDetector(t *testing.T) {
+	_, names, _ := strings.Cut(read(t, "Makefile"), "\nALONE := ")
+	names, _, _ = strings.Cut(names, "\n")
+	var left []string
+	for _, s := range sources(t, true) {
+		if watched := strings.HasPrefix(s.path, "audit/") || strings.HasPrefix(s.path, "cmd/"); !watched || len(s.Comments) == 0 || s.Comments[0].List[0].Text != "//go:build !race" {
+			continue
+		}
+		for _, d := range s.Decls {
+			if f, ok := d.(*ast.FuncDecl); ok && f.Recv == nil && strings.HasPrefix(f.Name.Name, "Test") {
+				if left = append(left, f.Name.Name); s.pkg() != "audit" {
+					t.Errorf("%s: make test looks for it in audit", s.at(f))
+				}
+			}
+		}
+	}
+	slices.Sort(left)
+	if got := strings.Join(left, "|"); got != names {
+		t.Errorf("without the race detector run %s, want %s: ALONE in the Makefile", names, got)
+	}
+}
+
 // forOne matches what a file for one processor is called, or begins with.
 var forOne = regexp.MustCompile(`_(amd64|arm64)(_test)?\.go$|^//go:build .*(amd64|arm64)`)
 
