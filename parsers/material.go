@@ -55,7 +55,7 @@ type Certificate struct {
 }
 
 // NewCertificate returns a certificate with the place it stands at and its index
-// there, from 0.
+// there, from 0. c is changed, as by [ShareIDs].
 func NewCertificate(at Origin, index int, c *x509.Certificate) Certificate {
 	ShareIDs(c)
 	return CertificateOf(at, index, c, Fingerprint(c))

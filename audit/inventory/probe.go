@@ -111,11 +111,12 @@ func Handshake(ctx context.Context, address, serverName string) (state tls.Conne
 	return state, err
 }
 
-// PeerCertificates are those that a server at an address showed, leaf first.
+// PeerCertificates are those that a server at an address showed, leaf first. crypto/tls gives
+// equal ones of several connections as one (its certCache), so that nothing in them is changed.
 func PeerCertificates(address string, state tls.ConnectionState) []parsers.Certificate {
 	var out []parsers.Certificate
 	for i, c := range state.PeerCertificates {
-		out = append(out, parsers.NewCertificate(parsers.Origin{Path: address}, i, c))
+		out = append(out, parsers.CertificateOf(parsers.Origin{Path: address}, i, c, parsers.Fingerprint(c)))
 	}
 	return out
 }
