@@ -92,7 +92,6 @@ type foresight struct {
 
 // look notes who looks at which certificates.
 func (s *foresight) look() {
-	found := newChains()
 	for _, n := range s.members {
 		if _, ok := n.inv.Component(inventory.Etcd); ok {
 			s.etcd = append(s.etcd, n)
@@ -105,7 +104,7 @@ func (s *foresight) look() {
 				s.local[raw] = append(by, n)
 			}
 			return true
-		}, found)
+		})
 		n.edges = n.connections()
 	}
 	if len(s.members) < 2 {
@@ -115,15 +114,14 @@ func (s *foresight) look() {
 		s.set(n, s.o.At, func(c *x509.Certificate) bool {
 			s.crossed[string(c.Raw)] = true
 			return true
-		}, found)
+		})
 	}
 	s.resolve(s.members)
 }
 
-// set has a node judged at a time, where some certificates last whatever their dates; found
-// is what chains lead to then.
-func (s *foresight) set(n *nodeAudit, at time.Time, lasts func(*x509.Certificate) bool, found *chains) {
-	n.now, n.signatures = at, signatures{made: n.made, known: n.known, chains: found, extra: n.extra, late: n.late, lasts: lasts}
+// set has a node judged at a time, where some certificates last whatever their dates.
+func (s *foresight) set(n *nodeAudit, at time.Time, lasts func(*x509.Certificate) bool) {
+	n.now, n.signatures = at, signatures{made: n.made, known: n.known, chains: n.chains, extra: n.extra, late: n.late, lasts: lasts}
 	clear(n.issuances)
 }
 
@@ -135,13 +133,11 @@ func (s *foresight) resolve(nodes []*nodeAudit) {
 
 // edges are the connections of nodes at a time, where some certificates last.
 func (s *foresight) edges(nodes []*nodeAudit, at time.Time, lasts func(*x509.Certificate) bool) map[*nodeAudit][]edge {
-	touched, found := slices.Concat(nodes, s.cluster.servers, s.etcd), newChains()
+	touched := slices.Concat(nodes, s.cluster.servers, s.etcd)
 	for _, n := range touched {
-		s.set(n, at, lasts, found)
+		s.set(n, at, lasts)
 	}
-	for _, n := range nodes {
-		n.edges = n.connections()
-	}
+	onAllProcessors(len(nodes), func(i int) { nodes[i].edges = nodes[i].connections() })
 	if len(s.members) > 1 {
 		s.resolve(nodes)
 	}

@@ -304,7 +304,7 @@ var noEnd = time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
 // build calls x509.Certificate.Verify with options that have no pools yet, the first time
 // that any node asks. What would cost too much is an error of the type [unverified].
 func (s *signatures) build(cert *x509.Certificate, chain, roots []*x509.Certificate, o x509.VerifyOptions) error {
-	key := buildKey{sumOf([]*x509.Certificate{cert}), sumOf(chain), sumOf(roots), o.DNSName, o.CurrentTime.UnixNano(), slices.Max(o.KeyUsages)}
+	key := s.buildKey(cert, chain, roots, o)
 	t := s.trial(cert, chain, roots)
 	if !s.spend(t.units) {
 		return unverified{spentWords}
@@ -319,13 +319,29 @@ func (s *signatures) build(cert *x509.Certificate, chain, roots []*x509.Certific
 	return err
 }
 
-// buildKey is what the verdict on a chain depends on, where the certificates last as they
-// say.
+// buildKey is what the verdict on a chain depends on. Of dates that is which certificates are
+// not valid at a time, and, where there are any, the time, which the error tells.
 type buildKey struct {
-	cert, chain, roots [sha256.Size]byte
-	host               string
-	at                 int64
-	usage              x509.ExtKeyUsage
+	cert, chain, roots, invalid [sha256.Size]byte
+	host                        string
+	at                          int64
+	usage                       x509.ExtKeyUsage
+}
+
+func (s *signatures) buildKey(cert *x509.Certificate, chain, roots []*x509.Certificate, o x509.VerifyOptions) buildKey {
+	leaf := []*x509.Certificate{cert}
+	key := buildKey{cert: sumOf(leaf), chain: sumOf(chain), roots: sumOf(roots), host: o.DNSName, usage: slices.Max(o.KeyUsages)}
+	var invalid []*x509.Certificate
+	for _, c := range slices.Concat(leaf, chain, roots) {
+		lasts := s.lasts != nil && s.lasts(c)
+		if o.CurrentTime.Before(c.NotBefore) || !lasts && o.CurrentTime.After(c.NotAfter) {
+			invalid = append(invalid, c)
+		}
+	}
+	if len(invalid) > 0 {
+		key.invalid, key.at = sumOf(invalid), o.CurrentTime.UnixNano()
+	}
+	return key
 }
 
 // chains say of chains what they led to, which is the same on every node. They may be used by
@@ -373,10 +389,10 @@ func (s *signatures) buildTo(cert *x509.Certificate, chain, roots []*x509.Certif
 
 // attempt builds a chain that is paid for.
 func (s *signatures) attempt(t trial, o x509.VerifyOptions, system bool) error {
-	if o.Intermediates = pool(t.between); !system {
-		o.Roots = pool(t.trusted)
+	if o.Intermediates = pool(s.lasting(t.between)); !system {
+		o.Roots = pool(s.lasting(t.trusted))
 	}
-	found, err := t.cert.Verify(o)
+	found, err := s.lasting([]*x509.Certificate{t.cert})[0].Verify(o)
 	s.noteChains(found)
 	for _, why := range []string{t.whyTrusted, t.whyBetween} {
 		if err != nil && why != "" && isUnknownAuthority(err) {
@@ -414,7 +430,7 @@ type trial struct {
 
 // trial looks at what building a chain takes.
 func (s *signatures) trial(cert *x509.Certificate, chain, roots []*x509.Certificate) (t trial) {
-	t.cert, chain, roots = s.lasting([]*x509.Certificate{cert})[0], s.lasting(chain), s.lasting(roots)
+	t.cert = cert
 	names := map[string]bool{string(t.cert.RawIssuer): true}
 	for _, c := range chain {
 		names[string(c.RawIssuer)] = true
