@@ -120,7 +120,7 @@ func (t *LogTies) ofFiles(w told) []LogCause {
 	if w.foreign || w.node == nil && len(w.Paths) == 0 {
 		return nil
 	}
-	checks, paths := kindChecks[w.Kind], w.files()
+	checks, paths := w.checks(), w.files()
 	if w.node != nil {
 		paths = w.node.ledTo(w.program, paths)
 	}
@@ -131,13 +131,39 @@ func (t *LogTies) ofFiles(w told) []LogCause {
 	}
 	worth := func(f Finding) bool { return slices.Contains(checks, f.Check) && f.Severity != Info }
 	own := t.causesIn(w.node, func(f Finding) bool {
-		return worth(f) && (f.Component == w.program || w.program == "" || w.Direction != logs.Own && w.Kind != logs.KindRotation)
+		return worth(f) && (f.Component == w.program || w.program == "" || w.isByKubeadm(f) || w.Direction != logs.Own && w.Kind != logs.KindRotation)
 	})
 	if own == nil {
 		own = t.causesIn(w.node, func(f Finding) bool { return worth(f) && w.node.reads(w.program, f.Path) })
 	}
 	return own
 }
+
+// isByKubeadm reports whether kubeadm wrote a line that may be about a finding: it looks at
+// all that it made, and says "certificate apiserver" of apiserver.crt (kubernetes
+// cmd/kubeadm/app/phases/certs/certs.go).
+func (w told) isByKubeadm(f Finding) bool {
+	_, rest, named := strings.Cut(w.Message, "certificate ")
+	name, what, _ := strings.Cut(rest, " ")
+	named = named && strings.Contains(what, "not signed by ")
+	return w.At.Component == kubeadm && (!named || strings.HasSuffix(f.Path, "/"+name+".crt"))
+}
+
+// checks are those whose findings a line tells of. What a program says of its own files
+// it has verified as a connection would be.
+func (w told) checks() []string {
+	checks := kindChecks[w.Kind]
+	if w.Direction != logs.Own || checks != nil {
+		return checks
+	}
+	for _, why := range kindFaults[w.Kind] {
+		checks = slices.Concat(checks, explains[why], ofConnections[why])
+	}
+	return checks
+}
+
+// ofConnections are the findings about connections that are broken by a fault.
+var ofConnections = map[fault][]string{faultUntrusted: {"connections/server-untrusted", "connections/client-untrusted"}}
 
 // causesIn are the findings of a node that are about what a function selects.
 func (t *LogTies) causesIn(n *nodeAudit, is func(Finding) bool) []LogCause {

@@ -74,6 +74,13 @@ var recordedFaults = []recordedFault{
 	}},
 	{"front-proxy-key-missing", lacking(pki + "/front-proxy-client.key")},
 
+	{"kubeadm-admin-old-ca", func(c *fixtures.Cluster) {
+		old := fixtures.ControlPlane(fixtures.Options{Version: "v1.37.2", Seed: "another"})
+		c.Node[etc+"/admin.conf"] = old.Node[etc+"/admin.conf"]
+	}},
+	{"kubeadm-apiserver-other-ca", byAnotherCA(pki+"/apiserver", "kubernetes")},
+	{"kubeadm-apiserver-expired", issued(pki+"/apiserver", endedBefore)},
+
 	{"controller-manager-usage", issued(etc+"/controller-manager.conf", forServers)},
 	{"controller-manager-other-ca", byAnotherCA(etc+"/controller-manager.conf", "kubernetes")},
 	{"controller-manager-embedded", func(c *fixtures.Cluster) {

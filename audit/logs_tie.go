@@ -342,7 +342,9 @@ func (w told) isPassedOn() bool {
 }
 
 // ofPeople are programs that call the API server with the kubeconfigs of people.
-var ofPeople = []string{"helm", "kubeadm", "k9s"}
+var ofPeople = []string{"helm", kubeadm, "k9s"}
+
+const kubeadm = "kubeadm"
 
 // programOf is who wrote the lines of a component, as [told.program] has it.
 func programOf(component string) string {

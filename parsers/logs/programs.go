@@ -133,6 +133,9 @@ var writers = []struct{ begin, component string }{
 	{"[preflight] ", "kubeadm"},
 	{"[kubelet-start] ", "kubeadm"},
 	{"error execution phase ", "kubeadm"},
+	{"error: error execution phase ", "kubeadm"},
+	{"error: invalid or incomplete external CA: ", "kubeadm"},
+	{"WARNING: could not validate bounds for certificate ", "kubeadm"},
 	{"[ALERT]    (", "haproxy"},
 	{"[WARNING]  (", "haproxy"},
 }
