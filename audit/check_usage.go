@@ -47,7 +47,7 @@ func (p *pass) judgeTargets() {
 			return
 		}
 		p.examine()
-		if slices.ContainsFunc(named, func(s tlsSecret) bool { return serves(s.leaf()) }) {
+		if slices.ContainsFunc(named, func(s tlsSecret) bool { return mayServe(s.leaf()) }) {
 			return
 		}
 		s := named[0]
@@ -57,8 +57,8 @@ func (p *pass) judgeTargets() {
 	})
 }
 
-// serves reports whether a certificate may be that of a server.
-func serves(c *x509.Certificate) bool {
+// mayServe reports whether a certificate may be that of a server.
+func mayServe(c *x509.Certificate) bool {
 	return unrestricted(c) || slices.Contains(c.ExtKeyUsage, x509.ExtKeyUsageServerAuth)
 }
 

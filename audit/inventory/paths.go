@@ -46,7 +46,8 @@ const maxScanned = 200_000
 // belong to a node: certificates, keys, kubeconfigs and Kubernetes objects,
 // recognised by content. here is the working folder, an absolute path of the
 // host: relative paths start there, and what lies below it is shown relative to
-// it. progress, unless nil, is called for each file. A path that does not exist is an error, since somebody wrote it by hand.
+// it. progress, unless nil, is called for each file. A path that does not exist is
+// an error, since somebody wrote it by hand.
 //
 // A folder that holds a node's etc/kubernetes or var/lib/kubelet is read as
 // [Gather] does, with more as there, and becomes one of the nodes, in the order in
