@@ -574,9 +574,7 @@ func (p *program) gatherPaths(paths, more []string, clock inventory.Clock) (node
 	show, end := p.progress()
 	defer end()
 	tick := func(read inventory.Progress) {
-		if garbage.allow(read); read.Files-read.Nodes >= manyFiles {
-			garbage.begin()
-		}
+		garbage.allow(read)
 		if show != nil {
 			show(read)
 		}

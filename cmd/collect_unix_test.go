@@ -93,13 +93,6 @@ func newLab(t *testing.T) *lab {
 	return l
 }
 
-func do(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
 // host adds a host that this test's user logs in to. It takes that user for root.
 func (l *lab) host(name string) *labHost {
 	l.t.Helper()

@@ -11,11 +11,12 @@ import (
 )
 
 // The memory of a run is proportional to what it judges, in bytes: so much for itself, and
-// so much more for each node. A node that is audited holds two thirds of its share; the rest
-// is garbage until it is collected.
+// so much more for each node, and for each single file with certificates. What is audited
+// holds two thirds of its share; the rest is garbage until it is collected.
 const (
 	memoryOfRun  = 76 << 20
 	memoryOfNode = 178 << 10
+	memoryOfFile = 5632
 	// leastMemory is what any run may take before garbage is collected: the audit of a node
 	// allocates less than a collection would give back, and a third of its time would go
 	// into it.
@@ -57,12 +58,12 @@ func (c *lateCollection) putOff() {
 	c.whenCollected()
 }
 
-// allow gives a command its share for the nodes that were read, and for those that are to be
-// expected as far as these fit into maxMemory.
+// allow gives a command its share for what was read, and for what is to be expected as far
+// as that fits into maxMemory.
 func (c *lateCollection) allow(read inventory.Progress) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	share := max(leastMemory, shareOf(read.Nodes), min(maxMemory, shareOf(read.Expected())))
+	share := max(leastMemory, shareOf(read), min(maxMemory, shareOf(read.Expected())))
 	if step := share / 16; c.percent == 0 || c.share-step < share && share < c.share+step {
 		return // setting a limit stops everything for a moment
 	}
@@ -70,8 +71,10 @@ func (c *lateCollection) allow(read inventory.Progress) {
 	debug.SetMemoryLimit(min(c.limit, share))
 }
 
-// shareOf is what so many nodes may take, in bytes.
-func shareOf(nodes int) int64 { return memoryOfRun + memoryOfNode*int64(nodes) }
+// shareOf is what so many nodes and files may take, in bytes.
+func shareOf(read inventory.Progress) int64 {
+	return memoryOfRun + memoryOfNode*int64(read.Nodes) + memoryOfFile*int64(read.Held)
+}
 
 // whenCollected looks after each collection whether the share is enough.
 func (c *lateCollection) whenCollected() {
@@ -106,7 +109,3 @@ func (c *lateCollection) begin() {
 	debug.SetGCPercent(c.percent * 2 / 3)
 	c.percent = 0
 }
-
-// manyFiles are more than those of which the collection is worth to be put off: single
-// files take less memory each, and the garbage of reading them would be most of it.
-const manyFiles = 2000

@@ -23,17 +23,22 @@ func TestMain(m *testing.M) {
 	}
 	testscript.Main(m, map[string]func(){
 		"certaudit": asProgram, "kubectl-certaudit": asProgram,
-		floorPlain: fleetFloor(decodePlainly), floorReader: fleetFloor(decodeByReader),
+		floorPlain: fleetFloor(decodePlainly), floorReader: fleetFloor(decodeByReader), floorPaths: pathsFloor,
 	})
 }
 
 func asProgram() {
 	code := cmd.Run(os.Args[0], os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
+	noteStatus()
+	os.Exit(code)
+}
+
+// noteStatus writes the process's own /proc/self/status where it is asked for.
+func noteStatus() {
 	if file := os.Getenv(statusFile); file != "" {
 		status, _ := os.ReadFile("/proc/self/status")
 		_ = os.WriteFile(file, status, 0o600)
 	}
-	os.Exit(code)
 }
 
 // placeFile names a variable: the file that is the default place of a policy. Tests take

@@ -20,16 +20,24 @@ import (
 type Progress struct {
 	// Files are the files that were read, and Nodes the nodes that were found so far.
 	Files, Nodes int
+	// Held are those files that hold certificates or keys and belong to no node.
+	Held int
 	// Listed counts what lies in the folders that were looked into so far, Files among it.
 	Listed int
 }
 
-// Expected is how many nodes there are if what was not read yet is like what was.
-func (p Progress) Expected() int {
-	if p.Files == 0 || p.Nodes > p.Files {
-		return p.Nodes
+// Expected is how far it will be if what was not read yet is like what was.
+func (p Progress) Expected() Progress {
+	if p.Files == 0 || p.Nodes > p.Files || p.Listed <= p.Files {
+		return p
 	}
-	return p.Nodes + p.Nodes*max(0, p.Listed-p.Files)/p.Files
+	like := func(n int) int { return n * p.Listed / p.Files }
+	return Progress{Files: p.Listed, Nodes: like(p.Nodes), Held: like(p.Held), Listed: p.Listed}
+}
+
+// reached is how far reading paths is.
+func (s *scanner) reached() Progress {
+	return Progress{Files: s.files, Nodes: len(s.nodes), Held: len(s.inv.Materials), Listed: s.listed}
 }
 
 // tell tells of the progress.
@@ -262,7 +270,7 @@ func (s *scanner) visit(name string, f File, isDir bool, m mark, named bool) {
 	case isDir || s.looked[name]:
 	default:
 		s.files++
-		s.tell(Progress{Files: s.files, Nodes: len(s.nodes), Listed: s.listed})
+		s.tell(s.reached())
 		s.each(name, m, named)
 	}
 }
@@ -628,10 +636,22 @@ func (s *scanner) pair() {
 // that of a link which promises a certificate, since what it leads to is replaced; else
 // the file's own.
 func (s *scanner) countOnce() {
-	names := map[string][]string{} // by what they lead to
-	for _, ref := range s.inv.References {
-		if f := s.inv.Files[ref.Path]; ref.Component == ComponentFile && f.Resolved != "" && !slices.Contains(names[f.Resolved], ref.Path) {
-			names[f.Resolved] = append(names[f.Resolved], ref.Path)
+	first := make(map[string]string, len(s.inv.References)) // the first name of a file, by what it leads to
+	names := map[string][]string{}                          // all names of those that have several
+	for i := range s.inv.References {
+		ref := &s.inv.References[i]
+		f := s.inv.Files[ref.Path]
+		if ref.Component != ComponentFile || f.Resolved == "" {
+			continue
+		}
+		one, known := first[f.Resolved]
+		if !known {
+			first[f.Resolved] = ref.Path
+		} else if all := names[f.Resolved]; ref.Path != one && !slices.Contains(all, ref.Path) {
+			if all == nil {
+				all = []string{one}
+			}
+			names[f.Resolved] = append(all, ref.Path)
 		}
 	}
 	rank := func(name string) int {
@@ -650,7 +670,9 @@ func (s *scanner) countOnce() {
 			dropped[name] = true
 		}
 	}
-	s.inv.References = slices.DeleteFunc(s.inv.References, func(ref Reference) bool { return ref.Component == ComponentFile && dropped[ref.Path] })
+	if len(dropped) > 0 {
+		s.inv.References = slices.DeleteFunc(s.inv.References, func(ref Reference) bool { return ref.Component == ComponentFile && dropped[ref.Path] })
+	}
 }
 
 // stem is what the names of a certificate and of its key have in common:

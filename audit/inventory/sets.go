@@ -151,7 +151,7 @@ func (s *scanner) snapshot(name string, n int, inv *Inventory, err error) bool {
 			inv.Folder = s.shown(name)
 		}
 		s.nodes = append(s.nodes, inv)
-		s.tell(Progress{Files: s.files, Nodes: len(s.nodes), Listed: s.listed})
+		s.tell(s.reached())
 		return true
 	}
 	return false
