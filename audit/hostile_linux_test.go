@@ -136,6 +136,42 @@ func TestNotRoot(t *testing.T) {
 	}
 }
 
+// TestClosedFolders: what lies in a folder that this user may not look into shows no
+// distribution, though each may have its files there; what lies beside it does.
+func TestClosedFolders(t *testing.T) {
+	for _, tt := range []struct {
+		name, closed string
+		make         func(c *fixtures.Cluster)
+		want         string
+	}{
+		{"kubelet", "/var/lib/kubelet", nil, ""},
+		{"kubeadm", "/etc/kubernetes", nil, ""},
+		{"all but what shows k3s", "/var/lib/rancher/k3s/server", func(c *fixtures.Cluster) {
+			c.Node = fixtures.Node{"/var/lib/rancher/k3s/agent/client-ca.crt": c.Node[pki+"/ca.crt"], "/var/lib/rancher/k3s/server/tls/server-ca.crt": c.Node[pki+"/ca.crt"]}
+		}, "k3s server"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			c := fixtures.ControlPlane(fixtures.Options{})
+			if tt.make != nil {
+				tt.make(c)
+			}
+			dir := t.TempDir()
+			do(t, c.Node.Write(dir))
+			do(t, os.Chmod(filepath.Join(dir, tt.closed), 0))
+			t.Cleanup(func() { do(t, os.Chmod(filepath.Join(dir, tt.closed), 0o755)) })
+			var r audit.Result
+			do(t, fixtures.WithoutCapabilities(func() { _, r = auditFolder(t, dir) }))
+			got := ""
+			if d := r.Nodes[0].Distribution; d != nil {
+				got = d.Name + " " + d.Mode
+			}
+			if got != tt.want || !r.Summary.Incomplete {
+				t.Errorf("got %q, incomplete %v; want %q, and an audit that is incomplete", got, r.Summary.Incomplete, tt.want)
+			}
+		})
+	}
+}
+
 func TestUnreadable(t *testing.T) {
 	c := fixtures.ControlPlane(fixtures.Options{})
 	c.Node.Chmod(pki+"/apiserver.key", 0)

@@ -58,14 +58,25 @@ func (g *gatherer) distribution(users []Layout, units []serviceUnit, wants map[s
 	return installed{}, false
 }
 
-// shownMode is the first mode that a path shows; "" for none.
+// shownMode is the first mode that a path shows, or may show where another of the
+// layout's is seen; "" for none. A folder that this user may not look into shows nothing:
+// every layout may have its files there.
 func (g *gatherer) shownMode(d installed) string {
+	mode, seen := "", false
 	for _, m := range d.layout.Modes {
-		if g.shows(d, m) && (m.Unless == "" || !g.there(d.path(m.Unless))) {
-			return m.Name
+		if m.Unless != "" && g.there(d.path(m.Unless)) {
+			continue
 		}
+		shown, certain := g.shows(d, m)
+		if shown && mode == "" {
+			mode = m.Name
+		}
+		seen = seen || certain
 	}
-	return ""
+	if !seen {
+		return ""
+	}
+	return mode
 }
 
 // maxPlugins bounds the plugins of one kubeconfig that are looked at.
@@ -266,20 +277,24 @@ func (g *gatherer) there(name string) bool {
 	return f.State != Missing
 }
 
-// shows reports whether a path shows a mode.
-func (g *gatherer) shows(d installed, m LayoutMode) bool {
+// shows reports whether a path shows a mode, or may, and whether that is certain.
+func (g *gatherer) shows(d installed, m LayoutMode) (shown, certain bool) {
 	names := []string{d.path(m.Folder)}
 	if strings.Contains(m.Folder, "*") {
 		names = g.matching(names[0])
 	}
-	return slices.ContainsFunc(names, func(name string) bool {
-		if m.Holds == "" {
-			return g.there(name)
+	for _, name := range names {
+		if m.Holds != "" {
+			file, data := g.root.read(name)
+			certain = certain || file.State == Readable && bytes.Contains(data, []byte(m.Holds))
+			clear(data)
+			continue
 		}
-		file, data := g.root.read(name)
-		defer clear(data)
-		return file.State == Readable && bytes.Contains(data, []byte(m.Holds))
-	})
+		f, _ := g.root.stat(name)
+		shown = shown || f.State != Missing
+		certain = certain || f.State != Missing && f.State != Unreadable
+	}
+	return shown || certain, certain
 }
 
 // matching are the paths of a folder that a path with one * in its name matches.
