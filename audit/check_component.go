@@ -23,7 +23,7 @@ func checkComponentUnread(p *pass) {
 	for _, problem := range p.inv.Problems {
 		if problem.Kind == inventory.KindComponent {
 			p.examine()
-			p.inputProblem(problem, remedy{"# correct it if it is misspelt or incomplete; else look at it by hand, since this program does not understand it"})
+			p.inputProblem(problem, finding{remedy: remedy{"# correct it if it is misspelt or incomplete; else look at it by hand, since this program does not understand it"}})
 		}
 	}
 	for _, m := range p.missingComponents() {
@@ -32,7 +32,7 @@ func checkComponentUnread(p *pass) {
 		p.unjudged("a component of the control plane is not there")
 		p.report(finding{component: m.component, at: parsers.Origin{Path: path.Join(p.inv.ManifestDir, m.component+".yaml")},
 			message: fmt.Sprintf("nothing on this node starts %s, although there is %s; what it is configured with was not judged", m.component, m.evidence),
-			remedy:  remedy{"# restore its manifest or unit from a backup; if the node is no longer of the control plane, put aside what is left of it, keys where only root can read them"}})
+			remedy:  remedy{"# restore the manifest or unit of the component from a backup; if the node is no longer of the control plane, put aside what is left of it, keys where only root can read them"}})
 	}
 	if len(p.inv.Components) == 0 {
 		p.lost = true
@@ -48,6 +48,11 @@ type missingComponent struct{ component, evidence string }
 // does, and is reported in its place. A folder of files in which nothing starts
 // anything is a copy of some of a node's.
 func (n *node) missingComponents() []missingComponent {
+	return slices.DeleteFunc(n.unstarted(), func(m missingComponent) bool { return mayBeUnread(n.inv, m.component) })
+}
+
+// unstarted are those, whatever was not read.
+func (n *node) unstarted() []missingComponent {
 	var missing []missingComponent
 	if n.inv.Folder != "" && len(n.inv.Components) == 0 {
 		return nil
@@ -59,7 +64,7 @@ func (n *node) missingComponents() []missingComponent {
 		{inventory.APIServer, n.apiServerEvidence}, {inventory.ControllerManager, func() string { return n.kubeadmEvidence("controller-manager.conf") }},
 		{inventory.Scheduler, func() string { return n.kubeadmEvidence("scheduler.conf") }}, {inventory.Etcd, n.etcdEvidence},
 	} {
-		if _, there := n.inv.Component(c.component); there || mayBeUnread(n.inv, c.component) {
+		if _, there := n.inv.Component(c.component); there {
 			continue
 		}
 		if evidence := c.evidence(); evidence != "" {
@@ -67,6 +72,27 @@ func (n *node) missingComponents() []missingComponent {
 		}
 	}
 	return missing
+}
+
+// startedBy is the component that a manifest which cannot be parsed was to start, if
+// nothing else does.
+func (n *node) startedBy(manifest string) (missingComponent, bool) {
+	if path.Dir(manifest) != n.inv.ManifestDir {
+		return missingComponent{}, false
+	}
+	missing := n.unstarted()
+	i := slices.IndexFunc(missing, func(m missingComponent) bool { return m.component == manifestStem(manifest) })
+	if i < 0 {
+		return missingComponent{}, false
+	}
+	return missing[i], true
+}
+
+// manifestStem is what a manifest is called after: the component, in those of kubeadm
+// and OpenShift.
+func manifestStem(manifest string) string {
+	stem, _, _ := strings.Cut(path.Base(manifest), ".")
+	return strings.TrimSuffix(stem, "-pod")
 }
 
 // isUnread reports whether something goes by the name of a component and was not
@@ -81,10 +107,8 @@ func isUnread(inv *inventory.Inventory, component string) bool {
 // component is, or is a manifest that is called in no such way.
 func mayBeUnread(inv *inventory.Inventory, component string) bool {
 	return slices.ContainsFunc(inv.Problems, func(p inventory.InputProblem) bool {
-		dir, base := path.Split(p.Origin.Path)
-		stem, _, _ := strings.Cut(base, ".")
-		stem = strings.TrimSuffix(stem, "-pod")
-		isManifest := path.Clean(dir) == inv.ManifestDir || p.Origin.Path == inv.ManifestDir
+		stem := manifestStem(p.Origin.Path)
+		isManifest := path.Dir(p.Origin.Path) == inv.ManifestDir || p.Origin.Path == inv.ManifestDir
 		return p.Lost && (p.Component == component || isManifest && (stem == component || !inventory.IsProgram(stem)))
 	})
 }

@@ -71,6 +71,13 @@ func (g group) byStrangers() bool {
 	return !slices.ContainsFunc(g.refs, func(r *inventory.Reference) bool { return !r.Guessed })
 }
 
+// isConfiguration reports whether the file is a kubeconfig or a document that says how a
+// component works. Of a file of variables systemd passes over what it does not understand.
+func (g group) isConfiguration() bool {
+	r := g.first()
+	return r.Holds == inventory.HoldsKubeconfig || r.Holds == inventory.HoldsConfig && r.Name != inventory.EnvironmentFile
+}
+
 // role is that of the first reference which has one.
 func (g group) role() *role {
 	for _, r := range g.refs {
@@ -120,10 +127,9 @@ func checkMissing(p *pass) {
 		if g.unseen == "" && g.file.State != inventory.Missing {
 			continue
 		}
-		f := finding{severity: g.missingSeverity(), component: g.component(), at: g.at(), remedy: p.restore(g)}
+		f := finding{severity: p.absenceSeverity(g), component: g.component(), at: g.at(), remedy: p.restore(g)}
 		switch {
 		case g.component() == inventory.ComponentKubeconfig:
-			f.severity = g.asKubeconfig()
 			f.message = "does not exist; it is named by " + g.namedBy()
 			f.remedy = remedy{"# restore the file, or correct the kubeconfig that names it"}
 		case g.unseen != "":
@@ -135,7 +141,6 @@ func checkMissing(p *pass) {
 		case g.component() == inventory.ComponentFile:
 			f.message = "does not exist, and is one of the paths that are audited"
 		case p.notJoined(g):
-			f.severity = Warning
 			f.message = "does not exist, for the node has not joined yet: the kubelet makes it with the bootstrap kubeconfig"
 		default:
 			f.message = "does not exist; it is named by " + g.namedBy()
@@ -156,6 +161,17 @@ func mountRemedy(folders, file string) remedy {
 		return remedy{fmt.Sprintf("# add volumes for %s in %s, or correct the flags", folders, file)}
 	}
 	return remedy{fmt.Sprintf("# add hostPath volumes and volumeMounts for %s to %s, or correct the flags", folders, file)}
+}
+
+// absenceSeverity is what it is worth that nothing is got from a file.
+func (n *node) absenceSeverity(g group) Severity {
+	switch {
+	case g.component() == inventory.ComponentKubeconfig:
+		return g.asKubeconfig()
+	case n.notJoined(g):
+		return Warning
+	}
+	return g.missingSeverity()
 }
 
 // missingSeverity is what it is worth that a file is not there: a program that is

@@ -17,6 +17,8 @@ type unread struct {
 	at        parsers.Origin
 	reason    string
 	denied    bool
+	// notCopied: the tree that is audited has some of the node alone.
+	notCopied bool
 	// store is the kind of key store that no password opens.
 	store string
 }
@@ -37,8 +39,12 @@ func checkUnreadable(p *pass) {
 				remedy: remedy{"# put its password into a file of its own, and give that with --keystore-password-file"}})
 			continue
 		}
-		p.report(finding{severity: p.unreadSeverity(u.at.Path), component: u.component, at: u.at, message: u.reason + "; what it holds was not judged",
-			remedy: remedy{command("ls -ld %s", u.at.Path)}, obstacle: p.obstacle(u.at.Path)})
+		f := finding{severity: p.unreadSeverity(u.at.Path), component: u.component, at: u.at, message: u.reason + "; what it holds was not judged",
+			remedy: remedy{command("ls -ld %s", u.at.Path)}, obstacle: p.obstacle(u.at.Path)}
+		if u.notCopied {
+			f.remedy = remedy{"# copy " + u.at.Path + " and the units with it, or run certaudit on the node"}
+		}
+		p.report(f)
 	}
 	if len(denied) > 0 {
 		p.reportDenied(denied)
@@ -120,13 +126,13 @@ func (p *pass) unreadable() []unread {
 		case inventory.NotRegular, inventory.TooLarge:
 			seen[g.path] = true // files/malformed tells
 		case inventory.Unreadable:
-			add(unread{g.component(), g.at(), g.file.Reason, g.file.Denied(), ""})
+			add(unread{component: g.component(), at: g.at(), reason: g.file.Reason, denied: g.file.Denied()})
 		}
 	}
 	for _, problem := range p.inv.Problems {
 		if problem.Kind == inventory.KindUnreadable {
 			p.examine()
-			add(unread{problem.Component, problem.Origin, problem.Detail, problem.Denied(), problem.Store})
+			add(unread{problem.Component, problem.Origin, problem.Detail, problem.Denied(), problem.NotCopied(), problem.Store})
 		}
 	}
 	slices.SortStableFunc(out, func(a, b unread) int { return cmp.Compare(a.at.Path, b.at.Path) })
@@ -174,29 +180,56 @@ var undecodable = map[parsers.Kind]bool{parsers.KindSyntax: true, parsers.KindEm
 
 func checkUndecodable(p *pass) {
 	for _, problem := range p.inv.Problems {
-		if !undecodable[problem.Kind] {
-			continue
+		if undecodable[problem.Kind] {
+			p.inputProblem(problem, p.undecoded(problem))
 		}
-		p.inputProblem(problem, remedy{"# correct the file; a component that reads it does not start, or ignores it"})
 	}
 	p.examineInputs()
 }
+
+// undecoded is what follows from a file that is not of its format. A file that a
+// component is started with is worth what its absence is: client-go takes an empty
+// kubeconfig for none (k8s.io/client-go tools/clientcmd Load, ErrEmptyConfig), and every
+// other loader refuses what it cannot parse.
+func (p *pass) undecoded(problem inventory.InputProblem) finding {
+	if problem.Kind != parsers.KindSyntax && problem.Kind != parsers.KindEmpty || problem.Origin.Field != "" {
+		return finding{remedy: correctFile} // a limit of this program, or a part of the file
+	}
+	if m, ok := p.startedBy(problem.Origin.Path); ok {
+		return finding{severity: Critical, component: m.component, remedy: remedy{"# correct the file: the kubelet starts nothing from it"},
+			message: fmt.Sprintf("%s; nothing else on this node starts %s, although there is %s", problem.Detail, m.component, m.evidence)}
+	}
+	for _, g := range p.named() {
+		_, read := p.inv.Kubeconfigs[g.path]
+		if g.path != problem.Origin.Path || !g.required() || !g.isConfiguration() || read {
+			continue
+		}
+		return finding{severity: p.absenceSeverity(g), remedy: p.restore(g),
+			message: fmt.Sprintf("%s; expected %s for %s", problem.Detail, holdingWords[g.first().Holds], g.namedBy())}
+	}
+	return finding{remedy: correctFile}
+}
+
+// correctFile is the remedy for what nobody is known to start with.
+var correctFile = remedy{"# correct the file; what reads it fails, or goes on without it"}
 
 func checkUnsupported(p *pass) {
 	for _, problem := range p.inv.Problems {
 		if problem.Kind == parsers.KindUnsupported {
-			p.inputProblem(problem, remedy{"# look at it by hand: this program does not understand it"})
+			p.inputProblem(problem, finding{remedy: remedy{"# look at it by hand: this program does not understand it"}})
 		}
 	}
 	p.examineInputs()
 }
 
-func (p *pass) inputProblem(problem inventory.InputProblem, r remedy) {
+// inputProblem reports a problem: its place and its words, unless the finding has others.
+func (p *pass) inputProblem(problem inventory.InputProblem, f finding) {
 	if problem.Lost {
 		p.lost = true
 		p.unjudged("some input could not be understood")
 	}
-	p.report(finding{component: problem.Component, at: problem.Origin, message: problem.Detail, remedy: r})
+	f.component, f.at, f.message = cmp.Or(f.component, problem.Component), problem.Origin, cmp.Or(f.message, problem.Detail)
+	p.report(f)
 }
 
 // examineInputs counts the files that were read.

@@ -586,8 +586,8 @@ var roster = []Check{
 	{
 		ID: "input/undecodable", Severity: Warning, scope: scopeNode | scopeRequests,
 		Summary: "a file is not of the format it should be",
-		Why:     "The component that reads it does not start or ignores it; here, what it names was not judged.",
-		Example: "A manifest with a tab in its indentation.",
+		Why:     "What reads it fails, or goes on without it; here, what it names was not judged. It is critical where a component is started with it, for client-go takes an empty kubeconfig for none and every other loader refuses what it cannot parse; and where it is the manifest of a component of the control plane that nothing else starts, for the kubelet ends a static pod whose manifest it can no longer read.",
+		Example: "A manifest with a tab in its indentation; a controller-manager.conf that a full disk left empty.",
 		Remedy:  "Correct the file.",
 		Source:  sourceStaticPod,
 		run:     checkUndecodable,

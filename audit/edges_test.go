@@ -231,6 +231,16 @@ func put(path, data string) func(*fixtures.Cluster) {
 	return func(c *fixtures.Cluster) { c.Node[path] = fixtures.File{Data: []byte(data), Mode: 0o644} }
 }
 
+// emptied leaves nothing in a file, which keeps its mode.
+func emptied(path string) func(*fixtures.Cluster) {
+	return func(c *fixtures.Cluster) { c.Node[path] = fixtures.File{Mode: c.Node[path].Mode} }
+}
+
+// copied puts a file in a second place as well.
+func copied(from, to string) func(*fixtures.Cluster) {
+	return func(c *fixtures.Cluster) { c.Node[to] = c.Node[from] }
+}
+
 func TestIdentityEdges(t *testing.T) {
 	const apiserver = manifests + "/kube-apiserver.yaml"
 	tag := func(new string) func(*fixtures.Cluster) {

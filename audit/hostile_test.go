@@ -33,6 +33,10 @@ func auditFolder(t testing.TB, dir string) (*inventory.Inventory, audit.Result) 
 
 func TestReferenceEdges(t *testing.T) {
 	const apiserver, cm = manifests + "/kube-apiserver.yaml", manifests + "/kube-controller-manager.yaml"
+	const schedulerKubeconfig = "kube-scheduler --kubeconfig (/etc/kubernetes/manifests/kube-scheduler.yaml:16), " +
+		"kube-scheduler --authentication-kubeconfig (/etc/kubernetes/manifests/kube-scheduler.yaml:13), kube-scheduler --authorization-kubeconfig (/etc/kubernetes/manifests/kube-scheduler.yaml:14)"
+	const bootstrap = "apiVersion: v1\nkind: Config\ncurrent-context: a\ncontexts:\n- {name: a, context: {cluster: a, user: a}}\n" +
+		"clusters:\n- {name: a, cluster: {server: 'https://192.0.2.11:6443', certificate-authority: /etc/kubernetes/pki/ca.crt}}\nusers:\n- {name: a, user: {token: abcdef.0123456789abcdef}}\n"
 	// moved brings the certificates into the pod under another path.
 	moved := func(mount string) func(*fixtures.Cluster) {
 		return func(c *fixtures.Cluster) {
@@ -90,12 +94,48 @@ func TestReferenceEdges(t *testing.T) {
 			`critical files/malformed /etc/kubernetes/scheduler.conf current-context: the current context is "no-system:kube-scheduler@kubernetes", and there is no such context with a cluster; kube-scheduler cannot use the file`,
 		}},
 		{name: "kubeconfig that is a Pod", change: replace(etc+"/scheduler.conf", "kind: Config", "kind: Pod"), want: []string{
-			"info input/unsupported /etc/kubernetes/scheduler.conf: is not a kubeconfig: it has neither clusters nor users",
-			"incomplete input/unsupported: some input could not be understood",
+			"critical input/undecodable /etc/kubernetes/scheduler.conf: is not a kubeconfig: it has neither clusters nor users; expected a kubeconfig for " + schedulerKubeconfig,
+			"incomplete input/undecodable: some input could not be understood",
 		}},
 		{name: "kubeconfig is empty", change: put(etc+"/scheduler.conf", ""), want: []string{
-			"warning input/undecodable /etc/kubernetes/scheduler.conf: is empty",
+			"critical input/undecodable /etc/kubernetes/scheduler.conf: is empty; expected a kubeconfig for " + schedulerKubeconfig,
 			"warning files/permissions /etc/kubernetes/scheduler.conf kube-scheduler --kubeconfig: has the mode 0644; expected 0600 or less, for whoever reads it can act in its name",
+			"incomplete input/undecodable: some input could not be understood",
+		}},
+		{name: "kubeconfig is empty with which the kubelet is started", change: emptied(etc + "/kubelet.conf"), want: []string{
+			"critical input/undecodable /etc/kubernetes/kubelet.conf: is empty; expected a kubeconfig for kubelet --kubeconfig (/etc/systemd/system/kubelet.service.d/10-kubeadm.conf:3)",
+			"incomplete input/undecodable: some input could not be understood",
+		}},
+		{name: "kubeconfig is empty that the kubelet makes with that to bootstrap with", change: both(emptied(etc+"/kubelet.conf"), func(c *fixtures.Cluster) {
+			c.Node[etc+"/bootstrap-kubelet.conf"] = fixtures.File{Mode: 0o600, Data: []byte(bootstrap)}
+		}), want: []string{
+			"warning input/undecodable /etc/kubernetes/kubelet.conf: is empty; expected a kubeconfig for kubelet --kubeconfig (/etc/systemd/system/kubelet.service.d/10-kubeadm.conf:3)",
+			"incomplete input/undecodable: some input could not be understood",
+		}},
+		{name: "kubeconfig is empty that nothing is started with", change: emptied(etc + "/admin.conf"), want: []string{
+			"warning input/undecodable /etc/kubernetes/admin.conf: is empty",
+			"incomplete input/undecodable: some input could not be understood",
+		}},
+		{name: "kubeconfig of a person is empty", change: put("/root/.kube/config", " \n")},
+		{name: "kubelet's configuration is empty", change: emptied(kubeletConfig), want: []string{
+			"critical input/undecodable /var/lib/kubelet/config.yaml: is empty; expected a configuration file for kubelet --config (/etc/systemd/system/kubelet.service.d/10-kubeadm.conf:4)",
+			"done flags/missing: the settings of kubelet were not read as a whole (/var/lib/kubelet/config.yaml), so what is not set there was not judged",
+			"incomplete input/undecodable: some input could not be understood",
+		}},
+		{name: "variable that systemd passes over", change: both(replace("/etc/systemd/system/kubelet.service.d/10-kubeadm.conf", "EnvironmentFile=-/var/lib/", "EnvironmentFile=/var/lib/"),
+			put("/var/lib/kubelet/kubeadm-flags.env", "export A=b\n")), want: []string{
+			"warning input/undecodable /var/lib/kubelet/kubeadm-flags.env: systemd does not remove \"export\" and ignores the assignment",
+		}},
+		{name: "manifest of the scheduler is empty", change: emptied(manifests + "/kube-scheduler.yaml"), want: []string{
+			"critical input/undecodable /etc/kubernetes/manifests/kube-scheduler.yaml: is empty; nothing else on this node starts kube-scheduler, although there is /etc/kubernetes/scheduler.conf",
+			"incomplete input/undecodable: some input could not be understood",
+		}},
+		{name: "manifest of the scheduler is empty beside another", change: both(copied(manifests+"/kube-scheduler.yaml", manifests+"/scheduler.yaml"), emptied(manifests+"/kube-scheduler.yaml")), want: []string{
+			"warning input/undecodable /etc/kubernetes/manifests/kube-scheduler.yaml: is empty",
+			"incomplete input/undecodable: some input could not be understood",
+		}},
+		{name: "manifest of a stranger is empty", change: put(manifests+"/haproxy.yaml", ""), want: []string{
+			"warning input/undecodable /etc/kubernetes/manifests/haproxy.yaml: is empty",
 			"incomplete input/undecodable: some input could not be understood",
 		}},
 		{name: "copy in a home", change: func(c *fixtures.Cluster) { c.Node["/home/jane/.kube/config"] = c.Node[etc+"/admin.conf"] }},

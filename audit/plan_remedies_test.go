@@ -17,7 +17,6 @@ var unplanned = map[string]string{
 	"info files/permissions": "a group that reads a key is what some want",
 	"info files/malformed":   "the commands have placeholders: which cluster a user means is for them to say",
 	"info validity/expired":  "nothing fails because of what the kubelet made for itself",
-	"info input/unreadable":  "the command looks and changes nothing",
 	"info processes/unfiled": "the command looks and changes nothing",
 }
 

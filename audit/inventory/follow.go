@@ -451,7 +451,11 @@ func (g *gatherer) parseKubeconfig(ref Reference) (parsers.Kubeconfig, bool) {
 		}
 	}
 	if len(problems) == 0 {
-		g.lost(ref.Component, parsers.Problem{Origin: parsers.Origin{Path: ref.Path}, Kind: parsers.KindUnsupported, Detail: "is not a kubeconfig: it has neither clusters nor users"})
+		kind := parsers.KindSyntax // client-go takes it for one that is empty
+		if ref.Guessed {
+			kind = parsers.KindUnsupported
+		}
+		g.lost(ref.Component, parsers.Problem{Origin: parsers.Origin{Path: ref.Path}, Kind: kind, Detail: "is not a kubeconfig: it has neither clusters nor users"})
 	}
 	return parsers.Kubeconfig{}, false
 }

@@ -1,6 +1,7 @@
 package inventory
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
 	"maps"
@@ -129,7 +130,10 @@ func (g *gatherer) homes() {
 	}
 	for _, home := range homes {
 		name := path.Join(home, ".kube/config")
-		if f, _ := g.root.read(name); f.State != Readable && !(f.State == DanglingLink && isKubeadmConf(home, f.Link)) {
+		f, data := g.root.read(name)
+		empty := len(bytes.TrimSpace(data)) == 0 // for kubectl, as if it were not there
+		clear(data)
+		if f.State == Readable && empty || f.State != Readable && !(f.State == DanglingLink && isKubeadmConf(home, f.Link)) {
 			continue
 		}
 		g.optional(Reference{Component: "kubectl", Name: "~/.kube/config", Holds: HoldsKubeconfig, Role: RoleUser, Path: name})

@@ -170,6 +170,12 @@ func (g *gatherer) assumedKubelet(unit string) {
 // kubeletDir is there on every node that a kubelet ever ran on.
 const kubeletDir = "/var/lib/kubelet"
 
+// notCopied is what is said of the kubelet's folder where a tree has some of the node alone.
+const notCopied = "does not exist, and neither do the kubelet's units: they were not copied with the tree"
+
+// NotCopied reports whether it is for want of files in a copied tree that there is a problem.
+func (p InputProblem) NotCopied() bool { return p.Kind == KindUnreadable && p.Detail == notCopied }
+
 // partial reports whether the kubelet's own folder was left out when a tree was
 // copied, which says nothing of the node.
 func (g *gatherer) partial() bool {
@@ -177,7 +183,7 @@ func (g *gatherer) partial() bool {
 		return false
 	}
 	g.lost("kubelet", parsers.Problem{Origin: parsers.Origin{Path: kubeletDir}, Kind: KindUnreadable,
-		Detail: "does not exist, and neither do the kubelet's units: they were not copied with the tree"})
+		Detail: notCopied})
 	k, _ := g.parseKubeconfig(Reference{Component: Kubelet, Path: KubeletConf})
 	if _, user, ok := k.Current(); ok && !user.CertificateData.IsZero() {
 		g.assumedKubelet("") // its certificate is here all the same
