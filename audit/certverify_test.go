@@ -123,7 +123,7 @@ var certVerify = []verified{
 	{"check_cert_and_key", "the subject of kube-proxy", fixtures.MumshadNode, subject(mumshadPKI+"/kube-proxy", "kube-proxy"), []string{"identity/common-name /var/lib/kubernetes/pki/kube-proxy.crt"}},
 	{"check_cert_and_key", "the issuer of kube-proxy", fixtures.MumshadNode, byOther(mumshadPKI + "/kube-proxy"), []string{}}, // the API server is not on this node, and may know the CA
 	{"check_cert_and_key", "the subject of node01", fixtures.MumshadNode, subject(mumshadPKI+"/node01", "system:node:node02", "system:nodes"), []string{"identity/common-name /var/lib/kubernetes/pki/node01.crt"}},
-	{"check_cert_and_key", "the group of node01", fixtures.MumshadNode, subject(mumshadPKI+"/node01", "system:node:node01", "system:node"), []string{"identity/organization-missing /var/lib/kubernetes/pki/node01.crt", "identity/organization-extra /var/lib/kubernetes/pki/node01.crt"}},
+	{"check_cert_and_key", "the group of node01", fixtures.MumshadNode, subject(mumshadPKI+"/node01", "system:node:node01", "system:node"), []string{"identity/organization-missing /var/lib/kubernetes/pki/node01.crt"}},
 	{"check_cert_and_key", "the keys of node01 are one", fixtures.MumshadNode, anothersKey(mumshadPKI + "/node01.key"), []string{"keys/mismatch /var/lib/kubernetes/pki/node01.crt"}},
 	{"check_kubeconfig", "the paths of kube-proxy's kubeconfig", fixtures.MumshadNode, text("/var/lib/kube-proxy/kube-proxy.kubeconfig", "/pki/kube-proxy.key", "/kube-proxy.key"), []string{"files/missing /var/lib/kubernetes/kube-proxy.key"}},
 	{"check_kubeconfig", "the kubelet's kubeconfig is there", fixtures.MumshadNode, gone("/var/lib/kubelet/kubelet.kubeconfig"), []string{"files/missing /var/lib/kubelet/kubelet.kubeconfig"}},

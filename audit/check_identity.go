@@ -227,6 +227,9 @@ func (p *pass) extraOrganization(e *entry, o string, rows []wanted) {
 		f.severity, f.reference = Info, legacy
 		f.message = fmt.Sprintf("has the organization %q of an earlier Kubernetes version, which a renewal copies; new certificates come without it", o)
 	}
+	if f.severity != Critical && p.reportedMissing(e) {
+		return // what stands there in place of the right one was said with it
+	}
 	p.reportEntry(e, f)
 }
 

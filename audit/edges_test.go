@@ -303,7 +303,6 @@ func TestIdentityEdges(t *testing.T) {
 		{name: "version before the table", change: tag(":v1.19.16"), want: []string{
 			`critical identity/organization-missing /etc/kubernetes/admin.conf users[0].user.client-certificate-data: the organizations are "kubeadm:cluster-admins"; expected "system:masters" among them`,
 			`critical identity/organization-missing /etc/kubernetes/pki/apiserver-kubelet-client.crt kube-apiserver --kubelet-client-certificate: the organizations are "kubeadm:cluster-admins"; expected "system:masters" among them`,
-			`warning identity/organization-extra /etc/kubernetes/admin.conf users[0].user.client-certificate-data: has the organization "kubeadm:cluster-admins", which admin/client does not need; expected "system:masters"`,
 			"info input/unknown-version /etc/kubernetes/manifests/kube-apiserver.yaml spec.containers[0].image: no Kubernetes version before 1.20 is known; v1.19.16 is judged by the requirements of 1.20",
 		}},
 		{name: "wildcard for the balancer", options: balanced, change: names(func(n []string) []string {
