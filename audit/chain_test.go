@@ -122,6 +122,12 @@ func TestChainEdges(t *testing.T) {
 		{name: "cross-signed, not sent", change: newCA, want: []string{
 			`critical chain/wrong-issuer /etc/kubernetes/pki/apiserver.crt kube-apiserver --tls-cert-file: is issued by "kubernetes-new"; expected a signature by "kubernetes" of /etc/kubernetes/pki/ca.crt`,
 		}},
+		{name: "another CA, called alike in other bytes", change: func(c *fixtures.Cluster) {
+			c.NewCA("new", fixtures.Spec{CommonName: "kubernetes", Organizations: []string{"another"}})
+			c.Reissue(pki+"/apiserver", func(s *fixtures.Spec) { s.Signer = "new" })
+		}, want: []string{
+			`critical chain/wrong-issuer /etc/kubernetes/pki/apiserver.crt kube-apiserver --tls-cert-file: is issued by another CA that is called "kubernetes"; expected a signature by "kubernetes" of /etc/kubernetes/pki/ca.crt`,
+		}},
 		{name: "root of SHA-1", change: clusterCA(func(x *x509.Certificate) { x.SignatureAlgorithm = sha1 })},
 		{name: "leaf of SHA-1", change: func(c *fixtures.Cluster) {
 			c.Reissue(pki+"/apiserver-etcd-client", func(s *fixtures.Spec) { s.SignatureAlgorithm = sha1 })

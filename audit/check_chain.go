@@ -84,6 +84,9 @@ func (p *pass) checkIssuer(expected bool) {
 			continue
 		}
 		seen := fmt.Sprintf("is issued by %q", issuerName(e.cert.Certificate))
+		if slices.Contains(i.bundle.names(), issuerName(e.cert.Certificate)) { // the bytes of the names differ
+			seen = fmt.Sprintf("is issued by another CA that is called %q", issuerName(e.cert.Certificate))
+		}
 		if expected {
 			seen = fmt.Sprintf("names %q as its issuer, but %s", issuerName(e.cert.Certificate), reason(i.err))
 		}
