@@ -25,7 +25,9 @@ func (p *program) planCommand() *cobra.Command {
 aside, check it, put it in place, restart what does not notice by itself, wait,
 audit again. Nothing is carried out. PATHs are the nodes that certaudit audit takes
 them for, and each step is to be run on its node. As a script (-o sh), which is for one
-node, it stops at the first command that fails; stopped anywhere, the node works as before.`,
+node, it stops at the first command that fails; stopped anywhere, the node works as before.
+
+Exit code 3 if nothing was found to be done and not everything could be judged; else 0.`,
 		Example: `  sudo certaudit plan
   sudo certaudit plan -o sh > fix.sh && less fix.sh && sudo sh fix.sh
   certaudit plan --node cp-1 -o sh snapshots/ > fix-cp-1.sh`,
@@ -67,7 +69,16 @@ func (p *program) plan(f auditFlags, format, node string) error {
 		p.tellPolicy(r.Policy)
 	}
 	b := bufio.NewWriter(p.stdout)
-	return wrote("the plan", b, form.Write(b, r, report.Options{}))
+	if err := wrote("the plan", b, form.Write(b, r, report.Options{})); err != nil || !r.Summary.Incomplete {
+		return err
+	}
+	if form.Name == "sh" || form.Name == "json" { // the others say it themselves
+		fmt.Fprintf(p.stderr, "certaudit: %s\n", report.PlanIncomplete)
+	}
+	if len(r.Plan) == 0 {
+		return exit{code: exitIncomplete}
+	}
+	return nil
 }
 
 // stepsOf returns the steps of a plan that are for a node; for "" all of them, unless they

@@ -25,14 +25,25 @@ func writePlanJSON(w io.Writer, r audit.Result, _ Options) error {
 	return e.Encode(append([]audit.Step{}, r.Plan...))
 }
 
-const nothingToDo = "Nothing to do.\n"
+// PlanIncomplete says that a plan may lack steps.
+const PlanIncomplete = "not everything could be judged, so that more may have to be done: certaudit audit says what"
+
+// planRest is what a plan for reading says beside its steps: that there are none, and
+// that there may be more.
+func planRest(r audit.Result) string {
+	rest := ""
+	if len(r.Plan) == 0 {
+		rest = "Nothing to do.\n"
+	}
+	if r.Summary.Incomplete {
+		rest += "N" + PlanIncomplete[1:] + ".\n"
+	}
+	return rest
+}
 
 func writePlanText(w io.Writer, r audit.Result, _ Options) error {
 	var b strings.Builder
 	b.WriteString(PolicyLine(r.Policy))
-	if len(r.Plan) == 0 {
-		b.WriteString(nothingToDo)
-	}
 	for i, s := range r.Plan {
 		fmt.Fprintf(&b, "%d. %s\n", i+1, stepTitle(s, severalNodes(r)))
 		for _, label := range places(s) {
@@ -44,6 +55,7 @@ func writePlanText(w io.Writer, r audit.Result, _ Options) error {
 			}
 		}
 	}
+	b.WriteString(planRest(r))
 	_, err := io.WriteString(w, b.String())
 	return err
 }
@@ -79,9 +91,6 @@ func places(s audit.Step) []string {
 
 func writePlanMarkdown(w io.Writer, r audit.Result, _ Options) error {
 	var b strings.Builder
-	if len(r.Plan) == 0 {
-		b.WriteString(nothingToDo)
-	}
 	for _, s := range r.Plan {
 		b.WriteString("- [ ] " + stepTitle(s, severalNodes(r)) + "\n")
 		for _, label := range places(s) {
@@ -97,6 +106,7 @@ func writePlanMarkdown(w io.Writer, r audit.Result, _ Options) error {
 			b.WriteString("  ```\n\n")
 		}
 	}
+	b.WriteString(planRest(r))
 	_, err := io.WriteString(w, b.String())
 	return err
 }

@@ -47,6 +47,12 @@ func TestPlanFormats(t *testing.T) {
 			t.Errorf("%s of no plan (-want +got):\n%s", format, diff)
 		}
 	}
+	const rest = "Not everything could be judged, so that more may have to be done: certaudit audit says what.\n"
+	for format, want := range map[string]string{"text": "Nothing to do.\n" + rest, "json": "[]\n", "markdown": "Nothing to do.\n" + rest} {
+		if diff := gocmp.Diff(want, planOutput(t, format, audit.Result{Summary: audit.Summary{Incomplete: true}})); diff != "" {
+			t.Errorf("%s of no plan for what could not be judged (-want +got):\n%s", format, diff)
+		}
+	}
 }
 
 // The script says first what it does, does that, and runs nothing that a name from the
