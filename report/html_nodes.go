@@ -40,7 +40,7 @@ func (r htmlNodeRow) Title() string {
 
 // Found are the counts of the findings.
 func (r htmlNodeRow) Found() string {
-	return strings.Join(counted(audit.Summary{Critical: r.Critical, Warning: r.Warning, Info: r.Info}), ", ")
+	return strings.Join(r.found(), ", ")
 }
 
 // Filter finds the node's certificates in the table; "" where the row is of several.
@@ -146,7 +146,7 @@ func (n *htmlNodes) addRow(r audit.Result, cells matrix, nodes []nodeSums) {
 	row := htmlNodeRow{nodeSums: nodes[0], Count: len(nodes)}
 	for _, other := range nodes[1:] {
 		row.Critical, row.Warning, row.Info = row.Critical+other.Critical, row.Warning+other.Warning, row.Info+other.Info
-		row.Certificates += other.Certificates
+		row.Certificates, row.Incomplete = row.Certificates+other.Certificates, row.Incomplete || other.Incomplete
 		if other.KubernetesVersion != row.KubernetesVersion {
 			row.KubernetesVersion = "several"
 		}

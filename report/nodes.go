@@ -19,6 +19,8 @@ type nodeSums struct {
 	Kind                                  string
 	Certificates, Critical, Warning, Info int
 	Next                                  time.Time
+	// Incomplete: something of it could not be read or judged.
+	Incomplete bool
 }
 
 // The kinds of node.
@@ -74,6 +76,11 @@ func sumNodes(r audit.Result) []nodeSums {
 			n.count(f.Severity)
 		}
 	}
+	for _, o := range r.Outcomes {
+		if n := byName[o.Node]; n != nil && o.State == audit.Incomplete {
+			n.Incomplete = true
+		}
+	}
 	return nodes
 }
 
@@ -97,14 +104,24 @@ func (n nodeSums) Level() level {
 		return level(audit.Warning)
 	case n.Info > 0:
 		return level(audit.Info)
-	case n.Certificates == 0:
+	case n.Certificates == 0 || n.Incomplete:
 		return levelUnknown
 	}
 	return levelOK
 }
 
-// quiet reports whether there is nothing at warning or above to say of a node.
-func (n nodeSums) quiet() bool { return n.Critical+n.Warning == 0 }
+// quiet reports whether there is nothing at warning or above to say of a node, of which
+// everything was judged.
+func (n nodeSums) quiet() bool { return n.Critical+n.Warning == 0 && !n.Incomplete }
+
+// found are the numbers of findings of a node, and that there may be more.
+func (n nodeSums) found() []string {
+	parts := counted(audit.Summary{Critical: n.Critical, Warning: n.Warning, Info: n.Info})
+	if n.Incomplete {
+		parts = append(parts, "incomplete")
+	}
+	return parts
+}
 
 // compare puts the node first of which there is more to say.
 func (n nodeSums) compare(other nodeSums) int {
@@ -232,7 +249,7 @@ func (g nodeGroup) Found() string {
 func (g nodeGroup) Rest() string {
 	var parts []string
 	if n := len(g.Loud); n > 0 {
-		parts = append(parts, thousands(n)+" more with findings")
+		parts = append(parts, thousands(n)+" more with findings"+incompleteWords(g.Loud))
 	}
 	if n := len(g.Quiet); n > 0 {
 		text := thousands(n) + " more without findings"
@@ -247,13 +264,21 @@ func (g nodeGroup) Rest() string {
 	return "and " + strings.Join(parts, ", ")
 }
 
+// incompleteWords say that some of the nodes with findings may have none.
+func incompleteWords(nodes []nodeSums) string {
+	if slices.ContainsFunc(nodes, func(n nodeSums) bool { return n.Incomplete }) {
+		return " or incomplete"
+	}
+	return ""
+}
+
 var sumColumns = []column[nodeSums]{
 	{"NODE", func(n nodeSums) cell { return hostNames(n.Name) }},
 	{"KIND", func(n nodeSums) cell { return whole(n.Kind) }},
 	{"KUBERNETES", func(n nodeSums) cell { return whole(n.KubernetesVersion) }},
 	{"CERTIFICATES", func(n nodeSums) cell { return whole(strconv.Itoa(n.Certificates)) }},
 	{"FINDINGS", func(n nodeSums) cell {
-		return list(counted(audit.Summary{Critical: n.Critical, Warning: n.Warning, Info: n.Info}))
+		return list(n.found())
 	}},
 	{"NEXT EXPIRY", func(n nodeSums) cell { return whole(day(n.Next)) }},
 }

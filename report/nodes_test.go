@@ -123,3 +123,43 @@ func TestDistributionsOfMany(t *testing.T) {
 		t.Errorf("%q, want %q", got, want)
 	}
 }
+
+// A node of which something could not be judged is not listed as clean, nor left out of a
+// long list as one of those without findings.
+func TestIncompleteNodes(t *testing.T) {
+	r := audit.Result{At: now}
+	for i := range maxAll + 1 {
+		name := fmt.Sprintf("node-%d", i)
+		r.Nodes = append(r.Nodes, audit.Node{Name: name})
+		r.Outcomes = append(r.Outcomes, audit.Outcome{Check: "input/unreadable", Node: name, State: audit.Done})
+	}
+	r.Outcomes[3].State = audit.Incomplete
+	groups := groupNodes(r, maxSummed)
+	var listed []string
+	for _, n := range groups[0].Listed {
+		listed = append(listed, n.Name+": "+strings.Join(n.found(), ", "))
+	}
+	if diff := cmp.Diff([]string{"node-3: incomplete"}, listed); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if got, want := groups[0].Rest(), fmt.Sprintf("and %d more without findings", maxAll); got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if got, want := groupNodes(r, 0)[0].Rest(), fmt.Sprintf("and 1 more with findings or incomplete, %d more without findings", maxAll); got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// Of several nodes the first line says which of them was not judged as a whole.
+func TestIncompleteLine(t *testing.T) {
+	out := audit.Outcome{Check: "input/unreadable", Node: "cp-2", State: audit.Incomplete, Reason: "1 file or folder could not be read"}
+	one := audit.Result{Nodes: []audit.Node{{Name: "cp-2"}}, Outcomes: []audit.Outcome{out}, Summary: audit.Summary{Incomplete: true}}
+	two := one
+	two.Nodes = []audit.Node{{Name: "cp-1"}, {Name: "cp-2"}}
+	const why = "input/unreadable: 1 file or folder could not be read\n\n"
+	for want, r := range map[string]audit.Result{"! INCOMPLETE: " + why: one, "! INCOMPLETE: cp-2: " + why: two} {
+		if got := incomplete(r, Options{}); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}

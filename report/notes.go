@@ -553,16 +553,19 @@ func incomplete(r audit.Result, o Options) string {
 		return ""
 	}
 	whole := entire(r)
-	why := "nothing was found to judge"
+	why, node := "nothing was found to judge", ""
 	if i := slices.IndexFunc(whole.Outcomes, func(out audit.Outcome) bool { return out.State == audit.Incomplete }); i >= 0 {
 		out := whole.Outcomes[i]
-		why = out.Check + ": " + unjudged(out)
+		why, node = out.Check+": "+unjudged(out), out.Node
 		if i := slices.IndexFunc(whole.Findings, func(f audit.Finding) bool { return f.Check == out.Check && f.Node == out.Node }); i >= 0 {
 			why = strings.Join(nonEmpty(whole.Findings[i].Path, whole.Findings[i].Message), ": ")
 		}
 	}
 	if i := slices.IndexFunc(whole.Findings, func(f audit.Finding) bool { return f.Obstacle == audit.ObstacleDenied }); i >= 0 {
-		why = whole.Findings[i].Message
+		why, node = whole.Findings[i].Message, whole.Findings[i].Node
+	}
+	if node != "" && severalNodes(whole) {
+		why = node + ": " + why
 	}
 	mark := looks[level(audit.Warning)].mark
 	return o.paint(level(audit.Warning), mark+" INCOMPLETE") + strings.TrimPrefix(wrapLine(mark+" INCOMPLETE: "+why, o), mark+" INCOMPLETE") + "\n"
