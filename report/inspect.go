@@ -252,7 +252,11 @@ func sessionRows(s *audit.Session, o Options) []row {
 
 func writeExpected(w *bufio.Writer, i *audit.Inspection, o Options) {
 	if len(i.Findings) == 0 {
-		fmt.Fprintf(w, "expected  %s: nothing is wrong\n", i.Expected)
+		judged := ""
+		if len(i.Unjudged) > 0 {
+			judged = " with what could be judged"
+		}
+		fmt.Fprintf(w, "expected  %s: nothing is wrong%s\n", i.Expected, judged)
 	}
 	for _, f := range i.Findings {
 		fmt.Fprintf(w, "expected  %s: %s %s: %s\n", i.Expected, o.paint(severityLevel(f.Severity), strings.ToUpper(printable(string(f.Severity)))), f.Check, printable(f.Message))
