@@ -158,7 +158,15 @@ func settingLines(d audit.Difference, nodes bool) []diffLine {
 			change = audit.ChangeGone
 		}
 		text := nodeIn(nodes, s.Node, strings.Join(nonEmpty(s.Component, s.Name), " "))
-		out = append(out, diffLine{change: string(change), level: levelOK, text: text, more: []string{fmt.Sprintf("%s, was %s", cmp.Or(s.New, "not set"), cmp.Or(s.Old, "not set"))}})
+		more := fmt.Sprintf("%s, was %s", cmp.Or(s.New, "not set"), cmp.Or(s.Old, "not set"))
+		switch {
+		case s.Name != "":
+		case s.New == "":
+			more = "nothing starts it any more"
+		default:
+			more = "something starts it now"
+		}
+		out = append(out, diffLine{change: string(change), level: levelOK, text: text, more: []string{more}})
 	}
 	return out
 }

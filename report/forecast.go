@@ -402,9 +402,9 @@ func brokenWords(f audit.Forecast, ended bool) string {
 
 // forecastSummary says when the next outage is.
 func forecastSummary(f audit.Forecast) string {
-	line := "nothing that is seen here breaks because something was not renewed"
+	line := "nothing that is seen here will break for want of a renewal"
 	if len(f.Broken)+len(f.Absent) > 0 {
-		line = "nothing else that is seen here breaks because something was not renewed"
+		line = "nothing else that is seen here will break for want of a renewal"
 	}
 	if !f.Until.IsZero() {
 		line += " until " + minute(f.Until)
