@@ -14,6 +14,7 @@ import (
 // is not reported a second time.
 var explains = map[fault][]string{
 	faultAbsent:    {"files/missing", "files/dangling-link", "files/malformed", "keys/mismatch", "chain/signing-bundle", "kubelet/serving-unapproved", "input/unreadable"},
+	faultUnmade:    {"files/missing", "files/dangling-link", "files/malformed", "input/undecodable"},
 	faultUntrusted: {"chain/untrusted", "chain/wrong-issuer", "usage/not-a-ca", "keys/weak-signature", "keys/service-account", "files/malformed", "chain/signing-bundle"},
 	faultName:      {"identity/san-missing"},
 	faultTime:      {"validity/expired", "validity/not-yet-valid"},
@@ -51,7 +52,7 @@ func (n *nodeAudit) recordImpact(findings []Finding) {
 
 // unexplained reports whether no finding so far is the cause of a broken verification.
 func (p *nodeAudit) unexplained(h verification) bool {
-	return h.verdict == VerdictBroken && !slices.ContainsFunc(p.earlier, h.explainedBy)
+	return h.verdict == VerdictBroken && h.fault != faultUnmade && !slices.ContainsFunc(p.earlier, h.explainedBy)
 }
 
 func checkServerUntrusted(p *pass) {

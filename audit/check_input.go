@@ -192,8 +192,8 @@ func checkUndecodable(p *pass) {
 // kubeconfig for none (k8s.io/client-go tools/clientcmd Load, ErrEmptyConfig), and every
 // other loader refuses what it cannot parse.
 func (p *pass) undecoded(problem inventory.InputProblem) finding {
-	if problem.Kind != parsers.KindSyntax && problem.Kind != parsers.KindEmpty || problem.Origin.Field != "" {
-		return finding{remedy: correctFile} // a limit of this program, or a part of the file
+	if !spoilsFile(problem) {
+		return finding{remedy: correctFile}
 	}
 	if m, ok := p.startedBy(problem.Origin.Path); ok {
 		return finding{severity: Critical, component: m.component, remedy: remedy{"# correct the file: the kubelet starts nothing from it"},
@@ -208,6 +208,12 @@ func (p *pass) undecoded(problem inventory.InputProblem) finding {
 			message: fmt.Sprintf("%s; expected %s for %s", problem.Detail, holdingWords[g.first().Holds], g.namedBy())}
 	}
 	return finding{remedy: correctFile}
+}
+
+// spoilsFile reports whether a problem is that of a whole file for whatever reads it: no
+// limit of this program, and no part of the file.
+func spoilsFile(p inventory.InputProblem) bool {
+	return (p.Kind == parsers.KindSyntax || p.Kind == parsers.KindEmpty) && p.Origin.Field == ""
 }
 
 // correctFile is the remedy for what nobody is known to start with.

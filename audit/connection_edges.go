@@ -24,10 +24,14 @@ func (n *nodeAudit) kubeconfigEdges() []edge {
 	for _, ref := range n.inv.References {
 		r := roleNamed(ref.Role)
 		k, ok := n.inv.Kubeconfigs[ref.Path]
-		if ref.Holds != inventory.HoldsKubeconfig || !ok || r.name == inventory.RoleOutbound || seen[ref.Role+ref.Path] {
+		if ref.Holds != inventory.HoldsKubeconfig || r.name == inventory.RoleOutbound || seen[ref.Role+ref.Path] {
 			continue
 		}
 		seen[ref.Role+ref.Path] = true
+		if !ok {
+			edges = append(edges, n.unmadeEdge(ref, r)...)
+			continue
+		}
 		contexts, left := bounded(contextsOf(k, r), maxContexts-resolved)
 		resolved += len(contexts)
 		for _, context := range contexts {
@@ -38,6 +42,36 @@ func (n *nodeAudit) kubeconfigEdges() []edge {
 		edges = append(edges, more("kubectl ("+ref.Path+", other contexts)", "kube-apiserver", left, ref.Origin)...)
 	}
 	return edges
+}
+
+// unmadeEdge is the connection of a component to the API server that it does not make,
+// since it gets nothing from its kubeconfig; none where that is not known.
+func (n *nodeAudit) unmadeEdge(ref inventory.Reference, r *role) []edge {
+	why := n.kubeconfigFault(ref)
+	if why == "" || r.kind != typeToAPI || ref.Optional || ref.Guessed || n.notJoined(group{path: ref.Path, refs: []*inventory.Reference{&ref}}) {
+		return nil
+	}
+	l := edge{role: *r, dialled: ref.Origin}
+	l.Client, l.Server = clientName(r, ref, parsers.KubeContext{}), inventory.APIServer
+	l.serverSide = verification{verdict: VerdictBroken, fault: faultUnmade, reason: ref.Path + " " + why, at: parsers.Origin{Path: ref.Path}, paths: []string{ref.Path}}
+	l.clientSide, l.authorization = verification{verdict: VerdictNone}, verification{verdict: VerdictNone}
+	return []edge{l}
+}
+
+// kubeconfigFault says why nothing is got from a kubeconfig; "" where this user may not
+// read it, or the container does not see it.
+func (n *node) kubeconfigFault(ref inventory.Reference) string {
+	switch f := n.inv.Files[ref.Path]; {
+	case ref.Unmounted || f.State == "" || f.State == inventory.Unreadable:
+		return ""
+	case f.State != inventory.Readable:
+		return f.Reason
+	}
+	i := slices.IndexFunc(n.inv.Problems, func(p inventory.InputProblem) bool { return p.Origin.Path == ref.Path && spoilsFile(p) })
+	if i < 0 {
+		return ""
+	}
+	return n.inv.Problems[i].Detail
 }
 
 // contextsOf are the contexts of a kubeconfig that are in use: the current one

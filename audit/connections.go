@@ -35,7 +35,10 @@ type fault string
 
 const (
 	// faultAbsent: an end has nothing to present or to verify with.
-	faultAbsent    fault = "absent"
+	faultAbsent fault = "absent"
+	// faultUnmade: nothing is got from the file that says whom to call. That file is always
+	// reported.
+	faultUnmade    fault = "unmade"
 	faultUntrusted fault = "untrusted"
 	faultName      fault = "name"
 	faultTime      fault = "time"

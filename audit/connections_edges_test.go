@@ -3,9 +3,12 @@ package audit_test
 import (
 	"crypto/x509"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	gocmp "github.com/google/go-cmp/cmp"
 
 	"certaudit/audit"
 	"certaudit/fixtures"
@@ -539,4 +542,42 @@ func TestEtcdEdges(t *testing.T) {
 			"    what listens at 127.0.0.1 on this node is not known",
 		}},
 	})
+}
+
+// What a component is to call the API server with and gets nothing from is a connection
+// that is broken; what nobody is started with, or the kubelet makes at its start, is none.
+func TestUnmadeConnections(t *testing.T) {
+	for _, tt := range []struct {
+		name, client string
+		change       func(*fixtures.Cluster)
+		want         []string
+	}{
+		{"sound", "kube-scheduler", func(*fixtures.Cluster) {}, []string{"https://192.0.2.11:6443 ok "}},
+		{"missing", "kube-scheduler", remove(etc + "/scheduler.conf"), []string{" broken " + etc + "/scheduler.conf does not exist; files/missing"}},
+		{"empty", "kube-scheduler", emptied(etc + "/scheduler.conf"), []string{" broken " + etc + "/scheduler.conf is empty; input/undecodable"}},
+		{"something else", "kube-scheduler", replace(etc+"/scheduler.conf", "kind: Config", "kind: Pod"),
+			[]string{" broken " + etc + "/scheduler.conf is not a kubeconfig: it has neither clusters nor users; input/undecodable"}},
+		{"an administrator's is empty", "admin", emptied(etc + "/admin.conf"), nil},
+		{"the kubelet's is yet to be made", "kubelet", both(remove(etc+"/kubelet.conf"), copied(etc+"/admin.conf", etc+"/bootstrap-kubelet.conf")), nil},
+	} {
+		c := fixtures.ControlPlane(fixtures.Options{})
+		tt.change(c)
+		r := auditNode(t, c.Node, audit.Options{})
+		var got []string
+		for _, l := range r.Connections {
+			if l.Client != tt.client || l.Server != "kube-apiserver" {
+				continue
+			}
+			line := l.Address + " " + l.Status + " " + l.Reason
+			for _, f := range r.Findings {
+				if slices.Contains(f.Breaks, l.Label()) {
+					line += "; " + f.Check
+				}
+			}
+			got = append(got, line)
+		}
+		if diff := gocmp.Diff(tt.want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", tt.name, diff)
+		}
+	}
 }

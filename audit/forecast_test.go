@@ -364,7 +364,7 @@ func TestForecastOfMissingFiles(t *testing.T) {
 		broken int
 	}{
 		{"sound", fixtures.Worker(fixtures.Options{}).Node, nil, 0},
-		{"no kubeconfig", worker, []string{"/etc/kubernetes/kubelet.conf"}, 0},
+		{"no kubeconfig", worker, []string{"/etc/kubernetes/kubelet.conf"}, 1},
 		{"no pki", cp, []string{"/etc/kubernetes/pki"}, 12},
 		{"malformed", malformed, []string{"/etc/kubernetes/pki/ca.crt"}, 0},
 	} {
