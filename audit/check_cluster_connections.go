@@ -37,8 +37,8 @@ func (p *clusterPass) explained(f rejection, ofCluster []int) bool {
 	for _, n := range []*nodeAudit{f.client, f.server} {
 		for _, i := range p.byNode[n.name] {
 			cause := &p.result.Findings[i]
-			if f.explainedBy(*cause) || slices.ContainsFunc(cause.Causes, func(c Consequence) bool {
-				return f.explainedBy(Finding{Check: c.Check, Severity: c.Severity, Path: c.Path, Line: c.Line, Field: c.Field, SHA256: c.SHA256})
+			if f.toldBy(n, *cause) || slices.ContainsFunc(cause.Causes, func(c Consequence) bool {
+				return f.toldBy(n, Finding{Check: c.Check, Severity: c.Severity, Path: c.Path, Line: c.Line, Field: c.Field, SHA256: c.SHA256})
 			}) {
 				note(cause)
 			}
@@ -60,6 +60,23 @@ func (p *clusterPass) explained(f rejection, ofCluster []int) bool {
 		}
 	}
 	return found
+}
+
+// toldBy reports whether a finding of one of the two nodes is the cause. The files of the
+// other may have the same paths, and what is presented lies on one of them.
+func (f rejection) toldBy(n *nodeAudit, cause Finding) bool {
+	presents := f.server
+	if f.byClient {
+		presents = f.client
+	}
+	switch {
+	case strings.HasPrefix(cause.Check, "connections/"):
+		node, at := f.place()
+		return f.client == f.server && slices.Contains(cause.Breaks, f.connection.Label()) || node == n && cause.Path == at.Path && cause.Field == at.Field
+	case n != presents && cause.Path == f.offered.Path && !f.certificates[cause.SHA256]:
+		return false
+	}
+	return f.explainedBy(cause)
 }
 
 // rejected are the connections that fail for one reason at one place.

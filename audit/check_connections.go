@@ -15,7 +15,7 @@ import (
 var explains = map[fault][]string{
 	faultAbsent:    {"files/missing", "files/dangling-link", "files/malformed", "keys/mismatch", "chain/signing-bundle", "kubelet/serving-unapproved", "input/unreadable"},
 	faultUnmade:    {"files/missing", "files/dangling-link", "files/malformed", "input/undecodable"},
-	faultUntrusted: {"chain/untrusted", "chain/wrong-issuer", "usage/not-a-ca", "keys/weak-signature", "keys/service-account", "files/malformed", "chain/signing-bundle"},
+	faultUntrusted: {"chain/untrusted", "chain/wrong-issuer", "chain/ca-replaced", "usage/not-a-ca", "keys/weak-signature", "keys/service-account", "files/malformed", "chain/signing-bundle"},
 	faultName:      {"identity/san-missing"},
 	faultTime:      {"validity/expired", "validity/not-yet-valid"},
 	faultUsage:     {"usage/extended-key-usage"},

@@ -59,7 +59,7 @@ type resolver struct {
 	takers []*nodeAudit
 	// behind are the servers that refuse, or are refused by, whoever has the same trust
 	// and dials the same host through something in front of all.
-	behind map[trustKey]balanced
+	behind map[trustKey]*balanced
 	// calls are the API servers that kubelets with the same CA refuse.
 	calls map[[sha256.Size]byte][]*nodeAudit
 	// callers are the servers by how they call kubelets: one of each kind. alike are the
@@ -75,10 +75,11 @@ type trustKey struct {
 
 // balanced are the verdicts on all API servers that a host may lead to.
 type balanced struct {
-	seen   int
-	why    string
-	broken []*nodeAudit
-	// also are those who dialled after the first.
+	// seen answer well, and named have the host in their certificates.
+	seen, named int
+	why         string
+	broken      []*nodeAudit
+	// also are those who dialled after the first; nil where nobody has yet.
 	also *[]caller
 }
 
@@ -86,7 +87,7 @@ type balanced struct {
 // one, in both directions, with what both of them really have. Members of etcd answer
 // each other: they are resolved together.
 func (c *clusterAudit) resolve(members []*nodeAudit) {
-	r := &resolver{clusterAudit: c, behind: map[trustKey]balanced{}, calls: map[[sha256.Size]byte][]*nodeAudit{}}
+	r := &resolver{clusterAudit: c, behind: map[trustKey]*balanced{}, calls: map[[sha256.Size]byte][]*nodeAudit{}}
 	r.takers = oneOfEach(r.servers, func(m *nodeAudit) string {
 		sum := sumOf(m.apiServerClients("").certs)
 		return string(sum[:])
@@ -239,32 +240,25 @@ func (r *resolver) toServer(n, m *nodeAudit, e *edge) {
 }
 
 // throughBalancer judges a call of whatever stands before the API servers: each of them
-// may be reached. Where the client trusts no CA of the cluster, what answers it may be no
-// API server, but something in front of them that ends TLS.
+// may be reached, that of the caller's own node among them. Where the client trusts no CA
+// of the cluster, what answers it may be no API server, but something in front of them
+// that ends TLS.
 func (r *resolver) throughBalancer(n *nodeAudit, e *edge) {
-	if e.serverSide.verdict == VerdictUnknown && len(e.far.trust.certs) > 0 {
+	if own := e.serverSide.verdict; own != VerdictUnverified && len(e.far.trust.certs) > 0 {
 		key := trustKey{e.far.host, sumOf(e.far.trust.certs)}
-		all, known := r.behind[key]
-		if !known {
+		all := r.behind[key]
+		if all == nil {
 			all = r.balance(n, e)
 			r.behind[key] = all
 		}
-		for i, m := range all.broken {
-			if known && i > 0 {
-				break
-			}
-			e.serverSide = n.verifyServer(m.apiServer(e.far.host), e.far.trust, to(e.far.host))
-			if !known {
-				r.refuse(n, m, &edge{Connection: e.Connection, serverSide: e.serverSide, role: e.role, dialled: e.dialled, far: e.far})
-				r.refused[len(r.refused)-1].also = all.also
-			}
-		}
-		if known && len(all.broken) > 0 {
-			*all.also = append(*all.also, caller{n, e.Label()})
-		}
-		if len(all.broken) == 0 && all.seen > 0 {
+		switch {
+		case own == VerdictOK && all.named == 1:
+			// the API server of the caller's node alone has the name: it may be that node's
+		case len(all.broken) > 0:
+			r.refuseBehind(n, e, all)
+		case own == VerdictUnknown && all.seen > 0:
 			e.serverSide = verification{verdict: VerdictOK}
-		} else if all.why != "" && len(all.broken) == 0 {
+		case own == VerdictUnknown && all.why != "":
 			e.serverSide.reason = all.why
 		}
 	}
@@ -280,16 +274,36 @@ func (r *resolver) throughBalancer(n *nodeAudit, e *edge) {
 	}
 }
 
+// refuseBehind notes that some API servers behind a host fail whoever dials it: for each
+// of them with the first who does, to whom the others are added.
+func (r *resolver) refuseBehind(n *nodeAudit, e *edge, all *balanced) {
+	if all.also != nil {
+		e.serverSide = n.verifyServer(all.broken[0].apiServer(e.far.host), e.far.trust, to(e.far.host))
+		*all.also = append(*all.also, caller{n, e.Label()})
+		return
+	}
+	all.also = &[]caller{}
+	for _, m := range all.broken {
+		e.serverSide = n.verifyServer(m.apiServer(e.far.host), e.far.trust, to(e.far.host))
+		r.refuse(n, m, &edge{Connection: e.Connection, serverSide: e.serverSide, role: e.role, dialled: e.dialled, far: e.far})
+		r.refused[len(r.refused)-1].also = all.also
+	}
+}
+
 // balance judges every API server as one that a host leads to.
-func (r *resolver) balance(n *nodeAudit, e *edge) balanced {
-	all := balanced{also: &[]caller{}}
+func (r *resolver) balance(n *nodeAudit, e *edge) *balanced {
+	all := &balanced{}
 	for _, m := range r.servers {
 		server := m.apiServer(e.far.host)
 		if server.unseen || m.inv.MayServeApart(e.far.host) {
 			all.why = cmp.Or(server.reason, "another certificate may be served to those who dial "+e.far.host)
 			continue
 		}
-		switch h := n.verifyServer(server, e.far.trust, to(e.far.host)); {
+		h := n.verifyServer(server, e.far.trust, to(e.far.host))
+		if h.fault != faultName {
+			all.named++
+		}
+		switch {
 		case h.verdict == VerdictOK:
 			all.seen++
 		case h.verdict == VerdictBroken && (h.fault != faultUntrusted || r.knowsCluster(e.far.trust.certs)):

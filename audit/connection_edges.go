@@ -110,7 +110,7 @@ func (n *nodeAudit) kubeconfigEdge(k parsers.Kubeconfig, context parsers.KubeCon
 		}
 	}
 	offered := n.userCredentials(user, r)
-	if elsewhere(n.inv, n.facts.profile, host) != "" {
+	if elsewhere(n.inv, n.facts.profile, host) != "" || farCallers[r.name] && l.doubt == "" && !n.inv.IsOwn(host) {
 		l.far = farEnd{inventory.APIServer, host, trust, offered}
 	}
 	if (offered.none || clients.refuses) && (user.TokenAuth || user.Exec) {

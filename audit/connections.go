@@ -116,10 +116,10 @@ type edge struct {
 	doubt string
 }
 
-// farEnd is the other end of a connection, which is not on the node.
+// farEnd is the other end of a connection, which is or may be on another node.
 type farEnd struct {
-	// component is the server that is dialled at a host; "" where it is on the node, or
-	// nobody can tell where.
+	// component is the server that is dialled at a host; "" where it is on the node alone,
+	// or nobody can tell where.
 	component, host string
 	// trust is what the client verifies it with, offered what it shows.
 	trust   anchors

@@ -315,6 +315,8 @@ func TestForecastOfClusters(t *testing.T) {
 	}
 	want := []string{
 		"cp-1 /etc/kubernetes/pki/apiserver.crt: kubelet -> kube-apiserver https://lb.example.com:6443 of worker-1, worker-2",
+		"cp-1 /etc/kubernetes/pki/apiserver.crt: admin -> kube-apiserver https://lb.example.com:6443 of cp-2, cp-3",
+		"cp-1 /etc/kubernetes/pki/apiserver.crt: super-admin -> kube-apiserver https://lb.example.com:6443 of cp-2, cp-3",
 		"cp-2 /etc/kubernetes/pki/apiserver-kubelet-client.crt: kube-apiserver -> kubelet  of worker-1, worker-2",
 		"cp-3 /etc/kubernetes/pki/etcd/peer.crt: etcd -> etcd peer cp-3 https://192.0.2.13:2380 of cp-1, cp-2",
 	}
