@@ -41,6 +41,28 @@ func (p *clusterPass) report(n *nodeAudit, f finding) *Finding {
 	return &p.findings[len(p.findings)-1]
 }
 
+// told returns the finding of a node alone by which it tells what a check over several
+// nodes has found as well; nil for none.
+func (p *clusterPass) told(n *nodeAudit, is func(Finding) bool) *Finding {
+	for _, i := range p.byNode[n.name] {
+		if f := &p.result.Findings[i]; f.Severity != Info && is(*f) {
+			return f
+		}
+	}
+	return nil
+}
+
+// follow makes the finding that was reported last a consequence of one of its node, where
+// the fix starts; nil leaves it as it is.
+func (p *clusterPass) follow(cause *Finding) {
+	if cause == nil {
+		return
+	}
+	last := len(p.findings) - 1
+	cause.Causes = append(cause.Causes, p.findings[last].consequence())
+	p.findings = p.findings[:last]
+}
+
 // runOver runs a check over several nodes.
 func (c Check) runOver(p clusterPass) (findings []Finding, o Outcome) {
 	p.tally = tally{check: c}

@@ -265,7 +265,8 @@ func (p *clusterPass) caDiffers(role, words string, severity Severity, t caTrust
 				continue
 			}
 			said[g[0].set()] = true
-			f := finding{severity: severity, component: g[0].node.roleComponent(role), at: g[0].at}
+			first := g[max(0, slices.IndexFunc(g, func(t trusted) bool { return p.toldAt(t.node, t.at) == nil }))]
+			f := finding{severity: severity, component: first.node.roleComponent(role), at: first.at}
 			if containsAll(g[0].keys, most[0].keys) || containsAll(most[0].keys, g[0].keys) {
 				f.severity = Warning
 			}
@@ -274,11 +275,20 @@ func (p *clusterPass) caDiffers(role, words string, severity Severity, t caTrust
 			}
 			f.message = fmt.Sprintf("%s %s %s as %s, and %s %s; expected the same on every node: what a CA signs is refused where it is not trusted",
 				namesOfNodes(nodesOf(g)), have(len(nodesOf(g)), "trusts", "trust"), t.words(g[0].keys), words, namesOfNodes(nodesOf(most)), t.words(most[0].keys))
-			f.remedy = remedy{fmt.Sprintf("# if it is no rotation: compare %s with that of %s, and restore the CA that signed what the nodes present; do not make a new one", g[0].at.Path, most[0].node.shown()),
+			f.remedy = remedy{fmt.Sprintf("# if it is no rotation: compare %s with that of %s, and restore the CA that signed what the nodes present; do not make a new one", first.at.Path, most[0].node.shown()),
 				"# if it is one: both CAs belong into the bundles of every node before the new one signs: " + sourceRotateCA}
-			p.report(g[0].node, f)
+			p.report(first.node, f)
+			p.follow(p.toldAt(first.node, first.at))
 		}
 	}
+}
+
+// toldAt returns what a node itself tells of a bundle with which it verifies; nil for
+// nothing.
+func (p *clusterPass) toldAt(n *nodeAudit, at parsers.Origin) *Finding {
+	return p.told(n, func(f Finding) bool {
+		return f.Path == at.Path && slices.Contains([]string{"chain/ca-replaced", "connections/server-untrusted", "connections/client-untrusted"}, f.Check)
+	})
 }
 
 // roleComponent is the component of a role.
@@ -346,6 +356,7 @@ func (p *clusterPass) reportSplit(most, few *clusterAudit, kinds []string) {
 	one := *p
 	one.clusterAudit, one.findings = few, nil
 	one.report(b.uses[0][0].node, f)
+	one.follow(p.toldAt(b.uses[0][0].node, b.uses[0][0].at))
 	p.findings = append(p.findings, one.findings...)
 }
 

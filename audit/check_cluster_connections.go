@@ -225,6 +225,13 @@ func (p *clusterPass) foreignSigners() {
 	}
 }
 
+// givenOut are the flags by which a member of etcd gives out its addresses, and the roles
+// of what it serves there.
+var givenOut = []struct{ flag, role string }{
+	{"initial-advertise-peer-urls", inventory.RoleEtcdPeer},
+	{"advertise-client-urls", inventory.RoleEtcdServing},
+}
+
 func checkClusterEtcd(p *clusterPass) {
 	names, urls := map[string][]*nodeAudit{}, map[string][]*nodeAudit{}
 	var members []*nodeAudit
@@ -236,8 +243,8 @@ func checkClusterEtcd(p *clusterPass) {
 		members = append(members, n)
 		name := n.inv.Setting(inventory.Etcd, "name").Value
 		names[name] = append(names[name], n)
-		for _, flag := range []string{"initial-advertise-peer-urls", "advertise-client-urls"} {
-			for u := range strings.SplitSeq(n.inv.Setting(inventory.Etcd, flag).Value, ",") {
+		for _, g := range givenOut {
+			for u := range strings.SplitSeq(n.inv.Setting(inventory.Etcd, g.flag).Value, ",") {
 				u = strings.TrimSpace(u)
 				if host := parsers.HostOf(u); host != "" && !n.inv.IsLoopback(host) && !slices.Contains(urls[u], n) {
 					urls[u] = append(urls[u], n)
@@ -245,23 +252,54 @@ func checkClusterEtcd(p *clusterPass) {
 			}
 		}
 	}
+	p.sharedNames(members, names)
 	p.sharedURLs(members, urls)
 	p.listedOtherwise(members, names)
 }
 
-// sharedURLs reports members that give out an address of another one as theirs.
+// sharedNames reports members that have the name of another one. It is that of the one
+// that lists itself by it.
+func (p *clusterPass) sharedNames(members []*nodeAudit, names map[string][]*nodeAudit) {
+	for _, n := range members {
+		setting := n.inv.Setting(inventory.Etcd, "name")
+		alike := names[setting.Value]
+		if setting.Value == "" || len(alike) < 2 || n == alike[max(0, slices.IndexFunc(alike, (*nodeAudit).listsItself))] {
+			continue
+		}
+		others := slices.DeleteFunc(slices.Clone(alike), func(o *nodeAudit) bool { return o == n })
+		p.report(n, finding{severity: Warning, component: inventory.Etcd, at: setting.Origin,
+			message: fmt.Sprintf("calls this member %q, as %s the etcd of %s; expected a name of its own for each member: one that starts without data takes the address that --initial-cluster has for its name", clip(setting.Value), have(len(others), "does", "do"), namesOfNodes(others)),
+			remedy:  remedy{"# set --name to what etcdctl member list calls the member at this node's address"}})
+	}
+}
+
+// listsItself reports whether a member of etcd has its name and address in its own list.
+func (n *nodeAudit) listsItself() bool {
+	own, _ := bounded(parsers.List(n.inv.Setting(inventory.Etcd, "initial-advertise-peer-urls").Value), maxListed)
+	return slices.ContainsFunc(own, func(u string) bool {
+		return slices.Contains(n.inv.EtcdMembers(), n.inv.Setting(inventory.Etcd, "name").Value+"="+u)
+	})
+}
+
+// sharedURLs reports members that give out an address of another one as theirs. That the
+// certificate of such a member lacks the address is as it should be.
 func (p *clusterPass) sharedURLs(members []*nodeAudit, urls map[string][]*nodeAudit) {
 	for _, n := range members {
-		for _, flag := range []string{"initial-advertise-peer-urls", "advertise-client-urls"} {
-			setting := n.inv.Setting(inventory.Etcd, flag)
+		for _, g := range givenOut {
+			setting := n.inv.Setting(inventory.Etcd, g.flag)
 			for u := range strings.SplitSeq(setting.Value, ",") {
 				if u = strings.TrimSpace(u); len(urls[u]) < 2 || n == ownerOf(u, urls[u]) {
 					continue
 				}
 				others := slices.DeleteFunc(slices.Clone(urls[u]), func(o *nodeAudit) bool { return o == n })
-				p.report(n, finding{severity: Warning, component: inventory.Etcd, at: setting.Origin,
+				f := p.report(n, finding{severity: Warning, component: inventory.Etcd, at: setting.Origin,
 					message: fmt.Sprintf("gives out %s as its own address, as %s the etcd of %s; expected an address of its own for each member: who dials it reaches one of them", clip(u), have(len(others), "does", "do"), namesOfNodes(others)),
-					remedy:  remedy{"# correct --" + flag + " where it is not the node's; of a member that has joined, etcdctl member update changes the address that the others dial"}})
+					remedy:  remedy{"# correct --" + g.flag + " where it is not the node's; of a member that has joined, etcdctl member update changes the address that the others dial"}})
+				for e := range n.decoded(func(e *entry) bool {
+					return e.role.name == g.role && e.index == 0 && e.cert.VerifyHostname(parsers.HostOf(u)) != nil
+				}) {
+					f.absorb(p.result, p.byNode[n.name], e)
+				}
 			}
 		}
 	}
@@ -291,7 +329,7 @@ func (p *clusterPass) listedOtherwise(members []*nodeAudit, names map[string][]*
 			m := names[name][0]
 			own := parsers.List(m.inv.Setting(inventory.Etcd, "initial-advertise-peer-urls").Value)
 			if len(own) == 0 || slices.Contains(own, u) || slices.ContainsFunc(own, func(o string) bool {
-				return n.inv.SameHost(parsers.HostOf(o), parsers.HostOf(u)) && parsers.PortOf(o) == parsers.PortOf(u)
+				return n.inv.SameHost(parsers.HostOf(o), parsers.HostOf(u)) && parsers.PortOf(o) == parsers.PortOf(u) && isPlain(o) == isPlain(u)
 			}) {
 				continue
 			}

@@ -149,17 +149,17 @@ func selectSides(sides []tokenSide, is func(tokenSide) bool) []*nodeAudit {
 // reportTokenKey reports a key whose tokens are refused elsewhere: where the key is, or,
 // if most API servers verify with it, where it is not.
 func (p *clusterPass) reportTokenKey(s tokenSide, k tokenKey, v tokenSide, most bool, signers, refusers []*nodeAudit) {
-	at, node, component := k.at, s.node, k.of
+	at, node, component, right := k.at, s.node, k.of, v.node
 	if most {
 		if ref, ok := v.node.inv.ReferenceOf(inventory.APIServer, tokenVerifierFlag); ok {
 			at, component = parsers.Origin{Path: ref.Path, Field: ref.Label()}, inventory.APIServer
 		}
-		node = v.node
+		node, right = v.node, s.node
 	}
 	p.report(node, finding{component: component, at: at,
 		message: fmt.Sprintf("%s %s service account tokens with the key %s, which %s %s not verify with: pods and controllers get \"Unauthorized\" whenever they reach the other. Expected a key that every API server of the cluster verifies with",
 			namesOfNodes(signers), have(len(signers), "signs", "sign"), shortKey(k.key), namesOfNodes(refusers), have(len(refusers), "does", "do")),
-		remedy: remedy{"# copy sa.key and sa.pub from a control-plane node where tokens work, then restart kube-apiserver and kube-controller-manager there, one node at a time",
+		remedy: remedy{fmt.Sprintf("# if it is no rotation: have --service-account-signing-key-file, --service-account-private-key-file and --%s name here what they name on %s, with copies of its files, then restart kube-apiserver and kube-controller-manager", tokenVerifierFlag, right.shown()),
 			"# a key that is being replaced belongs into --" + tokenVerifierFlag + " of every API server before anything signs with it"}})
 }
 
@@ -249,7 +249,7 @@ func (p *clusterPass) reportCopied(holders []holder) {
 	}
 	if wrong == nil {
 		p.reportEntry(owner.node, owner.e, finding{severity: Info,
-			message: fmt.Sprintf("%s have the same key for %s, in a certificate that is not one node's: whoever gets into one can answer for each", namesOfNodes(all), owner.e.role.name),
+			message: fmt.Sprintf("%s have the same key for %s, in %s: whoever gets into one can answer for each", namesOfNodes(all), owner.e.role.name, sharedWords(holders)),
 			remedy:  remedy{"# issue one for each node when they are next renewed, unless it is meant so"}})
 		return
 	}
@@ -260,7 +260,15 @@ func (p *clusterPass) reportCopied(holders []holder) {
 	if wrong.role.name == inventory.RoleKubeletSelf {
 		f.severity = Info // nobody verifies it, and clones of one image have it
 	}
-	p.reportEntry(copies[0], wrong, f).absorb(p.result, p.byNode[copies[0].name])
+	p.reportEntry(copies[0], wrong, f).absorb(p.result, p.byNode[copies[0].name], wrong)
+}
+
+// sharedWords say in what certificates nodes have a key in common.
+func sharedWords(holders []holder) string {
+	if slices.ContainsFunc(holders, func(h holder) bool { return !h.e.cert.Equal(holders[0].e.cert.Certificate) }) {
+		return "different certificates"
+	}
+	return "a certificate that is not one node's"
 }
 
 // reportEntry reports a certificate of a node.
@@ -278,12 +286,13 @@ func (e *entry) labelled() parsers.Origin {
 	return at
 }
 
-// absorb makes what was found on the node about the names of the same certificate a
-// consequence: it is gone with the copy. own are the indexes of the node's findings.
-func (f *Finding) absorb(r *Result, own []int) {
+// absorb makes what was found on the node about the names of a certificate a
+// consequence: it is gone with the copy, or with the address that is not the node's. own
+// are the indexes of the node's findings.
+func (f *Finding) absorb(r *Result, own []int, e *entry) {
 	for _, i := range own {
 		o := &r.Findings[i]
-		if f.Severity == Info || o.SHA256 != f.SHA256 || !slices.Contains([]string{"identity/common-name", "identity/san-missing"}, o.Check) {
+		if f.Severity == Info || o.SHA256 != e.cert.SHA256() || !slices.Contains([]string{"identity/common-name", "identity/san-missing"}, o.Check) {
 			continue
 		}
 		f.Causes = append(append(f.Causes, o.consequence()), o.Causes...)

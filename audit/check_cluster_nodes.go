@@ -100,12 +100,17 @@ func (p *clusterPass) demandDiffers(d demand, servers []*nodeAudit) {
 		return
 	}
 	slices.SortStableFunc(values, func(a, b string) int { return cmp.Compare(len(byValue[b]), len(byValue[a])) })
+	told := func(n *nodeAudit) *Finding {
+		return p.told(n, func(f Finding) bool { return strings.HasPrefix(f.Check, "flags/") && f.Field == "--"+d.flag })
+	}
 	for _, value := range values[1:min(len(values), maxListed)] {
-		n, most := byValue[value][0], byValue[values[0]]
+		few, most := byValue[value], byValue[values[0]]
+		n := few[max(0, slices.IndexFunc(few, func(n *nodeAudit) bool { return told(n) == nil }))]
 		c, _ := n.inv.Component(inventory.APIServer)
 		p.report(n, finding{severity: d.severity, component: inventory.APIServer, at: cmp.Or(c.Setting(d.flag).Origin, c.Origin),
-			message: fmt.Sprintf("--%s is %s on %s and %s on %s: %s; expected the same on every API server", d.flag, valueWords(value), namesOfNodes(byValue[value]), valueWords(values[0]), namesOfNodes(most), d.why),
+			message: fmt.Sprintf("--%s is %s on %s and %s on %s: %s; expected the same on every API server", d.flag, valueWords(value), namesOfNodes(few), valueWords(values[0]), namesOfNodes(most), d.why),
 			remedy:  remedy{fmt.Sprintf("# set --%s on every control plane as it is meant to be, one node at a time; of kubeadm: apiServer.extraArgs in the ConfigMap kubeadm-config as well", d.flag)}})
+		p.follow(told(n))
 	}
 }
 
@@ -191,7 +196,7 @@ func checkKubeletBehind(p *clusterPass) {
 // told reports whether something was found about the dates of an entry on its node.
 func (n *nodeAudit) told(e *entry) bool {
 	return slices.ContainsFunc(n.earlier, func(f Finding) bool {
-		return f.SHA256 == e.cert.SHA256() && (strings.HasPrefix(f.Check, "validity/") || f.Check == "kubelet/embedded-client")
+		return f.SHA256 == e.cert.SHA256() && strings.HasPrefix(f.Check, "validity/") || f.Check == "kubelet/embedded-client"
 	})
 }
 

@@ -81,6 +81,11 @@ func clusterSummary(s fixtures.ClusterScenario, r audit.Result) string {
 		if len(f.Breaks) > 0 {
 			fmt.Fprintf(&b, "  breaks %s\n", strings.Join(f.Breaks, ", "))
 		}
+		for _, c := range f.Causes {
+			if strings.HasPrefix(f.Check, "cluster/") || strings.HasPrefix(c.Check, "cluster/") {
+				fmt.Fprintf(&b, "  and so %s %s: %s\n", c.Severity, c.Check, c.Message)
+			}
+		}
 		if strings.HasPrefix(f.Check, "cluster/") {
 			for line := range strings.SplitSeq(f.Remedy, "\n") {
 				fmt.Fprintf(&b, "  > %s\n", line)
