@@ -39,6 +39,12 @@ var demands = []demand{
 	{flag: "enable-bootstrap-token-auth", severity: Warning, why: "a node that joins is let in by one and refused by the other"},
 	{flag: "oidc-issuer-url", severity: Warning, why: "people who log in are let in by one and refused by the other"},
 	{flag: "oidc-client-id", severity: Warning, why: "people who log in are let in by one and refused by the other"},
+	{flag: "oidc-ca-file", severity: Warning, presence: true, why: "people who log in are let in by one and refused by the other"},
+	{flag: "token-auth-file", severity: Warning, presence: true, why: "they let in different clients"},
+	{flag: "authentication-token-webhook-config-file", severity: Warning, presence: true, why: "they let in different clients"},
+	{flag: "authorization-webhook-config-file", severity: Warning, presence: true, why: "the same certificate may do different things"},
+	{flag: "tls-min-version", severity: Warning, why: "a client that speaks an older TLS is taken by one and refused by the other"},
+	{flag: "tls-cipher-suites", severity: Warning, isSet: true, why: "a client that one takes may be refused by the other"},
 	{flag: encryptionConfig, severity: Critical, presence: true, why: "what one writes encrypted the other cannot read, the keys of TLS Secrets among them"},
 }
 
