@@ -4,7 +4,10 @@ import (
 	"archive/tar"
 	"bytes"
 	"compress/gzip"
+	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -311,5 +314,33 @@ func TestGatherStream(t *testing.T) {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// An empty file that is called like a snapshot or an archive is told, whoever names it: a
+// command on another machine that failed leaves one.
+func TestEmptySets(t *testing.T) {
+	dir := t.TempDir()
+	files := map[string][]byte{"folder/one.json": nil, "folder/two.json.gz": nil, "folder/notes.txt": nil, "named.json": nil, "named.tar": nil, "folder/three.json": snapshotNamed(t, "three")}
+	if err := os.Mkdir(filepath.Join(dir, "folder"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for name, data := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	nodes, rest, err := Clock{}.GatherPaths(dir, []string{"folder", "named.json", "named.tar"}, nil, nil)
+	if err != nil || len(nodes) != 1 || rest == nil {
+		t.Fatalf("got %d nodes, %v, %v; want one and what was not read", len(nodes), rest, err)
+	}
+	var said []string
+	for _, p := range rest.Problems {
+		said = append(said, fmt.Sprintf("%s %s %t", p.Origin.Path, p.Detail, p.Lost))
+	}
+	const empty = " is empty, as what is written of a node that was not reached true"
+	want := []string{"folder/one.json" + empty, "folder/two.json.gz" + empty, "named.json" + empty, "named.tar" + empty}
+	if diff := cmp.Diff(want, said); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

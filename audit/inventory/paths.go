@@ -363,6 +363,9 @@ func (s *scanner) file(name string, now mark, named bool) {
 		s.addAll()
 		s.inv.Files[f.Path] = f
 		_ = s.objects(f.Path, bytes.NewReader(data)) // memory can always be read
+	case f.State == Readable && len(data) == 0 && (path.Ext(name) == ".json" || slices.Contains(setSuffixes, path.Ext(name))):
+		s.inv.Files[f.Path] = f
+		s.lose(name, KindUnreadable, "is empty, as what is written of a node that was not reached")
 	case f.State == TooLarge && slices.Contains(objectSuffixes, path.Ext(name)):
 		if !s.sets || !s.setFile(name, named) {
 			s.stream(name, f)
