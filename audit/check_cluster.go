@@ -82,7 +82,7 @@ func (r *Result) judgeClusters(clusters []*clusterAudit, audits []*nodeAudit, o 
 	for _, c := range clusters {
 		c.members = distinct(c.audits)
 		c.indexHosts()
-		c.resolve(c.members)
+		c.resolve()
 	}
 	byNode := map[string][]int{}
 	for i, f := range r.Findings {

@@ -60,8 +60,10 @@ type resolver struct {
 	// behind are the servers that refuse, or are refused by, whoever has the same trust
 	// and dials the same host through something in front of all.
 	behind map[trustKey]*balanced
-	// calls are the API servers that kubelets with the same CA refuse.
+	// calls are the API servers that kubelets with the same CA refuse, and shown what all
+	// of them show.
 	calls map[[sha256.Size]byte][]*nodeAudit
+	shown []*x509.Certificate
 	// callers are the servers by how they call kubelets: one of each kind. alike are the
 	// others of its kind.
 	callers []*nodeAudit
@@ -79,26 +81,55 @@ type balanced struct {
 	seen, named int
 	why         string
 	broken      []*nodeAudit
+	// shown are the certificates of all of them.
+	shown []*x509.Certificate
 	// also are those who dialled after the first; nil where nobody has yet.
 	also *[]caller
 }
 
-// resolve judges the connections of some members of which the other end is on another
-// one, in both directions, with what both of them really have. Members of etcd answer
-// each other: they are resolved together.
-func (c *clusterAudit) resolve(members []*nodeAudit) {
-	r := &resolver{clusterAudit: c, behind: map[trustKey]*balanced{}, calls: map[[sha256.Size]byte][]*nodeAudit{}}
+// resolver returns one for the members, which are given the connections that the nodes
+// know of only together.
+func (c *clusterAudit) resolver() *resolver {
+	r := &resolver{clusterAudit: c}
+	r.forget()
 	r.takers = oneOfEach(r.servers, func(m *nodeAudit) string {
 		sum := sumOf(m.apiServerClients("").certs)
 		return string(sum[:])
 	})
 	r.sortCallers()
-	for _, n := range members {
-		own := n.edges
-		for i := range own {
-			r.resolveEdge(n, &own[i])
+	for _, m := range r.servers {
+		r.shown = append(r.shown, m.kubeletClient().chain...)
+	}
+	for _, n := range r.members {
+		for i := range n.edges {
+			if e := &n.edges[i]; e.far.component == etcdPeer && e.far.node == nil {
+				r.answer(n, e)
+			}
 		}
-		r.kubelet(n)
+		if _, runs := n.inv.Component(inventory.APIServer); !runs && r.isCalled(n) {
+			n.edges = append(n.edges, r.kubeletCall(n))
+		}
+	}
+	return r
+}
+
+// forget has everything judged again.
+func (r *resolver) forget() {
+	r.behind, r.calls, r.refused = map[trustKey]*balanced{}, map[[sha256.Size]byte][]*nodeAudit{}, nil
+}
+
+// resolve judges the connections of the members of which the other end is on another
+// one, in both directions, with what both of them really have.
+func (c *clusterAudit) resolve() {
+	r := c.resolver()
+	for _, n := range r.members {
+		for i := range n.edges {
+			r.resolveEdge(n, &n.edges[i])
+		}
+		if _, runs := n.inv.Component(inventory.APIServer); runs && r.isCalled(n) {
+			e := r.kubeletCall(n) // by the others: its own is among its connections
+			r.kubelet(n, &e)
+		}
 	}
 }
 
@@ -189,8 +220,13 @@ func (r *resolver) resolveEdge(n *nodeAudit, e *edge) {
 	if e.far.component == "" {
 		return
 	}
-	m, known := r.nodeAt(n.inv, hostDialled(e))
+	m, known := e.far.node, true
+	if m == nil {
+		m, known = r.nodeAt(n.inv, hostDialled(e))
+	}
 	switch {
+	case e.far.component == inventory.Kubelet:
+		r.kubelet(n, e)
 	case m == nil && known && !n.inv.IsLoopback(hostDialled(e)):
 		why := fmt.Sprintf("several nodes give out %s as theirs", hostDialled(e))
 		for _, h := range []*verification{&e.serverSide, &e.clientSide} {
@@ -251,6 +287,7 @@ func (r *resolver) throughBalancer(n *nodeAudit, e *edge) {
 			all = r.balance(n, e)
 			r.behind[key] = all
 		}
+		e.beside = append(e.beside, all.shown, e.far.trust.certs)
 		switch {
 		case own == VerdictOK && all.named == 1:
 			// the API server of the caller's node alone has the name: it may be that node's
@@ -267,6 +304,7 @@ func (r *resolver) throughBalancer(n *nodeAudit, e *edge) {
 	}
 	for _, m := range r.takers {
 		e.clientSide = n.verifyClient(e.far.offered, m.apiServerClients(e.far.host))
+		e.beside = append(e.beside, e.clientSide.by[:]...)
 		if e.clientSide.verdict == VerdictBroken {
 			r.refuse(n, m, &edge{Connection: e.Connection, clientSide: e.clientSide, role: e.role, dialled: e.dialled, far: e.far})
 			return
@@ -299,6 +337,7 @@ func (r *resolver) balance(n *nodeAudit, e *edge) *balanced {
 			all.why = cmp.Or(server.reason, "another certificate may be served to those who dial "+e.far.host)
 			continue
 		}
+		all.shown = append(all.shown, server.chain...)
 		h := n.verifyServer(server, e.far.trust, to(e.far.host))
 		if h.fault != faultName {
 			all.named++
@@ -347,7 +386,6 @@ func (r *resolver) toEtcd(n, m *nodeAudit, e *edge) {
 	server, takes, rules := m.etcdServing(e.far.host), m.etcdTakes(e.far.offered), clientNames
 	if e.far.component == etcdPeer {
 		server, takes, rules = m.peerServing(e.far.host), m.peersTake(e.far.offered), peerNames
-		r.answer(n, m)
 	}
 	e.serverSide = n.verifyServer(server, e.far.trust, to(e.far.host))
 	e.clientSide = n.verifyClient(e.far.offered, takes)
@@ -358,9 +396,16 @@ func (r *resolver) toEtcd(n, m *nodeAudit, e *edge) {
 	}
 }
 
-// answer adds the call of a member by one that it calls and that does not name it: the
-// list of a member that was there first ends with itself.
-func (r *resolver) answer(caller, callee *nodeAudit) {
+// answer adds the call of a member by one that it calls, as one of its connections says,
+// and that does not name it: the list of a member that was there first ends with itself.
+func (r *resolver) answer(caller *nodeAudit, call *edge) {
+	callee, _ := r.nodeAt(caller.inv, hostDialled(call))
+	if callee == nil || callee == caller {
+		return
+	}
+	if _, ok := callee.inv.Component(inventory.Etcd); !ok {
+		return
+	}
 	hosts := inventory.URLHosts(caller.inv.Setting(inventory.Etcd, "initial-advertise-peer-urls").Value)
 	listed := slices.ContainsFunc(otherMembers(callee.inv), func(host string) bool {
 		m, _ := r.nodeAt(callee.inv, host)
@@ -369,23 +414,20 @@ func (r *resolver) answer(caller, callee *nodeAudit) {
 	if listed || len(hosts) == 0 || len(callee.edges) > maxListed+maxContexts {
 		return
 	}
-	offered, served := callee.peerClient(), caller.peerServing(hosts[0])
+	offered := callee.peerClient()
 	e := edge{role: *roleNamed(inventory.RoleEtcdPeer), dialled: caller.inv.Setting(inventory.Etcd, "initial-advertise-peer-urls").Origin}
 	address, _, _ := strings.Cut(caller.inv.Setting(inventory.Etcd, "initial-advertise-peer-urls").Value, ",")
 	if slices.ContainsFunc(callee.edges, func(known edge) bool { return known.Address == address && known.Client == inventory.Etcd }) {
 		return
 	}
 	e.Client, e.Server, e.Address = "etcd", "etcd peer "+cmp.Or(caller.inv.Setting(inventory.Etcd, "name").Value, caller.name), address
-	e.far = farEnd{"", hosts[0], callee.peerTrust(served), offered}
-	e.serverSide = callee.verifyServer(served, e.far.trust, to(hosts[0]))
-	e.clientSide = callee.verifyClient(offered, caller.peersTake(offered))
+	e.far = farEnd{etcdPeer, hosts[0], callee.peerTrust(caller.peerServing(hosts[0])), offered, caller}
 	if isPlain(address) {
-		e.serverSide = verification{verdict: VerdictUnverified, reason: noTLS}
+		e.serverSide, e.far = verification{verdict: VerdictUnverified, reason: noTLS}, farEnd{}
 		e.clientSide = e.serverSide
 	}
 	e.authorization, e.Identity = caller.allowed(peerNames, offered, verification{verdict: VerdictOK}), identityOf(offered)
 	e.finish(callee.name)
-	r.refuse(callee, caller, &e)
 	callee.edges = append(callee.edges, e)
 }
 
@@ -396,44 +438,57 @@ func kubeletCaller(m *nodeAudit) string {
 	return fmt.Sprint(ok, string(sum[:]), m.inv.Setting(inventory.APIServer, "kubelet-preferred-address-types").Value)
 }
 
-// kubelet judges the calls of a node's kubelet by the API servers of others: by one of
-// each kind, and by those whose certificate it refuses.
-func (r *resolver) kubelet(n *nodeAudit) {
-	if _, ok := n.inv.Component(inventory.Kubelet); !ok || len(r.servers) == 0 || n.isUnreadKubelet() {
-		return
+// isCalled reports whether API servers call the kubelet of a node.
+func (r *resolver) isCalled(n *nodeAudit) bool {
+	_, runs := n.inv.Component(inventory.Kubelet)
+	return runs && len(r.servers) > 0 && !n.isUnreadKubelet()
+}
+
+// kubeletCall is the call of a node's kubelet by the API servers of others.
+func (r *resolver) kubeletCall(n *nodeAudit) edge {
+	e := edge{role: *roleNamed(inventory.RoleAPIServerKubelet), far: farEnd{component: inventory.Kubelet}}
+	e.Client, e.Server = inventory.APIServer, inventory.Kubelet
+	for _, m := range r.callers {
+		dialled, _ := kubeletTargetOf(m, n)
+		if host := cmp.Or(dialled.host, n.ownName()); m != n && host != "" {
+			e.Address = "https://" + net.JoinHostPort(host, cmp.Or(n.inv.Setting(inventory.Kubelet, "port").Value, "10250"))
+			break
+		}
 	}
-	shown := edge{role: *roleNamed(inventory.RoleAPIServerKubelet)}
-	shown.Client, shown.Server = inventory.APIServer, inventory.Kubelet
+	offered := r.servers[0].kubeletClient()
+	e.authorization, e.Identity = r.servers[0].identify(&e.role, offered), identityOf(offered)
+	return e
+}
+
+// kubeletTargetOf is [kubeletTarget] for the API server of one node and the kubelet of
+// another.
+func kubeletTargetOf(m, n *nodeAudit) (destination, parsers.Origin) {
+	return kubeletTargetBy(m.inv.Setting(inventory.APIServer, "kubelet-preferred-address-types").Value, n.inv, n.ownName())
+}
+
+// kubelet judges the call of a node's kubelet by the API servers of others: by one of
+// each kind, and by those whose certificate it refuses.
+func (r *resolver) kubelet(n *nodeAudit, e *edge) {
 	for _, m := range r.callers {
 		if m == n {
 			continue
 		}
-		dialled, at := kubeletTargetBy(m.inv.Setting(inventory.APIServer, "kubelet-preferred-address-types").Value, n.inv, n.ownName())
-		if host := cmp.Or(dialled.host, n.ownName()); host != "" && shown.Address == "" {
-			shown.Address = "https://" + net.JoinHostPort(host, cmp.Or(n.inv.Setting(inventory.Kubelet, "port").Value, "10250"))
-		}
+		dialled, at := kubeletTargetOf(m, n)
 		ca, hasCA := kubeletVerifier(m.inv)
 		trust := m.trustedBy(ca, hasCA, "--kubelet-certificate-authority is not set: the API server does not verify kubelets")
 		server, _ := m.inv.Component(inventory.APIServer)
 		if whole, reason := isWhole(m.inv, server); !hasCA && !whole {
 			trust = anchors{unseen: true, reason: reason}
 		}
-		e := shown
-		e.dialled, e.far.host = at, dialled.host
-		e.serverSide = m.verifyServer(n.kubeletServer(), trust, dialled)
-		if r.refuse(m, n, &e); e.serverSide.verdict == VerdictBroken {
+		one := edge{Connection: e.Connection, role: e.role, dialled: at, far: farEnd{host: dialled.host}}
+		one.serverSide = m.verifyServer(n.kubeletServer(), trust, dialled)
+		if r.refuse(m, n, &one); one.serverSide.verdict == VerdictBroken {
 			r.refused[len(r.refused)-1].also = r.alike[m]
 		}
-		shown.serverSide = worseOf(shown.serverSide, e.serverSide)
+		e.serverSide = worseOf(e.serverSide, one.serverSide)
+		e.beside = append(e.beside, one.serverSide.by[:]...)
 	}
-	shown.clientSide = r.kubeletRefuses(n, shown)
-	if _, runs := n.inv.Component(inventory.APIServer); !runs {
-		offered, ok := r.servers[0].inv.ReferenceOf(inventory.APIServer, "kubelet-client-certificate")
-		c := r.servers[0].presentedBy(offered, ok)
-		shown.authorization, shown.Identity = r.servers[0].identify(roleNamed(inventory.RoleAPIServerKubelet), c), identityOf(c)
-		shown.finish(n.name)
-		n.edges = append(n.edges, shown)
-	}
+	e.clientSide = r.kubeletRefuses(n, e)
 }
 
 // isUnreadKubelet reports whether what the kubelet is configured with was not read.
@@ -444,20 +499,14 @@ func (n *node) isUnreadKubelet() bool {
 }
 
 // kubeletRefuses judges how a kubelet verifies the API servers of other nodes.
-func (r *resolver) kubeletRefuses(n *nodeAudit, e edge) verification {
-	verdict := func(m *nodeAudit) verification {
-		cert, ok := m.inv.ReferenceOf(inventory.APIServer, "kubelet-client-certificate")
-		offered := m.presentedBy(cert, ok)
-		if !ok {
-			offered.unset = m.unset(inventory.APIServer, "kubelet-client-certificate")
-		}
-		return n.kubeletTakes(offered)
-	}
+func (r *resolver) kubeletRefuses(n *nodeAudit, e *edge) verification {
+	verdict := func(m *nodeAudit) verification { return n.kubeletTakes(m.kubeletClient()) }
 	ref, ok := n.inv.ReferenceOf(inventory.Kubelet, "client-ca-file")
 	trust := n.trustedBy(ref, ok, "")
 	if len(trust.certs) == 0 {
 		return verdict(r.servers[0])
 	}
+	e.beside = append(e.beside, r.shown, trust.certs)
 	key := sumOf(trust.certs)
 	broken, known := r.calls[key]
 	if !known {

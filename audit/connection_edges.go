@@ -111,7 +111,7 @@ func (n *nodeAudit) kubeconfigEdge(k parsers.Kubeconfig, context parsers.KubeCon
 	}
 	offered := n.userCredentials(user, r)
 	if elsewhere(n.inv, n.facts.profile, host) != "" || farCallers[r.name] && l.doubt == "" && !n.inv.IsOwn(host) {
-		l.far = farEnd{inventory.APIServer, host, trust, offered}
+		l.far = farEnd{inventory.APIServer, host, trust, offered, nil}
 	}
 	if (offered.none || clients.refuses) && (user.TokenAuth || user.Exec) {
 		l.far.offered = credentials{}
@@ -221,14 +221,20 @@ func (n *nodeAudit) kubeletEdges() []edge {
 		trust = anchors{unseen: true, reason: reason}
 	}
 	l.serverSide = n.verifyServer(n.kubeletServer(), trust, dialled)
-	cert, hasCert := n.inv.ReferenceOf("kube-apiserver", "kubelet-client-certificate")
-	offered := n.presentedBy(cert, hasCert)
-	if !hasCert {
-		offered.unset = n.unset(inventory.APIServer, "kubelet-client-certificate")
-	}
+	offered := n.kubeletClient()
 	l.clientSide = n.kubeletTakes(offered)
 	l.authorization, l.Identity = n.identify(r, offered), identityOf(offered)
 	return []edge{l}
+}
+
+// kubeletClient is what the API server of this node presents to kubelets.
+func (n *node) kubeletClient() credentials {
+	cert, ok := n.inv.ReferenceOf(inventory.APIServer, "kubelet-client-certificate")
+	offered := n.presentedBy(cert, ok)
+	if !ok {
+		offered.unset = n.unset(inventory.APIServer, "kubelet-client-certificate")
+	}
+	return offered
 }
 
 // kubeletTakes judges how the kubelet verifies the API server. Without a certificate,
@@ -356,6 +362,7 @@ func (n *nodeAudit) signerTrusted(ref inventory.Reference) verification {
 	case c.missing != "" || a.missing != "":
 		h.fault, h.reason = faultAbsent, cmp.Or(c.missing, a.missing)
 	default:
+		h.by[1] = a.certs
 		a.certs = n.lasting(a.certs)
 		h.verifySigner(c.chain[0], a, n.now)
 	}

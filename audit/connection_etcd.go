@@ -176,7 +176,7 @@ func (n *nodeAudit) etcdEdge(component, address, caFlag, certFlag string, r *rol
 	server := n.etcdServer(address)
 	trust, clients := n.trustedBy(ca, hasCA, ""), n.etcdClients(address, offered)
 	if etcdElsewhere(n.inv, address) != "" {
-		l.far = farEnd{inventory.Etcd, host, trust, offered}
+		l.far = farEnd{inventory.Etcd, host, trust, offered, nil}
 	}
 	switch {
 	case isPlain(address):
@@ -383,7 +383,7 @@ func (n *nodeAudit) peerEdges() []edge {
 		}
 		trust := n.peerTrust(peer)
 		if peer.unseen {
-			l.far = farEnd{etcdPeer, host, trust, offered}
+			l.far = farEnd{etcdPeer, host, trust, offered, nil}
 		}
 		if isPlain(address) {
 			trust = anchors{none: true, reason: noTLS}

@@ -9,6 +9,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"iter"
 	"net"
 	"slices"
 	"strings"
@@ -60,6 +61,9 @@ type verification struct {
 	verdict string
 	fault   fault
 	reason  string
+	// by are the certificates by whose dates it was judged: what is presented, and what that
+	// is verified with.
+	by [2][]*x509.Certificate
 	// paths are the files, and certificates the SHA-256 of what lies in them and
 	// elsewhere, whose findings could explain the fault.
 	paths        []string
@@ -111,6 +115,9 @@ type edge struct {
 	dialled parsers.Origin
 	// far is what is needed to judge the connection once its other end is in view.
 	far farEnd
+	// beside are the certificates by whose dates it was judged beside those of its
+	// verifications: of several ends, these show one.
+	beside [][]*x509.Certificate
 	// doubt says why the address may not be the server's although nothing shows it;
 	// "" for no doubt.
 	doubt string
@@ -124,6 +131,8 @@ type farEnd struct {
 	// trust is what the client verifies it with, offered what it shows.
 	trust   anchors
 	offered credentials
+	// node is that of the server, where it is not found by the host; nil for none.
+	node *nodeAudit
 }
 
 // credentials are what one end presents: a chain, leaf first.
@@ -177,6 +186,20 @@ func (n *nodeAudit) connections() []edge {
 	return edges
 }
 
+// dated are the certificates by whose dates a connection was judged; some stand there
+// several times.
+func (l *edge) dated() iter.Seq[*x509.Certificate] {
+	return func(yield func(*x509.Certificate) bool) {
+		for _, list := range slices.Concat(l.serverSide.by[:], l.clientSide.by[:], l.beside) {
+			for _, c := range list {
+				if !yield(c) {
+					return
+				}
+			}
+		}
+	}
+}
+
 // finish derives the printed connection from its verifications.
 func (l *edge) finish(node string) {
 	l.Node, l.ServerTrust, l.ClientTrust = node, l.serverSide.verdict, l.clientSide.verdict
@@ -217,7 +240,7 @@ func (n *nodeAudit) verifyServer(c credentials, a anchors, dialled destination) 
 		h.verdict, h.fault, h.at, h.presents, h.reason = VerdictBroken, faultName, c.at, true, fmt.Sprintf("%s %s", c.words("server"), why)
 		return h
 	}
-	return verification{verdict: VerdictUnknown, reason: "the server's certificate is trusted; which host is dialled is not known"}
+	return verification{verdict: VerdictUnknown, reason: "the server's certificate is trusted; which host is dialled is not known", by: h.by}
 }
 
 // matchesNoHost says why a certificate is refused whatever host is dialled, or, if
@@ -286,6 +309,7 @@ func (n *nodeAudit) verifyEnd(end string, c credentials, a anchors, host string,
 
 // judge lets crypto/x509 decide, and what crypto/tls demands beyond it.
 func (n *nodeAudit) judge(h *verification, end string, c credentials, roots []*x509.Certificate, host string, usage x509.ExtKeyUsage) {
+	h.by = [2][]*x509.Certificate{c.chain, roots}
 	opts := x509.VerifyOptions{DNSName: host, CurrentTime: n.now, KeyUsages: []x509.ExtKeyUsage{usage}}
 	err := n.build(c.chain[0], c.chain[1:], roots, opts)
 	switch {

@@ -159,7 +159,7 @@ func ForecastOf(r Result, after *Memory, o Options, until time.Time) Forecast {
 		f.Nodes = append(f.Nodes, n.Name)
 	}
 	all := foreseeable(after, o)
-	for _, s := range foresights(all, after, o) {
+	for _, s := range foresights(all, o) {
 		f.Ends = append(f.Ends, s.ends(until)...)
 	}
 	order := map[string]int{}

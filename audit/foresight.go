@@ -14,6 +14,9 @@ import (
 type foreseen struct {
 	// now is the node at the time of the forecast; then is judged again at each end.
 	now, then *nodeAudit
+	// own are its connections as it judges them itself, and whole with the other ends, both
+	// at a time at which nothing ends.
+	own, whole []edge
 	// order is the place in the result.
 	order int
 	// judged counts the ends.
@@ -26,16 +29,17 @@ type foreseen struct {
 func foreseeable(after *Memory, o Options) []*foreseen {
 	var all []*foreseen
 	for i, known := range after.nodes {
-		then := &nodeAudit{node: known.node, policy: o.Policy, issuances: map[*entry]issuance{},
-			signatures: newSignatures(known.node.inputs(), after.signed, o.Late)}
-		all = append(all, &foreseen{now: newNodeAudit(known.node, o, after.signed), then: then, order: i})
+		look := func() *nodeAudit {
+			return &nodeAudit{node: known.node, now: o.At, policy: o.Policy, signatures: newSignatures(known.node.inputs(), after.signed, o.Late)}
+		}
+		all = append(all, &foreseen{now: look(), then: look(), order: i})
 	}
 	return all
 }
 
 // foresights part nodes into those that are judged together, as the audit does: the
 // clusters, and each node that is in none or that is another look at one.
-func foresights(all []*foreseen, after *Memory, o Options) []*foresight {
+func foresights(all []*foreseen, o Options) []*foresight {
 	var audits []*nodeAudit
 	byAudit := map[*nodeAudit]*foreseen{}
 	for _, n := range all {
@@ -44,20 +48,22 @@ func foresights(all []*foreseen, after *Memory, o Options) []*foresight {
 	}
 	var out []*foresight
 	add := func(c *clusterAudit, members ...*nodeAudit) {
-		s := &foresight{cluster: c, o: o, stayed: map[string]bool{}, local: map[string][]*nodeAudit{}, crossed: map[string]bool{}, of: byAudit, members: members}
-		c.members = members
-		c.indexHosts()
-		s.look()
+		s := &foresight{o: o, looks: map[string]*looked{}, of: byAudit}
+		for _, n := range members {
+			s.members = append(s.members, byAudit[n])
+		}
+		s.look(c)
 		out = append(out, s)
 	}
 	joined := map[*nodeAudit]bool{}
 	if len(audits) > 1 {
 		for _, c := range clustersOf(audits) {
-			members := distinct(c.audits)
-			for _, n := range members {
+			c.members = distinct(c.audits)
+			c.indexHosts()
+			for _, n := range c.members {
 				joined[n] = true
 			}
-			add(c, members...)
+			add(c, c.members...)
 		}
 	}
 	for _, n := range audits {
@@ -71,121 +77,165 @@ func foresights(all []*foreseen, after *Memory, o Options) []*foresight {
 // foresight judges the connections of some nodes, and those between them, at the ends of
 // their certificates.
 type foresight struct {
-	cluster *clusterAudit
-	members []*nodeAudit
+	members []*foreseen
+	between *resolver
 	of      map[*nodeAudit]*foreseen
 	o       Options
-	// stayed are the certificates, as their bytes, that have ended and that nothing needs:
-	// nobody renews them. All others last, and are taken to be renewed.
-	stayed map[string]bool
-	// local are the nodes whose own connections look at a certificate, and crossed the
-	// certificates that connections between nodes look at.
-	local   map[string][]*nodeAudit
-	crossed map[string]bool
-	// etcd are the members of etcd, which are resolved together.
-	etcd []*nodeAudit
-	// sound are the connections of nodes at a time without an end, which several ends of
-	// one second share.
-	sound   map[*nodeAudit][]edge
-	soundAt time.Time
+	// looks are the certificates, by their bytes, and begins those of them that begin later.
+	looks  map[string]*looked
+	begins []*looked
 }
 
-// look notes who looks at which certificates.
-func (s *foresight) look() {
-	for _, n := range s.members {
-		if _, ok := n.inv.Component(inventory.Etcd); ok {
-			s.etcd = append(s.etcd, n)
-		}
-	}
-	for _, n := range s.members {
-		s.set(n, s.o.At, func(c *x509.Certificate) bool {
-			raw := string(c.Raw)
-			if by := s.local[raw]; len(by) == 0 || by[len(by)-1] != n {
-				s.local[raw] = append(by, n)
-			}
-			return true
-		})
+// looked is a certificate with the connections that were judged by its dates, in order.
+type looked struct {
+	cert *x509.Certificate
+	at   []seat
+	// over says that it has ended. All others last, and are taken to be renewed.
+	over bool
+}
+
+// seat is the place of a connection.
+type seat struct {
+	node *foreseen
+	i    int
+}
+
+func (a seat) compare(b seat) int {
+	return cmp.Or(cmp.Compare(a.node.order, b.node.order), cmp.Compare(a.i, b.i))
+}
+
+// look judges all connections, and notes by which certificates.
+func (s *foresight) look(c *clusterAudit) {
+	onAllProcessors(len(s.members), func(i int) {
+		n := s.members[i].then
+		n.lasts = s.lasts
 		n.edges = n.connections()
-	}
-	if len(s.members) < 2 {
-		return
-	}
+	})
+	s.between = c.resolver()
 	for _, n := range s.members {
-		s.set(n, s.o.At, func(c *x509.Certificate) bool {
-			s.crossed[string(c.Raw)] = true
-			return true
-		})
-	}
-	s.resolve(s.members)
-}
-
-// set has a node judged at a time, where some certificates last whatever their dates.
-func (s *foresight) set(n *nodeAudit, at time.Time, lasts func(*x509.Certificate) bool) {
-	n.now, n.signatures = at, signatures{made: n.made, known: n.known, chains: n.chains, extra: n.extra, late: n.late, lasts: lasts}
-	clear(n.issuances)
-}
-
-// resolve judges the connections of nodes that lead to others.
-func (s *foresight) resolve(nodes []*nodeAudit) {
-	s.cluster.resolve(nodes)
-	s.cluster.refused = nil
-}
-
-// edges are the connections of nodes at a time, where some certificates last.
-func (s *foresight) edges(nodes []*nodeAudit, at time.Time, lasts func(*x509.Certificate) bool) map[*nodeAudit][]edge {
-	touched := slices.Concat(nodes, s.cluster.servers, s.etcd)
-	for _, n := range touched {
-		s.set(n, at, lasts)
-	}
-	onAllProcessors(len(nodes), func(i int) { nodes[i].edges = nodes[i].connections() })
-	if len(s.members) > 1 {
-		s.resolve(nodes)
-	}
-	out := make(map[*nodeAudit][]edge, len(nodes))
-	for _, n := range nodes {
-		out[n] = n.edges
-	}
-	for _, n := range touched {
-		for _, why := range n.left() {
-			s.of[n].gap = why
+		n.own, n.whole = n.then.edges, slices.Clone(n.then.edges)
+		for i := range n.whole {
+			s.between.resolveEdge(n.then, &n.whole[i])
+			s.note(seat{n, i})
 		}
 	}
+	s.tell(s.members)
+}
+
+// looked is what is known of a certificate.
+func (s *foresight) looked(c *x509.Certificate) *looked {
+	l := s.looks[string(c.Raw)]
+	if l == nil {
+		l = &looked{cert: c}
+		if s.looks[string(c.Raw)] = l; c.NotBefore.After(s.o.At) {
+			s.begins = append(s.begins, l)
+		}
+	}
+	return l
+}
+
+// lasts reports whether a certificate is taken to last.
+func (s *foresight) lasts(c *x509.Certificate) bool {
+	l := s.looks[string(c.Raw)]
+	return l == nil || !l.over
+}
+
+// note remembers by which certificates a connection was judged.
+func (s *foresight) note(at seat) {
+	for c := range at.node.whole[at.i].dated() {
+		l := s.looked(c)
+		if i, known := slices.BinarySearchFunc(l.at, at, seat.compare); !known {
+			l.at = slices.Insert(l.at, i, at)
+		}
+	}
+}
+
+// tell notes what could not be judged of nodes.
+func (s *foresight) tell(nodes []*foreseen) {
+	for _, n := range nodes {
+		for _, why := range n.then.left() {
+			n.gap = why
+		}
+	}
+}
+
+// rejudged is a connection as its node judges it itself, and with the other end.
+type rejudged struct {
+	own   *edge
+	whole edge
+}
+
+// again judges the connections at a time that look at a certificate.
+func (s *foresight) again(l *looked, at time.Time) []rejudged {
+	var nodes []*foreseen
+	for _, seat := range l.at {
+		if len(nodes) == 0 || nodes[len(nodes)-1] != seat.node {
+			nodes = append(nodes, seat.node)
+		}
+	}
+	touched := slices.Clone(nodes)
+	for _, caller := range s.between.callers {
+		touched = append(touched, s.of[caller])
+	}
+	for _, n := range touched {
+		n.then.now, n.then.spent, n.then.exhausted, n.then.passed = at, 0, false, ""
+	}
+	onAllProcessors(len(nodes), func(i int) {
+		n := nodes[i]
+		if n.then.edges = n.own; slices.ContainsFunc(n.own, l.in) {
+			n.then.edges = n.then.connections()
+		}
+	})
+	s.between.forget()
+	out := make([]rejudged, len(l.at))
+	for k, seat := range l.at {
+		own := &seat.node.own[seat.i]
+		if edges := seat.node.then.edges; seat.i < len(edges) {
+			own = &edges[seat.i]
+		}
+		out[k] = rejudged{own, *own}
+		s.between.resolveEdge(seat.node.then, &out[k].whole)
+	}
+	s.tell(touched)
 	return out
 }
 
-// affected are the nodes whose connections the end of a certificate may break, in order:
-// those whose own look at it, and of those between nodes the ones that end at a holder.
-// What an API server or a member of etcd has may be seen by all.
-func (s *foresight) affected(e ending) []*nodeAudit {
-	c := e.cert()
-	set := map[*nodeAudit]bool{}
-	for _, n := range s.local[string(c.Raw)] {
-		set[n] = true
-	}
-	if s.crossed[string(c.Raw)] {
-		for _, h := range e.holders {
-			if s.isSeen(h.node.then) {
-				return s.members
-			}
-			set[h.node.then] = true
+// in reports whether a connection was judged by the dates of the certificate.
+func (l *looked) in(e edge) bool {
+	for c := range e.dated() {
+		if c.Equal(l.cert) {
+			return true
 		}
 	}
-	if slices.ContainsFunc(s.etcd, func(n *nodeAudit) bool { return set[n] }) {
-		for _, n := range s.etcd {
-			set[n] = true
+	return false
+}
+
+// keep has connections that were judged again as they are from now on.
+func (s *foresight) keep(l *looked, again []rejudged) {
+	for k, seat := range slices.Clone(l.at) {
+		seat.node.own[seat.i], seat.node.whole[seat.i] = *again[k].own, again[k].whole
+		s.note(seat)
+	}
+}
+
+// begin judges those connections again that look at what has begun by a time.
+func (s *foresight) begin(at time.Time) {
+	begins := s.begins
+	s.begins = nil
+	for _, l := range begins {
+		if l.cert.NotBefore.After(at) {
+			s.begins = append(s.begins, l)
+		} else {
+			s.keep(l, s.again(l, at))
 		}
 	}
-	nodes := make([]*nodeAudit, 0, len(set))
-	for n := range set {
-		nodes = append(nodes, n)
-	}
-	slices.SortFunc(nodes, func(a, b *nodeAudit) int { return cmp.Compare(s.of[a].order, s.of[b].order) })
-	return nodes
 }
 
 // isSeen reports whether other nodes call a node.
-func (s *foresight) isSeen(n *nodeAudit) bool {
-	return slices.Contains(s.cluster.servers, n) || slices.Contains(s.etcd, n)
+func (s *foresight) isSeen(n *foreseen) bool {
+	_, server := n.now.inv.Component(inventory.APIServer)
+	_, member := n.now.inv.Component(inventory.Etcd)
+	return server || member
 }
 
 // endHolder is a node that has a certificate, with its places there.
@@ -206,15 +256,15 @@ func (s *foresight) endings() []ending {
 	var out []ending
 	index := map[string]int{}
 	for _, n := range s.members {
-		for e := range n.everyPlace() {
+		for e := range n.now.everyPlace() {
 			raw := string(e.cert.Raw)
 			i, known := index[raw]
 			if !known {
 				i = len(out)
 				index[raw], out = i, append(out, ending{})
 			}
-			if all := out[i].holders; len(all) == 0 || all[len(all)-1].node.then != n {
-				out[i].holders = append(all, endHolder{node: s.of[n]})
+			if all := out[i].holders; len(all) == 0 || all[len(all)-1].node != n {
+				out[i].holders = append(all, endHolder{node: n})
 			}
 			last := &out[i].holders[len(out[i].holders)-1]
 			last.entries = append(last.entries, e)
@@ -263,15 +313,7 @@ func (s *foresight) ends(until time.Time) []End {
 
 // judge says what an end breaks, of the holders for whom it is due.
 func (s *foresight) judge(e ending, due []endHolder, ends []End) {
-	c := e.cert()
-	raw := string(c.Raw)
-	needed := false
-	if len(s.local[raw]) > 0 || s.crossed[raw] {
-		needed = s.broken(e, due, ends)
-	}
-	if !needed {
-		s.stayed[raw], s.sound = true, nil
-	}
+	needed := s.broken(e, due, ends)
 	for i, h := range due {
 		ends[i].RenewedBy = h.node.now.renewedBy(h.entries, needed)
 		ends[i].LastDay = lastDay(ends[i], s.o.At)
@@ -295,7 +337,11 @@ func (h endHolder) described() End {
 // or from now on, to the end of the node that has the connection; where that does not
 // have the certificate, to the first, and to those that others call with nothing of their own. It reports whether there are any.
 func (s *foresight) broken(e ending, due []endHolder, ends []End) bool {
+	l := s.looked(e.cert())
 	switch first := due[0].node; {
+	case len(l.at) == 0:
+		l.over = true
+		return false
 	case first.now.isLate():
 		first.gap = lateWords
 		return false
@@ -309,57 +355,41 @@ func (s *foresight) broken(e ending, due []endHolder, ends []End) bool {
 	if at.Before(s.o.At) {
 		at = s.o.At
 	}
-	raw := string(e.cert().Raw)
-	nodes := s.affected(e)
-	before := s.soundEdges(nodes, at)
-	after := s.edges(nodes, at, func(c *x509.Certificate) bool { return !s.stayed[string(c.Raw)] && string(c.Raw) != raw })
-	home := map[*nodeAudit]int{}
+	s.begin(at)
+	l.over = true
+	again := s.again(l, at)
+	home := map[*foreseen]int{}
 	for i, h := range due {
-		home[h.node.then] = i
+		home[h.node] = i
 	}
 	var elsewhere []Break
 	needed := false
-	for _, n := range nodes {
-		i, own := home[n]
-		for j := range min(len(before[n]), len(after[n])) {
-			reason := newFault(before[n][j], after[n][j])
-			if reason == "" {
-				continue
-			}
-			needed = true
-			if b := breakOf(after[n][j], reason); own {
-				ends[i].Breaks = append(ends[i].Breaks, b)
-			} else {
-				b.Nodes = []string{n.name}
-				elsewhere = append(elsewhere, b)
-			}
+	for k, seat := range l.at {
+		n, after := seat.node, again[k].whole
+		reason := newFault(n.whole[seat.i], after)
+		if reason == "" {
+			continue
 		}
+		needed = true
+		b := breakOf(after, reason)
+		if i, own := home[n]; own {
+			ends[i].Breaks = append(ends[i].Breaks, b)
+		} else {
+			b.Nodes = []string{n.now.name}
+			elsewhere = append(elsewhere, b)
+		}
+	}
+	if l.over = !needed; l.over {
+		s.keep(l, again)
 	}
 	elsewhere = joinBreaks(elsewhere)
 	for i, h := range due {
-		if i == 0 || len(ends[i].Breaks) == 0 && s.isSeen(h.node.then) {
+		if i == 0 || len(ends[i].Breaks) == 0 && s.isSeen(h.node) {
 			ends[i].Breaks = append(ends[i].Breaks, elsewhere...)
 		}
 		slices.SortStableFunc(ends[i].Breaks, func(a, b Break) int { return cmp.Compare(a.Rank, b.Rank) })
 	}
 	return needed
-}
-
-// soundEdges are the connections of nodes at a time at which nothing ends.
-func (s *foresight) soundEdges(nodes []*nodeAudit, at time.Time) map[*nodeAudit][]edge {
-	if s.sound == nil || !s.soundAt.Equal(at) {
-		s.sound, s.soundAt = map[*nodeAudit][]edge{}, at
-	}
-	left := slices.DeleteFunc(slices.Clone(nodes), func(n *nodeAudit) bool { return s.sound[n] != nil })
-	for _, n := range s.etcd {
-		if slices.ContainsFunc(left, func(m *nodeAudit) bool { return slices.Contains(s.etcd, m) }) && !slices.Contains(left, n) {
-			left = append(left, n)
-		}
-	}
-	for n, edges := range s.edges(left, at, func(c *x509.Certificate) bool { return !s.stayed[string(c.Raw)] }) {
-		s.sound[n] = edges
-	}
-	return s.sound
 }
 
 // joinBreaks makes one of those that several nodes have alike.

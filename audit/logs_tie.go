@@ -84,7 +84,7 @@ func NewLogTies(r Result, after *Memory, o Options) *LogTies {
 	for _, c := range clusters {
 		c.members = distinct(c.audits)
 		c.indexHosts()
-		c.resolve(c.members)
+		c.resolve()
 		t.join(c)
 		for _, n := range c.audits {
 			if !slices.Contains(c.members, n) {

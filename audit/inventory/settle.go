@@ -134,7 +134,9 @@ func (inv *Inventory) suspects() []string {
 
 // brokenPairs are the files of which certificate and key do not belong together.
 func (inv *Inventory) brokenPairs() []string {
-	if !slices.ContainsFunc(inv.References, func(ref Reference) bool { return ref.Pair != "" && (ref.Holds == HoldsPrivateKey || ref.Holds == HoldsSignerKey) }) {
+	if !slices.ContainsFunc(inv.References, func(ref Reference) bool {
+		return ref.Pair != "" && (ref.Holds == HoldsPrivateKey || ref.Holds == HoldsSignerKey)
+	}) {
 		return nil
 	}
 	type pair struct {
