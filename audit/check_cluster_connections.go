@@ -73,7 +73,7 @@ func (f rejection) toldBy(n *nodeAudit, cause Finding) bool {
 	case strings.HasPrefix(cause.Check, "connections/"):
 		node, at := f.place()
 		return f.client == f.server && slices.Contains(cause.Breaks, f.connection.Label()) || node == n && cause.Path == at.Path && cause.Field == at.Field
-	case n != presents && cause.Path == f.offered.Path && !f.certificates[cause.SHA256]:
+	case n != presents && cause.Path == f.offered.Path && !f.judges(cause.SHA256):
 		return false
 	}
 	return f.explainedBy(cause)

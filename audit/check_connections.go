@@ -30,11 +30,22 @@ func (h verification) explainedBy(f Finding) bool {
 	if h.served != "" && f.Check == "served/differs" && f.Path == h.served {
 		return h.verdict == VerdictBroken
 	}
-	elsewhere := h.certificates[f.SHA256] && !strings.Contains(f.Field, "certificate-authority") // a copy matters to its own kubeconfig alone
 	if f.Check == "usage/not-a-ca" && f.Severity == Info {
 		return false // a CA of X.509 version 1, which Go takes all the same
 	}
-	return h.verdict == VerdictBroken && slices.Contains(explains[h.fault], f.Check) && (slices.Contains(h.paths, f.Path) || elsewhere)
+	if h.verdict != VerdictBroken || !slices.Contains(explains[h.fault], f.Check) {
+		return false
+	}
+	copied := !strings.Contains(f.Field, "certificate-authority") // a copy matters to its own kubeconfig alone
+	return slices.Contains(h.paths, f.Path) || copied && h.judges(f.SHA256)
+}
+
+// judges reports whether a certificate, by its SHA-256, is one of those whose findings explain
+// a verification.
+func (h verification) judges(sum string) bool {
+	return slices.ContainsFunc(h.certificates[:], func(list []*x509.Certificate) bool {
+		return slices.ContainsFunc(list, func(c *x509.Certificate) bool { return parsers.Fingerprint(c) == sum })
+	})
 }
 
 // recordImpact notes in findings which connections break because of them.

@@ -64,10 +64,10 @@ type verification struct {
 	// by are the certificates by whose dates it was judged: what is presented, and what that
 	// is verified with.
 	by [2][]*x509.Certificate
-	// paths are the files, and certificates the SHA-256 of what lies in them and
-	// elsewhere, whose findings could explain the fault.
+	// paths are the files, and certificates what lies in them and elsewhere, whose findings
+	// could explain the fault.
 	paths        []string
-	certificates map[string]bool
+	certificates [2][]*x509.Certificate
 	// served is the file of another certificate than the one that was shown and
 	// judged; "" where the files were.
 	served string
@@ -318,10 +318,11 @@ func (n *nodeAudit) judge(h *verification, end string, c credentials, roots []*x
 		return
 	case err != nil:
 		h.fault, h.reason = faultOf(err), fmt.Sprintf("%s: %s", c.words(end), err)
-		opts.DNSName = ""
-		if deeper := n.build(c.chain[0], c.chain[1:], roots, opts); h.fault == faultName && deeper != nil && !isUnverified(deeper) {
-			// Another name would not do: the name is only what is looked at first.
-			h.fault, h.reason = faultOf(deeper), fmt.Sprintf("%s; %s", h.reason, deeper)
+		if opts.DNSName = ""; h.fault == faultName {
+			if deeper := n.build(c.chain[0], c.chain[1:], roots, opts); deeper != nil && !isUnverified(deeper) {
+				// Another name would not do: the name is only what is looked at first.
+				h.fault, h.reason = faultOf(deeper), fmt.Sprintf("%s; %s", h.reason, deeper)
+			}
 		}
 		if h.fault == faultTime && n.signerIn(c.chain[0]) != "" {
 			if deeper := n.verify(c.chain[0], c.chain[1:], bundle{certs: roots}, n.now); deeper != nil && faultOf(deeper) == faultUntrusted && !isUnverified(deeper) {
@@ -338,10 +339,7 @@ func (n *nodeAudit) judge(h *verification, end string, c credentials, roots []*x
 	if h.fault != faultUntrusted {
 		h.at, h.presents = c.at, true
 	}
-	h.presented, h.certificates = c.chain[0], map[string]bool{}
-	for _, x := range slices.Concat(c.chain, roots) {
-		h.certificates[parsers.Fingerprint(x)] = true
-	}
+	h.presented, h.certificates = c.chain[0], h.by
 }
 
 // usableKey reports whether crypto/tls makes a handshake with a key: it knows

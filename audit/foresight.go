@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"crypto/x509"
 	"fmt"
+	"iter"
 	"slices"
 	"time"
 
@@ -52,7 +53,7 @@ func foresights(all []*foreseen, o Options) []*foresight {
 		for _, n := range members {
 			s.members = append(s.members, byAudit[n])
 		}
-		s.look(c)
+		s.look(c, members)
 		out = append(out, s)
 	}
 	joined := map[*nodeAudit]bool{}
@@ -94,10 +95,12 @@ type looked struct {
 	over bool
 }
 
-// seat is the place of a connection.
+// seat is the place of a connection. own says that its node looks at the certificate itself,
+// and not only with the other end.
 type seat struct {
 	node *foreseen
 	i    int
+	own  bool
 }
 
 func (a seat) compare(b seat) int {
@@ -105,21 +108,20 @@ func (a seat) compare(b seat) int {
 }
 
 // look judges all connections, and notes by which certificates.
-func (s *foresight) look(c *clusterAudit) {
-	onAllProcessors(len(s.members), func(i int) {
-		n := s.members[i].then
-		n.lasts = s.lasts
-		n.edges = n.connections()
+func (s *foresight) look(c *clusterAudit, nodes []*nodeAudit) {
+	onAllProcessors(len(nodes), func(i int) {
+		nodes[i].lasts = s.lasts
+		nodes[i].edges = nodes[i].connections()
 	})
 	s.between = c.resolver()
 	for _, n := range s.members {
 		n.own, n.whole = n.then.edges, slices.Clone(n.then.edges)
 		for i := range n.whole {
 			s.between.resolveEdge(n.then, &n.whole[i])
-			s.note(seat{n, i})
+			s.note(n, i)
 		}
 	}
-	s.tell(s.members)
+	s.tell(nodes)
 }
 
 // looked is what is known of a certificate.
@@ -141,20 +143,26 @@ func (s *foresight) lasts(c *x509.Certificate) bool {
 }
 
 // note remembers by which certificates a connection was judged.
-func (s *foresight) note(at seat) {
-	for c := range at.node.whole[at.i].dated() {
-		l := s.looked(c)
-		if i, known := slices.BinarySearchFunc(l.at, at, seat.compare); !known {
-			l.at = slices.Insert(l.at, i, at)
+func (s *foresight) note(n *foreseen, i int) {
+	for _, look := range []struct {
+		dated iter.Seq[*x509.Certificate]
+		own   bool
+	}{{n.own[i].dated(), true}, {n.whole[i].dated(), false}} {
+		at := seat{n, i, look.own}
+		for c := range look.dated {
+			l := s.looked(c)
+			if k, known := slices.BinarySearchFunc(l.at, at, seat.compare); !known {
+				l.at = slices.Insert(l.at, k, at)
+			}
 		}
 	}
 }
 
 // tell notes what could not be judged of nodes.
-func (s *foresight) tell(nodes []*foreseen) {
+func (s *foresight) tell(nodes []*nodeAudit) {
 	for _, n := range nodes {
-		for _, why := range n.then.left() {
-			n.gap = why
+		for _, why := range n.left() {
+			s.of[n].gap = why
 		}
 	}
 }
@@ -167,31 +175,25 @@ type rejudged struct {
 
 // again judges the connections at a time that look at a certificate.
 func (s *foresight) again(l *looked, at time.Time) []rejudged {
-	var nodes []*foreseen
+	touched := slices.Clone(s.between.callers)
+	var alone []*nodeAudit
 	for _, seat := range l.at {
-		if len(nodes) == 0 || nodes[len(nodes)-1] != seat.node {
-			nodes = append(nodes, seat.node)
+		touched = append(touched, seat.node.then)
+		if seat.own {
+			alone = append(alone, seat.node.then)
 		}
 	}
-	touched := slices.Clone(nodes)
-	for _, caller := range s.between.callers {
-		touched = append(touched, s.of[caller])
-	}
+	touched, alone = slices.Compact(touched), slices.Compact(alone)
 	for _, n := range touched {
-		n.then.now, n.then.spent, n.then.exhausted, n.then.passed = at, 0, false, ""
+		n.now, n.spent, n.exhausted, n.passed = at, 0, false, ""
 	}
-	onAllProcessors(len(nodes), func(i int) {
-		n := nodes[i]
-		if n.then.edges = n.own; slices.ContainsFunc(n.own, l.in) {
-			n.then.edges = n.then.connections()
-		}
-	})
+	onAllProcessors(len(alone), func(i int) { alone[i].edges = alone[i].connections() })
 	s.between.forget()
 	out := make([]rejudged, len(l.at))
 	for k, seat := range l.at {
 		own := &seat.node.own[seat.i]
-		if edges := seat.node.then.edges; seat.i < len(edges) {
-			own = &edges[seat.i]
+		if seat.own && seat.i < len(seat.node.then.edges) {
+			own = &seat.node.then.edges[seat.i]
 		}
 		out[k] = rejudged{own, *own}
 		s.between.resolveEdge(seat.node.then, &out[k].whole)
@@ -200,21 +202,11 @@ func (s *foresight) again(l *looked, at time.Time) []rejudged {
 	return out
 }
 
-// in reports whether a connection was judged by the dates of the certificate.
-func (l *looked) in(e edge) bool {
-	for c := range e.dated() {
-		if c.Equal(l.cert) {
-			return true
-		}
-	}
-	return false
-}
-
 // keep has connections that were judged again as they are from now on.
 func (s *foresight) keep(l *looked, again []rejudged) {
 	for k, seat := range slices.Clone(l.at) {
 		seat.node.own[seat.i], seat.node.whole[seat.i] = *again[k].own, again[k].whole
-		s.note(seat)
+		s.note(seat.node, seat.i)
 	}
 }
 

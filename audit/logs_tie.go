@@ -588,7 +588,7 @@ func (t *LogTies) isGuilty(w told, s *suspect) (guilty, detail bool) {
 		return false, false
 	}
 	if !w.Bound.IsZero() && s.fault == faultTime {
-		bound := t.isBound(w, s)
+		bound := w.isBound(s)
 		return bound, bound
 	}
 	if s.fault == faultTime && s.presented != nil && w.isBefore(s.presented.NotAfter) && !w.isBefore(s.presented.NotBefore) {
@@ -629,16 +629,11 @@ func hostInBrackets(host string) string {
 
 // isBound reports whether a certificate of those that were judged begins or ends at the
 // time of a line, as its kind has it.
-func (t *LogTies) isBound(w told, s *suspect) bool {
+func (w told) isBound(s *suspect) bool {
 	if w.isBoundOf(s.presented) {
 		return true
 	}
-	for sum := range s.certificates {
-		if w.isBoundOf(t.certs[sum]) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(s.certificates[:], func(list []*x509.Certificate) bool { return slices.ContainsFunc(list, w.isBoundOf) })
 }
 
 // isBoundOf reports whether a certificate begins or ends at the time of a line, to the
