@@ -325,24 +325,30 @@ func TestForecastOfClusters(t *testing.T) {
 	}
 }
 
-// The cost grows with the nodes, not with their square.
+// The cost grows with the nodes, not with their square. x-audit compares the time with that
+// of an audit of the same nodes.
 func BenchmarkForecast(b *testing.B) {
-	for _, workers := range []int{75, 300} {
+	for _, size := range []struct{ planes, workers int }{{3, 75}, {3, 300}, {40, 960}} {
 		var inventories []*inventory.Inventory
 		dir := b.TempDir()
-		for name, node := range fixtures.Fleet(3, workers, 15) {
+		for name, node := range fixtures.Fleet(size.planes, size.workers, 15) {
 			do(b, node.Write(filepath.Join(dir, name)))
-			inv, err := inventory.Gather(filepath.Join(dir, name))
+			inv, err := inventory.Gather(filepath.Join(dir, name), fixtures.FleetFolder)
 			do(b, err)
 			inventories = append(inventories, inv)
 		}
 		o := audit.Options{At: fixtures.Now}
-		r, after := audit.Rerun(nil, inventories, o)
-		b.Run(fmt.Sprintf("workers=%d", workers), func(b *testing.B) {
+		b.Run(fmt.Sprintf("planes=%d/workers=%d", size.planes, size.workers), func(b *testing.B) {
+			var audited, foreseen time.Duration
 			for b.Loop() {
+				begun := time.Now()
+				r, after := audit.Rerun(nil, inventories, o)
+				judged := time.Now()
 				f := audit.ForecastOf(r, after, o, time.Time{})
+				audited, foreseen = audited+judged.Sub(begun), foreseen+time.Since(judged)
 				b.ReportMetric(float64(len(f.Ends)), "ends")
 			}
+			b.ReportMetric(foreseen.Seconds()/audited.Seconds(), "x-audit")
 		})
 	}
 }
