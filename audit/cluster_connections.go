@@ -60,14 +60,46 @@ type resolver struct {
 	// behind are the servers that refuse, or are refused by, whoever has the same trust
 	// and dials the same host through something in front of all.
 	behind map[trustKey]*balanced
-	// calls are the API servers that kubelets with the same CA refuse, and shown what all
-	// of them show.
-	calls map[[sha256.Size]byte][]*nodeAudit
-	shown []*x509.Certificate
+	// calls are the API servers that kubelets with the same CA refuse, clients is what each
+	// shows to kubelets, and shown what all of them do.
+	calls   map[[sha256.Size]byte][]*nodeAudit
+	clients map[*nodeAudit]credentials
+	shown   []*x509.Certificate
+	// serving and taking remember what API servers present to those who dial a host, and
+	// verify them with.
+	serving map[dialledAt]credentials
+	taking  map[dialledAt]anchors
 	// callers are the servers by how they call kubelets: one of each kind. alike are the
 	// others of its kind.
 	callers []*nodeAudit
 	alike   map[*nodeAudit]*[]caller
+}
+
+// dialledAt is a node by the host that somebody dials.
+type dialledAt struct {
+	node *nodeAudit
+	host string
+}
+
+// once returns what was remembered of a node and a host, or else remembers it.
+func once[T any](known map[dialledAt]T, m *nodeAudit, host string, find func(string) T) T {
+	at := dialledAt{m, host}
+	v, ok := known[at]
+	if !ok {
+		v = find(host)
+		known[at] = v
+	}
+	return v
+}
+
+// serves is what the API server of a node presents to those who dial a host.
+func (r *resolver) serves(m *nodeAudit, host string) credentials {
+	return once(r.serving, m, host, m.apiServer)
+}
+
+// takes is what the API server of a node verifies those with who dial a host.
+func (r *resolver) takes(m *nodeAudit, host string) anchors {
+	return once(r.taking, m, host, m.apiServerClients)
 }
 
 type trustKey struct {
@@ -90,7 +122,7 @@ type balanced struct {
 // resolver returns one for the members, which are given the connections that the nodes
 // know of only together.
 func (c *clusterAudit) resolver() *resolver {
-	r := &resolver{clusterAudit: c}
+	r := &resolver{clusterAudit: c, clients: map[*nodeAudit]credentials{}, serving: map[dialledAt]credentials{}, taking: map[dialledAt]anchors{}}
 	r.forget()
 	r.takers = oneOfEach(r.servers, func(m *nodeAudit) string {
 		sum := sumOf(m.apiServerClients("").certs)
@@ -98,7 +130,8 @@ func (c *clusterAudit) resolver() *resolver {
 	})
 	r.sortCallers()
 	for _, m := range r.servers {
-		r.shown = append(r.shown, m.kubeletClient().chain...)
+		r.clients[m] = m.kubeletClient()
+		r.shown = append(r.shown, r.clients[m].chain...)
 	}
 	for _, n := range r.members {
 		for i := range n.edges {
@@ -266,11 +299,11 @@ func (r *resolver) toServer(n, m *nodeAudit, e *edge) {
 	if _, ok := m.inv.Component(inventory.APIServer); !ok || m.inv.MayServeApart(e.far.host) {
 		return
 	}
-	if server := m.apiServer(e.far.host); !server.unseen {
+	if server := r.serves(m, e.far.host); !server.unseen {
 		e.serverSide = n.verifyServer(server, e.far.trust, to(e.far.host))
 	}
 	if e.clientSide.verdict != VerdictNone {
-		e.clientSide = n.verifyClient(e.far.offered, m.apiServerClients(e.far.host))
+		e.clientSide = n.verifyClient(e.far.offered, r.takes(m, e.far.host))
 	}
 	r.refuse(n, m, e)
 }
@@ -303,7 +336,7 @@ func (r *resolver) throughBalancer(n *nodeAudit, e *edge) {
 		return
 	}
 	for _, m := range r.takers {
-		e.clientSide = n.verifyClient(e.far.offered, m.apiServerClients(e.far.host))
+		e.clientSide = n.verifyClient(e.far.offered, r.takes(m, e.far.host))
 		e.beside = append(e.beside, e.clientSide.by[:]...)
 		if e.clientSide.verdict == VerdictBroken {
 			r.refuse(n, m, &edge{Connection: e.Connection, clientSide: e.clientSide, role: e.role, dialled: e.dialled, far: e.far})
@@ -316,13 +349,13 @@ func (r *resolver) throughBalancer(n *nodeAudit, e *edge) {
 // of them with the first who does, to whom the others are added.
 func (r *resolver) refuseBehind(n *nodeAudit, e *edge, all *balanced) {
 	if all.also != nil {
-		e.serverSide = n.verifyServer(all.broken[0].apiServer(e.far.host), e.far.trust, to(e.far.host))
+		e.serverSide = n.verifyServer(r.serves(all.broken[0], e.far.host), e.far.trust, to(e.far.host))
 		*all.also = append(*all.also, caller{n, e.Label()})
 		return
 	}
 	all.also = &[]caller{}
 	for _, m := range all.broken {
-		e.serverSide = n.verifyServer(m.apiServer(e.far.host), e.far.trust, to(e.far.host))
+		e.serverSide = n.verifyServer(r.serves(m, e.far.host), e.far.trust, to(e.far.host))
 		r.refuse(n, m, &edge{Connection: e.Connection, serverSide: e.serverSide, role: e.role, dialled: e.dialled, far: e.far})
 		r.refused[len(r.refused)-1].also = all.also
 	}
@@ -332,7 +365,7 @@ func (r *resolver) refuseBehind(n *nodeAudit, e *edge, all *balanced) {
 func (r *resolver) balance(n *nodeAudit, e *edge) *balanced {
 	all := &balanced{}
 	for _, m := range r.servers {
-		server := m.apiServer(e.far.host)
+		server := r.serves(m, e.far.host)
 		if server.unseen || m.inv.MayServeApart(e.far.host) {
 			all.why = cmp.Or(server.reason, "another certificate may be served to those who dial "+e.far.host)
 			continue
@@ -446,7 +479,7 @@ func (r *resolver) isCalled(n *nodeAudit) bool {
 
 // kubeletCall is the call of a node's kubelet by the API servers of others.
 func (r *resolver) kubeletCall(n *nodeAudit) edge {
-	e := edge{role: *roleNamed(inventory.RoleAPIServerKubelet), far: farEnd{component: inventory.Kubelet}}
+	e := edge{role: *roleNamed(inventory.RoleAPIServerKubelet), far: farEnd{component: inventory.Kubelet, offered: n.kubeletServer()}}
 	e.Client, e.Server = inventory.APIServer, inventory.Kubelet
 	for _, m := range r.callers {
 		dialled, _ := kubeletTargetOf(m, n)
@@ -455,7 +488,7 @@ func (r *resolver) kubeletCall(n *nodeAudit) edge {
 			break
 		}
 	}
-	offered := r.servers[0].kubeletClient()
+	offered := r.clients[r.servers[0]]
 	e.authorization, e.Identity = r.servers[0].identify(&e.role, offered), identityOf(offered)
 	return e
 }
@@ -481,7 +514,7 @@ func (r *resolver) kubelet(n *nodeAudit, e *edge) {
 			trust = anchors{unseen: true, reason: reason}
 		}
 		one := edge{Connection: e.Connection, role: e.role, dialled: at, far: farEnd{host: dialled.host}}
-		one.serverSide = m.verifyServer(n.kubeletServer(), trust, dialled)
+		one.serverSide = m.verifyServer(e.far.offered, trust, dialled)
 		if r.refuse(m, n, &one); one.serverSide.verdict == VerdictBroken {
 			r.refused[len(r.refused)-1].also = r.alike[m]
 		}
@@ -500,7 +533,7 @@ func (n *node) isUnreadKubelet() bool {
 
 // kubeletRefuses judges how a kubelet verifies the API servers of other nodes.
 func (r *resolver) kubeletRefuses(n *nodeAudit, e *edge) verification {
-	verdict := func(m *nodeAudit) verification { return n.kubeletTakes(m.kubeletClient()) }
+	verdict := func(m *nodeAudit) verification { return n.kubeletTakes(r.clients[m]) }
 	ref, ok := n.inv.ReferenceOf(inventory.Kubelet, "client-ca-file")
 	trust := n.trustedBy(ref, ok, "")
 	if len(trust.certs) == 0 {

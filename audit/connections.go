@@ -128,7 +128,8 @@ type farEnd struct {
 	// component is the server that is dialled at a host; "" where it is on the node alone,
 	// or nobody can tell where.
 	component, host string
-	// trust is what the client verifies it with, offered what it shows.
+	// trust is what the client verifies it with, offered what it shows; of the call of a
+	// kubelet, what that shows.
 	trust   anchors
 	offered credentials
 	// node is that of the server, where it is not found by the host; nil for none.

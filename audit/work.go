@@ -330,7 +330,7 @@ type buildKey struct {
 
 func (s *signatures) buildKey(cert *x509.Certificate, chain, roots []*x509.Certificate, o x509.VerifyOptions) buildKey {
 	leaf := []*x509.Certificate{cert}
-	key := buildKey{cert: sumOf(leaf), chain: sumOf(chain), roots: sumOf(roots), host: o.DNSName, usage: slices.Max(o.KeyUsages)}
+	key := buildKey{cert: s.chains.sumOf(leaf), chain: s.chains.sumOf(chain), roots: s.chains.sumOf(roots), host: o.DNSName, usage: slices.Max(o.KeyUsages)}
 	var invalid []*x509.Certificate
 	for _, c := range slices.Concat(leaf, chain, roots) {
 		lasts := s.lasts != nil && s.lasts(c)
@@ -339,7 +339,7 @@ func (s *signatures) buildKey(cert *x509.Certificate, chain, roots []*x509.Certi
 		}
 	}
 	if len(invalid) > 0 {
-		key.invalid, key.at = sumOf(invalid), o.CurrentTime.UnixNano()
+		key.invalid, key.at = s.chains.sumOf(invalid), o.CurrentTime.UnixNano()
 	}
 	return key
 }
@@ -349,6 +349,8 @@ func (s *signatures) buildKey(cert *x509.Certificate, chain, roots []*x509.Certi
 type chains struct {
 	mu   sync.Mutex
 	made map[buildKey]error
+	// sums are those of single certificates.
+	sums sync.Map
 }
 
 func newChains() *chains { return &chains{made: map[buildKey]error{}} }
@@ -367,10 +369,26 @@ func (c *chains) note(key buildKey, err error) {
 }
 
 // sumOf identifies a list of certificates.
-func sumOf(certs []*x509.Certificate) (sum [sha256.Size]byte) {
+func sumOf(certs []*x509.Certificate) [sha256.Size]byte {
+	return sumBy(certs, func(c *x509.Certificate) [sha256.Size]byte { return sha256.Sum256(c.Raw) })
+}
+
+// sumOf is [sumOf], and remembers the sums of single certificates.
+func (c *chains) sumOf(certs []*x509.Certificate) [sha256.Size]byte {
+	return sumBy(certs, func(x *x509.Certificate) [sha256.Size]byte {
+		if sum, known := c.sums.Load(x); known {
+			return sum.([sha256.Size]byte)
+		}
+		sum := sha256.Sum256(x.Raw)
+		c.sums.Store(x, sum)
+		return sum
+	})
+}
+
+func sumBy(certs []*x509.Certificate, sumOne func(*x509.Certificate) [sha256.Size]byte) (sum [sha256.Size]byte) {
 	h := sha256.New()
 	for _, c := range certs {
-		one := sha256.Sum256(c.Raw)
+		one := sumOne(c)
 		h.Write(one[:])
 	}
 	h.Sum(sum[:0])
