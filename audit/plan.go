@@ -81,15 +81,19 @@ type planner struct {
 	// mode: last, for what takes the place of a file has the mode of the old.
 	edited []fileEdits
 	modes  []modeChange
+	// guarded: the plan begins with a look at whether it is run where it belongs.
+	guarded bool
 }
 
 func newPlanner(n *nodeAudit) *planner {
 	return &planner{nodeAudit: n, restarted: map[string][]string{}}
 }
 
-// plan returns the plan for some findings of the node.
-func (n *nodeAudit) plan(findings []Finding) []Step {
+// plan returns the plan for some findings of the node. Where it is one of several for
+// the same audit, as remedies are, each changes what the others found: it is not guarded.
+func (n *nodeAudit) plan(findings []Finding, guarded bool) []Step {
 	p := newPlanner(n)
+	p.guarded = guarded
 	for _, work := range p.works(findings) {
 		if component := p.takesUp(work); component != "" {
 			labels := work.findings
@@ -179,11 +183,14 @@ func (p *planner) frame() {
 		return
 	}
 	all := work{findings: []string{}}
-	look := []string{`[ "$(id -u)" = 0 ]`}
+	if p.guarded {
+		p.needs(guardTools...)
+	}
+	title, look := p.mayChange()
 	for _, tool := range p.tools {
 		look = append(look, "command -v "+tool+" > /dev/null")
 	}
-	p.add(PhaseLook, all, "be root, with "+strings.Join(union([]string{"sh"}, p.tools), ", ")+" at hand", look...)
+	p.add(PhaseLook, all, title+", with "+strings.Join(union([]string{"sh"}, p.tools), ", ")+" at hand", look...)
 	last := len(p.steps) - 1
 	p.steps = slices.Insert(p.steps[:last:last], 0, p.steps[last])
 	if len(p.changed) > 0 {
@@ -191,6 +198,9 @@ func (p *planner) frame() {
 	}
 	p.clear(all)
 	p.restartAll(all)
+	if p.guarded {
+		p.guard(all)
+	}
 	if slices.ContainsFunc(p.steps, Step.Manual) {
 		return
 	}
@@ -199,6 +209,19 @@ func (p *planner) frame() {
 	} else if command := p.again.files(); command != "" {
 		p.add(PhaseAudit, all, "audit the files again", command+" > /dev/null")
 	}
+}
+
+// mayChange are the words and the commands for who can change the files: root, or, of files
+// that belong to no node, whoever owns them, with their group, and may write into their folders.
+func (p *planner) mayChange() (title string, look []string) {
+	const root = `[ "$(id -u)" = 0 ]`
+	if p.inv.IsNode() || slices.Contains(p.changed, requestDir) {
+		return "be root", []string{root}
+	}
+	for _, name := range p.changed {
+		look = append(look, fmt.Sprintf("%s || { [ -w %s ] && { [ ! -e %s ] || { [ -O %s ] && [ -G %s ]; }; }; }", root, words(path.Dir(name)), words(name), words(name), words(name)))
+	}
+	return "be root or the owner of the files", look
 }
 
 // stage is a folder in which what is new is made: beside what it replaces, so that
@@ -291,7 +314,7 @@ func flat(name string) string { return strings.ReplaceAll(strings.Trim(name, "/"
 
 // backUp adds the copies of what will be changed, in a dated folder beside.
 func (p *planner) backUp(all work) {
-	commands := []string{"mkdir -p /etc/kubernetes", "B=/etc/kubernetes/certaudit-$(TZ=UTC0 date +%Y%m%dT%H%M%SZ)",
+	commands := []string{"mkdir -p " + p.copiesDir(), "B=" + p.copiesDir() + "/certaudit-$(TZ=UTC0 date +%Y%m%dT%H%M%SZ)",
 		`while [ -e "$B" ]; do B=${B}_; done`, `mkdir -m 0700 "$B"`} // copies of another plan may be all that is left of a key
 	for _, name := range p.copied() {
 		commands = append(commands, fmt.Sprintf(`[ ! -e %s ] || cp -a -- %s "$B"/%s`, words(name), words(name), words(flat(name))))

@@ -66,6 +66,9 @@ type Node struct {
 	Cluster string `json:"cluster,omitempty"`
 	// Unreached says that nothing of the node could be read.
 	Unreached bool `json:"unreached,omitempty"`
+	// TakenAt is when the snapshot was taken from which the node is known; zero for a node
+	// that was read by this audit.
+	TakenAt time.Time `json:"-"`
 	// KubernetesVersion is as the image tags say it, "v1.34.4", or empty where it
 	// is not known.
 	KubernetesVersion string `json:"kubernetesVersion"`

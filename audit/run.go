@@ -219,10 +219,10 @@ func (r *Result) planFor(n *nodeAudit, own []int) {
 	for _, i := range own {
 		findings = append(findings, r.Findings[i])
 	}
-	r.Plan = append(r.Plan, n.plan(findings)...)
+	r.Plan = append(r.Plan, n.plan(findings, true)...)
 	for _, i := range own {
 		if f := &r.Findings[i]; n.planned(*f) && len(r.Findings) <= maxPlanned {
-			f.Remedy = remedyOf(n.plan([]Finding{*f}), f.Remedy)
+			f.Remedy = remedyOf(n.plan([]Finding{*f}, false), f.Remedy)
 		}
 	}
 }
@@ -325,7 +325,7 @@ func (r *Result) addClusters(clusters []*clusterAudit) {
 // described is the node as the result has it.
 func (n *nodeAudit) described() Node {
 	version := n.facts.version.Value
-	d := Node{Name: n.name, Hosts: n.ownHosts(), KubernetesVersion: version, Profile: n.facts.profile, Distribution: n.inv.Distribution, Unreached: n.inv.IsUnreached(),
+	d := Node{Name: n.name, Hosts: n.ownHosts(), KubernetesVersion: version, Profile: n.facts.profile, Distribution: n.inv.Distribution, Unreached: n.inv.IsUnreached(), TakenAt: n.inv.TakenAt,
 		ShortResidual: version != "" && (Interval{Until: "1.31"}).holds(version)}
 	rows, err := expirations(n)
 	if d.Expirations = rows; err != nil {

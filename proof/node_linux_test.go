@@ -217,11 +217,16 @@ func (tr *trial) keepHalf() {
 	for name, was := range tr.files {
 		if is, ok := now[name]; !ok || !bytes.Equal(is.data, was.data) {
 			must(0, os.Mkdir(half, 0o755))
-			if out, err := exec.Command("cp", "-a", tr.tree(), half).CombinedOutput(); err != nil {
-				tr.t.Errorf("cp: %s", out)
-			}
+			copyTree(tr.t, tr.tree(), filepath.Join(half, "node"))
 			return
 		}
+	}
+}
+
+// copyTree copies a folder under another name.
+func copyTree(t *testing.T, from, to string) {
+	if out, err := exec.Command("cp", "-a", from, to).CombinedOutput(); err != nil {
+		t.Errorf("cp: %s", out)
 	}
 }
 

@@ -91,6 +91,7 @@ func (tr *trial) prove() outcome {
 	o.asked = tr.asked(after)
 	tr.twice(script, after)
 	o.resumed = tr.resumes()
+	tr.goesOn(script)
 	if tr.left.owner != nil {
 		tr.left.owner(tr)
 		tr.mustBeSound("once people have done their part")
@@ -134,18 +135,31 @@ func (tr *trial) twice(script []byte, after state) {
 // resumes plans for the node as it was when the plan had begun to put things into
 // place, and runs that.
 func (tr *trial) resumes() bool {
+	return tr.halfDone("resumed", func(half *trial) []byte { return half.script(half.look()) })
+}
+
+// goesOn runs the same plan on the node as it was then: it may stop at what it has done already,
+// and leaves nothing worse.
+func (tr *trial) goesOn(script []byte) {
+	tr.halfDone("continued", func(*trial) []byte { return script })
+}
+
+// halfDone runs a script on a copy of the node as it was when the plan had begun to put
+// things into place. It is true where there was no such moment.
+func (tr *trial) halfDone(how string, script func(half *trial) []byte) bool {
 	if !exists(filepath.Join(tr.dir, "half")) {
-		return true // there was no such moment
-	}
-	half := &trial{proofCase: tr.proofCase, t: tr.t, dir: filepath.Join(tr.dir, "half"), machine: tr.machine, before: tr.before, files: tr.files}
-	half.machine.Tree = half.tree()
-	output, code := half.run(half.script(half.look()), nil)
-	after := half.look()
-	lines := slices.Concat(after.worseThan(tr.before), half.strays())
-	if slices.Equal(after.open(), tr.wantOpen()) && len(lines) == 0 {
 		return true
 	}
-	tr.t.Errorf("stopped and planned again: %q is open, %s (exit code %d):\n%s", after.open(), strings.Join(lines, "; "), code, output)
+	half := &trial{proofCase: tr.proofCase, t: tr.t, dir: filepath.Join(tr.dir, how), machine: tr.machine, before: tr.before, files: tr.files}
+	half.machine.Tree = half.tree()
+	copyTree(tr.t, filepath.Join(tr.dir, "half"), half.dir)
+	output, code := half.run(script(half), nil)
+	after := half.look()
+	lines := slices.Concat(after.worseThan(tr.before), half.strays())
+	if (how == "continued" || slices.Equal(after.open(), tr.wantOpen())) && len(lines) == 0 {
+		return true
+	}
+	tr.t.Errorf("stopped and %s: %q is open, %s (exit code %d):\n%s", how, after.open(), strings.Join(lines, "; "), code, output)
 	return false
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"certaudit/audit"
@@ -44,6 +45,9 @@ func planRest(r audit.Result) string {
 func writePlanText(w io.Writer, r audit.Result, _ Options) error {
 	var b strings.Builder
 	b.WriteString(PolicyLine(r.Policy))
+	for _, line := range planFor(r) {
+		b.WriteString(line + "\n")
+	}
 	for i, s := range r.Plan {
 		fmt.Fprintf(&b, "%d. %s\n", i+1, stepTitle(s, severalNodes(r)))
 		for _, label := range places(s) {
@@ -58,6 +62,26 @@ func writePlanText(w io.Writer, r audit.Result, _ Options) error {
 	b.WriteString(planRest(r))
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// planFor says for which nodes the steps are, and of when that is what is known of them:
+// one line each, none where there is nothing to do.
+func planFor(r audit.Result) []string {
+	var lines []string
+	for _, n := range r.Nodes {
+		if !slices.ContainsFunc(r.Plan, func(s audit.Step) bool { return s.Node == n.Name }) {
+			continue
+		}
+		on, from := "the files that were audited", "as of "+minute(r.At)
+		if n.Name != "" {
+			on = printable(n.Name) + " alone"
+		}
+		if !n.TakenAt.IsZero() {
+			from = "as of its snapshot of " + minute(n.TakenAt)
+		}
+		lines = append(lines, "For "+on+", "+from+".")
+	}
+	return lines
 }
 
 // stepTitle is the title of a step, with its node where there are several, and a
@@ -91,6 +115,9 @@ func places(s audit.Step) []string {
 
 func writePlanMarkdown(w io.Writer, r audit.Result, _ Options) error {
 	var b strings.Builder
+	for _, line := range planFor(r) {
+		b.WriteString(line + "\n\n")
+	}
 	for _, s := range r.Plan {
 		b.WriteString("- [ ] " + stepTitle(s, severalNodes(r)) + "\n")
 		for _, label := range places(s) {
@@ -118,14 +145,14 @@ const scriptHead = `#!/bin/sh
 set -eu
 umask 077
 if [ "${DRY_RUN:-0}" = 1 ]; then sed -n '/^# steps$/,$p' "$0"; exit 0; fi
-L=/run; [ -d "$L" ] || L=/tmp
+L=/run; [ -w "$L" ] || L=/tmp
 L=$L/certaudit-plan.lock
 mkdir "$L" || { echo "certaudit: another plan runs, or one was killed: see $L" >&2; exit 1; }
 N=start B= LEFT=
 finish() { r=$?; rmdir "$L"; [ "$N" = end ] || printf 'certaudit: stopped at: %s (exit %s). Nothing after it was done; copies are in %s.\n' "$N" "$r" "${B:-no folder yet}" >&2; }
 trap finish EXIT
 trap 'exit 143' HUP INT TERM
-step() { N=$1; printf '== %s\n' "$1"; if [ -n "$B" ]; then printf '%s %s\n' "$(TZ=UTC0 date +%Y-%m-%dT%H:%M:%SZ)" "$1" >> "$B/plan.log"; fi; }
+step() { N=$1; printf '== %s\n' "$1"; if [ -n "$B" ]; then printf '%s\n' "$P" > "$U"; printf '%s %s\n' "$(TZ=UTC0 date +%Y-%m-%dT%H:%M:%SZ)" "$1" >> "$B/plan.log"; fi; }
 `
 
 func writePlanScript(w io.Writer, r audit.Result, _ Options) error {
@@ -159,13 +186,17 @@ func planScript(r audit.Result) string {
 			b.WriteString(c + "\n")
 		}
 	}
-	b.WriteString("N=end\nif [ -n \"$LEFT\" ]; then echo 'certaudit: done, but for what is left to do by hand' >&2; exit 3; fi\necho 'certaudit: done'\n")
+	b.WriteString("N=end\n[ -z \"$B\" ] || rm -f -- \"$U\"\nif [ -n \"$LEFT\" ]; then echo 'certaudit: done, but for what is left to do by hand' >&2; exit 3; fi\necho 'certaudit: done'\n")
 	return b.String()
 }
 
 // planOverview says in a line each what a plan does.
 func planOverview(r audit.Result) string {
-	lines := []string{"certaudit: what this plan does, in its order:"}
+	lines := planFor(r)
+	for i, line := range lines {
+		lines[i] = "certaudit: " + strings.ToLower(line[:1]) + line[1:]
+	}
+	lines = append(lines, "certaudit: what this plan does, in its order:")
 	for i, s := range r.Plan {
 		lines = append(lines, fmt.Sprintf("%4d. %s", i+1, stepTitle(s, false)))
 	}

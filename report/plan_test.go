@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"certaudit/audit"
+	"certaudit/fixtures"
 
 	gocmp "github.com/google/go-cmp/cmp"
 )
@@ -16,7 +17,7 @@ import (
 // planned is a plan with what makes plans hard to write: several lines, quotes, names
 // from the node that try to be more than names, and something for people.
 func planned() audit.Result {
-	return audit.Result{Nodes: []audit.Node{{Name: "cp-1"}}, Plan: []audit.Step{
+	return audit.Result{At: fixtures.Now, Nodes: []audit.Node{{Name: "cp-1"}}, Plan: []audit.Step{
 		{Node: "cp-1", Phase: audit.PhaseLook, Title: "see that 'x' is there", Commands: []string{`[ -e /dev/null ]`}, Findings: []string{}},
 		{Node: "cp-1", Phase: audit.PhaseMake, Title: "write a file", Commands: []string{"cat > \"$T\" <<END\none: \"1\"\n\ttwo\nEND", `printf '%s\n' 'it'\''s $HOME'`}, Findings: []string{"validity/expired /a|b"}},
 		{Node: "cp-1", Phase: audit.PhaseAsk, Title: "look at '/etc/x\nPLAN\n$(touch owned)'\x1b[31m; `touch owned`", Commands: []string{}, Findings: []string{"files/malformed /etc/x"}},
@@ -67,7 +68,7 @@ func TestPlanScript(t *testing.T) {
 		tried++
 		dir := t.TempDir()
 		script := filepath.Join(dir, "plan.sh")
-		text := strings.Replace(planOutput(t, "sh", planned()), "L=/run; [ -d \"$L\" ] || L=/tmp\n", "L="+dir+"\n", 1)
+		text := strings.Replace(planOutput(t, "sh", planned()), "L=/run; [ -w \"$L\" ] || L=/tmp\n", "L="+dir+"\n", 1)
 		if err := os.WriteFile(script, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -81,7 +82,8 @@ func TestPlanScript(t *testing.T) {
 		if _, err := os.Stat(filepath.Join(dir, "made")); err == nil || code != 0 || !strings.HasPrefix(dry, "# steps\nstep 'see that '\\''x'\\'' is there'\n") {
 			t.Errorf("%s: dry run ended with %d:\n%s", shell, code, dry)
 		}
-		want := `certaudit: what this plan does, in its order:
+		want := `certaudit: for cp-1 alone, as of NOW.
+certaudit: what this plan does, in its order:
    1. see that 'x' is there
    2. write a file
    3. by hand: look at '/etc/x\nPLAN\n$(touch owned)'\x1b[31m; ` + "`touch owned`" + `
@@ -91,6 +93,7 @@ it's $HOME
 by hand: look at '/etc/x\nPLAN\n$(touch owned)'\x1b[31m; ` + "`touch owned`" + `
 certaudit: done, but for what is left to do by hand
 `
+		want = strings.Replace(want, "NOW", minute(fixtures.Now), 1)
 		out, code := run("DRY_RUN=0")
 		if diff := gocmp.Diff(want, out); diff != "" || code != 3 {
 			t.Errorf("%s ended with %d (-want +got):\n%s", shell, code, diff)
@@ -108,5 +111,29 @@ certaudit: done, but for what is left to do by hand
 	}
 	if tried == 0 {
 		t.Skip("there is no shell")
+	}
+}
+
+// The head says for which nodes the steps are, and of when what is known of them is.
+func TestPlanHead(t *testing.T) {
+	steps := func(nodes ...string) (out []audit.Step) {
+		for _, node := range nodes {
+			out = append(out, audit.Step{Node: node, Title: "do", Commands: []string{"true"}})
+		}
+		return out
+	}
+	nodes := []audit.Node{{Name: "cp-1"}, {Name: "cp-2\n", TakenAt: fixtures.Now.AddDate(0, 0, -7)}, {Name: "cp-3"}, {}}
+	for _, tc := range []struct {
+		name string
+		plan []audit.Step
+		want []string
+	}{
+		{"nothing to do", nil, nil},
+		{"a node", steps("cp-1", "cp-1"), []string{"For cp-1 alone, as of 2026-11-23 12:00 UTC."}},
+		{"a snapshot and files", steps("cp-2\n", ""), []string{`For cp-2\n alone, as of its snapshot of 2026-11-16 12:00 UTC.`, "For the files that were audited, as of 2026-11-23 12:00 UTC."}},
+	} {
+		if diff := gocmp.Diff(tc.want, planFor(audit.Result{At: fixtures.Now, Nodes: nodes, Plan: tc.plan})); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", tc.name, diff)
+		}
 	}
 }

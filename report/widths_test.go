@@ -165,7 +165,7 @@ func TestQuietVerbose(t *testing.T) {
 		}
 	}
 	plain, verbose := render(t, "table", r, Options{}), render(t, "table", r, Options{Verbose: true})
-	for _, words := range []string{"see  crypto/tls X509KeyPair\n", "\n  16. put ", "keys/weak: it is dark\n"} {
+	for _, words := range []string{"see  crypto/tls X509KeyPair\n", "\n  17. put ", "keys/weak: it is dark\n"} {
 		if strings.Contains(plain, words) || !strings.Contains(verbose, words) {
 			t.Errorf("%q: plain %v, verbose %v", words, strings.Contains(plain, words), strings.Contains(verbose, words))
 		}
