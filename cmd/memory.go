@@ -16,7 +16,7 @@ import (
 const (
 	memoryOfRun  = 76 << 20
 	memoryOfNode = 178 << 10
-	memoryOfFile = 5632
+	memoryOfFile = 7 << 10
 	// leastMemory is what any run may take before garbage is collected: the audit of a node
 	// allocates less than a collection would give back, and a third of its time would go
 	// into it.
