@@ -238,12 +238,12 @@ func certificateChanges(a *alertsHost, control *fixtures.Cluster, old fixtures.N
 		replaced(pki+"/etcd/ca.crt", control.Node[pki+"/front-proxy-ca.crt"].Data, "critical CertificateMisissued "+pki+"/etcd/ca.crt chain/ca-replaced"),
 		replaced(pki+"/sa.key", control.Node[pki+"/ca.key"].Data, "critical FindingCritical "+pki+"/sa.key keys/service-account"),
 		replaced(pki+"/apiserver.key", control.Node[pki+"/apiserver.key"].Data[:90], "critical FindingCritical "+pki+"/apiserver.key files/malformed"),
-		replaced("/etc/kubernetes/controller-manager.conf", []byte("nonsense"), "warning AuditIncomplete"),
+		replaced("/etc/kubernetes/controller-manager.conf", []byte("nonsense"), "critical FindingCritical /etc/kubernetes/controller-manager.conf input/undecodable", "warning AuditIncomplete"),
 		replaced("/etc/kubernetes/controller-manager.conf", control.Node["/etc/kubernetes/scheduler.conf"].Data, "critical CertificateMisissued /etc/kubernetes/controller-manager.conf identity/common-name"),
 		replaced(manifests+"kube-apiserver.yaml", bytes.Replace(control.Node[manifests+"kube-apiserver.yaml"].Data, []byte("--tls-cert-file="), []byte("--tls-certfile="), 1), "critical FindingCritical "+manifests+"kube-apiserver.yaml flags/unknown"),
 		replaced(manifests+"kube-apiserver.yaml", bytes.Replace(control.Node[manifests+"kube-apiserver.yaml"].Data, []byte("--client-ca-file="+pki+"/ca.crt"), []byte("--client-ca-file="+pki+"/gone.crt"), 1), "critical CertificateMissing "+pki+"/gone.crt files/missing"),
-		replaced(manifests+"kube-scheduler.yaml", []byte("{"), "warning AuditIncomplete", "warning FindingWarning "+manifests+"kube-scheduler.yaml input/undecodable"),
-		replaced("/var/lib/kubelet/config.yaml", []byte("kind: ["), "warning AuditIncomplete", "warning FindingWarning /var/lib/kubelet/config.yaml input/undecodable"),
+		replaced(manifests+"kube-scheduler.yaml", []byte("{"), "critical FindingCritical "+manifests+"kube-scheduler.yaml input/undecodable", "warning AuditIncomplete"),
+		replaced("/var/lib/kubelet/config.yaml", []byte("kind: ["), "critical FindingCritical /var/lib/kubelet/config.yaml input/undecodable", "warning AuditIncomplete"),
 	}, renewals(c, control.Options)...)
 }
 
