@@ -13,7 +13,10 @@ import (
 
 // comparison holds something public about a file as it was audited against what lies there
 // now: a call of a function of the shell that notes in G what differs.
-type comparison struct{ function, command string }
+type comparison string
+
+// calls reports whether a comparison is made by a function.
+func (c comparison) calls(function string) bool { return strings.HasPrefix(string(c), function+" ") }
 
 // comparing are the functions that comparisons call, behind those that these call. Of
 // a file that holds a certificate its SHA-256 is compared, of any other the size: digests of
@@ -41,17 +44,17 @@ func (p *planner) guard(all work) {
 	}
 	commands := []string{}
 	for _, k := range comparing {
-		if k.name == "differs" || k.name == "digest" || slices.ContainsFunc(found, func(f comparison) bool { return f.function == k.name }) {
+		if k.name == "differs" || k.name == "digest" || slices.ContainsFunc(found, func(c comparison) bool { return c.calls(k.name) }) {
 			commands = append(commands, k.definition)
 		}
 	}
 	sum := sha256.New()
-	for _, f := range found {
-		_, _ = fmt.Fprintln(sum, f.command)
+	for _, c := range found {
+		_, _ = fmt.Fprintln(sum, c)
 	}
 	commands = append(commands, "G= P="+hex.EncodeToString(sum.Sum(nil)[:8])+" U="+p.copiesDir()+"/certaudit-unfinished")
-	for _, f := range found {
-		commands = append(commands, f.command)
+	for _, c := range found {
+		commands = append(commands, string(c))
 	}
 	title, name := "see that this is the node, as it was audited", p.name
 	if !p.inv.IsNode() {
@@ -123,16 +126,16 @@ func (p *planner) comparisonsOf(name string) []comparison {
 	switch {
 	case !quotable(name):
 	case f.State == inventory.Missing || f.State == inventory.DanglingLink:
-		return []comparison{{"absent", "absent " + words(name)}}
+		return []comparison{comparison("absent " + words(name))}
 	case f.State != inventory.Readable:
 	case len(certs) == 0 && len(p.inv.Materials[name].Keys) > 0: // its certificate speaks for it
 	case len(certs) > 0 && certs[0].Origin.Line > 0:
-		return []comparison{{"holds", fmt.Sprintf("holds %s %d %s", words(name), certs[0].Origin.Line, certs[0].SHA256())}}
+		return []comparison{comparison(fmt.Sprintf("holds %s %d %s", words(name), certs[0].Origin.Line, certs[0].SHA256()))}
 	default:
 		if embedded := p.embeddedComparisons(name); embedded != nil {
 			return embedded
 		}
-		return []comparison{{"sized", fmt.Sprintf("sized %s %d", words(name), f.Size)}}
+		return []comparison{comparison(fmt.Sprintf("sized %s %d", words(name), f.Size))}
 	}
 	return nil
 }
@@ -148,9 +151,9 @@ func (p *planner) embeddedComparisons(name string) (out []comparison) {
 		if ref.Origin.Path != name || ref.Embedded == nil || len(ref.Embedded.Certificates) == 0 || ref.Origin.Line == 0 || !strings.HasSuffix(field, "-data") {
 			continue
 		}
-		f := comparison{"embeds", fmt.Sprintf("embeds %s %d %s %s", words(name), ref.Origin.Line, field, ref.Embedded.Certificates[0].SHA256())}
-		if !slices.Contains(out, f) {
-			out = append(out, f)
+		c := comparison(fmt.Sprintf("embeds %s %d %s %s", words(name), ref.Origin.Line, field, ref.Embedded.Certificates[0].SHA256()))
+		if !slices.Contains(out, c) {
+			out = append(out, c)
 		}
 	}
 	return out

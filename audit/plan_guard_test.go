@@ -88,8 +88,9 @@ func TestComparisons(t *testing.T) {
 				script += f.definition + "\n"
 			}
 			script += "G=\n"
-			for _, f := range found {
-				got, script = append(got, f.function), script+f.command+"\n"
+			for _, c := range found {
+				function, _, _ := strings.Cut(string(c), " ")
+				got, script = append(got, function), script+string(c)+"\n"
 			}
 			if diff := gocmp.Diff(tc.want, got); diff != "" {
 				t.Fatalf("compared (-want +got):\n%s", diff)

@@ -27,31 +27,35 @@ import (
 // and x-reader-floor compare the times by the clock, x-floor-cpu those of the processors.
 // CERTAUDIT_FLEET is the largest number of nodes; making those of 5000 takes minutes.
 func BenchmarkFleet(b *testing.B) {
-	most, err := strconv.Atoi(os.Getenv("CERTAUDIT_FLEET"))
+	eachSize(b, "nodes", "CERTAUDIT_FLEET", []int{100, 1000, 5000}, writeFleet, func(b *testing.B, dir string, nodes int) {
+		var plain, reader, ours process
+		for b.Loop() {
+			plain.run(b, floorPlain, dir)
+			reader.run(b, floorReader, dir)
+			out := ours.run(b, "certaudit", "audit", dir, "--at", fixtures.Now.Format(time.RFC3339), "--fail-on", "critical")
+			if want := fmt.Sprintf(" certificates on %d nodes: ", nodes); !strings.Contains(out, want) || !strings.HasSuffix(out, "; complete\n") {
+				b.Fatalf("the audit ends with %q", out[max(0, len(out)-200):])
+			}
+		}
+		ours.beside(b, plain)
+		b.ReportMetric(ours.clock.Seconds()/reader.clock.Seconds(), "x-reader-floor")
+	})
+}
+
+// eachSize runs a benchmark over folders of several sizes, up to the one that a variable of the
+// environment says: the first alone where that is not set.
+func eachSize(b *testing.B, of, variable string, sizes []int, write func(b *testing.B, dir string, size int), run func(b *testing.B, dir string, size int)) {
+	most, err := strconv.Atoi(os.Getenv(variable))
 	if err != nil {
-		most = 100
+		most = sizes[0]
 	}
-	for _, nodes := range []int{100, 1000, 5000} {
-		if nodes > most {
+	for _, size := range sizes {
+		if size > most {
 			return
 		}
 		dir := b.TempDir()
-		writeFleet(b, dir, nodes)
-		b.Run(fmt.Sprintf("nodes=%d", nodes), func(b *testing.B) {
-			var plain, reader, ours process
-			for b.Loop() {
-				plain.run(b, floorPlain, dir)
-				reader.run(b, floorReader, dir)
-				out := ours.run(b, "certaudit", "audit", dir, "--at", fixtures.Now.Format(time.RFC3339), "--fail-on", "critical")
-				if want := fmt.Sprintf(" certificates on %d nodes: ", nodes); !strings.Contains(out, want) || !strings.HasSuffix(out, "; complete\n") {
-					b.Fatalf("the audit ends with %q", out[max(0, len(out)-200):])
-				}
-			}
-			b.ReportMetric(ours.clock.Seconds()/plain.clock.Seconds(), "x-floor")
-			b.ReportMetric(ours.cpu.Seconds()/plain.cpu.Seconds(), "x-floor-cpu")
-			b.ReportMetric(ours.clock.Seconds()/reader.clock.Seconds(), "x-reader-floor")
-			b.ReportMetric(float64(ours.resident)/1024, "resident-MiB")
-		})
+		write(b, dir, size)
+		b.Run(fmt.Sprintf("%s=%d", of, size), func(b *testing.B) { run(b, dir, size) })
 	}
 }
 
@@ -60,6 +64,13 @@ func BenchmarkFleet(b *testing.B) {
 type process struct {
 	clock, cpu time.Duration
 	resident   int64
+}
+
+// beside reports what the runs took in terms of their floor, and their memory.
+func (p *process) beside(b *testing.B, floor process) {
+	b.ReportMetric(p.clock.Seconds()/floor.clock.Seconds(), "x-floor")
+	b.ReportMetric(p.cpu.Seconds()/floor.cpu.Seconds(), "x-floor-cpu")
+	b.ReportMetric(float64(p.resident)/1024, "resident-MiB")
 }
 
 // run runs this program under another name, which TestMain knows, and returns what it prints.
@@ -128,25 +139,32 @@ func fleetFloor(decode func(text []byte, known *sync.Map) ([]*x509.Certificate, 
 			panic(fmt.Sprintf("%d files: %v", len(files), err))
 		}
 		var known, verified sync.Map
-		var next atomic.Int64
-		var workers sync.WaitGroup
-		for range runtime.GOMAXPROCS(0) {
-			workers.Go(func() {
-				for i := int(next.Add(1)) - 1; i < len(files); i = int(next.Add(1)) - 1 {
-					text, err := os.ReadFile(files[i])
-					if err != nil {
-						panic(err)
-					}
-					certs, err := decode(text, &known)
-					if err != nil {
-						panic(err)
-					}
-					verifyOnce(certs, &verified)
-				}
-			})
-		}
-		workers.Wait()
+		onAllProcessors(len(files), func(i int) {
+			text, err := os.ReadFile(files[i])
+			if err != nil {
+				panic(err)
+			}
+			certs, err := decode(text, &known)
+			if err != nil {
+				panic(err)
+			}
+			verifyOnce(certs, &verified)
+		})
 	}
+}
+
+// onAllProcessors calls a function with each number below n.
+func onAllProcessors(n int, do func(i int)) {
+	var next atomic.Int64
+	var workers sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		workers.Go(func() {
+			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
+				do(i)
+			}
+		})
+	}
+	workers.Wait()
 }
 
 // verifyOnce verifies those certificates of a node that were not verified before, with the

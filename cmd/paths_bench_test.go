@@ -15,8 +15,6 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -30,36 +28,23 @@ import (
 // others use; x-floor-table is x-floor with the table of all of them, which -q leaves out.
 // CERTAUDIT_PATHS is the largest number of files; making 100,000 takes a minute.
 func BenchmarkPaths(b *testing.B) {
-	most, err := strconv.Atoi(os.Getenv("CERTAUDIT_PATHS"))
-	if err != nil {
-		most = 2000
-	}
-	for _, files := range []int{2000, 20_000, 100_000} {
-		if files > most {
-			return
-		}
-		dir := b.TempDir()
-		writeServers(b, dir, files)
-		b.Run(fmt.Sprintf("files=%d", files), func(b *testing.B) {
-			var floor, ours, table process
-			for b.Loop() {
-				floor.run(b, floorPaths, dir)
-				audit := []string{"audit", dir, "--at", fixtures.Now.Format(time.RFC3339)}
-				want := fmt.Sprintf("%d certificates: no findings; next expiry 2027-10-23 (334 days); complete\n", files+1)
-				if out := ours.run(b, "certaudit", append(audit, "-q")...); out != want {
-					b.Fatalf("the audit says %q", out[max(0, len(out)-200):])
-				}
-				if out := table.run(b, "certaudit", audit...); !strings.HasSuffix(out, want) {
-					b.Fatalf("the table ends with %q", out[max(0, len(out)-200):])
-				}
+	eachSize(b, "files", "CERTAUDIT_PATHS", []int{2000, 20_000, 100_000}, writeServers, func(b *testing.B, dir string, files int) {
+		var floor, ours, table process
+		for b.Loop() {
+			floor.run(b, floorPaths, dir)
+			audit := []string{"audit", dir, "--at", fixtures.Now.Format(time.RFC3339)}
+			want := fmt.Sprintf("%d certificates: no findings; next expiry 2027-10-23 (334 days); complete\n", files+1)
+			if out := ours.run(b, "certaudit", append(audit, "-q")...); out != want {
+				b.Fatalf("the audit says %q", out[max(0, len(out)-200):])
 			}
-			b.ReportMetric(ours.clock.Seconds()/floor.clock.Seconds(), "x-floor")
-			b.ReportMetric(ours.cpu.Seconds()/floor.cpu.Seconds(), "x-floor-cpu")
-			b.ReportMetric(table.clock.Seconds()/floor.clock.Seconds(), "x-floor-table")
-			b.ReportMetric(float64(ours.resident)/1024, "resident-MiB")
-			b.ReportMetric(float64(floor.resident)/1024, "floor-resident-MiB")
-		})
-	}
+			if out := table.run(b, "certaudit", audit...); !strings.HasSuffix(out, want) {
+				b.Fatalf("the table ends with %q", out[max(0, len(out)-200):])
+			}
+		}
+		ours.beside(b, floor)
+		b.ReportMetric(table.clock.Seconds()/floor.clock.Seconds(), "x-floor-table")
+		b.ReportMetric(float64(floor.resident)/1024, "floor-resident-MiB")
+	})
 }
 
 // writeServers writes the certificates of so many servers, 500 in a folder, beside that of
@@ -128,19 +113,12 @@ func pathsFloor() {
 	}
 	ca := decode(filepath.Join(os.Args[1], "ca.crt"))
 	certs := make([]*x509.Certificate, len(names))
-	var next atomic.Int64
-	var workers sync.WaitGroup
-	for range runtime.GOMAXPROCS(0) {
-		workers.Go(func() {
-			for i := int(next.Add(1)) - 1; i < len(names); i = int(next.Add(1)) - 1 {
-				certs[i] = decode(names[i])
-				if err := certs[i].CheckSignatureFrom(ca); err != nil {
-					panic(err)
-				}
-			}
-		})
-	}
-	workers.Wait()
+	onAllProcessors(len(names), func(i int) {
+		certs[i] = decode(names[i])
+		if err := certs[i].CheckSignatureFrom(ca); err != nil {
+			panic(err)
+		}
+	})
 	runtime.KeepAlive(certs)
 	noteStatus()
 }

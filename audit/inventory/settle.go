@@ -134,19 +134,15 @@ func (inv *Inventory) suspects() []string {
 
 // brokenPairs are the files of which certificate and key do not belong together.
 func (inv *Inventory) brokenPairs() []string {
-	if !slices.ContainsFunc(inv.References, func(ref Reference) bool {
-		return ref.Pair != "" && (ref.Holds == HoldsPrivateKey || ref.Holds == HoldsSignerKey)
-	}) {
-		return nil
-	}
 	type pair struct {
 		files []string
 		cert  string
 		keys  []string
 	}
-	pairs := map[string]*pair{}
-	for _, ref := range inv.References {
-		if ref.Pair == "" || ref.Path == "" {
+	pairs := map[string]*pair{} // those that have a key
+	for i := range inv.References {
+		ref := &inv.References[i]
+		if ref.Pair == "" || ref.Path == "" || ref.Holds != HoldsPrivateKey && ref.Holds != HoldsSignerKey {
 			continue
 		}
 		p := pairs[ref.Pair]
@@ -154,15 +150,20 @@ func (inv *Inventory) brokenPairs() []string {
 			p = &pair{}
 			pairs[ref.Pair] = p
 		}
-		m := inv.Materials[ref.Path]
+		for _, k := range inv.Materials[ref.Path].Keys {
+			p.keys = append(p.keys, k.PublicKeySHA256)
+		}
+	}
+	for i := range inv.References {
+		ref := &inv.References[i]
+		p := pairs[ref.Pair]
+		if p == nil || ref.Path == "" {
+			continue
+		}
 		switch ref.Holds {
 		case HoldsCertificate, HoldsBundle, HoldsSigner:
-			if len(m.Certificates) > 0 {
+			if m := inv.Materials[ref.Path]; len(m.Certificates) > 0 {
 				p.cert = m.Certificates[0].PublicKeySHA256()
-			}
-		case HoldsPrivateKey, HoldsSignerKey:
-			for _, k := range m.Keys {
-				p.keys = append(p.keys, k.PublicKeySHA256)
 			}
 		}
 		p.files = append(p.files, ref.Path)
