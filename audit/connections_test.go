@@ -391,14 +391,7 @@ func TestUnreadableIsUnknown(t *testing.T) {
 		{pki + "/ca.crt", "certificates signed by kube-controller-manager", "kube-apiserver", "-/unknown"},
 	} {
 		t.Run(tt.file, func(t *testing.T) {
-			dir := t.TempDir()
-			if err := fixtures.ControlPlane(fixtures.Options{}).Node.Write(dir); err != nil {
-				t.Fatal(err)
-			}
-			inv, err := inventory.Gather(dir)
-			if err != nil {
-				t.Fatal(err)
-			}
+			inv := gathered(t, fixtures.ControlPlane(fixtures.Options{}).Node)
 			f := inv.Files[tt.file]
 			f.State, f.Reason = inventory.Unreadable, "may not be read by this user"
 			inv.Files[tt.file] = f

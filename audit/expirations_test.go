@@ -125,14 +125,7 @@ func TestExpirationRows(t *testing.T) {
 // input, it says who runs etcd.
 func TestExpirationsByConfiguration(t *testing.T) {
 	for etcd, want := range map[string]int{"": 14, "etcd:\n      local: {}": 14, "etcd:\n      external: {endpoints: [https://192.0.2.11:2379]}": 9} {
-		dir := t.TempDir()
-		if err := fixtures.ControlPlane(fixtures.Options{}).Node.Write(dir); err != nil {
-			t.Fatal(err)
-		}
-		inv, err := inventory.Gather(dir)
-		if err != nil {
-			t.Fatal(err)
-		}
+		inv := gathered(t, fixtures.ControlPlane(fixtures.Options{}).Node)
 		config := "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: kubeadm-config, namespace: kube-system}\ndata:\n  ClusterConfiguration: |\n    kind: ClusterConfiguration\n    " + strings.ReplaceAll(etcd, "\n      ", "\n      ") + "\n"
 		objects, err := inventory.GatherObjects("-", strings.NewReader(config), nil)
 		if err != nil {

@@ -31,11 +31,7 @@ func forecastOf(t *testing.T, at, until time.Time, nodes ...fixtures.Node) audit
 // gathered is the inventory of a node.
 func gathered(t *testing.T, n fixtures.Node) *inventory.Inventory {
 	t.Helper()
-	dir := t.TempDir()
-	do(t, n.Write(dir))
-	inv, err := inventory.Gather(dir)
-	do(t, err)
-	return inv
+	return audit.Gathered(t, n)[0]
 }
 
 // Each forecast is compared as a whole, with the places of certificates instead of their

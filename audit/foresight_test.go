@@ -9,7 +9,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"certaudit/audit/inventory"
 	"certaudit/fixtures"
 )
 
@@ -34,20 +33,8 @@ func TestForesightLeavesNothingOut(t *testing.T) {
 	for name, nodes := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			var inventories []*inventory.Inventory
-			for _, n := range nodes() {
-				dir := t.TempDir()
-				if err := n.Write(dir); err != nil {
-					t.Fatal(err)
-				}
-				inv, err := inventory.Gather(dir)
-				if err != nil {
-					t.Fatal(err)
-				}
-				inventories = append(inventories, inv)
-			}
 			o := Options{At: fixtures.Now}
-			_, after := Rerun(nil, inventories, o)
+			_, after := Rerun(nil, Gathered(t, nodes()...), o)
 			some, all := foresights(foreseeable(after, o), o), foresights(foreseeable(after, o), o)
 			for i, s := range all {
 				s.lookEverywhere()

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"certaudit/audit"
-	"certaudit/audit/inventory"
 	"certaudit/fixtures"
 	"certaudit/parsers/logs"
 )
@@ -167,14 +166,8 @@ func recording(t *testing.T, name string) (text string, files map[string]string)
 // saidOf is what is said at a time of logs of some nodes, for people to read.
 func saidOf(t *testing.T, nodes []fixtures.Node, files map[string]string, at time.Time) string {
 	t.Helper()
-	var inventories []*inventory.Inventory
-	for _, n := range nodes {
-		dir := t.TempDir()
-		do(t, n.Write(dir))
-		inventories = append(inventories, must(inventory.Gather(dir)))
-	}
 	o := audit.Options{At: at}
-	r, after := audit.Rerun(nil, inventories, o)
+	r, after := audit.Rerun(nil, audit.Gathered(t, nodes...), o)
 	ties := audit.NewLogTies(r, after, o)
 	reader := logs.NewReader(logs.Options{Now: at, HostOf: ties.HostOf})
 	for _, name := range sortedNames(files) {

@@ -25,16 +25,11 @@ import (
 // change changes the inventories before they are judged.
 func explainLogs(t *testing.T, nodes []fixtures.Node, files map[string]string, change ...func(*inventory.Inventory)) audit.Logs {
 	t.Helper()
-	var inventories []*inventory.Inventory
-	for _, n := range nodes {
-		dir := t.TempDir()
-		do(t, n.Write(dir))
-		inv, err := inventory.Gather(dir)
-		do(t, err)
+	inventories := audit.Gathered(t, nodes...)
+	for _, inv := range inventories {
 		for _, f := range change {
 			f(inv)
 		}
-		inventories = append(inventories, inv)
 	}
 	o := audit.Options{At: fixtures.Now}
 	var r audit.Result

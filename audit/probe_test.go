@@ -7,7 +7,6 @@ import (
 	"crypto/tls"
 	"io"
 	"net"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -39,14 +38,7 @@ func probed(t *testing.T, ctx context.Context, address string, change func(fixtu
 	if change != nil {
 		change(c.Node)
 	}
-	dir := t.TempDir()
-	if err := c.Node.Write(dir); err != nil {
-		t.Fatal(err)
-	}
-	inv, err := inventory.Gather(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
+	inv := gathered(t, c.Node)
 	inventory.Probe(ctx, inv, func(inventory.Endpoint) bool { return true })
 	var found []audit.Finding
 	for _, f := range audit.Run([]*inventory.Inventory{inv}, audit.Options{At: fixtures.Now}).Findings {
@@ -156,14 +148,7 @@ func TestProcessesAreFound(t *testing.T) {
 		if s.Name != "ok-running" {
 			continue
 		}
-		dir := t.TempDir()
-		if err := s.Node().Write(dir); err != nil {
-			t.Fatal(err)
-		}
-		inv, err := inventory.Gather(filepath.Clean(dir))
-		if err != nil {
-			t.Fatal(err)
-		}
+		inv := gathered(t, s.Node())
 		want := []inventory.Process{{Component: "kube-controller-manager", PID: 4711, Started: fixtures.Now.Add(-24 * time.Hour)}}
 		if diff := gocmp.Diff(want, inv.Processes); diff != "" {
 			t.Errorf("processes (-want +got):\n%s", diff)

@@ -22,7 +22,6 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"gopkg.in/yaml.v3"
 
-	"certaudit/audit/inventory"
 	"certaudit/fixtures"
 )
 
@@ -351,15 +350,7 @@ func TestSchemas(t *testing.T) {
 		if i%5 != 0 { // a fifth of them has every part
 			continue
 		}
-		dir := t.TempDir()
-		if err := s.Node().Write(dir); err != nil {
-			t.Fatal(err)
-		}
-		inv, err := inventory.Gather(dir)
-		if err != nil {
-			t.Fatal(err)
-		}
-		r, after := Rerun(nil, []*inventory.Inventory{inv}, o)
+		r, after := Rerun(nil, Gathered(t, s.Node()), o)
 		valid("result", s.Name, r)
 		valid("forecast", s.Name, ForecastOf(r, after, o, time.Time{}))
 		valid("baseline", s.Name, NewBaseline(r))

@@ -15,15 +15,7 @@ func inventoryOf(t *testing.T, change func(*fixtures.Cluster)) *inventory.Invent
 	t.Helper()
 	c := fixtures.ControlPlane(fixtures.Options{})
 	change(c)
-	dir := t.TempDir()
-	if err := c.Node.Write(dir); err != nil {
-		t.Fatal(err)
-	}
-	inv, err := inventory.Gather(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return inv
+	return gathered(t, c.Node)
 }
 
 // Those who dial a server see what it serves, which need not be what its file holds.

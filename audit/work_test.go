@@ -175,16 +175,8 @@ func TestRunOfManySignatures(t *testing.T) {
 
 // What is not judged when the time is up is incomplete, and says why.
 func TestLate(t *testing.T) {
-	dir := t.TempDir()
-	if err := fixtures.ControlPlane(fixtures.Options{}).Node.Write(dir); err != nil {
-		t.Fatal(err)
-	}
-	inv, err := inventory.Gather(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
 	asked := 0
-	r := Run([]*inventory.Inventory{inv}, Options{At: fixtures.Now, Late: func() bool { asked++; return asked > 3 }})
+	r := Run(Gathered(t, fixtures.ControlPlane(fixtures.Options{}).Node), Options{At: fixtures.Now, Late: func() bool { asked++; return asked > 3 }})
 	states := map[string]int{}
 	for _, o := range r.Outcomes {
 		states[string(o.State)]++
