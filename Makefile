@@ -10,7 +10,7 @@ MEMORY := $(shell test -z "$$TMPDIR" -a -w /dev/shm && ! grep -q ' /dev/shm .*no
 TEST := $(MEMORY) $(GO) test -timeout=30m
 RACE := $(shell command -v cc gcc clang >/dev/null 2>&1 && [ "$$($(GO) env CGO_ENABLED)" = 1 ] && echo -race)
 # Long tests of a single goroutine, in files that are tagged "!race" (TestAllRunWithoutDetector).
-ALONE := TestEveryLookIsRemembered|TestParseResultIsBounded
+ALONE := TestArchive|TestChangedSnapshots|TestEveryLookIsRemembered|TestForecastAgreesWithTheAudit|TestForecastOfClustersAgreesWithTheAudit|TestForesightLeavesNothingOut|TestManyAuthorities|TestManySecrets|TestParseResultIsBounded|TestSnapshot
 COUNT ?= 6
 # What the program and its tests build for.
 SYSTEMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64

@@ -9,11 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
-	"certaudit/audit"
 	"certaudit/audit/inventory"
-	"certaudit/fixtures"
 )
 
 // tarOf is a folder as tar packs it, below a name; "" for none.
@@ -53,35 +49,4 @@ func fromStream(t testing.TB, data []byte) (nodes []*inventory.Inventory, rest *
 	nodes, rest, err := inventory.Clock{}.GatherStream("-", bytes.NewReader(data), nil, nil)
 	do(t, err)
 	return nodes, rest
-}
-
-// An archive of a node is judged as the node is.
-func TestArchive(t *testing.T) {
-	if testing.Short() {
-		t.Skip("audits every node twice")
-	}
-	for _, s := range fixtures.Scenarios() {
-		t.Run(s.Name, func(t *testing.T) {
-			t.Parallel()
-			node := s.Node()
-			if node.FromProcesses() {
-				t.Skip("an archive has no processes")
-			}
-			dir := t.TempDir()
-			do(t, node.Write(dir))
-			want := resultOf(t, s.Name, s.Node)
-			nodes, rest := fromStream(t, tarOf(t, dir, ""))
-			if len(nodes) != 1 {
-				if len(want.Certificates) > 0 && len(want.Connections) > 0 {
-					t.Fatalf("%d nodes, and other files: %v", len(nodes), rest != nil)
-				}
-				return
-			}
-			nodes[0].Folder = ""
-			got := audit.Run(nodes, audit.Options{At: fixtures.Now})
-			if diff := cmp.Diff(want, got); diff != "" {
-				t.Errorf("(-folder +archive):\n%s", diff)
-			}
-		})
-	}
 }

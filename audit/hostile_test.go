@@ -2,10 +2,7 @@ package audit_test
 
 import (
 	"bytes"
-	"crypto/ecdsa"
-	"crypto/elliptic"
 	"crypto/x509"
-	"encoding/pem"
 	"fmt"
 	"math/big"
 	"os"
@@ -227,52 +224,6 @@ func TestManyExpired(t *testing.T) {
 	}
 	if r.Summary.Certificates != many || r.Summary.Critical != many {
 		t.Errorf("%d certificates, %d critical findings; want %d of each", r.Summary.Certificates, r.Summary.Critical, many)
-	}
-}
-
-// Where every one of thousands of certificates could have signed every other,
-// the audit ends and says what it left out.
-func TestManyAuthorities(t *testing.T) {
-	if testing.Short() {
-		t.Skip("issues 3000 certificates")
-	}
-	c := fixtures.ControlPlane(fixtures.Options{})
-	key := must(ecdsa.ParseRawPrivateKey(elliptic.P384(), bytes.Repeat([]byte{7}, 48))) // ten times the work of P-256
-	c.Node[pki+"/ca.key"] = fixtures.File{Data: pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: must(x509.MarshalECPrivateKey(key))}), Mode: 0o600}
-	c.Node[pki+"/ca.crt"] = fixtures.File{Data: craft(c, pki+"/ca.key", "", aCA(noKeyID)), Mode: 0o644}
-	var bundle []byte
-	for i := range 3000 {
-		ca := aCA(func(x *x509.Certificate) {
-			noKeyID(x)
-			x.SerialNumber = big.NewInt(int64(i + 1))
-			x.NotAfter = fixtures.Now.Add(-time.Duration(i+1) * time.Minute)
-		})
-		bundle = append(bundle, craft(c, pki+"/ca.key", pki+"/ca", ca)...)
-	}
-	c.Node[pki+"/ca.crt"] = fixtures.File{Data: bundle, Mode: 0o644}
-	r := auditNode(t, c.Node, audit.Options{})
-	counts := map[string]int{}
-	for _, f := range r.Findings {
-		counts[string(f.Severity)+" "+f.Check]++
-	}
-	// Those that are untrusted are refused by crypto/x509 itself, for its own limit.
-	want := map[string]int{"critical chain/signing-bundle": 1, "critical chain/untrusted": 2, "critical validity/expired": 3000, "info chain/rotation": 1, "info kubelet/serving-self-signed": 1}
-	if diff := gocmp.Diff(want, counts); diff != "" {
-		t.Errorf("findings (-want +got):\n%s", diff)
-	}
-	var incomplete []string
-	for _, o := range r.Outcomes {
-		if o.State == audit.Incomplete {
-			incomplete = append(incomplete, o.Check+": "+o.Reason)
-		}
-	}
-	if diff := gocmp.Diff([]string{
-		"validity/outlives-issuer: more signatures would have to be verified than time is spent on",
-		"chain/untrusted: more signatures would have to be verified than time is spent on",
-		"chain/duplicate-serial: more signatures would have to be verified than time is spent on",
-		"chain/rotation: more signatures would have to be verified than time is spent on",
-	}, incomplete); diff != "" {
-		t.Errorf("incomplete (-want +got):\n%s", diff)
 	}
 }
 

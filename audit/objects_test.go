@@ -2,7 +2,6 @@ package audit_test
 
 import (
 	"bytes"
-	"certaudit/audit/inventory"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/x509"
@@ -20,6 +19,8 @@ import (
 	"testing"
 	"testing/iotest"
 	"time"
+
+	"certaudit/audit/inventory"
 
 	"certaudit/audit"
 	"certaudit/fixtures"
@@ -363,47 +364,6 @@ func (l *secretList) Read(p []byte) (int, error) {
 	n := copy(p, l.pending)
 	l.pending = l.pending[n:]
 	return n, nil
-}
-
-// A hundred thousand Secrets, most of them of other kinds, are read without being
-// kept: what is held grows with the certificates alone.
-func TestManySecrets(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes a while")
-	}
-	const n, every = 100_000, 20
-	leaf, key := manyLeaves(t)
-	blob := b64(strings.Repeat("release", 700))
-	l := &secretList{t: t, n: n, object: func(i int) []byte {
-		if i%every == 0 {
-			return fmt.Appendf(nil, `{"apiVersion": "v1", "kind": "Secret", "metadata": {"namespace": "n%d", "name": "tls"}, "type": "kubernetes.io/tls", "data": {"tls.crt": "%s", "tls.key": "%s"}}`, i, b64(leaf(i)), b64(key))
-		}
-		return fmt.Appendf(nil, `{"apiVersion": "v1", "kind": "Secret", "metadata": {"namespace": "n%d", "name": "release"}, "type": "helm.sh/release.v1", "data": {"release": "%s"}}`, i, blob)
-	}}
-	before := heap()
-	peak := before
-	inv, err := inventory.GatherObjects("-", l, func(objects int) {
-		if objects%10_000 == 0 {
-			peak = max(peak, heap())
-		}
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	const bound = n / every * 16 << 10
-	t.Logf("%d bytes are held for each certificate", (peak-before)/(n/every))
-	if held := peak - before; held > bound {
-		t.Errorf("%d MiB are held for %d certificates, want at most %d", held>>20, n/every, bound>>20)
-	}
-	r := audit.Run([]*inventory.Inventory{inv}, audit.Options{At: fixtures.Now})
-	for _, o := range r.Outcomes {
-		if o.State == audit.Incomplete {
-			t.Errorf("%s: %s", o.Check, o.Reason)
-		}
-	}
-	if r.Summary.Certificates != n/every || r.Summary.Critical != 0 {
-		t.Errorf("summary %+v", r.Summary)
-	}
 }
 
 // heap is what is in use after a collection.
