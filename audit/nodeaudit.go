@@ -37,10 +37,19 @@ type nodeAudit struct {
 	requests *requestSet
 }
 
+// newNodeAudit begins a run. known are as of [newSignatures].
 func newNodeAudit(n *node, o Options, known *verdicts) *nodeAudit {
-	a := &nodeAudit{node: n, now: o.At, within: o.Within, policy: o.Policy, again: o.Again, issuances: map[*entry]issuance{},
+	a, end := beginNodeAudit(n, o, known)
+	end()
+	return a
+}
+
+// beginNodeAudit is newNodeAudit, and goes on to check signatures on other processors until
+// end is called.
+func beginNodeAudit(n *node, o Options, known *verdicts) (a *nodeAudit, end func()) {
+	a = &nodeAudit{node: n, now: o.At, within: o.Within, policy: o.Policy, again: o.Again, issuances: map[*entry]issuance{},
 		signatures: newSignatures(n.inputs(), known, o.Late)}
-	a.checkAhead()
+	end = a.checkAhead()
 	a.edges = a.connections()
 	a.cut = a.exhausted
 	a.flags = a.flagFaults()
@@ -49,7 +58,7 @@ func newNodeAudit(n *node, o Options, known *verdicts) *nodeAudit {
 	for e := range a.decoded((*entry).isIssued) {
 		a.issuance(e)
 	}
-	return a
+	return a, end
 }
 
 // named are the files that something names.

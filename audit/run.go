@@ -121,9 +121,11 @@ func judgeAll(before *Memory, signed *verdicts, inventories []*inventory.Invento
 	all := make([]judged, len(inventories))
 	onAllProcessors(len(inventories), func(i int) {
 		known := before.node(inventories[i], names[i], o)
-		j := judged{audit: newNodeAudit(known.node, o, signed), known: known, part: newResult(o)}
+		a, end := beginNodeAudit(known.node, o, signed)
+		defer end()
+		j := judged{audit: a, known: known, part: newResult(o)}
 		j.part.Outcomes = outcomes[i]
-		j.part.addNode(j.audit, known.rows)
+		j.part.addNode(a, known.rows)
 		j.next = j.audit.nextChange()
 		j.audit.groups = nil // a fleet's take much memory, and only plans ask again
 		all[i] = j

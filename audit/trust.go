@@ -2,14 +2,17 @@ package audit
 
 import (
 	"bytes"
-	"certaudit/audit/inventory"
 	"crypto/x509"
 	"errors"
 	"path"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
+
+	"certaudit/audit/inventory"
 
 	"certaudit/parsers"
 )
@@ -163,14 +166,39 @@ func maySign(ca *x509.Certificate) bool {
 // all processors.
 const aheadFrom = 200
 
-// checkAhead checks the signatures that the checks are going to ask for, on all
-// processors. It decides nothing: they find the answers where those of an
-// earlier run are.
-func (n *nodeAudit) checkAhead() {
-	if len(n.entries) < aheadFrom {
-		return
+// checkAhead begins to check the signatures that the checks are going to ask for, on the
+// other processors, the last of them first: the checks begin with the first, and find the
+// answers where those of an earlier run are. It decides nothing. end stops it, and returns
+// once it has.
+func (n *nodeAudit) checkAhead() (end func()) {
+	pairs := n.pairsAhead()
+	others := runtime.GOMAXPROCS(0) - 1
+	if len(pairs) < aheadFrom || others == 0 {
+		return func() {}
 	}
-	var pairs []signature
+	var workers sync.WaitGroup
+	var left atomic.Int64
+	left.Store(int64(len(pairs)))
+	for range others {
+		workers.Go(func() {
+			for i := left.Add(-1); i >= 0 && !n.isLate(); i = left.Add(-1) {
+				n.known.check(pairs[i])
+			}
+		})
+	}
+	return func() {
+		left.Store(0)
+		workers.Wait()
+	}
+}
+
+// pairsAhead are the signatures that the checks are going to ask for, of many certificates;
+// none of few.
+func (n *nodeAudit) pairsAhead() []signature {
+	if len(n.entries) < aheadFrom {
+		return nil
+	}
+	pairs := make([]signature, 0, len(n.entries))
 	units := 0
 	cas := n.authoritiesByName()
 	for e := range n.decoded((*entry).isLeaf) {
@@ -184,14 +212,7 @@ func (n *nodeAudit) checkAhead() {
 			}
 		}
 	}
-	if len(pairs) < aheadFrom {
-		return
-	}
-	onAllProcessors(len(pairs), func(i int) {
-		// What panics here is left for the check that asks for it.
-		defer func() { _ = recover() }()
-		n.known.note(pairs[i], pairs[i][1].CheckSignatureFrom(pairs[i][0]) == nil)
-	})
+	return pairs
 }
 
 // sameName reports whether one of the bundle's certificates has the name that

@@ -155,6 +155,14 @@ func (v *verdicts) note(s signature, made bool) {
 	v.made[s] = made
 }
 
+// check finds out whether a CA made the signature of a certificate, unless that is known.
+func (v *verdicts) check(s signature) {
+	defer func() { _ = recover() }() // whoever asks for it panics
+	if _, known := v.of(s); !known {
+		v.note(s, s[1].CheckSignatureFrom(s[0]) == nil)
+	}
+}
+
 func (s *signatures) isLate() bool { return s.late != nil && s.late() }
 
 // spend takes some work, and reports false where there is not enough left.
