@@ -81,7 +81,11 @@ func ParseFound(at Origin, data []byte, effort *Effort) []Found {
 	case isPKCS12(data):
 		return foundInPKCS12(at, data, effort)
 	}
-	file, parts := Found{Material: ParseMaterial(at, data).withoutListProblems()}, foreignParts(at, data)
+	file := Found{Material: ParseMaterial(at, data).withoutListProblems()}
+	if len(file.Problems) == 0 {
+		return []Found{file} // what Go does not read is one
+	}
+	parts := foreignParts(at, data)
 	for i := range file.Problems {
 		if p := &file.Problems[i]; slices.ContainsFunc(parts, func(f Found) bool { return f.Certificates[0].Origin == p.Origin }) && p.Kind == KindUnsupported {
 			p.Detail += "; its certificates were judged"

@@ -11,7 +11,7 @@ import (
 
 const (
 	// fetchAtOnce is how many files of a folder are read before the first of them is added.
-	fetchAtOnce = 32
+	fetchAtOnce = 64
 	// maxFetched bounds the bytes of a file that is read before its turn.
 	maxFetched = 128 << 10
 )
@@ -110,7 +110,7 @@ func (s *scanner) fetchOne(f *fetched, in *folder) {
 	}
 	f.ok, f.seen, f.file = true, s.root.markOf(info, ""), f.file.described(info)
 	f.file.State, f.file.Resolved = Readable, in.leadTo(name, base)
-	if isMaterial(name, f.data) && parsers.IsPEM(f.data) {
+	if isMaterial(name, f.data) && parsers.IsPEM(f.data) && !IsSnapshot(f.data) {
 		f.parts = parsers.ParseFound(parsers.Origin{Path: s.shown(name)}, f.data, nil)
 	}
 }

@@ -198,6 +198,15 @@ type Reference struct {
 	Guessed bool `json:"guessed,omitempty"`
 }
 
+// refer adds references. There may be one for each of many files: their room doubles, where
+// append lets that of a long list grow by a quarter.
+func (inv *Inventory) refer(refs ...Reference) {
+	if have := len(inv.References); have+len(refs) > cap(inv.References) {
+		inv.References = slices.Grow(inv.References, max(have, len(refs)))
+	}
+	inv.References = append(inv.References, refs...)
+}
+
 // ComponentFile stands for the component of a file that nothing names.
 const ComponentFile = "file"
 

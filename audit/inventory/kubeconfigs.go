@@ -80,7 +80,7 @@ func (s *scanner) namedFile(kubeconfig string, f named) {
 		}
 		clear(data)
 	}
-	s.inv.References = append(s.inv.References, Reference{Component: ComponentKubeconfig, Name: f.file.Origin.Field, Origin: f.file.Origin,
+	s.inv.refer(Reference{Component: ComponentKubeconfig, Name: f.file.Origin.Field, Origin: f.file.Origin,
 		Holds: f.holds, Role: f.role, Pair: f.pair, Path: shown, Elsewhere: path.IsAbs(f.file.Value) && !s.named})
 }
 

@@ -427,7 +427,7 @@ func (s *scanner) embedded(o Object, at parsers.Origin, data []byte) {
 			}
 		}
 	}
-	s.inv.References = append(s.inv.References, refs...)
+	s.inv.refer(refs...)
 }
 
 // isTLSHalf reports whether a key of an object holds one of the halves of a TLS
@@ -511,7 +511,7 @@ func (s *scanner) kubeconfigUsers(component string, at parsers.Origin, k parsers
 		for i := range m.Problems {
 			m.Problems[i].Origin = origin
 		}
-		s.inv.References = append(s.inv.References, Reference{Component: component, Name: origin.Field, Origin: origin, Holds: holds, Role: role, Pair: pair, Embedded: &m})
+		s.inv.refer(Reference{Component: component, Name: origin.Field, Origin: origin, Holds: holds, Role: role, Pair: pair, Embedded: &m})
 	}
 	for _, c := range k.Clusters {
 		add(HoldsBundle, RoleFileCA, "", c.CAData)

@@ -161,7 +161,7 @@ func (s *scanner) scanNamed(name string, lenient bool) error {
 	case lenient:
 		f.Path = s.shown(abs)
 		s.inv.Files[f.Path] = f
-		s.inv.References = append(s.inv.References, Reference{Component: ComponentFile, Origin: parsers.Origin{Path: f.Path}, Holds: HoldsCertificate, Role: RoleFileLeaf, Path: f.Path})
+		s.inv.refer(Reference{Component: ComponentFile, Origin: parsers.Origin{Path: f.Path}, Holds: HoldsCertificate, Role: RoleFileLeaf, Path: f.Path})
 	default:
 		return fmt.Errorf("%q %s", name, f.Reason)
 	}
@@ -231,7 +231,8 @@ func (s *scanner) shown(name string) string {
 	if s.here == "" {
 		return name
 	}
-	if rel, ok := strings.CutPrefix(name, strings.TrimSuffix(s.here, "/")+"/"); ok && !strings.HasPrefix(rel, "-") {
+	rest, begins := strings.CutPrefix(name, strings.TrimSuffix(s.here, "/"))
+	if rel, below := strings.CutPrefix(rest, "/"); begins && below && !strings.HasPrefix(rel, "-") {
 		return rel
 	}
 	return name
@@ -337,6 +338,10 @@ func (s *scanner) file(name string, now mark, named bool) {
 	f.Path = s.shown(name)
 	known, ofNode := s.inv.Materials[f.Path]
 	switch {
+	case !ofNode && s.now != nil && s.now.parts != nil:
+		s.inv.Files[f.Path] = f
+		s.addAll()
+		s.parts(f.Path, s.now.parts)
 	case f.State == Readable && IsSnapshot(data):
 		if !s.sets {
 			s.lose(name, parsers.KindUnsupported, "is a snapshot of a node, which certaudit audit judges")
@@ -349,7 +354,7 @@ func (s *scanner) file(name string, now mark, named bool) {
 		return
 	case f.State == Readable && ofNode: // what a component cannot read of it is its fault
 		if len(known.Certificates)+len(known.Keys) > 0 {
-			s.inv.References = append(s.inv.References, fileReferences(ComponentFile, known, Reference{Path: f.Path})...)
+			s.inv.refer(fileReferences(ComponentFile, known, Reference{Path: f.Path})...)
 		}
 	case f.State == Readable && isMaterial(name, data) && parsers.IsPEM(data):
 		s.inv.Files[f.Path] = f
@@ -488,11 +493,6 @@ func (s *scanner) found(name string, data []byte) {
 
 // foundLater is found for a file that no password opens. Nothing is left of its bytes.
 func (s *scanner) foundLater(name string, data []byte) {
-	if s.now != nil {
-		s.addAll()
-		s.parts(name, s.now.parts)
-		return
-	}
 	s.later(len(data), func() func() {
 		parts := parsers.ParseFound(parsers.Origin{Path: name}, data, nil)
 		clear(data)
@@ -542,7 +542,7 @@ func promised(m parsers.Material, name string) parsers.Material {
 func (s *scanner) material(name string, m parsers.Material) {
 	s.inv.Materials[name] = m
 	if s.foreign(ComponentFile, parsers.Origin{Path: name}, m) {
-		s.inv.References = append(s.inv.References, fileReferences(ComponentFile, m, Reference{Path: name})...)
+		s.inv.refer(fileReferences(ComponentFile, m, Reference{Path: name})...)
 	}
 }
 
@@ -560,7 +560,7 @@ func (s *scanner) part(component, object string, at parsers.Origin, part parsers
 			refs[i].Holds, refs[i].Role = HoldsBundle, RoleOtherCA
 		}
 	}
-	s.inv.References = append(s.inv.References, refs...)
+	s.inv.refer(refs...)
 }
 
 // foreign notes what of some material is not for Go and Kubernetes to read, the same
