@@ -225,7 +225,40 @@ func checkUnsupported(p *pass) {
 			p.inputProblem(problem, finding{remedy: remedy{"# look at it by hand: this program does not understand it"}})
 		}
 	}
+	p.reportNothing()
 	p.examineInputs()
+}
+
+// maxNothing is how many paths of which nothing comes are named.
+const maxNothing = 5
+
+// reportNothing says once of which paths that somebody named nothing comes. The audit is
+// complete without them, for a shell names all that lies in a folder.
+func (p *pass) reportNothing() {
+	var all []inventory.InputProblem
+	for _, problem := range p.inv.Problems {
+		if problem.Kind == inventory.KindNothing && !slices.Contains(all, problem) {
+			all = append(all, problem)
+		}
+	}
+	if len(all) == 0 {
+		return
+	}
+	f := finding{at: all[0].Origin, obstacle: ObstacleNothing, remedy: remedy{"# see whether it is the path that was meant"},
+		message: cmp.Or(all[0].Detail, "holds nothing that is judged") + ", although it was named"}
+	if len(all) > 1 {
+		first, more := bounded(all, maxNothing)
+		var names []string
+		for _, problem := range first {
+			names = append(names, problem.Origin.Path)
+		}
+		list := strings.Join(names, ", ")
+		if more > 0 {
+			list = fmt.Sprintf("%s and %d more", list, more)
+		}
+		f.message = fmt.Sprintf("%d paths that were named hold nothing that is judged: %s", len(all), list)
+	}
+	p.report(f)
 }
 
 // inputProblem reports a problem: its place and its words, unless the finding has others.

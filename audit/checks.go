@@ -594,9 +594,9 @@ var roster = []Check{
 	},
 	{
 		ID: "input/unsupported", Severity: Info, scope: scopeNode | scopeRequests,
-		Summary: "something well-formed is not understood here",
-		Why:     "It was not judged, or only its certificates were. It is a fault only where a component is to read it: files/malformed.",
-		Example: "A volume of the API server's that is no hostPath; a PKCS#12 key store, a revocation list or a key of SSH in a folder that is audited.",
+		Summary: "something well-formed is not understood here, or holds nothing to judge",
+		Why:     "It was not judged, or only its certificates were. It is a fault only where a component is to read it: files/malformed. Paths that somebody names and that hold nothing to judge are one finding; the audit is complete without them, since a shell names all that lies in a folder for a *.",
+		Example: "A volume of the API server's that is no hostPath; a PKCS#12 key store, a revocation list or a key of SSH in a folder that is audited; an empty folder beside others.",
 		Remedy:  "Look at it by hand; --keystore-password-file, or certaudit inspect, opens key stores with their password.",
 		Source:  sourceStaticPod,
 		run:     checkUnsupported,

@@ -379,11 +379,11 @@ func TestFilesWithoutRequests(t *testing.T) {
 	dir := t.TempDir()
 	do(t, os.Mkdir(filepath.Join(dir, "docs"), 0o755))
 	do(t, os.WriteFile(filepath.Join(dir, "docs", "howto.yaml"), []byte("apiVersion: v1\nkind: ConfigMap\ndata: {a: CertificateSigningRequest}\n"), 0o644))
-	for path, want := range map[string]int{"docs": 0, "docs/howto.yaml": 1} {
+	for path, want := range map[string]parsers.Kind{"docs": inventory.KindNothing, "docs/howto.yaml": parsers.KindUnsupported} {
 		in, err := inventory.GatherRequests(dir, []string{path}, nil)
 		do(t, err)
-		if got := len(in.Input.Problems); got != want {
-			t.Errorf("%s: %d problems, want %d", path, got, want)
+		if got := in.Input.Problems; len(got) != 1 || got[0].Kind != want {
+			t.Errorf("%s: the problems are %v, want one that is %s", path, got, want)
 		}
 	}
 }

@@ -169,23 +169,31 @@ func TestNamelessServers(t *testing.T) {
 func TestQuotedObjects(t *testing.T) {
 	object := "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n"
 	quoted := "**certaudit**: 1 certificate\n\n```\n" + object + "```\n"
+	nothing := func(file string) []string {
+		return []string{"info input/unsupported " + file + ": holds nothing that is judged, although it was named"}
+	}
+	undecodable := func(file, why string) []string {
+		return []string{"warning input/undecodable " + file + ": is neither YAML nor JSON: " + why, "incomplete input/undecodable: some input could not be understood"}
+	}
 	for _, tt := range []struct {
 		file, text string
-		want       []string
+		// found is what is found in any case, and named where the file is named.
+		found, named []string
 	}{
 		{file: "report.md", text: quoted},
 		{file: "report.txt", text: quoted},
-		{file: "script.sh", text: "kubectl apply -f - <<END\n" + object + "END\n"},
-		{file: "object.txt", text: object},
-		{file: "report.yaml", text: quoted, want: []string{"warning input/undecodable report.yaml: is neither YAML nor JSON: did not find expected alphabetic or numeric character", "incomplete input/undecodable: some input could not be understood"}},
-		{file: "config", text: "kind: Config\napiVersion: v1\nusers: [\n", want: []string{"warning input/undecodable config: is neither YAML nor JSON: did not find expected node content", "incomplete input/undecodable: some input could not be understood"}},
+		{file: "script.sh", text: "kubectl apply -f - <<END\n" + object + "END\n", named: nothing("script.sh")},
+		{file: "object.txt", text: object, named: nothing("object.txt")},
+		{file: "report.yaml", text: quoted, found: undecodable("report.yaml", "did not find expected alphabetic or numeric character")},
+		{file: "config", text: "kind: Config\napiVersion: v1\nusers: [\n", found: undecodable("config", "did not find expected node content")},
 	} {
 		dir := t.TempDir()
 		do(t, os.WriteFile(filepath.Join(dir, tt.file), []byte(tt.text), 0o644))
-		for _, named := range []string{".", tt.file} {
-			_, inv, err := inventory.GatherPaths(dir, []string{named}, nil, nil)
+		do(t, os.WriteFile(filepath.Join(dir, "ca.crt"), fixtures.ControlPlane(fixtures.Options{}).CertificatePEM(fixtures.CA), 0o644))
+		for _, run := range []struct{ paths, want []string }{{[]string{"."}, tt.found}, {[]string{"ca.crt", tt.file}, slices.Concat(tt.named, tt.found)}} {
+			_, inv, err := inventory.GatherPaths(dir, run.paths, nil, nil)
 			do(t, err)
-			compare(t, tt.want, told(audit.Run([]*inventory.Inventory{inv}, audit.Options{At: fixtures.Now})))
+			compare(t, run.want, told(audit.Run([]*inventory.Inventory{inv}, audit.Options{At: fixtures.Now})))
 		}
 	}
 }

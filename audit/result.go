@@ -307,6 +307,8 @@ const (
 	ObstaclePKCS12 = parsers.StorePKCS12
 	// ObstacleJKS: a Java key store that no password opens.
 	ObstacleJKS = parsers.StoreJKS
+	// ObstacleNothing: there is nothing to judge where somebody wanted something judged.
+	ObstacleNothing = "nothing"
 )
 
 // Consequence is what a check found that follows from another finding, and is gone
@@ -377,6 +379,12 @@ type Summary struct {
 	// Incomplete: something could not be read or judged as a whole, as the outcomes
 	// say.
 	Incomplete bool `json:"incomplete,omitempty"`
+}
+
+// IsEmpty reports whether there was nothing to judge.
+func (r Result) IsEmpty() bool {
+	return len(r.Certificates)+len(r.RevocationLists)+len(r.Requests) == 0 &&
+		!slices.ContainsFunc(r.Findings, func(f Finding) bool { return f.Obstacle != ObstacleNothing })
 }
 
 // AtOrAbove counts the findings at or above severity s that count for the gate.

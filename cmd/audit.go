@@ -557,6 +557,9 @@ func (p *program) gather(f auditFlags, o audit.Options) ([]*inventory.Inventory,
 	if server := inventory.ControlPlane(nodes); server != nil {
 		return nodes, server.Join(rest)
 	}
+	if len(nodes) > 0 && rest.IsNothing() {
+		return nodes, nodes[0].Join(rest)
+	}
 	return append(nodes, rest), nil
 }
 
@@ -619,7 +622,7 @@ func (p *program) audit(f auditFlags) error {
 	if f.writeBaseline != "" {
 		return p.saveBaseline(f.writeBaseline, r)
 	}
-	if len(r.Certificates)+len(r.Findings)+len(r.RevocationLists) == 0 {
+	if r.IsEmpty() {
 		message := noNode(f.roots)
 		if !f.node && len(f.paths) > 0 {
 			message = fmt.Sprintf("no certificates were found in %s", strings.Join(f.paths, ", "))

@@ -81,7 +81,7 @@ func (p *program) csr(f requestFlags) error {
 	switch {
 	case f.writeBaseline != "":
 		return p.saveBaseline(f.writeBaseline, r)
-	case len(r.Requests)+len(r.Findings) == 0:
+	case r.IsEmpty():
 		return exit{exitIncomplete, "no certificate signing requests were found"}
 	}
 	return f.verdict(r)

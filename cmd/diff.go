@@ -164,7 +164,7 @@ func (p *program) auditSide(f diffFlags, name string) (diffSide, error) {
 		o.At = latest(inventories, o.At)
 	}
 	r := audit.Run(inventories, o)
-	if len(r.Certificates)+len(r.Findings) == 0 {
+	if r.IsEmpty() {
 		return diffSide{}, fmt.Errorf("%q holds neither a result of certaudit audit -o json nor a node", name)
 	}
 	return diffSide{r, inventories}, nil

@@ -200,7 +200,7 @@ func (p *program) nodesBeside(f auditFlags, s *logSources, o audit.Options) (jud
 	}
 	n.result, n.memory = audit.Rerun(nil, n.inventories, o)
 	switch {
-	case len(n.result.Certificates)+len(n.result.Findings) == 0 && f.node:
+	case n.result.IsEmpty() && f.node:
 		s.note("%s", noNode(f.roots))
 	case n.result.Incomplete():
 		s.note("the audit of the nodes is incomplete, so that it may explain less; certaudit audit says why")

@@ -114,7 +114,7 @@ func (o outputs) unsaid(r audit.Result) []string {
 	if hidden := report.Hidden(r.Only(o.filter)); hidden != "" {
 		out = append(out, "not shown: "+hidden)
 	}
-	if r.Incomplete() && len(r.Certificates)+len(r.Findings) > 0 {
+	if r.Incomplete() && !r.IsEmpty() {
 		out = append(out, "the audit is incomplete; -o table says why")
 	}
 	return out

@@ -123,6 +123,9 @@ type scanner struct {
 	gather func(*root) (*Inventory, error)
 	// archive is the one whose files are read, as a reader knows it; "" for none.
 	archive string
+	// passed counts what gives nothing anew and is not for nothing: files that were read
+	// before, or not at all, and reports of this program.
+	passed int
 }
 
 // newScanner returns a scanner for certificates, keys and objects. Paths below
@@ -143,9 +146,7 @@ func (s *scanner) scanNamed(name string, lenient bool) error {
 	f, _ := s.root.stat(abs)
 	if f.State == Missing && isPattern(abs) {
 		paths := s.fitting(abs)
-		for _, p := range paths {
-			s.scan(p, true)
-		}
+		s.want(abs, paths...)
 		switch {
 		case len(paths) > 0:
 		case lenient:
@@ -157,7 +158,7 @@ func (s *scanner) scanNamed(name string, lenient bool) error {
 	}
 	switch {
 	case f.Exists():
-		s.scan(abs, true)
+		s.want(abs, abs)
 	case lenient:
 		f.Path = s.shown(abs)
 		s.inv.Files[f.Path] = f
@@ -216,10 +217,41 @@ func (s *scanner) scanAll(paths []string) {
 			s.lose(name, KindUnreadable, f.Reason+", and the policy names it")
 			continue
 		}
-		s.scan(name, true)
+		s.want(name, name)
 	}
 	s.addAll()
 	s.pair()
+}
+
+// want looks at the paths that somebody's words stand for, and notes these if nothing
+// comes of it.
+func (s *scanner) want(words string, paths ...string) {
+	before := s.yield()
+	for _, name := range paths {
+		s.scan(name, true)
+	}
+	if len(paths) > 0 && s.yield() == before {
+		s.nothing(words, "")
+	}
+}
+
+// yield counts what came of all that was looked at.
+func (s *scanner) yield() int {
+	s.addAll()
+	return s.passed + len(s.nodes) + len(s.inv.Materials) + s.inv.holds()
+}
+
+// KindNothing marks what somebody named and nothing comes of.
+const KindNothing parsers.Kind = "nothing"
+
+// nothing notes that nothing comes of what somebody named. why says what it is; "" for a
+// file or folder in which there is nothing to judge.
+func (s *scanner) nothing(name, why string) {
+	s.inv.Problems = append(s.inv.Problems, nothingIn(s.shown(name), why))
+}
+
+func nothingIn(name, why string) InputProblem {
+	return InputProblem{Problem: parsers.Problem{Origin: parsers.Origin{Path: name}, Kind: KindNothing, Detail: why}}
 }
 
 // shown is the path for a reader. One that would begin with a dash is shown whole, so that
@@ -262,14 +294,24 @@ func (s *scanner) scan(name string, named bool) {
 func (s *scanner) visit(name string, f File, isDir bool, m mark, named bool) {
 	switch {
 	case s.isLate(name):
+		s.passed++
 	case s.files >= maxScanned:
+		s.passed++
 		if s.once("", "limit") {
 			s.lose(name, parsers.KindLimit, fmt.Sprintf("is one file more than the %d that are looked at", maxScanned))
 		}
 	case isDir && (f.Link == "" || named):
 		s.folder(name)
-	case isDir || s.looked[name]:
+	case s.looked[name]:
+		s.passed++
+	case isDir:
 	default:
+		if named {
+			s.addAll() // it may have been looked at before
+		}
+		if _, before := s.inv.Files[s.shown(name)]; before {
+			s.passed++
+		}
 		s.files++
 		s.tell(s.reached())
 		s.each(name, m, named)
@@ -322,9 +364,6 @@ func (s *scanner) read(name string) (File, []byte) {
 
 func (s *scanner) file(name string, now mark, named bool) {
 	s.named = named
-	if named {
-		s.addAll() // it may have been looked at before
-	}
 	if s.sets && mayHoldNodes(name, named) && s.setFile(name, named) {
 		return
 	}
@@ -378,6 +417,10 @@ func (s *scanner) file(name string, now mark, named bool) {
 	case f.State == Unreadable, f.State != Readable && slices.Contains(foundSuffixes, path.Ext(name)):
 		s.inv.Files[f.Path] = f
 		s.lose(name, KindUnreadable, f.Reason)
+	case f.State != Readable && named:
+		s.nothing(name, f.Reason)
+	case isReport(data):
+		s.passed++
 	}
 	clear(data)
 }
@@ -471,6 +514,15 @@ func IsObject(data []byte) bool {
 // such as those of this program, logs, and source.
 var quotingSuffixes = []string{".md", ".markdown", ".txt", ".rst", ".adoc", ".csv", ".log", ".ics", ".prom", ".go", ".py", ".rb", ".rs", ".js", ".ts", ".java",
 	".sh", ".bash", ".tf", ".tmpl", ".tpl", ".j2", ".patch", ".diff"}
+
+// reportMarks stand at the beginning of reports of this program.
+var reportMarks = []string{`"schema": "certaudit`, "schema: certaudit", `"name": "certaudit"`, `<testsuites name="certaudit"`, "**certaudit**: ", "PRODID:-//certaudit//", "# HELP certaudit_", "<title>Certificate"}
+
+// isReport reports whether a file is a report of this program in a format that shows it.
+func isReport(data []byte) bool {
+	start := data[:min(len(data), 1024)]
+	return slices.ContainsFunc(reportMarks, func(mark string) bool { return bytes.Contains(start, []byte(mark)) })
+}
 
 // isObjects is IsObject for a file: one that is called as what may quote objects holds some
 // if all of it is YAML or JSON.

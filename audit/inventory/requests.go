@@ -118,6 +118,7 @@ func (s *requestScanner) add(name string, data []byte, named bool) {
 		s.noted("", parsers.Problem{Origin: parsers.Origin{Path: name}, Kind: parsers.KindUnsupported,
 			Detail: fmt.Sprintf("holds no certificate signing request among its %d objects", l.Others)})
 	}
+	s.passed += len(l.Requests) + len(l.Nodes)
 	s.in.Requests = append(s.in.Requests, l.Requests...)
 	s.in.Nodes = append(s.in.Nodes, l.Nodes...)
 }

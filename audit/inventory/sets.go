@@ -232,9 +232,14 @@ func (c Clock) GatherStream(name string, r io.Reader, more []string, progress fu
 	s.progress, s.exclude, s.sets, s.gather = progress, c.Exclude, true, c.archivedNode(more)
 	if !s.set(name, b, true) {
 		objects, err := GatherObjects(name, b, func(objects int) { s.tell(Progress{Files: objects}) })
+		if err == nil && len(objects.Materials)+objects.holds() == 0 {
+			objects.Problems = []InputProblem{nothingIn(name, "")}
+		}
 		return nil, objects, err
 	}
-	s.addAll()
+	if s.yield() == 0 {
+		s.nothing(name, "")
+	}
 	s.inv.conceal()
 	return s.nodes, s.rest(), nil
 }

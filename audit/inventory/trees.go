@@ -36,6 +36,7 @@ func (s *scanner) tree(dir string, names []string) bool {
 		return false
 	}
 	if len(s.nodes) >= maxTrees {
+		s.passed++
 		if s.once("", "trees") {
 			s.lose(dir, parsers.KindLimit, fmt.Sprintf("is one node more than the %d that are looked at", maxTrees))
 		}
@@ -81,10 +82,20 @@ func (inv *Inventory) showsNode() bool {
 
 // rest is what lies beside the nodes; nil for nothing.
 func (s *scanner) rest() *Inventory {
-	if inv := s.inv; len(s.nodes) > 0 && len(inv.References)+len(inv.Objects)+len(inv.Problems)+len(inv.Kubeconfigs)+len(inv.Nodes) == 0 {
+	if len(s.nodes) > 0 && s.inv.holds() == 0 {
 		return nil
 	}
 	return s.inv
+}
+
+// holds counts what there is beside files: zero where there is nothing to judge or to tell.
+func (inv *Inventory) holds() int {
+	return len(inv.References) + len(inv.Objects) + len(inv.Problems) + len(inv.Kubeconfigs) + len(inv.Nodes)
+}
+
+// IsNothing reports whether there is no more to tell than that nothing comes of what somebody named.
+func (inv *Inventory) IsNothing() bool {
+	return inv.holds() == len(inv.Problems) && !slices.ContainsFunc(inv.Problems, func(p InputProblem) bool { return p.Kind != KindNothing })
 }
 
 // FolderName is what a node is called that has no name: after the folder that it
