@@ -21,8 +21,8 @@ const (
 // stopRules are in the order of how bad it is.
 var stopRules = []stopRule{
 	{inventory.APIServer, inventory.Etcd, "the API server reads and writes nothing: kubectl fails and nothing is scheduled; pods that run keep running", sourceEtcdUp},
-	{"etcd peers", inventory.Etcd, "other members of etcd cannot reach this one; where that leaves no majority, nothing in the cluster can be changed", sourceEtcdUp},
-	{inventory.Etcd, "etcd peer *", "this member of etcd cannot reach another; where that leaves no majority, nothing in the cluster can be changed", sourceEtcdUp},
+	{"etcd peers", inventory.Etcd, "other members of etcd cannot reach this one; " + openQuorum, sourceEtcdUp},
+	{inventory.Etcd, "etcd peer *", "this member of etcd cannot reach another; " + openQuorum, sourceEtcdUp},
 	{inventory.Kubelet, inventory.APIServer, "the node drops out: it becomes NotReady, gets no new pods, and its pods are replaced elsewhere; its containers keep running", "https://kubernetes.io/docs/concepts/architecture/nodes/#node-controller"},
 	{inventory.ControllerManager, inventory.APIServer, "nothing is reconciled: deployments, jobs, endpoints, failed nodes, certificates; pods that run keep running", sourceParts + "#kube-controller-manager"},
 	{inventory.Scheduler, inventory.APIServer, "new pods stay Pending; pods that run keep running", sourceParts + "#kube-scheduler"},

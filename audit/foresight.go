@@ -269,6 +269,7 @@ func (s *foresight) endings() []ending {
 // ends are those of the nodes, in the order of time.
 func (s *foresight) ends(until time.Time) []End {
 	out := []End{}
+	quorum := s.quorum()
 	for _, e := range s.endings() {
 		c := e.cert()
 		if !c.NotAfter.Before(noEnd) {
@@ -299,6 +300,9 @@ func (s *foresight) ends(until time.Time) []End {
 				out = append(out, end)
 			}
 		}
+	}
+	if quorum != nil {
+		quorum.decide(out)
 	}
 	return out
 }
