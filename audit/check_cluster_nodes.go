@@ -18,7 +18,13 @@ type demand struct {
 	// isSet: the order of its words says nothing. Presence: it names a file, of which only
 	// that there is one can be compared.
 	isSet, presence bool
-	why             string
+	// of is a flag without which this one says nothing: only the servers that have it are
+	// compared; "" for none.
+	of string
+	// unset is what holds where the flag is not set, for a default that follows from other
+	// flags; nil for any other.
+	unset func(inventory.Component) string
+	why   string
 }
 
 // demands are what the API servers of a cluster must agree in, since a client may reach
@@ -37,9 +43,16 @@ var demands = []demand{
 	{flag: "enable-admission-plugins", severity: Warning, isSet: true, why: "NodeRestriction and the plugins that guard certificate requests hold only where they are on"},
 	{flag: "disable-admission-plugins", severity: Warning, isSet: true, why: "NodeRestriction and the plugins that guard certificate requests hold only where they are on"},
 	{flag: "enable-bootstrap-token-auth", severity: Warning, why: "a node that joins is let in by one and refused by the other"},
-	{flag: "oidc-issuer-url", severity: Warning, why: "people who log in are let in by one and refused by the other"},
-	{flag: "oidc-client-id", severity: Warning, why: "people who log in are let in by one and refused by the other"},
-	{flag: "oidc-ca-file", severity: Warning, presence: true, why: "people who log in are let in by one and refused by the other"},
+	{flag: oidcIssuer, severity: Warning, why: "people who log in are let in by one and refused by the other"},
+	{flag: "oidc-client-id", of: oidcIssuer, severity: Warning, why: "people who log in are let in by one and refused by the other"},
+	{flag: "oidc-ca-file", of: oidcIssuer, severity: Warning, presence: true, why: "people who log in are let in by one and refused by the other"},
+	{flag: "oidc-username-claim", of: oidcIssuer, severity: Warning, why: "the same person is another user to each"},
+	{flag: "oidc-username-prefix", of: oidcIssuer, severity: Warning, unset: usernamePrefix, why: "the same person is another user to each"},
+	{flag: "oidc-groups-claim", of: oidcIssuer, severity: Warning, why: "the same person is in other groups for each"},
+	{flag: "oidc-groups-prefix", of: "oidc-groups-claim", severity: Warning, why: "the same person is in other groups for each"},
+	{flag: "oidc-required-claim", of: oidcIssuer, severity: Warning, isSet: true, why: "people who log in are let in by one and refused by the other"},
+	{flag: "oidc-signing-algs", of: oidcIssuer, severity: Warning, isSet: true, why: "people who log in are let in by one and refused by the other"},
+	{flag: "api-audiences", severity: Warning, isSet: true, unset: audiences, why: "a token that is made for one is refused by the other"},
 	{flag: "token-auth-file", severity: Warning, presence: true, why: "they let in different clients"},
 	{flag: "authentication-token-webhook-config-file", severity: Warning, presence: true, why: "they let in different clients"},
 	{flag: "authorization-webhook-config-file", severity: Warning, presence: true, why: "the same certificate may do different things"},
@@ -51,8 +64,34 @@ var demands = []demand{
 // admissionOfCertificates are the plugins whose presence concerns certificates.
 var admissionOfCertificates = []string{"NodeRestriction", "CertificateApproval", "CertificateSigning", "CertificateSubjectRestriction"}
 
+const oidcIssuer = "oidc-issuer-url"
+
+// usernamePrefix is what users are called with where no prefix is set, and "-" for nothing
+// (kubernetes pkg/kubeapiserver/options/authentication.go ToAuthenticationConfig).
+func usernamePrefix(c inventory.Component) string {
+	if c.InEffect("oidc-username-claim") == "email" {
+		return "-"
+	}
+	return c.InEffect(oidcIssuer) + "#"
+}
+
+// audiences are those of an API server that names none: its issuers (as above).
+func audiences(c inventory.Component) string {
+	if old := c.Setting("service-account-api-audiences").Value; old != "" {
+		return old
+	}
+	_, issuers := issuersOf(c)
+	return strings.Join(issuers, ",")
+}
+
 func (d demand) value(c inventory.Component) string {
 	value := c.InEffect(d.flag)
+	if d.isSet && value != "" {
+		value = strings.Join(c.All(d.flag), ",")
+	}
+	if value == "" && d.unset != nil {
+		value = d.unset(c)
+	}
 	switch {
 	case d.presence && value != "":
 		return "a file"
@@ -65,6 +104,24 @@ func (d demand) value(c inventory.Component) string {
 		return strings.Join(slices.Compact(words), ",")
 	}
 	return value
+}
+
+// compared are the servers of which a flag says something; nil where none of them sets it, and
+// what follows from other flags is compared with those.
+func (d demand) compared(servers []*nodeAudit) []*nodeAudit {
+	without := func(flag string) func(*nodeAudit) bool {
+		return func(n *nodeAudit) bool {
+			c, _ := n.inv.Component(inventory.APIServer)
+			return c.InEffect(flag) == ""
+		}
+	}
+	if d.of != "" {
+		servers = slices.DeleteFunc(slices.Clone(servers), without(d.of))
+	}
+	if d.unset != nil && len(slices.DeleteFunc(slices.Clone(servers), without(d.flag))) == 0 {
+		return nil
+	}
+	return servers
 }
 
 func checkSettingsDiffer(p *clusterPass) {
@@ -87,7 +144,7 @@ func checkSettingsDiffer(p *clusterPass) {
 			p.demandDiffers(d, plain) // the others were compared by their keys
 			continue
 		}
-		p.demandDiffers(d, servers)
+		p.demandDiffers(d, d.compared(servers))
 	}
 }
 

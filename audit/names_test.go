@@ -44,6 +44,7 @@ var namings = map[string]naming{
 	"Flag":             {component: noArgument, flags: []int{0}},
 	"FlagAll":          {component: noArgument, flags: []int{0}},
 	"InEffect":         {component: noArgument, flags: []int{0}},
+	"All":              {component: noArgument, flags: []int{0}},
 	// Functions within others.
 	"rotates.on":             {component: noArgument, of: inventory.Kubelet, flags: []int{0}},
 	"verifyingKeys.selected": {component: noArgument, of: inventory.APIServer, flags: []int{0}},

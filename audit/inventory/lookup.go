@@ -119,6 +119,22 @@ func (c Component) InEffect(name string) string {
 	return cmp.Or(c.Setting(name).Value, f.Default)
 }
 
+// All returns all values of a setting that appends, the last of any other, or the flag's
+// default; nil for none.
+func (c Component) All(name string) []string {
+	p, _ := ProgramNamed(c.Name)
+	f, _ := p.Flag(name)
+	f.Name = name
+	var all []string
+	for _, t := range effective(c, f) {
+		all = append(all, t.Value)
+	}
+	if all == nil && f.Default != "" {
+		all = []string{f.Default}
+	}
+	return all
+}
+
 // Material returns what a reference leads to; the zero Material where there is
 // nothing to read, as in a container that does not see the path.
 func (inv *Inventory) Material(r Reference) parsers.Material {

@@ -361,7 +361,7 @@ var writtenDefaults = map[string]map[string]string{
 		"service-account-lookup": "true", "service-account-extend-token-expiration": "true", "kubelet-https": "true",
 		"kubelet-port": "10250", "kubelet-timeout": "5s", "authentication-token-webhook-cache-ttl": "2m",
 		"authentication-token-webhook-version": "v1beta1", "authorization-mode": "AlwaysAllow", "etcd-prefix": "/registry",
-		"service-account-max-token-expiration": "0s", "oidc-signing-algs": "RS256", "oidc-client-id": "",
+		"service-account-max-token-expiration": "0s", "oidc-client-id": "",
 	},
 	ControllerManager: {
 		"requestheader-username-headers": "x-remote-user", "requestheader-group-headers": "x-remote-group",
