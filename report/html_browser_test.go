@@ -24,7 +24,7 @@ import (
 )
 
 // browserLimit ends a test whose browser hangs.
-const browserLimit = 2 * time.Minute
+const browserLimit = 5 * time.Minute
 
 // browser is one tab that shows one page.
 type browser struct {
