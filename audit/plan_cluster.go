@@ -57,14 +57,13 @@ func turnOf(n *nodeAudit, fixesEtcd bool) int {
 	return turnWorker
 }
 
-// betweenWords say what must hold before the next node is touched after another one.
+// betweenWords say what must hold before the next node is touched after another one: what
+// the next needs of it, etcd for one that serves, and for any other an API server.
 func betweenWords(before *nodeAudit, nextServes bool) string {
 	_, etcd := before.inv.Component(inventory.Etcd)
-	switch {
-	case etcd && nextServes:
+	_, server := before.inv.Component(inventory.APIServer)
+	if etcd && (nextServes || !server) {
 		return "go on only when " + before.name + " is done and every member of etcd is healthy: etcdctl endpoint health --cluster"
-	case nextServes:
-		return "go on only when " + before.name + " is done and its API server answers: kubectl get --raw /readyz"
 	}
-	return "go on only when " + before.name + " is done"
+	return "go on only when " + before.name + " is done and its API server answers: kubectl get --raw /readyz"
 }
