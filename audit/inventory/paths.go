@@ -417,12 +417,20 @@ func (s *scanner) file(name string, now mark, named bool) {
 	case f.State == Unreadable, f.State != Readable && slices.Contains(foundSuffixes, path.Ext(name)):
 		s.inv.Files[f.Path] = f
 		s.lose(name, KindUnreadable, f.Reason)
+	default:
+		s.useless(name, f, data, named)
+	}
+	clear(data)
+}
+
+// useless counts or notes a file that gives nothing.
+func (s *scanner) useless(name string, f File, data []byte, named bool) {
+	switch {
 	case f.State != Readable && named:
 		s.nothing(name, f.Reason)
 	case isReport(data):
 		s.passed++
 	}
-	clear(data)
 }
 
 // dropUntold takes the mode out of a file of which it does not say who can read it, as in an
