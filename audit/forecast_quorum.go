@@ -109,7 +109,7 @@ func (q *quorum) add(cut map[way]bool, b Break, node string) {
 func (q *quorum) words(today, sofar map[way]bool) string {
 	all := len(q.nodes)
 	needed := all/2 + 1
-	lost := fmt.Sprintf("of the %d members in view no %d reach each other then: etcd loses its quorum, and nothing in the cluster can be changed", all, needed)
+	lost := fmt.Sprintf("of the %d members in view no %d reach each other then: if these are all, etcd loses its quorum, and nothing in the cluster can be changed", all, needed)
 	atMost := func(cut map[way]bool) int {
 		return q.led(func(a, b string) bool { return !cut[way{a, b}] || !cut[way{b, a}] })
 	}

@@ -14,7 +14,7 @@ import (
 // Where all members of etcd are in view, it is decided whether a majority of them is left.
 func TestForecastOfQuorum(t *testing.T) {
 	const (
-		lost      = "of the 3 members in view no 2 reach each other then: etcd loses its quorum, and nothing in the cluster can be changed"
+		lost      = "of the 3 members in view no 2 reach each other then: if these are all, etcd loses its quorum, and nothing in the cluster can be changed"
 		lostLater = "unless what ends before is renewed, " + lost
 		goOn      = "of the 3 members in view 2 still reach each other, and go on"
 		open      = "where that leaves no majority, nothing in the cluster can be changed"
