@@ -1,7 +1,6 @@
 package audit
 
 import (
-	"certaudit/audit/inventory"
 	"cmp"
 	"crypto/x509"
 	"fmt"
@@ -11,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"certaudit/audit/inventory"
 	"certaudit/parsers"
 )
 

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"certaudit/audit/inventory"
-
 	"certaudit/parsers"
 )
 
