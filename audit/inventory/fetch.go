@@ -78,7 +78,7 @@ func (s *scanner) fetch(b *batch, dir string, names []string) (rest []string) {
 }
 
 // fetchOne reads a file of an open folder. It shares nothing with others but the count of
-// bytes.
+// bytes and the certificates that were decoded.
 func (s *scanner) fetchOne(f *fetched, in *folder) {
 	defer f.done.Done()
 	defer func() { f.panicked = recover() }() // it is the caller's, who may bear it
@@ -111,7 +111,7 @@ func (s *scanner) fetchOne(f *fetched, in *folder) {
 	f.ok, f.seen, f.file = true, s.root.markOf(info, ""), f.file.described(info)
 	f.file.State, f.file.Resolved = Readable, in.leadTo(name, base)
 	if isMaterial(name, f.data) && parsers.IsPEM(f.data) && !IsSnapshot(f.data) {
-		f.parts = parsers.ParseFound(parsers.Origin{Path: s.shown(name)}, f.data, nil)
+		f.parts = s.decoded(s.shown(name), f.data, nil)
 	}
 }
 

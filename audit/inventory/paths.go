@@ -561,23 +561,31 @@ const storeIterations = 10_000_000
 
 // found adds what one file holds.
 func (s *scanner) found(name string, data []byte) {
-	s.parts(name, parsers.ParseFound(parsers.Origin{Path: name}, data, &s.effort))
+	s.parts(name, s.decoded(name, data, &s.effort))
 }
 
 // foundLater is found for a file that no password opens. Nothing is left of its bytes.
 func (s *scanner) foundLater(name string, data []byte) {
 	s.later(len(data), func() func() {
-		parts := parsers.ParseFound(parsers.Origin{Path: name}, data, nil)
+		parts := s.decoded(name, data, nil)
 		clear(data)
 		return func() { s.parts(name, parts) }
 	})
 }
 
-// parts adds what one file holds, the file itself first.
+// decoded is what one file holds, the file itself first. Without an effort, which passwords
+// take, it may be called by several goroutines.
+func (s *scanner) decoded(name string, data []byte, effort *parsers.Effort) []parsers.Found {
+	parts := parsers.ParseFound(parsers.Origin{Path: name}, data, effort)
+	parts[0].Material = s.shared(parts[0].Material)
+	return parts
+}
+
+// parts adds what was decoded of one file.
 func (s *scanner) parts(name string, parts []parsers.Found) {
 	at := parsers.Origin{Path: name}
 	if !s.locked(ComponentFile, parts[0]) {
-		s.material(name, s.shared(promised(parts[0].Material, name)))
+		s.material(name, promised(parts[0].Material, name))
 	}
 	for _, part := range parts[1:] {
 		s.part(ComponentFile, "", at, part)
