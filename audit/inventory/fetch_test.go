@@ -93,29 +93,3 @@ func TestFetchPanics(t *testing.T) {
 	}()
 	s.take(f)
 }
-
-// After the first of many files in folders of one size it is known how many there are.
-func TestExpectedFiles(t *testing.T) {
-	const folders, each = 4, 25
-	dir, node := t.TempDir(), fixtures.Node{}
-	ca := fixtures.ControlPlane(fixtures.Options{}).CertificatePEM(fixtures.CA)
-	for i := range folders * each {
-		node[fmt.Sprintf("/%d/%02d.crt", i%folders, i)] = fixtures.File{Data: ca}
-	}
-	if err := node.Write(dir); err != nil {
-		t.Fatal(err)
-	}
-	var got []Progress
-	if _, _, err := GatherPaths("/", []string{dir}, nil, func(p Progress) { got = append(got, p.Expected()) }); err != nil {
-		t.Fatal(err)
-	}
-	want := Progress{Files: folders * each, Held: folders * each, Done: 1}
-	if len(got) != folders*each {
-		t.Errorf("told %d times of %d files", len(got), folders*each)
-	}
-	for i, p := range got[1:] {
-		if p.Files = want.Files; p != want { // the one that is read counts already
-			t.Errorf("after %d files %+v is expected, want %+v", i+1, p, want)
-		}
-	}
-}

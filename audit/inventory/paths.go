@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"math"
 	"os"
 	"path"
 	"path/filepath"
@@ -23,23 +22,22 @@ type Progress struct {
 	Files, Nodes int
 	// Held are those files that hold certificates or keys and belong to no node.
 	Held int
-	// Done is the part of all that was looked at, from 0 to 1: a path is as much as any other,
-	// and so is what lies in one folder.
-	Done float64
+	// Listed counts what lies in the folders that were looked into so far, Files among it.
+	Listed int
 }
 
 // Expected is how far it will be if what was not read yet is like what was.
 func (p Progress) Expected() Progress {
-	if p.Done <= 0 || p.Done >= 1 {
+	if p.Files == 0 || p.Nodes > p.Files || p.Listed <= p.Files {
 		return p
 	}
-	like := func(n, most int) int { return int(min(math.Round(float64(n)/p.Done), float64(most))) }
-	return Progress{Files: like(p.Files, maxScanned), Nodes: like(p.Nodes, maxTrees), Held: like(p.Held, maxScanned), Done: 1}
+	like := func(n int) int { return n * p.Listed / p.Files }
+	return Progress{Files: p.Listed, Nodes: like(p.Nodes), Held: like(p.Held), Listed: p.Listed}
 }
 
 // reached is how far reading paths is.
 func (s *scanner) reached() Progress {
-	return Progress{Files: s.files, Nodes: len(s.nodes), Held: len(s.inv.Materials), Done: s.done}
+	return Progress{Files: s.files, Nodes: len(s.nodes), Held: len(s.inv.Materials), Listed: s.listed}
 }
 
 // tell tells of the progress.
@@ -81,7 +79,6 @@ func slashed(name string) string {
 // lenient, a path that does not exist is a problem of the inventory.
 func (s *scanner) scanNames(paths []string, lenient bool) error {
 	for _, name := range paths {
-		s.share = 1 / float64(len(paths))
 		if err := s.scanNamed(name, lenient); err != nil {
 			return err
 		}
@@ -97,9 +94,8 @@ type scanner struct {
 	ahead
 	here     string
 	files    int
+	listed   int
 	progress func(Progress)
-	// share is how much of all is looked at now, and done how much was, as of [Progress].
-	share, done float64
 	// each is what is done with a file; named says that somebody named it.
 	each func(name string, now mark, named bool)
 	// fetches: files are read before their turn, of which now is the one that each looks at;
@@ -135,7 +131,7 @@ type scanner struct {
 // newScanner returns a scanner for certificates, keys and objects. Paths below
 // here, unless that is "", are shown relative to it.
 func newScanner(g *gatherer, here string) *scanner {
-	s := &scanner{gatherer: g, here: here, fetches: true, share: 1, telling: map[string]bool{}}
+	s := &scanner{gatherer: g, here: here, fetches: true, telling: map[string]bool{}}
 	s.each = s.file
 	return s
 }
@@ -231,7 +227,6 @@ func (s *scanner) scanAll(paths []string) {
 // comes of it.
 func (s *scanner) want(words string, paths ...string) {
 	before := s.yield()
-	defer s.split(len(paths))()
 	for _, name := range paths {
 		s.scan(name, true)
 	}
@@ -295,16 +290,8 @@ func (s *scanner) scan(name string, named bool) {
 	s.visit(name, f, isDir, m, named)
 }
 
-// split makes of what is looked at now so many parts, until it is put together again.
-func (s *scanner) split(parts int) (join func()) {
-	whole := s.share
-	s.share /= float64(max(1, parts))
-	return func() { s.share = whole }
-}
-
 // visit is scan for what was looked at.
 func (s *scanner) visit(name string, f File, isDir bool, m mark, named bool) {
-	defer func(done float64) { s.done = done + s.share }(s.done)
 	switch {
 	case s.isLate(name):
 		s.passed++
@@ -344,7 +331,7 @@ func (s *scanner) folder(dir string) {
 		// dots, behind links (kubernetes pkg/volume/util/atomic_writer.go).
 		return n == ".git" || strings.HasPrefix(n, "..") || s.excluded(path.Join(dir, n))
 	})
-	defer s.split(len(names))()
+	s.listed += len(names)
 	now, next := new(batch), new(batch)
 	for rest := s.fetch(now, dir, names); len(now.files) > 0; now, next = next, now {
 		rest = s.fetch(next, dir, rest)

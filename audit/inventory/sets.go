@@ -172,14 +172,14 @@ func (s *scanner) archived(name string, r io.Reader) {
 	}
 	in := newScanner(newGatherer(s.rootOf(a, "/")), "")
 	in.certificates, in.progress, in.exclude, in.sets, in.gather = s.certificates, s.progress, s.exclude, true, s.gather
-	in.archive, in.files, in.share, in.done, in.nodes = s.shown(name), s.files, s.share, s.done, s.nodes
+	in.archive, in.files, in.listed, in.nodes = s.shown(name), s.files, s.listed, s.nodes
 	in.inv.Packed = []string{in.archive}
 	in.node = func(dir string) (*Inventory, error) { return s.gather(s.rootOf(a, slashed(dir))) }
 	s.addAll()
 	in.scan("/", true)
 	in.addAll()
 	in.pair()
-	s.files, s.nodes = in.files, in.nodes
+	s.files, s.listed, s.nodes = in.files, in.listed, in.nodes
 	if err := s.inv.Join(in.inv); err != nil {
 		s.lose(name, parsers.KindUnsupported, err.Error())
 	}
