@@ -12,14 +12,14 @@ RACE := $(shell command -v cc gcc clang >/dev/null 2>&1 && [ "$$($(GO) env CGO_E
 # Long tests of a single goroutine, in files that are tagged "!race" (TestAllRunWithoutDetector).
 ALONE := TestArchive|TestChangedSnapshots|TestEveryLookIsRemembered|TestForecastAgreesWithTheAudit|TestForecastOfClustersAgreesWithTheAudit|TestForesightLeavesNothingOut|TestManyAuthorities|TestManySecrets|TestParseResultIsBounded|TestSnapshot
 COUNT ?= 6
-# What the program and its tests build for.
-SYSTEMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 
-# The builder of releases is a module of its own. What it compiles is the same in every
-# folder, and so is taken from the cache.
-DIST := cd deploy/dist && GOFLAGS='-trimpath -buildvcs=false'
+# What releases are compiled with is compiled once for them, for tests and for what looks at
+# the code, and is the same in every folder. The race detector needs a compilation of its own.
+PLAIN := CGO_ENABLED=0 GOFLAGS='-trimpath -buildvcs=false'
+# The builder of releases is a module of its own.
+DIST := cd deploy/dist && $(PLAIN)
 
-.PHONY: build help quick test proof lint cross dist demo bench docs golden
+.PHONY: build help quick test proof lint dist demo bench docs golden
 
 build: ## build the program: bin/certaudit
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags='-s -w' -o bin/certaudit ./cmd/certaudit
@@ -33,33 +33,25 @@ quick: ## run the tests but the slow ones, in two minutes
 # Nothing is taken from the cache, and so go keeps no list of the files that the tests
 # looked at: it would be a gigabyte, and be read again before the result is printed.
 # The race detector, which takes five times as long, looks where goroutines are started
-# (TestGoroutinesAreWatched), and at all that these call.
+# (TestGoroutinesAreWatched), and at all that these call. What it leaves out takes one
+# processor, and the builder of releases hardly more.
 test: ## run all tests, with the race detector where a C compiler is at hand
 	$(TEST) -count=1 $(RACE) ./audit/... ./cmd/...
-	$(if $(RACE),$(TEST) -count=1 -run='^($(ALONE))$$' ./audit)
-	rest=$$($(GO) list ./... | grep -Ev '^certaudit/(audit|cmd)(/|$$)') && $(TEST) -count=1 $$rest
-	$(DIST) $(TEST) -count=1 ./...
+	rest=$$($(GO) list ./... | grep -Ev '^certaudit/(audit|cmd)(/|$$)') && $(PLAIN) $(TEST) -count=1 $$rest
+	($(DIST) $(TEST) -count=1 ./...) & dist=$$!; \
+	$(if $(RACE),$(PLAIN) $(TEST) -count=1 -run='^($(ALONE))$$' ./audit,true); alone=$$?; \
+	wait $$dist && exit $$alone
 
 proof: ## run every plan on a node of its own; print the figures and write them into docs/plan.md
 	$(TEST) ./proof -v -run=TestProof -update | grep -v '^ *\(=== \|--- PASS\)'
 
 lint: ## run gofmt, go vet and staticcheck
 	test -z "$$(gofmt -l .)"
-	$(GO) vet ./...
-	$(GO) tool staticcheck ./...
-	$(GO) build -o bin/staticcheck honnef.co/go/tools/cmd/staticcheck
+	$(PLAIN) $(GO) vet ./...
+	$(PLAIN) $(GO) build -o bin/staticcheck honnef.co/go/tools/cmd/staticcheck
+	$(PLAIN) bin/staticcheck ./...
 	$(DIST) $(GO) vet ./...
 	$(DIST) ../../bin/staticcheck ./...
-
-# With -trimpath, as releases are built, which so find in the cache what is compiled here.
-# What vet sees is the same on both processors (TestNothingIsForOneProcessor).
-cross: ## build for Linux, macOS and Windows, on amd64 and arm64, and vet
-	@set -e; for system in $(SYSTEMS); do \
-		echo "$$system"; \
-		export GOFLAGS="$$($(GO) env GOFLAGS) -trimpath" CGO_ENABLED=0 GOOS=$${system%/*} GOARCH=$${system#*/}; \
-		$(GO) build ./...; \
-		case $$system in */arm64) $(GO) vet ./...;; esac; \
-	done
 
 dist: ## build a release into bin/dist: archives, deb, rpm, image; VERSION=, URL= of the files, MAINTAINER=
 	$(DIST) $(GO) run . $(if $(VERSION),-version='$(VERSION)') $(if $(REVISION),-revision='$(REVISION)') $(if $(SOURCE_DATE_EPOCH),-date='$(SOURCE_DATE_EPOCH)') $(if $(URL),-url='$(URL)') $(if $(MAINTAINER),-maintainer='$(MAINTAINER)')

@@ -310,24 +310,6 @@ func TestAllRunWithoutDetector(t *testing.T) {
 	}
 }
 
-// forOne matches what a file for one processor is called, or begins with.
-var forOne = regexp.MustCompile(`_(amd64|arm64)(_test)?\.go$|^//go:build .*(amd64|arm64)`)
-
-// So make cross vets the files for each system once.
-func TestNothingIsForOneProcessor(t *testing.T) {
-	for _, s := range slices.Concat(sources(t, false), sources(t, true)) {
-		texts := []string{s.path}
-		for _, group := range s.Comments {
-			for _, c := range group.List {
-				texts = append(texts, c.Text)
-			}
-		}
-		if slices.ContainsFunc(texts, forOne.MatchString) {
-			t.Errorf("%s is for one processor: let make cross vet for each", s.path)
-		}
-	}
-}
-
 // altering are the methods of os.Root and os.File that change something.
 var altering = regexp.MustCompile(`^(Create|Mkdir|MkdirAll|Remove|RemoveAll|Rename|Symlink|Link|Chmod|Chown|Lchown|Chtimes|Truncate|WriteFile|WriteAt)$`)
 
