@@ -135,7 +135,7 @@ func (tr *trial) look() state {
 		}
 	}
 	if _, ok := inv.Component(inventory.APIServer); ok {
-		s.ready = ready(tr.tree(), tr.at())
+		s.ready = ready(tr.tree(), inv, tr.at())
 	}
 	names, _ := filepath.Glob(filepath.Join(tr.tree(), inv.ManifestDir, "*"))
 	for _, name := range names {

@@ -20,11 +20,7 @@ import (
 // ready reports why the API server of a tree would not be ready: it does not start,
 // does not reach etcd, or admin.conf does not reach it. It goes by the files alone,
 // with crypto/tls, and shares nothing with the audit but the reading of flags.
-func ready(root string, at time.Time) error {
-	inv, err := inventory.Gather(root)
-	if err != nil {
-		return err
-	}
+func ready(root string, inv *inventory.Inventory, at time.Time) error {
 	s := server{root, inv, at}
 	for _, pair := range [][2]string{{"tls-cert-file", "tls-private-key-file"}, {"kubelet-client-certificate", "kubelet-client-key"},
 		{"proxy-client-cert-file", "proxy-client-key-file"}, {"etcd-certfile", "etcd-keyfile"}} {

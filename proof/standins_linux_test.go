@@ -111,7 +111,7 @@ func curl(args []string) int {
 	if !strings.HasSuffix(args[len(args)-1], "/readyz") {
 		return failed(fmt.Errorf("curl: %q is not known here", args))
 	}
-	if err := ready("/", must(time.Parse(time.RFC3339, os.Getenv("AT")))); err != nil {
+	if err := ready("/", must(inventory.Gather("/")), must(time.Parse(time.RFC3339, os.Getenv("AT")))); err != nil {
 		return failed(err) + 6
 	}
 	fmt.Print("ok")
