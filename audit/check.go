@@ -27,6 +27,9 @@ type Check struct {
 	// Source is where the rule is from.
 	Source string `json:"source"`
 	scope  scope
+	// behind: it asks who signed each certificate, or what such a check has found. It is run
+	// behind those of its scope that do not, while other processors check signatures.
+	behind bool
 	// run judges one node; nil for a check of [scopePolicy], and for those of several
 	// nodes.
 	run func(*pass)

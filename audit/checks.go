@@ -81,9 +81,9 @@ func checksOf(s scope) []Check {
 // checksByScope is what checksOf found, which no caller changes.
 var checksByScope sync.Map
 
-// roster is all checks. The order is that of the documentation and that in
-// which they are run: a check stands behind those whose findings explain what it
-// would report, so connections/* come after all that names the cause of a broken
+// roster is all checks, in the order of the documentation and, but for those that are
+// behind, that in which they are run: a check stands behind those whose findings explain
+// what it would report, so connections/* come after all that names the cause of a broken
 // connection.
 var roster = []Check{
 	{
@@ -114,7 +114,7 @@ var roster = []Check{
 		run:     checkNotYetValid,
 	},
 	{
-		ID: "validity/outlives-issuer", Severity: Warning, scope: scopeNode,
+		ID: "validity/outlives-issuer", Severity: Warning, scope: scopeNode, behind: true,
 		Summary: "a certificate ends after the CA that signed it",
 		Why:     "From the CA's last day on the certificate verifies no more, whatever its own date says.",
 		Example: "A leaf was renewed for a year in the last months of its CA.",
@@ -188,7 +188,7 @@ var roster = []Check{
 	},
 
 	{
-		ID: "chain/wrong-issuer", Severity: Critical, scope: scopeNode,
+		ID: "chain/wrong-issuer", Severity: Critical, scope: scopeNode, behind: true,
 		Summary: "a certificate was signed by another CA than the one required",
 		Why:     "The other end does not trust that CA: \"x509: certificate signed by unknown authority\".",
 		Example: "The etcd client certificate was signed by the Kubernetes CA.",
@@ -197,7 +197,7 @@ var roster = []Check{
 		run:     checkWrongIssuer,
 	},
 	{
-		ID: "chain/untrusted", Severity: Critical, scope: scopeNode,
+		ID: "chain/untrusted", Severity: Critical, scope: scopeNode, behind: true,
 		Summary: "the issuer's name is right and the signature is not",
 		Why:     "Only the signature counts. kubeadm calls every CA \"kubernetes\", so names say nothing. Where nothing says which CA should have signed a certificate, it is a warning that none in view with the issuer's name did.",
 		Example: "kubeadm reset and init made a new CA while old certificates were kept.",
@@ -206,7 +206,7 @@ var roster = []Check{
 		run:     checkUntrusted,
 	},
 	{
-		ID: "chain/ca-replaced", Severity: Critical, scope: scopeNode,
+		ID: "chain/ca-replaced", Severity: Critical, scope: scopeNode, behind: true,
 		Summary: "a CA file holds another CA than the one that signed the node's certificates",
 		Why:     "Everybody who verifies with the file refuses everybody; a renewal signs with the wrong CA. It is reported once, in place of each certificate that does not verify.",
 		Example: "kubeadm reset and init on one control-plane node; ca.crt of another cluster was copied over.",
@@ -215,7 +215,7 @@ var roster = []Check{
 		run:     checkCAReplaced,
 	},
 	{
-		ID: "chain/shared-ca", Severity: Warning, scope: scopeNode,
+		ID: "chain/shared-ca", Severity: Warning, scope: scopeNode, behind: true,
 		Summary: "the request-header CA is also the client CA",
 		Why:     "A certificate of that CA with an allowed name may speak for anybody; with no allowed names every client certificate may.",
 		Example: "--requestheader-client-ca-file and --client-ca-file name the same ca.crt.",
@@ -224,7 +224,7 @@ var roster = []Check{
 		run:     checkSharedCA,
 	},
 	{
-		ID: "chain/signing-bundle", Severity: Critical, scope: scopeNode,
+		ID: "chain/signing-bundle", Severity: Critical, scope: scopeNode, behind: true,
 		Summary: "the signing certificate file does not hold exactly one certificate with its own key",
 		Why:     "kube-controller-manager refuses to start the signer: no kubelet gets a new certificate.",
 		Example: "During a rotation both CAs were put into the file that --cluster-signing-cert-file names.",
@@ -233,7 +233,7 @@ var roster = []Check{
 		run:     checkSigningBundle,
 	},
 	{
-		ID: "chain/duplicate-serial", Severity: Warning, scope: scopeNode,
+		ID: "chain/duplicate-serial", Severity: Warning, scope: scopeNode, behind: true,
 		Summary: "two certificates of one CA have one serial number",
 		Why:     "A CA must never use a number twice; revocation and caches cannot tell them apart.",
 		Example: "openssl x509 -req -set_serial 01 in a script.",
@@ -242,7 +242,7 @@ var roster = []Check{
 		run:     checkDuplicateSerial,
 	},
 	{
-		ID: "chain/rotation", Severity: Info, scope: scopeNode,
+		ID: "chain/rotation", Severity: Info, scope: scopeNode, behind: true,
 		Summary: "a CA bundle holds several CAs",
 		Why:     "It is what a rotation looks like halfway; the finding tells which CA signed what, so that one sees when the old one may go.",
 		Example: "ca.crt holds the old and the new CA.",
@@ -511,7 +511,7 @@ var roster = []Check{
 	},
 
 	{
-		ID: "connections/server-untrusted", Severity: Critical, scope: scopeNode,
+		ID: "connections/server-untrusted", Severity: Critical, scope: scopeNode, behind: true,
 		Summary: "a client does not accept the server that it dials",
 		Why:     "What the client verifies with does not verify the server's certificate: \"x509: certificate signed by unknown authority\".",
 		Example: "A kubeconfig still embeds the CA of before a rotation.",
@@ -520,7 +520,7 @@ var roster = []Check{
 		run:     checkServerUntrusted,
 	},
 	{
-		ID: "connections/server-name", Severity: Critical, scope: scopeNode,
+		ID: "connections/server-name", Severity: Critical, scope: scopeNode, behind: true,
 		Summary: "the address that a client dials is not in the server's certificate",
 		Why:     "The client refuses the server: \"x509: certificate is valid for ..., not ...\".",
 		Example: "A kubeconfig calls the API server by a name that was never put into its certificate.",
@@ -529,7 +529,7 @@ var roster = []Check{
 		run:     checkServerName,
 	},
 	{
-		ID: "connections/address", Severity: Warning, scope: scopeNode,
+		ID: "connections/address", Severity: Warning, scope: scopeNode, behind: true,
 		Summary: "a component calls its server by an address that the server does not have",
 		Why:     "Nothing answers there, or somebody else does; that the old address still stands in a certificate hides it. The ports of etcd are compared as well.",
 		Example: "The address of the node has changed, and controller-manager.conf and scheduler.conf still hold the old one.",
@@ -538,7 +538,7 @@ var roster = []Check{
 		run:     checkAddress,
 	},
 	{
-		ID: "connections/client-untrusted", Severity: Critical, scope: scopeNode,
+		ID: "connections/client-untrusted", Severity: Critical, scope: scopeNode, behind: true,
 		Summary: "a server does not accept the client's certificate",
 		Why:     "The client is refused at the handshake, or is nobody: \"Unauthorized\".",
 		Example: "The kubelet's clientCAFile is not the CA that signed the API server's kubelet client certificate.",
@@ -547,7 +547,7 @@ var roster = []Check{
 		run:     checkClientUntrusted,
 	},
 	{
-		ID: "connections/identity", Severity: Critical, scope: scopeNode,
+		ID: "connections/identity", Severity: Critical, scope: scopeNode, behind: true,
 		Summary: "a client is verified as somebody else than the server expects",
 		Why:     "The handshake succeeds and the request is forbidden.",
 		Example: "The front proxy's certificate has a name that --requestheader-allowed-names does not list.",

@@ -146,6 +146,9 @@ func missingEntry(inv *inventory.Inventory, ref inventory.Reference) []*entry {
 // withoutFallbacks separates the certificates of the roles that are shown only
 // when nothing else shows them.
 func withoutFallbacks(all []*entry) (kept, copies []*entry) {
+	if !slices.ContainsFunc(all, func(e *entry) bool { return e.cert != nil && e.role.fallback }) {
+		return all, nil
+	}
 	shown := map[string]bool{}
 	for _, e := range all {
 		if e.cert != nil && !e.role.fallback {

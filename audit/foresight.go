@@ -31,7 +31,7 @@ func foreseeable(after *Memory, o Options) []*foreseen {
 	var all []*foreseen
 	for i, known := range after.nodes {
 		look := func() *nodeAudit {
-			return &nodeAudit{node: known.node, now: o.At, policy: o.Policy, signatures: newSignatures(known.node.inputs(), after.signed, o.Late)}
+			return &nodeAudit{node: known.node, now: o.At, policy: o.Policy, signatures: newSignatures(inputs(known.node.inv), after.signed, o.Late)}
 		}
 		all = append(all, &foreseen{now: look(), then: look(), order: i})
 	}

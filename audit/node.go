@@ -53,7 +53,7 @@ func newNode(inv *inventory.Inventory, o Options) *node {
 }
 
 // inputs counts the Kubernetes objects, and the files with certificates.
-func (n *node) inputs() int { return len(n.inv.Objects) + len(n.inv.Materials) }
+func inputs(inv *inventory.Inventory) int { return len(inv.Objects) + len(inv.Materials) }
 
 // ownName is the name under which the node is registered; "" if it is not known.
 func (n *node) ownName() string {

@@ -39,17 +39,8 @@ type nodeAudit struct {
 
 // newNodeAudit begins a run. known are as of [newSignatures].
 func newNodeAudit(n *node, o Options, known *verdicts) *nodeAudit {
-	a, end := beginNodeAudit(n, o, known)
-	end()
-	return a
-}
-
-// beginNodeAudit is newNodeAudit, and goes on to check signatures on other processors until
-// end is called.
-func beginNodeAudit(n *node, o Options, known *verdicts) (a *nodeAudit, end func()) {
-	a = &nodeAudit{node: n, now: o.At, within: o.Within, policy: o.Policy, again: o.Again, issuances: map[*entry]issuance{},
-		signatures: newSignatures(n.inputs(), known, o.Late)}
-	end = a.checkAhead()
+	a := &nodeAudit{node: n, now: o.At, within: o.Within, policy: o.Policy, again: o.Again, issuances: map[*entry]issuance{},
+		signatures: newSignatures(inputs(n.inv), known, o.Late)}
 	a.edges = a.connections()
 	a.cut = a.exhausted
 	a.flags = a.flagFaults()
@@ -58,7 +49,7 @@ func beginNodeAudit(n *node, o Options, known *verdicts) (a *nodeAudit, end func
 	for e := range a.decoded((*entry).isIssued) {
 		a.issuance(e)
 	}
-	return a, end
+	return a
 }
 
 // named are the files that something names.

@@ -120,9 +120,11 @@ type judged struct {
 func judgeAll(before *Memory, signed *verdicts, inventories []*inventory.Inventory, names []string, outcomes [][]Outcome, o Options) []judged {
 	all := make([]judged, len(inventories))
 	onAllProcessors(len(inventories), func(i int) {
-		known := before.node(inventories[i], names[i], o)
-		a, end := beginNodeAudit(known.node, o, signed)
+		end := signed.checkAhead(inventories[i], o.Late)
 		defer end()
+		known := before.node(inventories[i], names[i], o)
+		a := newNodeAudit(known.node, o, signed)
+		a.named() // which the checks ask for once all signatures are checked
 		j := judged{audit: a, known: known, part: newResult(o)}
 		j.part.Outcomes = outcomes[i]
 		j.part.addNode(a, known.rows)
@@ -287,14 +289,19 @@ func (r *Result) finish(o Options) {
 	r.Summary = summarize(*r)
 }
 
-// judge runs checks over a node.
+// judge runs checks over a node. What they say is in their order.
 func (r *Result) judge(n *nodeAudit, checks []Check) {
-	for _, c := range checks {
-		findings, outcome := c.runOn(n)
-		n.earlier = append(n.earlier, findings...)
-		r.Findings = append(r.Findings, findings...)
-		r.Outcomes = append(r.Outcomes, outcome)
+	findings, outcomes := make([][]Finding, len(checks)), make([]Outcome, len(checks))
+	for _, behind := range []bool{false, true} {
+		for i, c := range checks {
+			if c.behind == behind {
+				findings[i], outcomes[i] = c.runOn(n)
+				n.earlier = append(n.earlier, findings[i]...)
+			}
+		}
 	}
+	r.Findings = append(r.Findings, slices.Concat(findings...)...)
+	r.Outcomes = append(r.Outcomes, outcomes...)
 }
 
 func (r *Result) addNode(n *nodeAudit, rows []Certificate) {

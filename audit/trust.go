@@ -161,27 +161,27 @@ func maySign(ca *x509.Certificate) bool {
 	return !errors.As(new(x509.Certificate).CheckSignatureFrom(ca), &refused)
 }
 
-// aheadFrom is how many certificates make it worth while to check signatures on
-// all processors.
+// aheadFrom is how many references make it worth while to check signatures on all
+// processors.
 const aheadFrom = 200
 
-// checkAhead begins to check the signatures that the checks are going to ask for, on the
-// other processors, the last of them first: the checks begin with the first, and find the
+// checkAhead begins to check the signatures that the checks of a node are going to ask for, on
+// the other processors, the last of them first: the checks begin with the first, and find the
 // answers where those of an earlier run are. It decides nothing. end stops it, and returns
 // once it has.
-func (n *nodeAudit) checkAhead() (end func()) {
-	pairs := n.pairsAhead()
+func (v *verdicts) checkAhead(inv *inventory.Inventory, late func() bool) (end func()) {
 	others := runtime.GOMAXPROCS(0) - 1
-	if len(pairs) < aheadFrom || others == 0 {
+	if len(inv.References) < aheadFrom || others == 0 {
 		return func() {}
 	}
 	var workers sync.WaitGroup
 	var left atomic.Int64
+	pairs := pairsAhead(inv)
 	left.Store(int64(len(pairs)))
 	for range others {
 		workers.Go(func() {
-			for i := left.Add(-1); i >= 0 && !n.isLate(); i = left.Add(-1) {
-				n.known.check(pairs[i])
+			for i := left.Add(-1); i >= 0 && (late == nil || !late()); i = left.Add(-1) {
+				v.check(pairs[i])
 			}
 		})
 	}
@@ -191,23 +191,27 @@ func (n *nodeAudit) checkAhead() (end func()) {
 	}
 }
 
-// pairsAhead are the signatures that the checks are going to ask for, of many certificates;
-// none of few.
-func (n *nodeAudit) pairsAhead() []signature {
-	if len(n.entries) < aheadFrom {
-		return nil
-	}
-	pairs := make([]signature, 0, len(n.entries))
-	units := 0
-	cas := n.authoritiesByName()
-	for e := range n.decoded((*entry).isLeaf) {
-		for _, ca := range cas[string(e.cert.RawIssuer)] {
-			pair := signature{ca.Certificate, e.cert.Certificate}
-			if _, known := n.known.of(pair); known || !couldSign(pair[0], pair[1]) || tooCostly(ca.PublicKey) != "" {
-				continue
+// pairsAhead are the certificates of a node that may have signed one another, as far as a
+// node's work goes.
+func pairsAhead(inv *inventory.Inventory) []signature {
+	var leaves []*x509.Certificate
+	cas := map[string][]*x509.Certificate{}
+	for i := range inv.References {
+		for k, c := range inv.Material(inv.References[i]).Certificates {
+			switch same := cas[string(c.RawSubject)]; {
+			case c.IsCA && !slices.Contains(same, c.Certificate) && tooCostly(c.PublicKey) == "":
+				cas[string(c.RawSubject)] = append(same, c.Certificate)
+			case !c.IsCA && k == 0:
+				leaves = append(leaves, c.Certificate)
 			}
-			if units += cost(ca.PublicKey); units <= maxWork+n.extra {
-				pairs = append(pairs, pair)
+		}
+	}
+	pairs := make([]signature, 0, len(leaves))
+	units := maxWork + workPerInput*inputs(inv)
+	for _, leaf := range leaves {
+		for _, ca := range cas[string(leaf.RawIssuer)] {
+			if units -= cost(ca.PublicKey); units >= 0 && couldSign(ca, leaf) {
+				pairs = append(pairs, signature{ca, leaf})
 			}
 		}
 	}

@@ -31,6 +31,15 @@ func TestFetch(t *testing.T) {
 			node[fmt.Sprintf("/%03d-out.crt", i)] = fixtures.File{Link: "/nowhere"}
 		}
 	}
+	for i := range 2 * fetchAtOnce {
+		node[fmt.Sprintf("/053-folder/%03d/privkey.pem", i)] = fixtures.File{Data: []byte("nothing"), Mode: 0o600}
+		node[fmt.Sprintf("/053-folder/%03d/cert.pem", i)] = fixtures.File{Data: []byte(c.CertificatePEM(fixtures.CA))}
+		node[fmt.Sprintf("/053-folder/%03d/skip/cert.pem", i)] = fixtures.File{Data: []byte(c.CertificatePEM(fixtures.EtcdCA))}
+		node[fmt.Sprintf("/054-folder/1/2/3/4/5/%03d.crt", i)] = fixtures.File{Data: []byte(c.CertificatePEM(fixtures.CA))}
+		node[fmt.Sprintf("/055-folder/.git/%03d.crt", i)] = fixtures.File{Data: []byte(c.CertificatePEM(fixtures.CA))}
+		node[fmt.Sprintf("/056-folder/var/lib/%03d.yaml", i)] = fixtures.File{Data: []byte("a: b\n")}
+		node[fmt.Sprintf("/057-folder/%03d-to", i)] = fixtures.File{Link: "../053-folder"}
+	}
 	node["/050-large.crt"] = fixtures.File{Data: bytes.Repeat([]byte("x"), maxFetched+1)}
 	node["/051-too-large.crt"] = fixtures.File{Data: bytes.Repeat([]byte("x"), MaxFileBytes+1)}
 	if err := node.Write(dir); err != nil {
@@ -61,12 +70,15 @@ func TestFetch(t *testing.T) {
 		defer r.close()
 		r.seen = map[string]mark{}
 		s := newScanner(newGatherer(r), "/")
-		s.fetches, s.sets = fetches, true
+		s.fetches, s.sets, s.exclude = fetches, true, []string{"skip"}
 		if err := s.scanNames([]string{dir}, false); err != nil {
 			t.Fatal(err)
 		}
 		if held := s.held.Load(); held != 0 {
 			t.Errorf("%d bytes are held at the end", held)
+		}
+		if n := s.within.Load(); n != 0 {
+			t.Errorf("%d files in folders are waited for at the end", n)
 		}
 		return s.inv, s.nodes, r.seen, s.files
 	}
@@ -85,7 +97,7 @@ func TestFetchPanics(t *testing.T) {
 	s := newScanner(newGatherer(nil), "")
 	f := &fetched{file: File{Path: "/damaged.crt"}}
 	f.done.Add(1)
-	go s.fetchOne(f, nil) // no folder is open
+	go (&fetcher{scanner: s}).fetchOne(f, nil, 0) // no folder is open
 	defer func() {
 		if recover() == nil {
 			t.Error("the caller is given no panic")

@@ -116,10 +116,10 @@ func (s *scanner) filesLeafFirst() {
 	}
 	for i := range s.inv.References {
 		ref := &s.inv.References[i]
-		m, known := s.inv.Materials[ref.Path]
-		if !known || ref.Component != ComponentFile || ref.Holds != HoldsBundle || slices.Contains(bundleKeys, path.Base(ref.Path)) {
+		if ref.Component != ComponentFile || ref.Holds != HoldsBundle || slices.Contains(bundleKeys, path.Base(ref.Path)) {
 			continue
 		}
+		m := s.inv.Materials[ref.Path] // nothing for what is embedded
 		if leaf := leafBehindCA(m.Certificates, keys[stem(ref.Path)], false); leaf > 0 {
 			m.Certificates = leafFirst(m.Certificates, leaf)
 			s.inv.Materials[ref.Path] = m

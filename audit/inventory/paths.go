@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -99,10 +100,14 @@ type scanner struct {
 	// each is what is done with a file; named says that somebody named it.
 	each func(name string, now mark, named bool)
 	// fetches: files are read before their turn, of which now is the one that each looks at;
-	// nil for one that is read in its turn. held are the bytes of those whose turn will come.
+	// nil for one that is read in its turn. held are the bytes of those whose turn will come,
+	// within counts them in folders within folders, and inner are those in the folder whose
+	// turn it is.
 	fetches bool
 	now     *fetched
 	held    atomic.Int64
+	within  atomic.Int64
+	inner   []fetched
 	// node reads a node from a folder of the host; nil where trees of nodes are
 	// folders like others. nodes are what it read.
 	node  func(dir string) (*Inventory, error)
@@ -301,7 +306,7 @@ func (s *scanner) visit(name string, f File, isDir bool, m mark, named bool) {
 			s.lose(name, parsers.KindLimit, fmt.Sprintf("is one file more than the %d that are looked at", maxScanned))
 		}
 	case isDir && (f.Link == "" || named):
-		s.folder(name)
+		s.folder(name, f)
 	case s.looked[name]:
 		s.passed++
 	case isDir:
@@ -318,22 +323,34 @@ func (s *scanner) visit(name string, f File, isDir bool, m mark, named bool) {
 	}
 }
 
-func (s *scanner) folder(dir string) {
+func (s *scanner) folder(dir string, f File) {
+	inner := s.inner
+	s.inner = nil
 	names, err := s.root.listUpTo(dir, maxScanned)
 	if err != nil {
 		s.lose(dir, KindUnreadable, unlisted(err))
 	}
 	if s.tree(dir, names) {
+		s.leaveOut(inner)
 		return
 	}
-	names = slices.DeleteFunc(names, func(n string) bool {
-		// The kubelet keeps what a volume holds, and held, in folders that begin with two
-		// dots, behind links (kubernetes pkg/volume/util/atomic_writer.go).
-		return n == ".git" || strings.HasPrefix(n, "..") || s.excluded(path.Join(dir, n))
-	})
+	if err == nil {
+		s.noteModes(f.Resolved, f.Mode, slices.Contains(names, ".git"))
+	}
+	names = s.searched(dir, names)
 	s.listed += len(names)
+	known := 0 // how many of the names are those that were read before
+	for known < min(len(inner), len(names)) && inner[known].file.Path == path.Join(dir, names[known]) {
+		known++
+	}
+	s.leaveOut(inner[known:])
 	now, next := new(batch), new(batch)
-	for rest := s.fetch(now, dir, names); len(now.files) > 0; now, next = next, now {
+	rest := s.fetch(now, dir, names[known:])
+	for i := range inner[:known] {
+		s.within.Add(-1)
+		s.scanFetched(&inner[i])
+	}
+	for ; len(now.files) > 0; now, next = next, now {
 		rest = s.fetch(next, dir, rest)
 		for i := range now.files {
 			s.scanFetched(&now.files[i])
@@ -341,10 +358,22 @@ func (s *scanner) folder(dir string) {
 	}
 }
 
+// searched are the names in a folder that are looked at. The kubelet keeps what a volume
+// holds, and held, in folders that begin with two dots, behind links (kubernetes
+// pkg/volume/util/atomic_writer.go).
+func (s *scanner) searched(dir string, names []string) []string {
+	return slices.DeleteFunc(names, func(n string) bool {
+		return n == ".git" || strings.HasPrefix(n, "..") || s.excluded(path.Join(dir, n))
+	})
+}
+
 // scanFetched is scan for what lies in a folder and may have been read before.
 func (s *scanner) scanFetched(f *fetched) {
 	if !s.take(f) {
+		s.inner = f.within
 		s.scan(f.file.Path, false)
+		s.leaveOut(s.inner)
+		s.inner, f.within = nil, nil
 		return
 	}
 	s.root.note(f.file.Path, f.seen)
@@ -446,17 +475,23 @@ func (s *scanner) dropUntold(f *File) {
 // a work tree of git, which keeps no modes, nor below a folder that others
 // may not enter, unless the path that somebody named is it or lies in it.
 func (s *scanner) tellsModes(dir string) bool {
-	tells, known := s.telling[dir]
-	if known {
+	if tells, known := s.telling[dir]; known {
 		return tells
 	}
-	tells = runtime.GOOS != "windows" && (dir == "/" || s.tellsModes(path.Dir(dir)))
-	if tells {
-		git, _, _ := s.root.look(path.Join(dir, ".git"))
-		f, _, _ := s.root.look(dir)
-		tells = !git.Exists() && (strings.HasPrefix(s.top+"/", strings.TrimSuffix(dir, "/")+"/") || f.Mode&0o001 != 0)
+	git, _, _ := s.root.look(path.Join(dir, ".git"))
+	f, _, _ := s.root.look(dir)
+	return s.noteModes(dir, f.Mode, git.Exists())
+}
+
+// noteModes is tellsModes for a folder with a mode, and is remembered: whoever lists a folder
+// knows what tells it. git says that a work tree begins there.
+func (s *scanner) noteModes(dir string, mode fs.FileMode, git bool) bool {
+	tells, known := s.telling[dir]
+	if !known {
+		tells = runtime.GOOS != "windows" && !git && (mode&0o001 != 0 || strings.HasPrefix(s.top+"/", strings.TrimSuffix(dir, "/")+"/")) &&
+			(dir == "/" || s.tellsModes(path.Dir(dir)))
+		s.telling[dir] = tells
 	}
-	s.telling[dir] = tells
 	return tells
 }
 

@@ -421,11 +421,11 @@ func (r *root) listUpTo(name string, most int) ([]string, error) {
 	if f, _ := r.stat(name); f.State == Missing {
 		return nil, nil
 	}
-	rel, err := r.resolve(name)
+	_, in, base, err := r.find(name)
 	if err != nil {
 		return nil, err
 	}
-	h, err := r.fs.open(rel)
+	h, err := in.open(base)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 		return nil, nil
 	}

@@ -65,12 +65,18 @@ func (s *scanner) tree(dir string, names []string) bool {
 }
 
 func (s *scanner) isTree(dir string, names []string) bool {
-	return slices.ContainsFunc(append(treeFolders[:len(treeFolders):len(treeFolders)], layoutFolders...), func(name string) bool {
-		if first, _, _ := strings.Cut(name, "/"); !slices.Contains(names, first) {
-			return false
-		}
+	return likeTree(names, func(name string) bool {
 		_, isDir := s.root.stat(path.Join(dir, name))
 		return isDir
+	})
+}
+
+// likeTree reports whether one of the folders of which a node has one may lie in a folder by
+// the names in that, and is there.
+func likeTree(names []string, isThere func(name string) bool) bool {
+	return slices.ContainsFunc(slices.Concat(treeFolders, layoutFolders), func(name string) bool {
+		first, _, _ := strings.Cut(name, "/")
+		return slices.Contains(names, first) && isThere(name)
 	})
 }
 
