@@ -27,8 +27,15 @@ import (
 // time by the clock, x-floor-cpu that of the processors, which tells more on a machine that
 // others use; x-floor-table is x-floor with the table of all of them, which -q leaves out.
 // CERTAUDIT_PATHS is the largest number of files; making 100,000 takes a minute.
-func BenchmarkPaths(b *testing.B) {
-	eachSize(b, "files", "CERTAUDIT_PATHS", []int{2000, 20_000, 100_000}, writeServers, func(b *testing.B, dir string, files int) {
+func BenchmarkPaths(b *testing.B) { benchmarkPaths(b, 500) }
+
+// BenchmarkSmallFolders is BenchmarkPaths for folders of four certificates each, as ACME
+// clients keep them.
+func BenchmarkSmallFolders(b *testing.B) { benchmarkPaths(b, 4) }
+
+func benchmarkPaths(b *testing.B, inFolder int) {
+	write := func(b *testing.B, dir string, files int) { writeServers(b, dir, files, inFolder) }
+	eachSize(b, "files", "CERTAUDIT_PATHS", []int{2000, 20_000, 100_000}, write, func(b *testing.B, dir string, files int) {
 		var floor, ours, table process
 		for b.Loop() {
 			floor.run(b, floorPaths, dir)
@@ -47,9 +54,9 @@ func BenchmarkPaths(b *testing.B) {
 	})
 }
 
-// writeServers writes the certificates of so many servers, 500 in a folder, beside that of
+// writeServers writes the certificates of so many servers, some in each folder, beside that of
 // their CA.
-func writeServers(b *testing.B, dir string, files int) {
+func writeServers(b *testing.B, dir string, files, inFolder int) {
 	issue := func(serial int, name, file string, signer *x509.Certificate, key *ecdsa.PrivateKey) (*x509.Certificate, *ecdsa.PrivateKey) {
 		own, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 		do(b, err)
@@ -70,7 +77,7 @@ func writeServers(b *testing.B, dir string, files int) {
 	}
 	ca, key := issue(1, "servers", "ca.crt", nil, nil)
 	for i := range files {
-		folder := strconv.Itoa(i / 500)
+		folder := strconv.Itoa(i / inFolder)
 		do(b, os.MkdirAll(filepath.Join(dir, folder), 0o700))
 		name := fmt.Sprintf("app-%d.example.com", i)
 		issue(i+2, name, filepath.Join(folder, name+".crt"), ca, key)

@@ -32,8 +32,9 @@ type fetched struct {
 	// data is what a file that was not decoded holds.
 	data  []byte
 	parts []parsers.Found
-	// within are the first files of the folder that it is, by their names; nil where they are
-	// not read before their turn.
+	// names are those in the folder that it is, sorted, and within the first files of it that
+	// are looked at; nil where they are not read before their turn.
+	names    []string
 	within   []fetched
 	panicked any
 }
@@ -59,7 +60,8 @@ func (s *scanner) fetch(b *batch, dir string, names []string) (rest []string) {
 	b.files = files
 	for i, name := range names[:n] {
 		f := &files[i]
-		f.file, f.ok, f.data, f.parts, f.within, f.panicked = File{Path: path.Join(dir, name)}, false, f.data[:0], nil, nil, nil
+		f.file, f.ok, f.data = File{Path: path.Join(dir, name)}, false, f.data[:0]
+		f.parts, f.names, f.within, f.panicked = nil, nil, nil, nil
 	}
 	if n == 0 || !s.mayFetch() {
 		return names[n:]
@@ -162,7 +164,7 @@ func (r *fetcher) fetchWithin(f *fetched, in *folder, base string, depth int) {
 		return
 	}
 	slices.Sort(names)
-	names = r.searched(f.file.Path, names)
+	f.names, names = names, r.searched(f.file.Path, slices.Clone(names))
 	n := min(len(names), fetchAtOnce)
 	if r.within.Add(int64(n)) > maxWithin {
 		r.within.Add(-int64(n))
@@ -187,6 +189,19 @@ func (s *scanner) take(f *fetched) bool {
 		s.held.Add(-int64(len(f.data)))
 	}
 	return f.ok
+}
+
+// turned returns what was read of a folder whose turn it is: the names in it, and the first of
+// its files. ok is false for nothing.
+func (s *scanner) turned() (names []string, files []fetched, ok bool) {
+	f := s.inner
+	s.inner = nil
+	if f == nil || f.names == nil {
+		return nil, nil, false
+	}
+	names, files = f.names, f.within
+	f.names, f.within = nil, nil
+	return names, files, true
 }
 
 // leaveOut takes files of a folder whose turn does not come.

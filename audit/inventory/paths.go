@@ -101,13 +101,13 @@ type scanner struct {
 	each func(name string, now mark, named bool)
 	// fetches: files are read before their turn, of which now is the one that each looks at;
 	// nil for one that is read in its turn. held are the bytes of those whose turn will come,
-	// within counts them in folders within folders, and inner are those in the folder whose
-	// turn it is.
+	// within counts them in folders within folders, and inner is the folder whose turn it is;
+	// nil for one that is listed in its turn.
 	fetches bool
 	now     *fetched
 	held    atomic.Int64
 	within  atomic.Int64
-	inner   []fetched
+	inner   *fetched
 	// node reads a node from a folder of the host; nil where trees of nodes are
 	// folders like others. nodes are what it read.
 	node  func(dir string) (*Inventory, error)
@@ -324,11 +324,12 @@ func (s *scanner) visit(name string, f File, isDir bool, m mark, named bool) {
 }
 
 func (s *scanner) folder(dir string, f File) {
-	inner := s.inner
-	s.inner = nil
-	names, err := s.root.listUpTo(dir, maxScanned)
-	if err != nil {
-		s.lose(dir, KindUnreadable, unlisted(err))
+	names, inner, listed := s.turned()
+	var err error
+	if !listed {
+		if names, err = s.root.listUpTo(dir, maxScanned); err != nil {
+			s.lose(dir, KindUnreadable, unlisted(err))
+		}
 	}
 	if s.tree(dir, names) {
 		s.leaveOut(inner)
@@ -370,10 +371,10 @@ func (s *scanner) searched(dir string, names []string) []string {
 // scanFetched is scan for what lies in a folder and may have been read before.
 func (s *scanner) scanFetched(f *fetched) {
 	if !s.take(f) {
-		s.inner = f.within
+		s.inner = f
 		s.scan(f.file.Path, false)
-		s.leaveOut(s.inner)
-		s.inner, f.within = nil, nil
+		s.inner = nil
+		s.leaveOut(f.within) // of a folder that was not looked into
 		return
 	}
 	s.root.note(f.file.Path, f.seen)
