@@ -195,12 +195,13 @@ func (v *verdicts) checkAhead(inv *inventory.Inventory, late func() bool) (end f
 // node's work goes.
 func pairsAhead(inv *inventory.Inventory) []signature {
 	var leaves []*x509.Certificate
-	cas := map[string][]*x509.Certificate{}
+	cas, known := map[string][]*x509.Certificate{}, map[*x509.Certificate]bool{}
 	for i := range inv.References {
 		for k, c := range inv.Material(inv.References[i]).Certificates {
-			switch same := cas[string(c.RawSubject)]; {
-			case c.IsCA && !slices.Contains(same, c.Certificate) && tooCostly(c.PublicKey) == "":
-				cas[string(c.RawSubject)] = append(same, c.Certificate)
+			switch {
+			case c.IsCA && !known[c.Certificate] && tooCostly(c.PublicKey) == "":
+				known[c.Certificate] = true
+				cas[string(c.RawSubject)] = append(cas[string(c.RawSubject)], c.Certificate)
 			case !c.IsCA && k == 0:
 				leaves = append(leaves, c.Certificate)
 			}
@@ -210,7 +211,10 @@ func pairsAhead(inv *inventory.Inventory) []signature {
 	units := maxWork + workPerInput*inputs(inv)
 	for _, leaf := range leaves {
 		for _, ca := range cas[string(leaf.RawIssuer)] {
-			if units -= cost(ca.PublicKey); units >= 0 && couldSign(ca, leaf) {
+			if units -= cost(ca.PublicKey); units < 0 {
+				return pairs
+			}
+			if couldSign(ca, leaf) {
 				pairs = append(pairs, signature{ca, leaf})
 			}
 		}
